@@ -1,0 +1,211 @@
+import { z } from 'zod';
+
+import { HOUR_MS, SECOND_MS } from './clock.ts';
+import { ConfigError } from './errors.ts';
+
+/** How a destination or a project is allowed: an exact text, or a prefix where the pattern ends with `*`. */
+export type AllowList = readonly string[];
+
+const projectId = z
+  .string()
+  .regex(/^(?:[a-z0-9.-]+:)?[a-z0-9][a-z0-9-]*[a-z0-9]$/, 'a Google Cloud project id or number');
+
+const seconds = (standard: number) =>
+  z
+    .string()
+    .regex(/^\d+(?:\.\d+)?$/, 'a number of seconds, such as 30 or 0.5')
+    .default(String(standard))
+    .transform(Number)
+    .refine((value) => value > 0, 'more than 0 seconds')
+    .transform((value) => value * SECOND_MS);
+
+const whole = (standard: number) =>
+  z
+    .string()
+    .regex(/^\d+$/, 'a whole number')
+    .default(String(standard))
+    .transform(Number)
+    .refine((value) => value >= 1, 'at least 1');
+
+const hours = (standard: number) =>
+  z
+    .string()
+    .regex(/^\d+(?:\.\d+)?$/, 'a number of hours')
+    .default(String(standard))
+    .transform((value) => Number(value) * HOUR_MS);
+
+const list = z
+  .string()
+  .transform((text) => text.split(',').map((item) => item.trim()))
+  .refine(
+    (items) => items.every((item) => /^[^*]*\*?$/.test(item) && item !== ''),
+    'comma-separated, with * only at the end',
+  );
+
+const topic = (standard: string) =>
+  z
+    .string()
+    .regex(/^[A-Za-z][A-Za-z0-9._~+%-]{2,254}$/, 'a Pub/Sub topic name, without projects/…/topics/')
+    .default(standard);
+
+const hostAndPort = z
+  .string()
+  .regex(/^[^\s/:]+:\d+$/, 'host:port')
+  .optional();
+
+const loopback = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
+
+/** Plain HTTP to anywhere but this machine would send a service account's token in the clear. */
+const apiUrl = z
+  .url()
+  .default('https://earthengine.googleapis.com')
+  .refine((text) => {
+    const url = new URL(text);
+    return url.protocol === 'https:' || (url.protocol === 'http:' && loopback.test(url.hostname));
+  }, 'an https address (http only on loopback)')
+  .transform((text) => text.replace(/\/+$/, ''));
+
+/** Every environment variable of the service, in the order in which README lists them. */
+export const environmentSchema = z
+  .object({
+    GOOGLE_CLOUD_PROJECT: projectId.describe('Where Firestore and Pub/Sub are'),
+    EARTHENGINE_PROJECT: projectId.optional().describe('The EE project of jobs that name none'),
+    EARTHENGINE_API_URL: apiUrl.describe('https, or http on loopback'),
+    EARTHENGINE_EMULATOR_HOST: hostAndPort.describe('host:port of a simulator: plain HTTP, no credentials'),
+    FIRESTORE_EMULATOR_HOST: hostAndPort.describe('host:port of the Firestore emulator'),
+    PUBSUB_EMULATOR_HOST: hostAndPort.describe('host:port of the Pub/Sub emulator'),
+    FIRESTORE_DATABASE: z.string().min(1).default('(default)').describe('The Firestore database'),
+    ALLOWED_PROJECTS: list.optional().describe('EE projects that jobs may name, comma-separated; `*` = any'),
+    ALLOWED_DESTINATIONS: list
+      .default(['gs://*'])
+      .describe('Patterns of `destination`, comma-separated: `gs://bucket/prefix*`, `drive:*`'),
+    SUBMIT_LEASE_SECONDS: seconds(120).describe('How long a claim keeps others from sending the same job'),
+    SUBMIT_TIMEOUT_SECONDS: seconds(60).describe('For all tries of one claim together; less than the lease'),
+    RETRY_MIN_SECONDS: seconds(30).describe('Waits, and a closed gate, double from here'),
+    RETRY_MAX_SECONDS: seconds(900).describe('… up to here; Retry-After counts within the two'),
+    STALLED_HOURS: hours(24).describe('An operation that has not moved for so long is stalled'),
+    SUBMIT_DEADLINE_HOURS: hours(72).describe(
+      'Outages and missing permissions longer than this reject the job',
+    ),
+    POLL_MIN_SECONDS: seconds(60).describe(
+      'The safety net of a record with an operation looks this often at first',
+    ),
+    POLL_MAX_SECONDS: seconds(3600).describe('… and at least this often'),
+    POLL_BUDGET_SECONDS: seconds(240).describe('How long one run of pollExports may take'),
+    MAX_ACTIVE_OPERATIONS: whole(2700).describe('Per EE project; its queue holds 3,000 and people share it'),
+    RETENTION_DAYS: whole(90).describe('Firestore TTL of what is finished'),
+    JOBS_TOPIC: topic('video-export-jobs').describe('Job messages'),
+    BATCHES_TOPIC: topic('video-export-batches').describe('Batch manifests'),
+    CANCELLATIONS_TOPIC: topic('video-export-cancellations').describe('Cancellations'),
+    EVENTS_TOPIC: topic('video-export-events').describe('State changes, published by the service'),
+    DEAD_LETTER_TOPIC: topic('video-export-dead-letters').describe('Messages that cannot be handled'),
+  })
+  .refine((env) => env.SUBMIT_TIMEOUT_SECONDS < env.SUBMIT_LEASE_SECONDS, {
+    path: ['SUBMIT_TIMEOUT_SECONDS'],
+    message: 'less than SUBMIT_LEASE_SECONDS, or two senders could overlap',
+  })
+  .refine((env) => env.RETRY_MIN_SECONDS <= env.RETRY_MAX_SECONDS, {
+    path: ['RETRY_MIN_SECONDS'],
+    message: 'at most RETRY_MAX_SECONDS',
+  })
+  .refine((env) => env.POLL_MIN_SECONDS <= env.POLL_MAX_SECONDS, {
+    path: ['POLL_MIN_SECONDS'],
+    message: 'at most POLL_MAX_SECONDS',
+  });
+
+/** The settings of one process. Durations are in milliseconds, whatever unit the variable has. */
+export interface Config {
+  readonly googleCloudProject: string;
+  readonly earthEngineProject: string;
+  /** Base address of the EE API, without a trailing slash. */
+  readonly earthEngineUrl: string;
+  /** False against a simulator: then nothing asks for credentials. */
+  readonly earthEngineCredentials: boolean;
+  readonly firestoreEmulatorHost: string | undefined;
+  readonly pubsubEmulatorHost: string | undefined;
+  readonly firestoreDatabase: string;
+  readonly allowedProjects: AllowList;
+  readonly allowedDestinations: AllowList;
+  readonly submitLeaseMs: number;
+  readonly submitTimeoutMs: number;
+  readonly retryMinMs: number;
+  readonly retryMaxMs: number;
+  readonly stalledMs: number;
+  readonly submitDeadlineMs: number;
+  readonly pollMinMs: number;
+  readonly pollMaxMs: number;
+  readonly pollBudgetMs: number;
+  readonly maxActiveOperations: number;
+  readonly retentionDays: number;
+  readonly topics: Topics;
+}
+
+/** Topic names, without `projects/…/topics/`. */
+export interface Topics {
+  readonly jobs: string;
+  readonly batches: string;
+  readonly cancellations: string;
+  readonly events: string;
+  readonly deadLetters: string;
+}
+
+/**
+ * Parses the environment. The only reader of `process.env`.
+ *
+ * @throws ConfigError naming every variable that is missing or wrong
+ */
+export function readConfig(environment: Readonly<Record<string, string | undefined>> = process.env): Config {
+  // Terraform, Docker and shells write "not set" as an empty string.
+  const set = Object.fromEntries(
+    Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''),
+  );
+  const parsed = environmentSchema.safeParse(set);
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map((issue) =>
+      set[String(issue.path[0])] === undefined
+        ? `${issue.path.join('.')} is not set`
+        : `${issue.path.join('.')} must be ${issue.message}`,
+    );
+    throw new ConfigError(`The environment is wrong: ${problems.join('; ')}. README lists every variable.`);
+  }
+  const env = parsed.data;
+  const earthEngineProject = env.EARTHENGINE_PROJECT ?? env.GOOGLE_CLOUD_PROJECT;
+  return {
+    googleCloudProject: env.GOOGLE_CLOUD_PROJECT,
+    earthEngineProject,
+    earthEngineUrl: env.EARTHENGINE_EMULATOR_HOST
+      ? `http://${env.EARTHENGINE_EMULATOR_HOST}`
+      : env.EARTHENGINE_API_URL,
+    earthEngineCredentials: env.EARTHENGINE_EMULATOR_HOST === undefined,
+    firestoreEmulatorHost: env.FIRESTORE_EMULATOR_HOST,
+    pubsubEmulatorHost: env.PUBSUB_EMULATOR_HOST,
+    firestoreDatabase: env.FIRESTORE_DATABASE,
+    allowedProjects: env.ALLOWED_PROJECTS ?? [earthEngineProject],
+    allowedDestinations: env.ALLOWED_DESTINATIONS,
+    submitLeaseMs: env.SUBMIT_LEASE_SECONDS,
+    submitTimeoutMs: env.SUBMIT_TIMEOUT_SECONDS,
+    retryMinMs: env.RETRY_MIN_SECONDS,
+    retryMaxMs: env.RETRY_MAX_SECONDS,
+    stalledMs: env.STALLED_HOURS,
+    submitDeadlineMs: env.SUBMIT_DEADLINE_HOURS,
+    pollMinMs: env.POLL_MIN_SECONDS,
+    pollMaxMs: env.POLL_MAX_SECONDS,
+    pollBudgetMs: env.POLL_BUDGET_SECONDS,
+    maxActiveOperations: env.MAX_ACTIVE_OPERATIONS,
+    retentionDays: env.RETENTION_DAYS,
+    topics: {
+      jobs: env.JOBS_TOPIC,
+      batches: env.BATCHES_TOPIC,
+      cancellations: env.CANCELLATIONS_TOPIC,
+      events: env.EVENTS_TOPIC,
+      deadLetters: env.DEAD_LETTER_TOPIC,
+    },
+  };
+}
+
+/** Whether `text` matches an entry of the list: exactly, or up to the entry's closing `*`. */
+export function isAllowed(allowed: AllowList, text: string): boolean {
+  return allowed.some((pattern) =>
+    pattern.endsWith('*') ? text.startsWith(pattern.slice(0, -1)) : text === pattern,
+  );
+}

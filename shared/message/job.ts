@@ -1,0 +1,46 @@
+/**
+ * EE's ExportVideoRequest in the bare form, as it is sent, but for requestId and the marker in `description`.
+ * Source: https://developers.google.com/earth-engine/reference/rest/v1/projects.video/export
+ */
+export interface VideoRequest {
+  readonly expression: Expression;
+  readonly description?: string;
+  readonly videoOptions?: {
+    readonly framesPerSecond?: number;
+    readonly maxFrames?: number;
+    /** An int64 in JSON: digits. */
+    readonly maxPixelsPerFrame?: string;
+  };
+  readonly fileExportOptions: {
+    readonly fileFormat: 'MP4';
+    readonly driveDestination?: { readonly folder?: string; readonly filenamePrefix?: string };
+    readonly cloudStorageDestination?: {
+      readonly bucket: string;
+      readonly filenamePrefix?: string;
+      readonly permissions?: string;
+      readonly bucketCorsUris?: readonly string[];
+    };
+  };
+  readonly workloadTag?: string;
+  readonly priority?: number;
+}
+
+/** EE's expression graph. Its nodes are checked by `expression.ts` and otherwise passed through as they came. */
+export interface Expression {
+  readonly values: Readonly<Record<string, unknown>>;
+  readonly result: string;
+}
+
+/** A job message that is valid, with everything that follows from it. */
+export interface Job {
+  readonly recordId: string;
+  readonly jobKey: string | undefined;
+  readonly attempt: number;
+  readonly project: string;
+  readonly batchId: string | undefined;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly contentHash: string;
+  /** `gs://bucket/prefix` or `drive:folder/prefix` */
+  readonly destination: string;
+  readonly request: VideoRequest;
+}

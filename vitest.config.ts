@@ -1,0 +1,27 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/**/*.emulator.test.ts'],
+          testTimeout: 20_000,
+        },
+      },
+      {
+        test: {
+          name: 'emulator',
+          include: ['test/**/*.emulator.test.ts'],
+          globalSetup: ['test/emulators.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          // Two cores and one pair of emulators: more files at once only makes each of them slower.
+          maxWorkers: 2,
+        },
+      },
+    ],
+  },
+});
