@@ -1,0 +1,15 @@
+/**
+ * Every function: its functions-framework target and the file in `functions/` that exports its handler under that name.
+ * Terraform deploys the same five from `build/deploy/{target}`.
+ */
+export const targets = {
+  submitExport: 'submit-export',
+  pollExports: 'poll-exports',
+  expandBatch: 'expand-batch',
+  cancelExports: 'cancel-exports',
+  recordDeadLetter: 'record-dead-letter',
+} as const;
+
+export type Target = keyof typeof targets;
+
+export const targetNames = Object.keys(targets) as Target[];
