@@ -3,6 +3,7 @@ import type { ProjectStatus, Sweep } from '../submission/project-status.ts';
 import type { Batch } from '../batch/batch.ts';
 import type { ExportRecord } from '../record/record.ts';
 import type { RejectedMessage } from '../message/rejected-message.ts';
+import type { Fields } from './fields.ts';
 import type { Query } from './queries.ts';
 
 /** A document as it was read: `version` changes with every write and conditions the next one. */
@@ -17,16 +18,27 @@ export interface Stored<T> {
 export interface Unreadable {
   readonly id: string;
   readonly unreadable: UnreadableError;
+  /** What is there, unparsed. */
+  readonly fields: Fields;
 }
 
 export type Found<T> = Stored<T> | Unreadable;
 
 export const isReadable = <T>(found: Found<T>): found is Stored<T> => 'value' in found;
 
-/** One page of a query: at most `limit`, after the given values of the query's order (a prefix of them will do). */
+/**
+ * One page of a query: at most `limit`, after the given values of the query's order. A prefix of them will do and skips
+ * everything that shares it; all of them and the id (`cursorOf`) go on right after one document.
+ */
 export interface Page {
   readonly limit: number;
   readonly after?: readonly unknown[];
+}
+
+/** Where the next page of `query` starts: after `last`, the last document of this one, readable or not. */
+export function cursorOf(query: Query, last: Found<object>): unknown[] {
+  const fields = isReadable(last) ? (last.value as Fields) : last.fields;
+  return [...query.orderBy.map(([field]) => fields[field]), last.id];
 }
 
 /** A collection of documents of one type, parsed on every read. Dates are Dates, to the millisecond. */

@@ -1,0 +1,291 @@
+import { spawn, type ChildProcessByStdio } from 'node:child_process';
+import { once } from 'node:events';
+import { access, constants, glob, realpath } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
+import { homedir, tmpdir } from 'node:os';
+import { delimiter, dirname, join } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
+import { setTimeout as wait } from 'node:timers/promises';
+
+import { ServiceError } from '../../shared/errors.ts';
+
+/** Google's emulators are not installed. The message says how to install them, or to do without. */
+export class EmulatorsUnavailableError extends ServiceError {
+  override readonly name = 'EmulatorsUnavailableError';
+
+  constructor(missing: string) {
+    super(
+      'EMULATORS_UNAVAILABLE',
+      [
+        `Google's emulators cannot be started: ${missing}. Install them with one of`,
+        '  gcloud components install cloud-firestore-emulator pubsub-emulator',
+        '  sudo apt-get install google-cloud-cli-firestore-emulator google-cloud-cli-pubsub-emulator default-jre-headless',
+        '  (they need Java 11 or newer on PATH: https://adoptium.net), or start them elsewhere and set',
+        '  FIRESTORE_EMULATOR_HOST and PUBSUB_EMULATOR_HOST to their host:port.',
+      ].join('\n'),
+    );
+  }
+}
+
+export interface Emulators {
+  /** host:port */
+  readonly firestoreHost: string;
+  /** host:port */
+  readonly pubsubHost: string;
+  /** What a process needs in its environment to use them. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Stops those that were started here, and resolves when their processes are gone. */
+  stop(): Promise<void>;
+}
+
+interface Emulator {
+  readonly name: string;
+  /** Where a Google Cloud CLI keeps it, below its root. The version is part of Pub/Sub's file name. */
+  readonly jar: string;
+  readonly javaArguments: (jar: string) => string[];
+}
+
+const firestore: Emulator = {
+  name: 'Firestore emulator',
+  jar: 'platform/cloud-firestore-emulator/cloud-firestore-emulator.jar',
+  // The jar's own main class never listens; this is the one that the CLI starts. It speaks English only.
+  javaArguments: (jar) => [
+    '-Duser.language=en',
+    '-cp',
+    jar,
+    'com.google.cloud.datastore.emulator.firestore.CloudFirestore',
+    'start',
+  ],
+};
+
+const pubsub: Emulator = {
+  name: 'Pub/Sub emulator',
+  jar: 'platform/pubsub-emulator/lib/cloud-pubsub-emulator-*-all.jar',
+  javaArguments: (jar) => ['-jar', jar],
+};
+
+/**
+ * Google's own Firestore and Pub/Sub emulators: those that FIRESTORE_EMULATOR_HOST and PUBSUB_EMULATOR_HOST name, else
+ * the ones of an installed Google Cloud CLI, on free ports. Their jars are run directly: `gcloud` itself takes a second,
+ * and puts a Python process between us and the one to stop.
+ *
+ * @throws EmulatorsUnavailableError where they are neither running nor installed
+ */
+export async function startEmulators({
+  projectId,
+  environment = process.env,
+}: {
+  readonly projectId: string;
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+}): Promise<Emulators> {
+  const given = [environment['FIRESTORE_EMULATOR_HOST'], environment['PUBSUB_EMULATOR_HOST']];
+  const results = await Promise.allSettled(
+    [firestore, pubsub].map(async (emulator, index) => {
+      const host = given[index];
+      return host ? { host, stop: async () => {} } : await start(emulator, environment);
+    }),
+  );
+  const running = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+  const stop = async () => {
+    await Promise.all(running.map((emulator) => emulator.stop()));
+  };
+  const failure = results.find((result) => result.status === 'rejected');
+  const [firestoreHost, pubsubHost] = running.map(({ host }) => host);
+  if (failure || !firestoreHost || !pubsubHost) {
+    await stop();
+    throw failure?.reason;
+  }
+  return {
+    firestoreHost,
+    pubsubHost,
+    environment: {
+      FIRESTORE_EMULATOR_HOST: firestoreHost,
+      PUBSUB_EMULATOR_HOST: pubsubHost,
+      GOOGLE_CLOUD_PROJECT: projectId,
+      // Without it Google's clients look for a metadata server that is not there, for seconds.
+      METADATA_SERVER_DETECTION: 'none',
+    },
+    stop,
+  };
+}
+
+const READY_TIMEOUT_MS = 30_000;
+const READY_POLL_MS = 25;
+const STOP_TIMEOUT_MS = 2_000;
+
+/**
+ * Runs its arguments until standard input ends, which it does when this process stops them and also when it dies in any
+ * way, SIGKILL included: a Java process that outlives its parent would hold its port and 150 MB for ever.
+ */
+const UNTIL_STDIN_ENDS = `
+exec 3<&0
+"$@" 3<&- </dev/null &
+child=$!
+{ while read -r _ <&3; do :; done; kill -9 $child 2>/dev/null; } &
+watcher=$!
+wait $child
+status=$?
+kill $watcher 2>/dev/null
+exit $status`;
+
+interface Running {
+  readonly host: string;
+  stop(): Promise<void>;
+}
+
+async function start(
+  emulator: Emulator,
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<Running> {
+  const java = await findJava(environment);
+  if (!java) throw new EmulatorsUnavailableError('Java is not on PATH');
+  const jar = await findJar(emulator, environment);
+  if (!jar) throw new EmulatorsUnavailableError(`no Google Cloud CLI with the ${emulator.name} was found`);
+
+  const port = await freePort();
+  const child = spawn(
+    '/bin/sh',
+    // Few cores and little memory: the serial collector starts faster and keeps less.
+    [
+      '-c',
+      UNTIL_STDIN_ENDS,
+      'sh',
+      java,
+      '-XX:+UseSerialGC',
+      ...emulator.javaArguments(jar),
+      '--host=127.0.0.1',
+      `--port=${port}`,
+    ],
+    // A group of its own: Ctrl-C in a terminal must reach the service first, which still writes to them.
+    { cwd: tmpdir(), stdio: ['pipe', 'pipe', 'pipe'], detached: true },
+  );
+  const output = keepEnd(child);
+  const stop = async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const exited = once(child, 'exit');
+    child.stdin.end();
+    const late = setTimeout(() => killGroup(child.pid), STOP_TIMEOUT_MS);
+    await exited;
+    clearTimeout(late);
+  };
+  try {
+    await untilReady(port, child);
+  } catch (error) {
+    await stop();
+    throw new ServiceError(
+      'EMULATOR_FAILED',
+      `The ${emulator.name} (${jar}) did not start; its last output was:\n${output()}`,
+      { cause: error },
+    );
+  }
+  // They must not keep a process alive that is otherwise done; then standard input ends, and so do they.
+  child.unref();
+  for (const stream of [child.stdin, child.stdout, child.stderr]) {
+    if ('unref' in stream && typeof stream.unref === 'function') stream.unref();
+  }
+  return { host: `127.0.0.1:${port}`, stop };
+}
+
+type Child = ChildProcessByStdio<Writable, Readable, Readable>;
+
+async function untilReady(port: number, child: Child): Promise<void> {
+  let ended: string | undefined;
+  child.once('exit', (code, signal) => (ended = `it ended with ${code ?? signal}`));
+  child.once('error', (error) => (ended = error.message));
+  const deadline = Date.now() + READY_TIMEOUT_MS;
+  for (;;) {
+    const answered = await fetch(`http://127.0.0.1:${port}/`).then(
+      async (response) => {
+        await response.text();
+        return response.ok;
+      },
+      () => false,
+    );
+    if (answered) return;
+    if (ended !== undefined) throw new Error(ended);
+    if (Date.now() > deadline) throw new Error(`it did not answer within ${READY_TIMEOUT_MS / 1000} s`);
+    await wait(READY_POLL_MS);
+  }
+}
+
+/** Reads what it prints, so that its pipe never fills, and keeps the end for an error message. */
+function keepEnd(child: Child): () => string {
+  let end = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      end = (end + text).slice(-4000);
+    });
+  }
+  return () => end.trim();
+}
+
+function killGroup(pid: number | undefined): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch {
+    // It is gone already.
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+async function findJava(
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<string | undefined> {
+  const home = environment['JAVA_HOME'];
+  const inHome = home ? await executable(join(home, 'bin', 'java')) : undefined;
+  return inHome ?? (await onPath('java', environment));
+}
+
+async function findJar(
+  { jar }: Emulator,
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<string | undefined> {
+  for (const root of await cliRoots(environment)) {
+    for await (const found of glob(jar, { cwd: root })) return join(root, found);
+  }
+  return undefined;
+}
+
+/** Where a Google Cloud CLI may be. Asking it (`gcloud info`) would take a second and tell no more. */
+async function cliRoots(environment: Readonly<Record<string, string | undefined>>): Promise<string[]> {
+  const gcloud = await onPath('gcloud', environment);
+  return [
+    environment['CLOUDSDK_ROOT_DIR'],
+    gcloud && dirname(dirname(await realpath(gcloud))),
+    join(homedir(), 'google-cloud-sdk'),
+    '/usr/lib/google-cloud-sdk',
+    '/usr/share/google-cloud-sdk',
+    '/opt/google-cloud-sdk',
+    '/opt/homebrew/share/google-cloud-sdk',
+    '/snap/google-cloud-cli/current',
+  ].filter((root): root is string => root !== undefined && root !== '');
+}
+
+async function onPath(
+  command: string,
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<string | undefined> {
+  for (const folder of (environment['PATH'] ?? '').split(delimiter)) {
+    const found = folder && (await executable(join(folder, command)));
+    if (found) return found;
+  }
+  return undefined;
+}
+
+async function executable(path: string): Promise<string | undefined> {
+  try {
+    await access(path, constants.X_OK);
+    return path;
+  } catch {
+    return undefined;
+  }
+}
