@@ -1,0 +1,84 @@
+locals {
+  _user_metric = "resource.type=\"cloud_run_revision\" AND metric.type=\"${local._metric}"
+  # Title, what is drawn, how its series are brought to one.
+  charts = [
+    {
+      title   = "Records by new state"
+      filter  = "${local._user_metric}/transitions\""
+      aligner = "ALIGN_DELTA", reducer = "REDUCE_SUM", by = ["metric.label.state"]
+    },
+    {
+      title   = "Jobs waiting"
+      filter  = "${local._user_metric}/waiting\""
+      aligner = "ALIGN_PERCENTILE_99", reducer = "REDUCE_MAX", by = []
+    },
+    {
+      title   = "Oldest waiting job (seconds)"
+      filter  = "${local._user_metric}/oldest_waiting_seconds\""
+      aligner = "ALIGN_PERCENTILE_99", reducer = "REDUCE_MAX", by = []
+    },
+    {
+      title   = "Records changed by a run"
+      filter  = "${local._user_metric}/changed\""
+      aligner = "ALIGN_PERCENTILE_99", reducer = "REDUCE_MAX", by = []
+    },
+    {
+      title   = "Rejected messages by reason"
+      filter  = "${local._user_metric}/rejections\""
+      aligner = "ALIGN_DELTA", reducer = "REDUCE_SUM", by = ["metric.label.reason"]
+    },
+    {
+      title   = "Messages not taken yet"
+      filter  = "resource.type=\"pubsub_subscription\" AND resource.labels.subscription_id=monitoring.regex.full_match(\"video-export-.*\") AND metric.type=\"pubsub.googleapis.com/subscription/num_undelivered_messages\""
+      aligner = "ALIGN_MAX", reducer = "REDUCE_MAX", by = ["resource.label.subscription_id"]
+    },
+    {
+      title   = "Requests by function and answer"
+      filter  = "resource.type=\"cloud_run_revision\" AND resource.labels.service_name=monitoring.regex.full_match(\"video-export-.*\") AND metric.type=\"run.googleapis.com/request_count\""
+      aligner = "ALIGN_DELTA", reducer = "REDUCE_SUM", by = ["resource.label.service_name", "metric.label.response_code_class"]
+    },
+    {
+      title   = "Time per request, 99th percentile (ms)"
+      filter  = "resource.type=\"cloud_run_revision\" AND resource.labels.service_name=monitoring.regex.full_match(\"video-export-.*\") AND metric.type=\"run.googleapis.com/request_latencies\""
+      aligner = "ALIGN_PERCENTILE_99", reducer = "REDUCE_MAX", by = ["resource.label.service_name"]
+    },
+  ]
+}
+
+resource "google_monitoring_dashboard" "this" {
+  project = var.project_id
+  dashboard_json = jsonencode({
+    displayName = "Earth Engine video exports"
+    mosaicLayout = {
+      columns = 48
+      tiles = [
+        for i, chart in local.charts : {
+          xPos   = (i % 2) * 24
+          yPos   = floor(i / 2) * 12
+          width  = 24
+          height = 12
+          widget = {
+            title = chart.title
+            xyChart = {
+              dataSets = [{
+                plotType = "LINE"
+                timeSeriesQuery = {
+                  timeSeriesFilter = {
+                    filter = chart.filter
+                    aggregation = {
+                      alignmentPeriod    = "300s"
+                      perSeriesAligner   = chart.aligner
+                      crossSeriesReducer = chart.reducer
+                      groupByFields      = chart.by
+                    }
+                  }
+                }
+              }]
+            }
+          }
+        }
+      ]
+    }
+  })
+  depends_on = [google_logging_metric.counter, google_logging_metric.gauge]
+}

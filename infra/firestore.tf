@@ -1,0 +1,100 @@
+locals {
+  # One composite index per query of shared/store/queries.ts that Firestore's automatic ones cannot serve. A field is
+  # ascending unless it says otherwise. test/infra holds this list against the queries.
+  record_indexes = {
+    state-due           = ["state", "dueAt"]
+    state-waiting-due   = ["state", "waitingFor", "dueAt"]
+    state-project       = ["state", "project"]
+    project-state       = ["project", "state"]
+    project-queue       = ["project", "state", "waitingFor", "priority desc", "createdAt"]
+    project-unanswered  = ["project", "unanswered"]
+    batch-created       = ["batchId", "createdAt"]
+    batch-state         = ["batchId", "state"]
+    batch-state-created = ["batchId", "state", "createdAt"]
+  }
+  indexes = merge(
+    { for name, fields in local.record_indexes : "videoExports/${name}" => {
+      collection = "videoExports", fields = fields
+    } },
+    { for label in var.indexed_labels : "videoExports/label-${label}" => {
+      collection = "videoExports"
+      # Quoted only where Firestore itself would quote, or every plan would show a change.
+      fields = [can(regex("-", label)) ? "labels.`${label}`" : "labels.${label}", "createdAt desc"]
+    } },
+  )
+
+  # Collection groups whose documents have expireAt. It is never queried, and an index over times that all records share
+  # in order would limit how fast they can be written.
+  expiring = toset(["videoExports", "request", "rejectedMessages", "videoExportBatches"])
+
+  # Large, or never asked for: without the exemption each entry of a list or map costs an index entry per write, and a
+  # value above 1,500 bytes is cut in the index anyway.
+  unindexed = {
+    videoExports       = ["claim", "description", "error", "extraOperations", "history", "missing", "outputUris", "searches"]
+    request            = ["data"]
+    rejectedMessages   = ["attributes", "data", "issues"]
+    videoExportBatches = ["counts"]
+    videoExportSweeps  = ["known"]
+  }
+  _unindexed = merge([
+    for collection, fields in local.unindexed : {
+      for field in fields : "${collection}/${field}" => { collection = collection, field = field }
+    }
+  ]...)
+  database = (
+    var.firestore.create
+    ? google_firestore_database.this[0].name
+    : var.firestore.database
+  )
+}
+
+resource "google_firestore_database" "this" {
+  count                             = var.firestore.create ? 1 : 0
+  project                           = var.project_id
+  name                              = var.firestore.database
+  location_id                       = local.location
+  type                              = "FIRESTORE_NATIVE"
+  concurrency_mode                  = "PESSIMISTIC"
+  delete_protection_state           = "DELETE_PROTECTION_ENABLED"
+  point_in_time_recovery_enablement = "POINT_IN_TIME_RECOVERY_ENABLED"
+  # The records outlive the stack.
+  deletion_policy = "ABANDON"
+  depends_on      = [google_project_service.this]
+}
+
+resource "google_firestore_index" "this" {
+  for_each   = local.indexes
+  project    = var.project_id
+  database   = local.database
+  collection = each.value.collection
+
+  dynamic "fields" {
+    for_each = each.value.fields
+    content {
+      field_path = split(" ", fields.value)[0]
+      order      = endswith(fields.value, " desc") ? "DESCENDING" : "ASCENDING"
+    }
+  }
+}
+
+resource "google_firestore_field" "expire_at" {
+  for_each   = local.expiring
+  project    = var.project_id
+  database   = local.database
+  collection = each.key
+  field      = "expireAt"
+
+  ttl_config {}
+
+  index_config {}
+}
+
+resource "google_firestore_field" "unindexed" {
+  for_each   = local._unindexed
+  project    = var.project_id
+  database   = local.database
+  collection = each.value.collection
+  field      = each.value.field
+
+  index_config {}
+}

@@ -1,0 +1,182 @@
+# Who may do what. Grants are additive (…_iam_member): a stack must not take rights away that it did not give.
+
+locals {
+  earth_engine_permissions = {
+    sender = [
+      "earthengine.exports.create",
+      "earthengine.operations.get",
+      "earthengine.operations.list",
+      "earthengine.operations.update",
+    ]
+    cancelExports = [
+      "earthengine.operations.get",
+      "earthengine.operations.list",
+      "earthengine.operations.update",
+    ]
+  }
+  _earth_engine_grants = {
+    for grant in setproduct(keys(local.earth_engine_permissions), local.earth_engine_projects) :
+    "${grant[0]}/${grant[1]}" => { account = grant[0], project = grant[1] }
+  }
+  # What each account publishes to.
+  publishes_to = {
+    sender           = ["events", "dead_letters"]
+    expandBatch      = ["jobs", "events", "dead_letters"]
+    cancelExports    = ["events", "dead_letters"]
+    recordDeadLetter = []
+  }
+  _publish_grants = merge([
+    for account, topics in local.publishes_to : {
+      for topic in topics : "${account}/${topic}" => { account = account, topic = topic }
+    }
+  ]...)
+  _publishers = merge([
+    for topic, members in var.publishers : {
+      for member in members : "${topic}/${member}" => { member = member, topic = topic }
+    }
+  ]...)
+  builder_roles = toset([
+    "roles/artifactregistry.writer",
+    "roles/logging.logWriter",
+  ])
+}
+
+# Earth Engine. A custom role belongs to one project, so each Earth Engine project gets its own.
+
+resource "google_project_iam_custom_role" "earth_engine" {
+  for_each    = local._earth_engine_grants
+  project     = each.value.project
+  role_id     = "videoExport${title(each.value.account)}"
+  title       = "Video exports: ${each.value.account}"
+  description = "What the ${each.value.account} account of ${var.project_id} does at Earth Engine."
+  permissions = local.earth_engine_permissions[each.value.account]
+}
+
+resource "google_project_iam_member" "earth_engine" {
+  for_each = local._earth_engine_grants
+  project  = each.value.project
+  role     = google_project_iam_custom_role.earth_engine[each.key].id
+  member   = google_service_account.function[each.value.account].member
+}
+
+# Calls name the job's project as the one that pays for them (X-Goog-User-Project).
+resource "google_project_iam_member" "quota" {
+  for_each = local._earth_engine_grants
+  project  = each.value.project
+  role     = "roles/serviceusage.serviceUsageConsumer"
+  member   = google_service_account.function[each.value.account].member
+}
+
+# Firestore: this database only.
+
+resource "google_project_iam_member" "records" {
+  for_each = google_service_account.function
+  project  = var.project_id
+  role     = "roles/datastore.user"
+  member   = each.value.member
+
+  condition {
+    title      = "video-exports-database"
+    expression = "resource.name == 'projects/${var.project_id}/databases/${var.firestore.database}'"
+  }
+}
+
+resource "google_project_iam_member" "readers" {
+  for_each = var.readers
+  project  = var.project_id
+  role     = "roles/datastore.viewer"
+  member   = each.value
+
+  condition {
+    title      = "video-exports-database"
+    expression = "resource.name == 'projects/${var.project_id}/databases/${var.firestore.database}'"
+  }
+}
+
+# Pub/Sub.
+
+resource "google_pubsub_topic_iam_member" "functions" {
+  for_each = local._publish_grants
+  project  = var.project_id
+  topic    = google_pubsub_topic.this[each.value.topic].id
+  role     = "roles/pubsub.publisher"
+  member   = google_service_account.function[each.value.account].member
+}
+
+resource "google_pubsub_topic_iam_member" "publishers" {
+  for_each = local._publishers
+  project  = var.project_id
+  topic    = google_pubsub_topic.this[each.value.topic].id
+  role     = "roles/pubsub.publisher"
+  member   = each.value.member
+}
+
+resource "google_pubsub_topic_iam_member" "event_subscribers" {
+  for_each = var.event_subscribers
+  project  = var.project_id
+  topic    = google_pubsub_topic.this["events"].id
+  role     = "roles/pubsub.subscriber"
+  member   = each.value
+}
+
+# Dead lettering is done by Pub/Sub's own agent: it publishes to the one and acknowledges at the other.
+
+resource "google_pubsub_topic_iam_member" "dead_letters" {
+  project = var.project_id
+  topic   = google_pubsub_topic.this["dead_letters"].id
+  role    = "roles/pubsub.publisher"
+  member  = local.pubsub_agent
+}
+
+resource "google_pubsub_subscription_iam_member" "dead_letters" {
+  for_each     = { for target, push in local.pushes : target => push if push.dead_letters }
+  project      = var.project_id
+  subscription = google_pubsub_subscription.push[each.key].id
+  role         = "roles/pubsub.subscriber"
+  member       = local.pubsub_agent
+}
+
+# Calling the functions. A redeployed function can be a new service without the grant.
+
+resource "google_cloud_run_v2_service_iam_member" "invoker" {
+  for_each = google_cloudfunctions2_function.this
+  project  = var.project_id
+  location = var.region
+  name     = each.value.name
+  role     = "roles/run.invoker"
+  member   = google_service_account.invoker.member
+
+  lifecycle {
+    replace_triggered_by = [google_cloudfunctions2_function.this[each.key]]
+  }
+}
+
+resource "google_service_account_iam_member" "push_tokens" {
+  service_account_id = google_service_account.invoker.name
+  role               = "roles/iam.serviceAccountTokenCreator"
+  member             = local.pubsub_agent
+}
+
+# Storage: Earth Engine writes the videos as the account that asked for them; writing over an old one deletes it.
+
+resource "google_storage_bucket_iam_member" "exports" {
+  for_each = var.export_buckets
+  bucket   = each.value.create ? google_storage_bucket.exports[each.key].name : each.key
+  role     = "roles/storage.objectUser"
+  member   = google_service_account.function["sender"].member
+}
+
+# Building.
+
+resource "google_project_iam_member" "builder" {
+  for_each = local.builder_roles
+  project  = var.project_id
+  role     = each.value
+  member   = google_service_account.builder.member
+}
+
+resource "google_storage_bucket_iam_member" "builder" {
+  bucket = google_storage_bucket.source.name
+  role   = "roles/storage.objectViewer"
+  member = google_service_account.builder.member
+}
