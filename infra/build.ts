@@ -1,17 +1,19 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 
 import { build, type BuildOptions } from 'esbuild';
 
 import { lockfileFor, type Lockfile, type Manifest } from './lockfile.ts';
 import { targetNames, targets, type Target } from './targets.ts';
+import { zip } from './zip.ts';
 
 /**
  * `npm run build`: what package.json's `main` and `bin` point to, and one folder per function to deploy.
  *
  * build/functions/index.js     all targets, packages left in node_modules: `npx functions-framework --target=…`
  * build/cli/ee-video-exports.js
- * build/deploy/{target}/       one file and a small package.json: what Terraform zips and uploads
+ * build/deploy/{target}/       one file and a small package.json
+ * build/deploy/{target}.zip    the same, as Terraform uploads it
  */
 
 const root = resolve(import.meta.dirname, '..');
@@ -82,11 +84,12 @@ export async function buildTarget(
     legalComments: 'none',
   });
   const { manifest, lockfile } = await deployManifest(target);
-  await Promise.all([
-    writeJson(join(directory, 'package.json'), manifest),
-    writeJson(join(directory, 'package-lock.json'), lockfile),
-    writeFile(join(directory, 'warm-up.cjs'), warmUp),
-  ]);
+  await writeFile(join(directory, 'package.json'), json(manifest));
+  await writeFile(join(directory, 'package-lock.json'), json(lockfile));
+  await writeFile(join(directory, 'warm-up.cjs'), warmUp);
+  const names = await readdir(directory);
+  const entries = names.map(async (name) => ({ name, data: await readFile(join(directory, name)) }));
+  await writeFile(`${directory}.zip`, zip(await Promise.all(entries)));
 }
 
 /**
@@ -130,8 +133,8 @@ async function readJson<T>(file: string): Promise<T> {
   return JSON.parse(await readFile(join(root, file), 'utf8')) as T;
 }
 
-async function writeJson(file: string, value: unknown): Promise<void> {
-  await writeFile(file, `${JSON.stringify(value, undefined, 2)}\n`);
+function json(value: unknown): string {
+  return `${JSON.stringify(value, undefined, 2)}\n`;
 }
 
 if (import.meta.main) {
