@@ -1,0 +1,95 @@
+import { hash } from 'node:crypto';
+
+/** What a part of a graph comes down to: its own bytes where they are few, else their SHA-256. */
+export type Digest = Uint8Array;
+
+/** One less than SHA-256's length, so that the length alone tells a digest from bytes that stand for themselves. */
+const LITERAL_BYTES = 31;
+
+/**
+ * Writes tagged, length-prefixed bytes: two different sequences of calls never write the same bytes, as long as each value
+ * begins with a tag that says what follows.
+ */
+export interface ByteWriter {
+  /** Starts again, for the next value. */
+  clear(): void;
+  tag(tag: number): void;
+  /** An integer from 0 to 2^32 - 1, in as few bytes as it needs. */
+  count(value: number): void;
+  number(value: number): void;
+  /** A well-formed string. */
+  text(value: string): void;
+  digest(value: Digest): void;
+  /** What was written since `clear`, as a digest. */
+  finish(): Digest;
+}
+
+export function createByteWriter(): ByteWriter {
+  let bytes = Buffer.allocUnsafe(16_384);
+  let view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let length = 0;
+
+  function reserve(more: number) {
+    if (length + more <= bytes.length) return;
+    const larger = Buffer.allocUnsafe(Math.max(bytes.length * 2, length + more));
+    bytes.copy(larger, 0, 0, length);
+    bytes = larger;
+    view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  function count(value: number) {
+    reserve(5);
+    let rest = value;
+    while (rest > 0x7f) {
+      bytes[length++] = (rest % 0x80) | 0x80;
+      rest = Math.floor(rest / 0x80);
+    }
+    bytes[length++] = rest;
+  }
+
+  return {
+    clear() {
+      length = 0;
+    },
+    tag(tag) {
+      reserve(1);
+      bytes[length++] = tag;
+    },
+    count,
+    number(value) {
+      reserve(8);
+      // JSON text has one zero: -0 is written, and sent, as 0.
+      view.setFloat64(length, value === 0 ? 0 : value);
+      length += 8;
+    },
+    text(value) {
+      // A call into native code costs more than a short loop; names and band lists are short ASCII.
+      if (value.length <= 48) {
+        reserve(1 + value.length);
+        const start = length;
+        bytes[length++] = value.length;
+        let index = 0;
+        for (; index < value.length; index += 1) {
+          const unit = value.charCodeAt(index);
+          if (unit > 0x7f) break;
+          bytes[length++] = unit;
+        }
+        if (index === value.length) return;
+        length = start;
+      }
+      count(Buffer.byteLength(value));
+      reserve(value.length * 3);
+      length += bytes.write(value, length);
+    },
+    digest(value) {
+      reserve(1 + value.length);
+      bytes[length++] = value.length;
+      bytes.set(value, length);
+      length += value.length;
+    },
+    finish() {
+      const written = bytes.subarray(0, length);
+      return length <= LITERAL_BYTES ? Uint8Array.from(written) : hash('sha256', written, 'buffer');
+    },
+  };
+}

@@ -1,0 +1,196 @@
+import { hash } from 'node:crypto';
+
+import { z } from 'zod';
+
+import { describe } from './issues.ts';
+import type { Issue } from './rejected-message.ts';
+
+/** A message as it was delivered, whichever way. */
+export interface Envelope {
+  /** As Pub/Sub gave it, or a hash of it where it could not be the id of a document. */
+  readonly messageId: string;
+  readonly publishTime: Date | undefined;
+  readonly attributes: Readonly<Record<string, string>>;
+  /** `projects/P/subscriptions/S` */
+  readonly subscription: string | undefined;
+  readonly deliveryAttempt: number | undefined;
+  /** The decoded data; empty where there was none, and the text itself where it was not base64. */
+  readonly data: Uint8Array;
+  /** Why the data is not what was published; the message is then rejected, not refused. */
+  readonly problem: Issue | undefined;
+}
+
+/** An HTTP request as functions-framework hands it over. */
+export interface DeliveredRequest {
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+  /** Parsed where the framework knew the content type; else text or bytes. */
+  readonly body: unknown;
+  readonly rawBody?: Uint8Array | undefined;
+}
+
+/** Read loosely: what is unknown or odd is dropped, since a message in an envelope must never be refused for its envelope. */
+const optionalText = z.string().min(1).optional().catch(undefined);
+const messageId = z
+  .union([z.string().min(1), z.number().transform(String)])
+  .optional()
+  .catch(undefined);
+const messageSchema = z
+  .looseObject({
+    data: z.unknown(),
+    attributes: z.record(z.string(), z.unknown()).optional().catch(undefined),
+    messageId,
+    message_id: messageId,
+    publishTime: optionalText,
+    publish_time: optionalText,
+  })
+  .transform((message) => ({
+    data: message.data,
+    attributes: textsOf(message.attributes ?? {}),
+    messageId: message.messageId ?? message.message_id,
+    publishTime: dateOf(message.publishTime ?? message.publish_time),
+  }));
+
+const pushSchema = z.looseObject({
+  message: messageSchema,
+  subscription: optionalText,
+  deliveryAttempt: z.int().optional().catch(undefined),
+});
+
+const eventFields = { specversion: z.string(), id: optionalText };
+
+/**
+ * The three forms of a delivery: a Pub/Sub push, a CloudEvent with its attributes in `ce-` headers, and a CloudEvent as one
+ * JSON object (https://github.com/cloudevents/spec/blob/main/cloudevents/bindings/http-protocol-binding.md). Both
+ * CloudEvents have the push body as their data.
+ */
+const deliverySchema = z.union([
+  z
+    .object({ headers: z.object({ 'ce-specversion': z.string(), 'ce-id': optionalText }), body: pushSchema })
+    .transform(({ headers, body }) => ({ eventId: headers['ce-id'], push: body })),
+  z
+    .object({ body: z.looseObject({ ...eventFields, data: pushSchema }) })
+    .transform(({ body }) => ({ eventId: body.id, push: body.data })),
+  z
+    .object({
+      body: z.looseObject({ ...eventFields, data_base64: z.preprocess(parseBase64Json, pushSchema) }),
+    })
+    .transform(({ body }) => ({ eventId: body.id, push: body.data_base64 })),
+  z.object({ body: pushSchema }).transform(({ body }) => ({ eventId: undefined, push: body })),
+]);
+
+/**
+ * Opens the envelope.
+ *
+ * @returns undefined for a body that is no envelope: it is answered 400, and there is nothing to record it under
+ */
+export function parseEnvelope(request: DeliveredRequest): Envelope | undefined {
+  const body = typeof request.body === 'object' && !isBytes(request.body) ? request.body : parseJson(request);
+  const parsed = deliverySchema.safeParse({ headers: request.headers, body });
+  if (!parsed.success) return undefined;
+  const { eventId, push } = parsed.data;
+  const messageId = push.message.messageId ?? eventId;
+  if (messageId === undefined) return undefined;
+  return {
+    messageId: usableAsDocumentId(messageId),
+    // A replayed message is still as old as it was: a manifest's run is named after it.
+    publishTime: dateOf(push.message.attributes['originalPublishTime']) ?? push.message.publishTime,
+    attributes: push.message.attributes,
+    subscription: push.subscription,
+    deliveryAttempt: push.deliveryAttempt,
+    ...decodeData(push.message.data),
+  };
+}
+
+/** The envelope's data as JSON, or why it is none. */
+export function readJsonData(
+  envelope: Pick<Envelope, 'data' | 'problem'>,
+): { readonly json: unknown } | { readonly issues: Issue[] } {
+  if (envelope.problem) return { issues: [envelope.problem] };
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(envelope.data);
+  } catch {
+    return { issues: [dataIssue('found bytes that are not UTF-8; allowed: JSON in UTF-8')] };
+  }
+  try {
+    return { json: JSON.parse(text) as unknown };
+  } catch (error) {
+    // V8 quotes a few characters around the fault.
+    const detail = error instanceof SyntaxError ? error.message : 'unreadable';
+    return { issues: [dataIssue(`found text that is not JSON (${detail}); allowed: JSON in UTF-8`)] };
+  }
+}
+
+function decodeData(data: unknown): Pick<Envelope, 'data' | 'problem'> {
+  if (data === undefined || data === null || data === '') {
+    return { data: new Uint8Array(0), problem: dataIssue('is missing; allowed: JSON in UTF-8') };
+  }
+  if (typeof data !== 'string') {
+    return {
+      data: new Uint8Array(0),
+      problem: dataIssue(`found ${describe(data)}; allowed: base64 text`),
+    };
+  }
+  const decoded = decodeBase64(data);
+  if (decoded) return { data: decoded, problem: undefined };
+  return {
+    data: Buffer.from(data),
+    problem: dataIssue('found text that is not base64; allowed: base64 (RFC 4648 section 4)'),
+  };
+}
+
+/** `Buffer.from` skips what is not base64, so what it read is written again and compared. Padding may be missing. */
+function decodeBase64(text: string): Uint8Array | undefined {
+  const decoded = Buffer.from(text, 'base64');
+  const encoded = decoded.toString('base64');
+  return text === encoded || text === encoded.replace(/=+$/, '') ? decoded : undefined;
+}
+
+function parseJson(request: DeliveredRequest): unknown {
+  const source = request.rawBody ?? request.body;
+  try {
+    if (typeof source === 'string') return JSON.parse(source) as unknown;
+    if (isBytes(source))
+      return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(source)) as unknown;
+  } catch {
+    // No envelope.
+  }
+  return undefined;
+}
+
+function parseBase64Json(text: unknown): unknown {
+  const bytes = typeof text === 'string' ? decodeBase64(text) : undefined;
+  return bytes && parseJson({ headers: {}, body: bytes });
+}
+
+function isBytes(value: unknown): value is Uint8Array {
+  return value instanceof Uint8Array;
+}
+
+function textsOf(attributes: Readonly<Record<string, unknown>>): Record<string, string> {
+  const texts = Object.entries(attributes).filter(([, value]) => typeof value === 'string');
+  return Object.fromEntries(texts) as Record<string, string>;
+}
+
+function dateOf(text: string | undefined): Date | undefined {
+  const date = text === undefined ? undefined : new Date(text);
+  return date && !Number.isNaN(date.getTime()) ? date : undefined;
+}
+
+const DOCUMENT_ID_BYTES = 1500;
+
+/** https://firebase.google.com/docs/firestore/quotas#collections_documents_and_fields */
+function usableAsDocumentId(messageId: string): string {
+  const usable =
+    !messageId.includes('/') &&
+    messageId !== '.' &&
+    messageId !== '..' &&
+    !/^__.*__$/s.test(messageId) &&
+    messageId.isWellFormed() &&
+    Buffer.byteLength(messageId) <= DOCUMENT_ID_BYTES;
+  return usable ? messageId : `sha256-${hash('sha256', messageId, 'hex')}`;
+}
+
+function dataIssue(message: string): Issue {
+  return { path: 'data', message };
+}

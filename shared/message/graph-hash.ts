@@ -1,0 +1,270 @@
+import { hash } from 'node:crypto';
+
+import { type ByteWriter, createByteWriter, type Digest } from './canonical-bytes.ts';
+import { type Entry, type Graph, type GraphNode, tags } from './graph.ts';
+
+/**
+ * The meaning of a graph as one hash, in time linear in its size however often its nodes are shared.
+ *
+ * A node is summarised on its own, once, without knowing where it is used: its structure with every argument's name
+ * erased, and for each free name the places where it stood. A definition takes its arguments' places into its structure,
+ * in the order of the arguments, so their names are gone and shadowing needs no care: a place under an inner definition
+ * of the same name was taken by that one. (This is hashing modulo alpha-equivalence: Maziarz, Ellis, Lawrence, Fitzgibbon,
+ * Peyton Jones, PLDI 2021.) A reference is its target's summary, so that inlining makes no difference.
+ */
+interface Summary {
+  readonly structure: Digest;
+  /** Free names and where they stand; undefined for none, which is most nodes. */
+  readonly free: Places | undefined;
+}
+type Places = ReadonlyMap<string, Digest>;
+
+/** Names that are free in some entry, by entry: what scope errors are found by. */
+export type FreeNames = ReadonlyMap<string, ReadonlySet<string>>;
+
+/** A graph whose functions see so many names at once is no client's, and would cost more than linear time. */
+export class TooManyNamesError extends Error {
+  override readonly name = 'TooManyNamesError';
+}
+
+const PLACES_PER_NODE = 64;
+const PLACES_ANYWAY = 1_000_000;
+
+const argumentStructure: Digest = Uint8Array.of(tags.argument);
+const here: Digest = new Uint8Array(0);
+
+/**
+ * @param order every entry's key, each after those that it refers to
+ * @param reachable the keys that `result` leads to; the others do not count
+ * @throws TooManyNamesError
+ */
+export function hashGraph(
+  graph: Graph,
+  order: readonly string[],
+  reachable: ReadonlySet<string>,
+): { readonly hash: string; readonly freeNames: FreeNames } {
+  const functions = findFunctions(graph, order);
+  const summaries = new Map<string, Summary>();
+  const context: Context = {
+    writer: createByteWriter(),
+    summaries,
+    functions,
+    namesMatter: hasUnknownCallee(graph, reachable, functions),
+    places: 0,
+    nodes: 0,
+  };
+  for (const key of order) summaries.set(key, summarise(entryOf(graph, key).node, context));
+
+  const freeNames = new Map<string, ReadonlySet<string>>();
+  for (const [key, { free }] of summaries) if (free) freeNames.set(key, new Set(free.keys()));
+
+  context.writer.clear();
+  context.writer.tag(tags.graph);
+  context.writer.digest(summaryOf(summaries, graph.result).structure);
+  return { hash: hash('sha256', context.writer.finish(), 'hex'), freeNames };
+}
+
+interface Context {
+  readonly writer: ByteWriter;
+  readonly summaries: Map<string, Summary>;
+  /** Argument names of the entries that are functions, by reference or themselves. */
+  readonly functions: ReadonlyMap<string, readonly string[]>;
+  readonly namesMatter: boolean;
+  places: number;
+  nodes: number;
+}
+
+function findFunctions(graph: Graph, order: readonly string[]): Map<string, readonly string[]> {
+  const functions = new Map<string, readonly string[]>();
+  for (const key of order) {
+    const { node } = entryOf(graph, key);
+    const names =
+      node.kind === 'definition'
+        ? node.argumentNames
+        : node.kind === 'reference'
+          ? functions.get(node.target)
+          : undefined;
+    if (names) functions.set(key, names);
+  }
+  return functions;
+}
+
+/**
+ * A call passes its arguments by name. Where the function it calls is only known when the graph runs (an argument, the
+ * outcome of another call), any definition in the graph could be the one: then all their names are part of the meaning.
+ */
+function hasUnknownCallee(
+  graph: Graph,
+  reachable: ReadonlySet<string>,
+  functions: ReadonlyMap<string, readonly string[]>,
+): boolean {
+  for (const key of reachable) {
+    if (entryOf(graph, key).calls.some((target) => !functions.has(target))) return true;
+  }
+  return false;
+}
+
+/** Recursion is bounded by the nesting that the reader allows within one entry. */
+function summarise(node: GraphNode, context: Context): Summary {
+  context.nodes += 1;
+  const { writer } = context;
+  switch (node.kind) {
+    case 'constant':
+      return { structure: node.value, free: undefined };
+    case 'integer':
+    case 'bytes':
+      writer.clear();
+      writer.tag(node.kind === 'integer' ? tags.integer : tags.bytes);
+      writer.text(node.text);
+      return { structure: writer.finish(), free: undefined };
+    case 'argument':
+      return { structure: argumentStructure, free: new Map([[node.name, here]]) };
+    case 'reference':
+      return summaryOf(context.summaries, node.target);
+    case 'definition':
+      return summariseDefinition(node, context);
+    case 'array': {
+      const parts = node.items.map((item) => summarise(item, context));
+      writer.clear();
+      writer.tag(tags.array);
+      for (const part of parts) writer.digest(part.structure);
+      return { structure: writer.finish(), free: joinPlaces(parts, context) };
+    }
+    case 'dictionary': {
+      const order = sortedIndices(node.names);
+      const parts = order.map((index) => summarise(itemAt(node.items, index), context));
+      writer.clear();
+      writer.tag(tags.dictionary);
+      order.forEach((index, position) => {
+        writer.text(itemAt(node.names, index));
+        writer.digest(itemAt(parts, position).structure);
+      });
+      return { structure: writer.finish(), free: joinPlaces(parts, context) };
+    }
+    default:
+      return summariseInvocation(node, context);
+  }
+}
+
+function summariseInvocation(node: GraphNode & { kind: 'invocation' }, context: Context): Summary {
+  const { writer } = context;
+  const { callee } = node;
+  const formal = 'target' in callee ? context.functions.get(callee.target) : undefined;
+  const positions = formal && new Map(formal.map((name, position) => [name, position]));
+  const order = positions ? orderByPosition(node.names, positions) : sortedIndices(node.names);
+  const parts = order.map((index) => summarise(itemAt(node.items, index), context));
+  const target = 'target' in callee ? summaryOf(context.summaries, callee.target) : undefined;
+
+  writer.clear();
+  if (target) {
+    writer.tag(tags.invocationByReference);
+    writer.digest(target.structure);
+  } else if ('name' in callee) {
+    writer.tag(tags.invocationByName);
+    writer.text(callee.name);
+  }
+  for (let part = 0; part < order.length; part += 1) {
+    const name = itemAt(node.names, itemAt(order, part));
+    const position = positions?.get(name);
+    if (position === undefined) {
+      writer.tag(tags.name);
+      writer.text(name);
+    } else {
+      writer.tag(tags.position);
+      writer.count(position);
+    }
+    writer.digest(itemAt(parts, part).structure);
+  }
+  const structure = writer.finish();
+  return { structure, free: joinPlaces(target ? [target, ...parts] : parts, context) };
+}
+
+function summariseDefinition(node: GraphNode & { kind: 'definition' }, context: Context): Summary {
+  const { writer } = context;
+  const body = summaryOf(context.summaries, node.body);
+  writer.clear();
+  writer.tag(tags.definition);
+  writer.count(node.argumentNames.length);
+  for (const name of node.argumentNames) {
+    if (context.namesMatter) {
+      writer.tag(tags.name);
+      writer.text(name);
+    }
+    const place = body.free?.get(name);
+    // An argument that is not used and one that is the whole body are told apart by the tag.
+    writer.tag(place === undefined ? tags.null : tags.position);
+    if (place !== undefined) writer.digest(place);
+  }
+  writer.digest(body.structure);
+  const structure = writer.finish();
+
+  if (!body.free) return { structure, free: undefined };
+  const free = new Map(body.free);
+  for (const name of node.argumentNames) free.delete(name);
+  spend(context, body.free.size);
+  return { structure, free: free.size > 0 ? free : undefined };
+}
+
+/** Where each free name stands in a node, from where it stands in the node's parts. */
+function joinPlaces(parts: readonly Summary[], context: Context): Places | undefined {
+  if (parts.length === 1) return parts[0]?.free;
+  const joined = new Map<string, { part: number; place: Digest }[]>();
+  parts.forEach(({ free }, part) => {
+    if (!free) return;
+    spend(context, free.size);
+    for (const [name, place] of free) {
+      const known = joined.get(name);
+      if (known) known.push({ part, place });
+      else joined.set(name, [{ part, place }]);
+    }
+  });
+  if (joined.size === 0) return undefined;
+  const { writer } = context;
+  const places = new Map<string, Digest>();
+  for (const [name, standings] of joined) {
+    writer.clear();
+    for (const { part, place } of standings) {
+      writer.count(part);
+      writer.digest(place);
+    }
+    places.set(name, writer.finish());
+  }
+  return places;
+}
+
+function spend(context: Context, places: number) {
+  context.places += places;
+  if (context.places > PLACES_ANYWAY + PLACES_PER_NODE * context.nodes) throw new TooManyNamesError();
+}
+
+function sortedIndices(names: readonly string[]): number[] {
+  const indices = names.map((_, index) => index);
+  return indices.sort((a, b) => compare(itemAt(names, a), itemAt(names, b)));
+}
+
+/** The function's own arguments in its order, then any that it does not have. */
+function orderByPosition(names: readonly string[], positions: ReadonlyMap<string, number>): number[] {
+  const indices = names.map((_, index) => index);
+  return indices.sort((a, b) => {
+    const [first, second] = [itemAt(names, a), itemAt(names, b)];
+    const [one, other] = [positions.get(first) ?? Infinity, positions.get(second) ?? Infinity];
+    return one === other ? compare(first, second) : one - other;
+  });
+}
+
+function compare(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
+}
+
+function itemAt<T>(items: readonly T[], index: number): T {
+  return items[index] as T;
+}
+
+function entryOf(graph: Graph, key: string): Entry {
+  return graph.entries.get(key) as Entry;
+}
+
+function summaryOf(summaries: ReadonlyMap<string, Summary>, key: string): Summary {
+  return summaries.get(key) as Summary;
+}

@@ -1,0 +1,224 @@
+import { z } from 'zod';
+
+import { type AllowList, isAllowed } from '../config.ts';
+import { readExpression } from './expression.ts';
+import { contentHashOf, recordIdOf, serialiseRequest } from './identity.ts';
+import { createIssueList, describe, type IssueList, type Path } from './issues.ts';
+import { jobMessageSchema, recordableFields } from './job-schema.ts';
+import type { Expression, Job, VideoRequest } from './job.ts';
+import { unusableName } from './read-constant.ts';
+import { isJsonObject } from './read-graph.ts';
+import type { Issue } from './rejected-message.ts';
+
+/** EE answers more with 400 "Request payload size exceeds the limit: 10485760 bytes." */
+export const REQUEST_BYTES = 10_485_760;
+
+export interface JobRules {
+  /** For jobs that name none. */
+  readonly defaultProject: string;
+  readonly allowedProjects: AllowList;
+  /** Patterns of `destination`. */
+  readonly allowedDestinations: AllowList;
+}
+
+/** Everything that is wrong with a message, and the fields by which its sender can find that. */
+export interface InvalidJob {
+  readonly issues: Issue[];
+  readonly jobKey: string | undefined;
+  readonly batchId: string | undefined;
+}
+
+export type JobReading = { readonly job: Job } | InvalidJob;
+
+/** A job as far as it is known without hashing its graph. */
+export type JobFields = Omit<Job, 'recordId' | 'contentHash'>;
+
+const schema = jobMessageSchema(z.unknown().optional());
+type Message = z.output<typeof schema>;
+
+/** Reads a decoded job message: the job, or every issue that it has. */
+export function parseJobMessage(json: unknown, rules: JobRules): JobReading {
+  const issues = createIssueList();
+  const fields = readFields(json, rules, issues);
+  const expression = expressionIn(json);
+  const reading = expression === undefined ? undefined : readExpression(expression);
+  const graphIssues = reading && 'issues' in reading ? reading.issues : [];
+  if (!fields || !reading || 'issues' in reading) return invalid(json, [...issues.list(), ...graphIssues]);
+
+  const contentHash = contentHashOf(fields.request, reading.graphHash);
+  const recordId = recordIdOf({ ...fields, contentHash });
+  const bytes = serialiseRequest(fields.request, recordId).length;
+  if (bytes > REQUEST_BYTES) {
+    issues.add(['request'], `found ${bytes} bytes as it would be sent; allowed: at most ${REQUEST_BYTES}`);
+    return invalid(json, issues.list());
+  }
+  return { job: { ...fields, recordId, contentHash } };
+}
+
+/**
+ * The same without the graph, which is neither checked nor hashed: for many jobs from one template whose graph was checked
+ * once, and whose size is known to be far from the limit.
+ */
+export function parseJobFields(json: unknown, rules: JobRules): { readonly fields: JobFields } | InvalidJob {
+  const issues = createIssueList();
+  const fields = readFields(json, rules, issues);
+  return fields ? { fields } : invalid(json, issues.list());
+}
+
+function readFields(json: unknown, rules: JobRules, issues: IssueList): JobFields | undefined {
+  if (!isJsonObject(json)) {
+    issues.add(['data'], `found ${describe(json)}; allowed: a job message, an object with request`);
+    return undefined;
+  }
+  refuseProto(json, issues);
+  const parsed = schema.safeParse(json);
+  if (!parsed.success) parsed.error.issues.forEach((issue) => addZodIssue(issue, json, issues));
+  // Asked of what came, so that a message with another error is told these too.
+  const project = Object.hasOwn(json, 'project') ? json['project'] : rules.defaultProject;
+  if (typeof project === 'string' && !isAllowed(rules.allowedProjects, project)) {
+    issues.add(['project'], `found ${describe(project)}; allowed: a project in ALLOWED_PROJECTS`);
+  }
+  checkDestination(json, rules, issues);
+  if (expressionIn(json) === undefined && isJsonObject(json['request'])) {
+    issues.add(['request', 'expression'], 'is missing; allowed: an expression graph');
+  }
+  if (!parsed.success || issues.count > 0) return undefined;
+
+  const message = parsed.data;
+  const request = bareRequest(message.request);
+  return {
+    jobKey: message.jobKey,
+    attempt: message.attempt ?? 1,
+    project: message.project ?? rules.defaultProject,
+    batchId: message.batchId,
+    labels: message.labels ?? {},
+    destination: destinationOf(request.fileExportOptions),
+    request,
+  };
+}
+
+/** In one order of fields, whatever the client's, without what means "unset". */
+function bareRequest(parsed: Message['request']): VideoRequest {
+  const { expression, description, videoOptions, fileExportOptions, workloadTag, priority } = parsed;
+  return defined({
+    expression: expression as Expression,
+    description,
+    videoOptions: videoOptions && defined(videoOptions),
+    fileExportOptions,
+    workloadTag: workloadTag === '' ? undefined : workloadTag,
+    priority,
+  }) as VideoRequest;
+}
+
+function defined<Fields extends object>(fields: Fields): Fields {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Fields;
+}
+
+function destinationOf(options: VideoRequest['fileExportOptions']): string {
+  const { cloudStorageDestination: storage, driveDestination: drive } = options;
+  if (storage) return `gs://${storage.bucket}/${storage.filenamePrefix ?? ''}`;
+  return `drive:${drive?.folder ?? ''}/${drive?.filenamePrefix ?? ''}`;
+}
+
+const destinations = ['cloudStorageDestination', 'driveDestination'] as const;
+
+function checkDestination(json: Readonly<Record<string, unknown>>, rules: JobRules, issues: IssueList) {
+  const request = json['request'];
+  const options = isJsonObject(request) ? request['fileExportOptions'] : undefined;
+  if (!isJsonObject(options)) return;
+  const path = ['request', 'fileExportOptions'];
+  const given = destinations.filter((name) => Object.hasOwn(options, name));
+  if (given.length !== 1) {
+    const found = given.length === 0 ? 'no destination' : given.join(' and ');
+    issues.add(path, `found ${found}; allowed: exactly one of ${destinations.join(', ')}`);
+  }
+  for (const name of given) {
+    const fields = options[name];
+    if (!isJsonObject(fields)) continue;
+    const place = name === 'driveDestination' ? fields['folder'] : fields['bucket'];
+    const prefix = fields['filenamePrefix'] ?? '';
+    if (typeof prefix !== 'string' || (place !== undefined && typeof place !== 'string')) continue;
+    if (name === 'cloudStorageDestination' && place === undefined) continue;
+    const destination =
+      name === 'driveDestination' ? `drive:${place ?? ''}/${prefix}` : `gs://${place}/${prefix}`;
+    if (!isAllowed(rules.allowedDestinations, destination)) {
+      const why = name === 'driveDestination' ? " (a service account's Drive is invisible to people)" : '';
+      issues.add(
+        [...path, name],
+        `found ${describe(destination)}; allowed: a destination in ALLOWED_DESTINATIONS${why}`,
+      );
+    }
+  }
+}
+
+function expressionIn(json: unknown): unknown {
+  const request = isJsonObject(json) && Object.hasOwn(json, 'request') ? json['request'] : undefined;
+  return isJsonObject(request) && Object.hasOwn(request, 'expression') ? request['expression'] : undefined;
+}
+
+/** zod skips an own `__proto__`, so it is looked for here; the expression's reader looks for it itself. */
+function refuseProto(json: object, issues: IssueList) {
+  interface Place {
+    readonly value: object;
+    readonly key: string | number;
+    readonly parent: Place | undefined;
+  }
+  const pathOf = (place: Place | undefined, last: string): Path => {
+    const path: (string | number)[] = [last];
+    // The root's own key is not part of the path.
+    for (let at = place; at?.parent; at = at.parent) path.unshift(at.key);
+    return path;
+  };
+  const expression = expressionIn(json);
+  const open: Place[] = [{ value: json, key: '', parent: undefined }];
+  for (let place = open.pop(); place; place = open.pop()) {
+    if (!Array.isArray(place.value) && Object.hasOwn(place.value, '__proto__')) {
+      if (issues.count > 0) return;
+      issues.add(pathOf(place, '__proto__'), unusableName);
+    }
+    for (const [key, value] of Object.entries(place.value) as [string, unknown][]) {
+      if (typeof value !== 'object' || value === null || value === expression) continue;
+      open.push({ value, key: Array.isArray(place.value) ? Number(key) : key, parent: place });
+    }
+  }
+}
+
+function addZodIssue(issue: z.core.$ZodIssue, json: unknown, issues: IssueList) {
+  const path = issue.path.map((part) => (typeof part === 'number' ? part : String(part)));
+  if (issue.code === 'unrecognized_keys') {
+    for (const key of issue.keys)
+      issues.add([...path, key], unknownFieldMessage([...path, key], issue.message));
+    return;
+  }
+  const found = valueAt(json, path);
+  const allowed = issue.code === 'invalid_key' ? (issue.issues[0]?.message ?? issue.message) : issue.message;
+  if (issue.code === 'invalid_key') issues.add(path, `found this name; allowed: ${allowed}`);
+  else if (found === undefined) issues.add(path, `is missing; allowed: ${allowed}`);
+  else issues.add(path, `found ${describe(found)}; allowed: ${allowed}`);
+}
+
+function unknownFieldMessage(path: Path, allowed: string): string {
+  switch (path.join('.')) {
+    case 'request.requestId':
+      return 'must be left out: the service derives it, so that a job runs once; give the message a jobKey to identify the job, and a higher attempt to run it again';
+    case 'request.maxWorkers':
+      return 'must be left out: EE refuses it from anyone but its own staff';
+    default:
+      return `is not a field; ${allowed}`;
+  }
+}
+
+function valueAt(json: unknown, path: Path): unknown {
+  let value = json;
+  for (const part of path) {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, part)) return undefined;
+    value = (value as Record<string | number, unknown>)[part];
+  }
+  return value;
+}
+
+function invalid(json: unknown, issues: Issue[]): InvalidJob {
+  const text = (name: keyof typeof recordableFields): string | undefined =>
+    recordableFields[name].safeParse(valueAt(json, [name])).data;
+  return { issues, jobKey: text('jobKey'), batchId: text('batchId') };
+}

@@ -1,0 +1,185 @@
+import { z } from 'zod';
+
+/**
+ * The job message as a zod schema, strict wherever EE or this service defines the fields. Each message says what is
+ * allowed; `job-message.ts` puts before it what was found.
+ *
+ * Fields and rules: https://developers.google.com/earth-engine/reference/rest/v1/projects.video/export. A field that is
+ * not wanted is left out: null is refused, since nothing is sent that did not come.
+ */
+
+const INT32_MAX = 2_147_483_647;
+const INT64_MAX = 2n ** 63n - 1n;
+const OBJECT_NAME_BYTES = 1024;
+
+function fields<Shape extends z.ZodRawShape>(shape: Shape) {
+  const names = Object.keys(shape).join(', ');
+  return z.strictObject(shape, {
+    error: (issue) =>
+      issue.code === 'unrecognized_keys' ? `allowed here: ${names}` : `an object with ${names}`,
+  });
+}
+
+function textOf(allowed: string) {
+  return z.string(allowed).refine((text) => text.isWellFormed(), `${allowed}, without half a surrogate pair`);
+}
+
+function pattern(regex: RegExp, allowed: string) {
+  return z.string(allowed).regex(regex, allowed);
+}
+
+const jobKeyRule = '1 to 200 characters, no control characters';
+/** Characters as people count them: code points. */
+const jobKey = textOf(jobKeyRule)
+  .min(1, jobKeyRule)
+  .refine((text) => text.length <= 400 && Array.from(text).length <= 200, jobKeyRule)
+  .refine((text) => !/\p{Cc}/u.test(text), jobKeyRule)
+  .meta({ maxLength: 200 })
+  .describe("The caller's own name for this job; without one, its content identifies it");
+
+const attemptRule = 'a whole number from 1 to 999';
+const attempt = z
+  .int(attemptRule)
+  .min(1, attemptRule)
+  .max(999, attemptRule)
+  .describe('Raise it to run the same job again on purpose (default 1)');
+
+const projectRule = 'a Google Cloud project id or number';
+const project = pattern(/^(?:[a-z0-9.-]{1,63}:)?[a-z0-9][a-z0-9-]{0,61}[a-z0-9]$/, projectRule).describe(
+  "The Earth Engine project that runs it (default: the service's)",
+);
+
+const batchId = pattern(/^[A-Za-z0-9._@-]{1,129}$/, '1 to 129 of A-Z, a-z, 0-9, ".", "_", "@", "-"').describe(
+  'Groups jobs',
+);
+
+const labelKeyRule = 'a label name of at most 63: a-z, then a-z, 0-9, "_", "-"';
+const labelsRule = 'an object of at most 16 labels';
+const labels = z
+  .record(
+    pattern(/^[a-z][a-z0-9_-]{0,62}$/, labelKeyRule),
+    textOf('text of at most 63 characters').max(63, 'text of at most 63 characters'),
+    labelsRule,
+  )
+  .refine((all) => Object.keys(all).length <= 16, labelsRule)
+  .meta({ maxProperties: 16 })
+  .describe('Copied to the record, for queries');
+
+const framesPerSecondRule = 'a number from 0.1 to 120';
+const maxFramesRule = 'a whole number from 1 to 2147483647';
+const maxPixelsRule = 'a positive int64 as a string of digits, a whole number, or { "value": either }';
+const priorityRule = 'a whole number from 0 to 9999, or { "value": it }';
+
+/** The Python client wraps what EE documents as bare. */
+function bareOrWrapped<Schema extends z.ZodType>(schema: Schema, allowed: string) {
+  const wrapped = fields({ value: schema }).transform(
+    (wrapper) => (wrapper as { value: z.output<Schema> }).value,
+  );
+  return z.union([schema, wrapped], allowed);
+}
+
+const positiveInt64 = z.union([
+  z
+    .string()
+    .regex(/^[1-9]\d{0,18}$/)
+    .refine((digits) => BigInt(digits) <= INT64_MAX),
+  z.int().min(1).transform(String),
+]);
+const smallInteger = z.union([
+  z.int().min(0).max(9999),
+  z
+    .string()
+    .regex(/^(?:0|[1-9]\d{0,3})$/)
+    .transform(Number),
+]);
+
+const videoOptions = fields({
+  framesPerSecond: z
+    .number(framesPerSecondRule)
+    .min(0.1, framesPerSecondRule)
+    .max(120, framesPerSecondRule)
+    .optional()
+    .describe("EE's default is 5"),
+  maxFrames: z
+    .int(maxFramesRule)
+    .min(1, maxFramesRule)
+    .max(INT32_MAX, maxFramesRule)
+    .optional()
+    .describe("EE's default is 1000"),
+  maxPixelsPerFrame: bareOrWrapped(positiveInt64, maxPixelsRule).optional().describe("EE's default is 1e8"),
+});
+
+const prefixRule = `text of at most ${OBJECT_NAME_BYTES} bytes without line breaks`;
+const filenamePrefix = textOf(prefixRule)
+  .refine((text) => Buffer.byteLength(text) <= OBJECT_NAME_BYTES && !/[\r\n]/.test(text), prefixRule)
+  .describe('A trailing "/" makes it a folder');
+
+const bucketRule =
+  'a bucket name: 3 to 63 of a-z, 0-9, "-", "_" (222 with dots, 63 between them), letter or digit at both ends, not "goog…", no IP address, no gs://';
+/** https://cloud.google.com/storage/docs/buckets#naming */
+const bucket = pattern(/^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$/, bucketRule)
+  .refine(
+    (name) =>
+      (name.includes('.') || name.length <= 63) &&
+      name.split('.').every((part) => part.length >= 1 && part.length <= 63) &&
+      !name.startsWith('goog') &&
+      !/^\d+\.\d+\.\d+\.\d+$/.test(name),
+    bucketRule,
+  )
+  .describe('The bucket, without gs://');
+
+const permissionsRule = 'one of DEFAULT_OBJECT_ACL, PUBLIC, TILE_PERMISSIONS_UNSPECIFIED';
+const corsRule = 'an array of addresses';
+
+const fileExportOptions = fields({
+  fileFormat: z.literal('MP4', '"MP4", the only format that EE exports videos in'),
+  cloudStorageDestination: fields({
+    bucket,
+    filenamePrefix: filenamePrefix.optional(),
+    permissions: z
+      .enum(['DEFAULT_OBJECT_ACL', 'PUBLIC', 'TILE_PERMISSIONS_UNSPECIFIED'], permissionsRule)
+      .optional(),
+    bucketCorsUris: z.array(textOf('an address'), corsRule).optional(),
+  }).optional(),
+  driveDestination: fields({
+    folder: textOf('the name of a folder').optional(),
+    filenamePrefix: filenamePrefix.optional(),
+  })
+    .optional()
+    .describe("The service account's own Drive, which people cannot see: only where it is allowed by name"),
+}).describe('Exactly one destination');
+
+const workloadTagRule = '1 to 63 of a-z, 0-9, "-", "_", letter or digit at both ends';
+const workloadTag = pattern(/^(?:[a-z0-9](?:[-_a-z0-9]{0,61}[a-z0-9])?)?$/, workloadTagRule).describe(
+  'Groups costs in Cloud Monitoring; empty means none, as for the clients',
+);
+
+function requestSchema<Schema extends z.ZodType>(expression: Schema) {
+  return fields({
+    expression,
+    description: textOf('text').optional().describe('What people see; the requestId is appended'),
+    videoOptions: videoOptions.optional(),
+    fileExportOptions,
+    workloadTag: workloadTag.optional(),
+    priority: bareOrWrapped(smallInteger, priorityRule)
+      .optional()
+      .describe("EE's default is 100; another needs a project registered for paid use"),
+  });
+}
+
+/** The schema around any expression: the graph itself is checked by `expression.ts`, which is faster and follows references. */
+export function jobMessageSchema<Schema extends z.ZodType>(expression: Schema) {
+  return fields({
+    jobKey: jobKey.optional(),
+    attempt: attempt.optional(),
+    project: project.optional(),
+    batchId: batchId.optional(),
+    labels: labels.optional(),
+    request: requestSchema(expression).describe(
+      "EE's ExportVideoRequest as an official client builds it, without requestId",
+    ),
+  });
+}
+
+/** Fields that a rejected message is found by, where they are valid themselves. */
+export const recordableFields = { jobKey, batchId };

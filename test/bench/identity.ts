@@ -1,0 +1,143 @@
+import { hash } from 'node:crypto';
+import { performance } from 'node:perf_hooks';
+
+import { parseJobMessage } from '../../shared/message/job-message.ts';
+import { readJsonData } from '../../shared/message/envelope.ts';
+import { type Bench, median, type Row } from './table.ts';
+
+/**
+ * From the bytes of a message to a validated job with its content hash and record id, decoding included, against
+ * `JSON.parse` and one SHA-256 of the same bytes. Both run alternately in one process, so that they share its noise.
+ */
+const bench: Bench = {
+  name: 'identity',
+  run: () =>
+    Promise.resolve([
+      measure('one region, 1.7 MB', regionGraph(), 6),
+      measure('30,000 nodes, 1.7 MB', manyNodesGraph(), 10),
+    ]),
+};
+export default bench;
+
+const RUNS = 31;
+const WARM_UP_RUNS = 8;
+
+const rules = {
+  defaultProject: 'my-project',
+  allowedProjects: ['my-project'],
+  allowedDestinations: ['gs://*'],
+};
+
+function measure(what: string, expression: object, limit: number): Row {
+  const message = {
+    jobKey: 'bench',
+    request: {
+      expression,
+      description: 'bench',
+      videoOptions: { framesPerSecond: 12, maxPixelsPerFrame: '100000000' },
+      fileExportOptions: { fileFormat: 'MP4', cloudStorageDestination: { bucket: 'my-bucket' } },
+    },
+  };
+  const data = Buffer.from(JSON.stringify(message));
+  const values: number[] = [];
+  const baselines: number[] = [];
+  for (let run = 0; run < WARM_UP_RUNS + RUNS; run += 1) {
+    const baseline = timed(() => {
+      JSON.parse(data.toString('utf8'));
+      hash('sha256', data, 'hex');
+    });
+    const value = timed(() => {
+      const read = readJsonData({ data, problem: undefined });
+      if (!('json' in read) || !('job' in parseJobMessage(read.json, rules)))
+        throw new Error('not a valid job');
+    });
+    if (run < WARM_UP_RUNS) continue;
+    baselines.push(baseline);
+    values.push(value);
+  }
+  return { what, value: median(values), baseline: median(baselines), unit: 'ms', limit };
+}
+
+function timed(work: () => void): number {
+  const start = performance.now();
+  work();
+  return performance.now() - start;
+}
+
+const constant = (constantValue: unknown) => ({ constantValue });
+const call = (functionName: string, args: Record<string, unknown>) => ({
+  functionInvocationValue: { functionName, arguments: args },
+});
+
+/** A polygon of 46,000 points around a coast, as `clipToBoundsAndScale` gets it. */
+function regionGraph(): object {
+  const points = 46_000;
+  const ring = Array.from({ length: points }, (_, index) => {
+    const angle = (2 * Math.PI * (index % points)) / points;
+    const radius = 3 + 0.2 * Math.sin(angle * 1013);
+    return [9.1 + radius * Math.cos(angle), 45.4 + radius * Math.sin(angle)];
+  });
+  const polygon = call('GeometryConstructors.Polygon', {
+    coordinates: constant([[...ring, ring[0]]]),
+    evenOdd: constant(true),
+  });
+  const collection = call('ImageCollection.load', { id: constant('COPERNICUS/S2_SR_HARMONIZED') });
+  return {
+    result: '0',
+    values: { '0': call('Collection.clip', { collection, geometry: polygon }) },
+  };
+}
+
+/** 2,000 years of fifteen nodes each, half of them under a mapped function with its argument in use. */
+function manyNodesGraph(): object {
+  const values: Record<string, unknown> = {};
+  const images: unknown[] = [];
+  for (let year = 0; year < 1_154; year += 1) {
+    const body = `body${year}`;
+    values[body] = call('Image.visualize', {
+      image: call('Image.select', {
+        input: call('Image.normalizedDifference', {
+          input: { argumentReference: '_MAPPING_VAR_0_0' },
+          bandNames: constant(['B8', 'B4', `B${year}`]),
+        }),
+        bandSelectors: constant(['nd']),
+      }),
+      min: constant(year / 10_000),
+      max: constant(0.9),
+      palette: constant([
+        'ffffff',
+        'ce7e45',
+        'df923d',
+        'f1b555',
+        '99b718',
+        '207401',
+        '012e01',
+        '001c00',
+        '011301',
+      ]),
+    });
+    const filtered = call('Collection.filter', {
+      collection: call('ImageCollection.load', { id: constant('LANDSAT/LC08/C02/T1_L2') }),
+      filter: call('Filter.dateRangeContains', {
+        leftValue: call('DateRange', {
+          start: constant(`${1000 + year}-01-01`),
+          end: constant(`${1001 + year}-01-01`),
+        }),
+        rightField: constant('system:time_start'),
+      }),
+    });
+    const mapped = call('Collection.map', {
+      collection: filtered,
+      baseAlgorithm: { functionDefinitionValue: { argumentNames: ['_MAPPING_VAR_0_0'], body } },
+    });
+    images.push(
+      call('Image.set', {
+        object: call('reduce.median', { collection: mapped, parallelScale: constant(1) }),
+        key: constant('system:time_start'),
+        value: call('Date.millis', { date: constant(`${1000 + year}-07-01`) }),
+      }),
+    );
+  }
+  values['0'] = call('ImageCollection.fromImages', { images: { arrayValue: { values: images } } });
+  return { result: '0', values };
+}

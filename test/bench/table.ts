@@ -1,0 +1,55 @@
+/** One measured line: what was measured, beside the baseline of the same run. */
+export interface Row {
+  readonly what: string;
+  /** Median of the runs, in `unit`. */
+  readonly value: number;
+  /** What it is held against: the median of the baseline's runs, in `unit`. */
+  readonly baseline: number;
+  readonly unit: string;
+  /** The ratio that must not be reached, where one is promised. */
+  readonly limit?: number;
+}
+
+/** A benchmark of one part: its module's default export, listed in `run.ts`. */
+export interface Bench {
+  readonly name: string;
+  run(): Promise<Row[]>;
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = Math.floor(sorted.length / 2);
+  const upper = sorted[middle] ?? Number.NaN;
+  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2;
+}
+
+export function formatTable(rows: readonly (Row & { readonly bench: string })[]): string {
+  const header = ['bench', 'what', 'value', 'baseline', 'ratio', 'limit'];
+  const lines = rows.map((row) => [
+    row.bench,
+    row.what,
+    `${number(row.value)} ${row.unit}`,
+    `${number(row.baseline)} ${row.unit}`,
+    `${number(row.value / row.baseline)}×`,
+    row.limit === undefined ? '' : `< ${row.limit}× ${isOver(row) ? 'OVER' : 'ok'}`,
+  ]);
+  const widths = header.map((title, column) =>
+    Math.max(title.length, ...lines.map((line) => (line[column] ?? '').length)),
+  );
+  return [header, widths.map((width) => '-'.repeat(width)), ...lines]
+    .map((line) =>
+      line
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
+
+export function isOver(row: Row): boolean {
+  return row.limit !== undefined && row.value / row.baseline >= row.limit;
+}
+
+function number(value: number): string {
+  return value.toFixed(Math.abs(value) < 10 ? 2 : 1);
+}
