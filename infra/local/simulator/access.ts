@@ -1,0 +1,49 @@
+import { Refusal, type SimulatorRequest } from './request.ts';
+import type { Denial, SimulatorSettings } from './settings.ts';
+
+/**
+ * Who calls: the owner of the bearer token, which is whom EE deduplicates by.
+ *
+ * @throws Refusal for a token that is not known (any more)
+ */
+export function identify(request: SimulatorRequest, { tokens }: Pick<SimulatorSettings, 'tokens'>): string {
+  const token = request.headers['authorization']?.replace(/^Bearer /i, '');
+  if (token === undefined || tokens === null) return 'anonymous';
+  const email = tokens[token];
+  if (email !== undefined) return email;
+  throw new Refusal(
+    401,
+    'Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other valid ' +
+      'authentication credential.',
+    'UNAUTHENTICATED',
+  );
+}
+
+/** @throws Refusal in EE's words where calls for this project are to be denied */
+export function checkProject(project: string, { denied }: Pick<SimulatorSettings, 'denied'>): void {
+  const denial = denied[project];
+  if (denial) throw new Refusal(403, denialTexts[denial](project), 'DENIED', denialDetails[denial]);
+}
+
+const denialTexts: Readonly<Record<Denial, (project: string) => string>> = {
+  NOT_REGISTERED: (project) =>
+    `Project ${project} is not registered to use Earth Engine. Visit ` +
+    `https://console.cloud.google.com/earth-engine/configuration?project=${project} to register your project.`,
+  NO_PERMISSION: (project) =>
+    `Permission 'earthengine.exports.create' denied on resource 'projects/${project}' (or it may not exist).`,
+  NO_SERVICE_USAGE: (project) =>
+    `Caller does not have required permission to use project ${project}. Grant the caller the ` +
+    'roles/serviceusage.serviceUsageConsumer role, or a custom role with the serviceusage.services.use permission.',
+};
+
+const denialDetails: Readonly<Record<Denial, readonly unknown[]>> = {
+  NOT_REGISTERED: [],
+  NO_PERMISSION: [],
+  NO_SERVICE_USAGE: [
+    {
+      '@type': 'type.googleapis.com/google.rpc.ErrorInfo',
+      reason: 'USER_PROJECT_DENIED',
+      domain: 'googleapis.com',
+    },
+  ],
+};

@@ -1,0 +1,139 @@
+import type { SimulatorSettings } from './settings.ts';
+
+export type SimulatedState = 'PENDING' | 'RUNNING' | 'CANCELLING' | 'SUCCEEDED' | 'CANCELLED' | 'FAILED';
+
+/** Oddities that this operation's JSON has: see QuirkRates. */
+export interface Quirks {
+  readonly missingFields: boolean;
+  readonly doneWithNeither: boolean;
+  readonly unknownState: boolean;
+  readonly epochStart: boolean;
+}
+
+/** An operation as the simulator keeps it. Times are in milliseconds since 1970. */
+export interface SimulatedOperation {
+  readonly name: string;
+  readonly project: string;
+  readonly requestId: string | undefined;
+  /** Who asked for it. */
+  readonly identity: string;
+  /** SHA-256 of the request's bytes, hex. */
+  readonly sha256: string;
+  readonly description: string;
+  readonly destination: string;
+  readonly destinationUri: string;
+  readonly priority: number;
+  readonly quirks: Quirks;
+  readonly createMs: number;
+  state: SimulatedState;
+  startMs: number | undefined;
+  /** When its state changes next: the end of a run or of a cancellation. Infinity while nothing will happen. */
+  nextMs: number;
+  /** When its run is to end, were nobody to cancel it: what progress is measured against. */
+  plannedEndMs: number;
+  endMs: number | undefined;
+  cancelRequested: boolean;
+  /** It stopped moving. */
+  stalled: boolean;
+  error: { readonly code: number; readonly message: string } | undefined;
+  /** EE forgot it: 404, and not listed. */
+  forgotten: boolean;
+  /** Its JSON, kept while nothing in it can change: a list page is mostly such operations. */
+  json: string | undefined;
+}
+
+const TYPE_URL = 'type.googleapis.com/google.earthengine.v1';
+/** Where a stalled operation stops: seen in the field. */
+const STALLED_PROGRESS = 0.737;
+const FRAMES = 120;
+/** EECU-seconds per second of running. */
+const EECU_RATE = 3.2;
+
+export function isEnded(state: SimulatedState): boolean {
+  return state === 'SUCCEEDED' || state === 'CANCELLED' || state === 'FAILED';
+}
+
+/** @param first whether this is the answer to the export call that made it */
+export function operationJson(
+  operation: SimulatedOperation,
+  nowMs: number,
+  settings: Pick<SimulatorSettings, 'omitDescription'>,
+  first = false,
+): string {
+  if (operation.json !== undefined) return operation.json;
+  const json = JSON.stringify(describe(operation, nowMs, settings, first));
+  const moving = operation.state === 'RUNNING' || operation.state === 'CANCELLING';
+  if (!moving && !first) operation.json = json;
+  return json;
+}
+
+function describe(
+  operation: SimulatedOperation,
+  nowMs: number,
+  { omitDescription }: Pick<SimulatorSettings, 'omitDescription'>,
+  first: boolean,
+): object {
+  const { state, quirks, startMs, endMs, error } = operation;
+  const ended = isEnded(state);
+  const progress = progressOf(operation, nowMs);
+  const lacking = quirks.missingFields;
+  const metadata = {
+    '@type': `${TYPE_URL}.OperationMetadata`,
+    state:
+      lacking && first
+        ? undefined
+        : quirks.unknownState && state === 'RUNNING'
+          ? 'PAUSED_BY_SCHEDULER'
+          : state,
+    type: lacking ? undefined : 'EXPORT_VIDEO',
+    description: omitDescription ? undefined : operation.description,
+    priority: operation.priority,
+    createTime: iso(operation.createMs),
+    updateTime: lacking ? undefined : iso(endMs ?? (startMs === undefined ? operation.createMs : nowMs)),
+    startTime: startMs === undefined ? (quirks.epochStart ? iso(0) : undefined) : iso(startMs),
+    endTime: endMs === undefined ? undefined : iso(endMs),
+    progress: startMs === undefined || lacking ? undefined : progress,
+    stages: startMs === undefined || lacking ? undefined : stages(progress, state === 'SUCCEEDED'),
+    attempt: startMs === undefined ? undefined : 1,
+    destinationUris: state === 'SUCCEEDED' && !lacking ? [operation.destinationUri] : undefined,
+    batchEecuUsageSeconds:
+      endMs === undefined || startMs === undefined ? undefined : ((endMs - startMs) / 1000) * EECU_RATE,
+  };
+  return {
+    name: operation.name,
+    metadata,
+    // Proto3 JSON leaves a false out.
+    done: ended || undefined,
+    error: ended && !quirks.doneWithNeither ? error : undefined,
+    response:
+      state === 'SUCCEEDED' && !quirks.doneWithNeither
+        ? { '@type': `${TYPE_URL}.ExportVideoResponse` }
+        : undefined,
+  };
+}
+
+function progressOf(operation: SimulatedOperation, nowMs: number): number {
+  const { state, startMs, endMs = nowMs, plannedEndMs, stalled } = operation;
+  if (state === 'SUCCEEDED') return 1;
+  if (startMs === undefined) return 0;
+  if (stalled) return STALLED_PROGRESS;
+  return Math.min(1, Math.max(0, (endMs - startMs) / Math.max(1, plannedEndMs - startMs)));
+}
+
+/** As EE shows them: the first has no work units. */
+function stages(progress: number, complete: boolean): object[] {
+  return [
+    { displayName: 'Create List of Assets' },
+    {
+      displayName: 'Render Frames',
+      description: 'Rendering the frames of the video.',
+      completeWorkUnits: Math.floor(progress * FRAMES),
+      totalWorkUnits: FRAMES,
+    },
+    { displayName: 'Write Files', completeWorkUnits: complete ? 1 : 0, totalWorkUnits: 1 },
+  ];
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}

@@ -1,0 +1,47 @@
+import type { SimulatorRequest } from './request.ts';
+import type { CallKind } from './settings.ts';
+
+/** Which of EE's methods a request is for. What does not apply is empty. */
+export interface Route {
+  readonly call: CallKind;
+  readonly project: string;
+  readonly operationId: string;
+  readonly pageSize: number;
+  readonly pageToken: string;
+}
+
+const path =
+  /^\/v1\/projects\/([^/]+)\/(?:(video:export|operations|config|algorithms)|operations\/([^/]+?)(:cancel)?)$/;
+const DEFAULT_PAGE_SIZE = 50;
+
+export function readRoute({ method, path: address }: SimulatorRequest): Route {
+  const url = new URL(address, 'http://simulator');
+  const [, project, collection, operationId, cancel] = path.exec(url.pathname) ?? [];
+  const call = project === undefined ? 'unknown' : callOf(method, collection, cancel !== undefined);
+  return {
+    call,
+    project: decodeURIComponent(project ?? ''),
+    operationId: decodeURIComponent(operationId ?? ''),
+    pageSize: Math.max(1, Number(url.searchParams.get('pageSize')) || DEFAULT_PAGE_SIZE),
+    pageToken: url.searchParams.get('pageToken') ?? '',
+  };
+}
+
+function callOf(method: string, collection: string | undefined, cancel: boolean): CallKind {
+  switch (`${method} ${collection ?? (cancel ? ':cancel' : 'operation')}`) {
+    case 'POST video:export':
+      return 'export';
+    case 'GET operations':
+      return 'list';
+    case 'GET operation':
+      return 'get';
+    case 'POST :cancel':
+      return 'cancel';
+    case 'GET config':
+      return 'config';
+    case 'GET algorithms':
+      return 'algorithms';
+    default:
+      return 'unknown';
+  }
+}
