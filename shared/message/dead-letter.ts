@@ -1,0 +1,96 @@
+import { carry } from '../record/transitions.ts';
+import type { ExportRecord } from '../record/record.ts';
+import { settle } from '../record/write.ts';
+import type { Services } from '../services.ts';
+import { isReadable } from '../store/store.ts';
+import { type Envelope, readJsonData } from './envelope.ts';
+import { parseJobMessage } from './job-message.ts';
+import type { Job } from './job.ts';
+import type { Issue } from './rejected-message.ts';
+import { rejectMessage } from './rejection.ts';
+
+/**
+ * What becomes of a message on the dead-letter topic. Three kinds come here: what Pub/Sub forwards after the last delivery
+ * attempt, what a function has refused and recorded itself (`rejectMessage` gives it away with `rejectedMessageId`), and
+ * what somebody published by hand. The bytes themselves stay in the topic's other subscription, which `replay.ts` reads.
+ */
+
+const SOURCE = 'recordDeadLetter';
+
+export type DeadLetterOutcome =
+  /** Recorded by the function that refused it. */
+  | { readonly outcome: 'KNOWN'; readonly messageId: string }
+  /** Its job is there: the message had done its part before it died. */
+  | { readonly outcome: 'NOTED'; readonly recordId: string }
+  | { readonly outcome: 'RECORDED'; readonly messageId: string };
+
+/**
+ * Writes down that a message died: on the record of its job where there is one, else as `rejectedMessages/{messageId}` (the
+ * id that it has on the dead-letter topic: Pub/Sub does not pass on the first one). Repeating it changes nothing.
+ *
+ * @throws what the store rejects with: the message is then delivered again
+ */
+export async function recordDeadLetter(
+  services: Pick<Services, 'store' | 'publisher' | 'config' | 'clock' | 'log'>,
+  envelope: Envelope,
+): Promise<DeadLetterOutcome> {
+  const { store, log } = services;
+  const known = envelope.attributes['rejectedMessageId'];
+  // Asked for, not believed: anybody who may publish can set an attribute.
+  if (known !== undefined && (await store.rejectedMessages.get(known)) !== undefined) {
+    return { outcome: 'KNOWN', messageId: known };
+  }
+  const death = readDeath(envelope);
+  const { job, issues } = readJob(services, envelope);
+  const found = job && (await store.records.get(job.recordId));
+  if (job && found && isReadable(found)) {
+    const note = `dead letter ${envelope.messageId}: ${death}`;
+    await settle(services, found, (record) => noted(record, note, services.clock.now()));
+    log.warning('dead_letter.noted', { messageId: envelope.messageId, recordId: job.recordId });
+    return { outcome: 'NOTED', recordId: job.recordId };
+  }
+  await rejectMessage(services, withAttempts(envelope), {
+    reason: 'DEAD_LETTER',
+    issues: [{ path: 'delivery', message: `${death}; replay it when the cause is mended` }, ...issues],
+    source: SOURCE,
+    recordId: job?.recordId,
+    batchId: job?.batchId,
+  });
+  return { outcome: 'RECORDED', messageId: envelope.messageId };
+}
+
+function readDeath({ attributes }: Envelope): string {
+  const subscription = attributes['CloudPubSubDeadLetterSourceSubscription'];
+  const attempts = attributes['CloudPubSubDeadLetterSourceDeliveryCount'];
+  return subscription === undefined
+    ? 'was published to the dead-letter topic by hand'
+    : `was given up by subscription ${subscription} after ${attempts ?? 'its last'} delivery attempts`;
+}
+
+/** The attempts that count are those of the subscription that gave up, not our own. */
+function withAttempts(envelope: Envelope): Envelope {
+  const attempts = Number(envelope.attributes['CloudPubSubDeadLetterSourceDeliveryCount']);
+  return { ...envelope, deliveryAttempt: Number.isInteger(attempts) ? attempts : envelope.deliveryAttempt };
+}
+
+/** Most that die are jobs; anything else is recorded as what it is, without a guess at what is wrong with it. */
+function readJob(
+  { config }: Pick<Services, 'config'>,
+  envelope: Envelope,
+): { job: Job | undefined; issues: readonly Issue[] } {
+  const data = readJsonData(envelope);
+  if ('issues' in data) return { job: undefined, issues: data.issues };
+  const reading = parseJobMessage(data.json, {
+    defaultProject: config.earthEngineProject,
+    allowedProjects: config.allowedProjects,
+    allowedDestinations: config.allowedDestinations,
+  });
+  return { job: 'job' in reading ? reading.job : undefined, issues: [] };
+}
+
+/** The record with a line in its history; undefined where the line is there. */
+function noted(record: ExportRecord, note: string, now: Date): ExportRecord | undefined {
+  if (record.history.some((entry) => entry.note === note)) return undefined;
+  const { history, revision, updatedAt } = carry(record, now, { state: record.state, note });
+  return { ...record, history, revision, updatedAt };
+}
