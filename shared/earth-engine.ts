@@ -70,7 +70,8 @@ export function createEarthEngine({
       const response = await fetch(url + path, {
         method: body ? 'POST' : 'GET',
         headers,
-        body: body ?? null,
+        // Nobody hands over shared memory, which fetch's types exclude.
+        body: (body as Uint8Array<ArrayBuffer> | undefined) ?? null,
         signal: deadline.signal,
         redirect: 'manual',
       });

@@ -1,0 +1,269 @@
+import { createServer, type AddressInfo, type Server } from 'node:net';
+
+import { describe, expect, it } from 'vitest';
+
+import {
+  EarthEngineError,
+  type EarthEngine,
+  type EarthEngineErrorKind,
+} from '../../shared/earth-engine-api.ts';
+import { createEarthEngine } from '../../shared/earth-engine.ts';
+
+const now = new Date('2026-11-23T12:00:00Z');
+const options = { timeoutMs: 2000 };
+const bytes = new TextEncoder().encode('{}');
+const operation = 'projects/p/operations/ID';
+
+const queueFull = 'Too many tasks already in the queue (3000). Please wait for some of them to complete.';
+const different = 'A different Operation was already started with the given request_id';
+
+function google(code: number, message: string, more: object = {}): string {
+  return JSON.stringify({ error: { code, message, ...more } });
+}
+
+function answering(status: number, body: string, headers: Record<string, string> = {}): EarthEngine {
+  const fetch = () => Promise.resolve(new Response(body === '' ? null : body, { status, headers }));
+  return createEarthEngine({ url: 'http://simulator', fetch, now: () => now });
+}
+
+async function errorOf(promise: Promise<unknown>): Promise<EarthEngineError> {
+  const error: unknown = await promise.then(
+    () => new Error('it was answered'),
+    (thrown: unknown) => thrown,
+  );
+  expect(error).toBeInstanceOf(EarthEngineError);
+  return error as EarthEngineError;
+}
+
+const start = (engine: EarthEngine) => engine.startExport('p', bytes, options);
+const get = (engine: EarthEngine) => engine.getOperation(operation, options);
+const list = (engine: EarthEngine) => engine.listOperations('p', undefined, options);
+const cancel = (engine: EarthEngine) => engine.cancelOperation(operation, options);
+
+type Row = [
+  what: string,
+  call: (engine: EarthEngine) => Promise<unknown>,
+  status: number,
+  body: string,
+  kind: EarthEngineErrorKind,
+];
+
+const rows: Row[] = [
+  ['queue full, as 400', start, 400, google(400, queueFull), 'QUEUE_FULL'],
+  ['queue full, as 429', start, 429, google(429, queueFull), 'QUEUE_FULL'],
+  ['queue full, in capitals', start, 400, google(400, queueFull.toUpperCase()), 'QUEUE_FULL'],
+  ['queue full, with an unexpected status', start, 503, google(503, queueFull), 'QUEUE_FULL'],
+  ['too many requests', start, 429, google(429, 'Too Many Requests'), 'RATE_LIMITED'],
+  ['too many requests, without a body', list, 429, '', 'RATE_LIMITED'],
+  [
+    'rate limit as 403',
+    start,
+    403,
+    google(403, 'Rate Limit Exceeded', { errors: [{ reason: 'userRateLimitExceeded' }] }),
+    'RATE_LIMITED',
+  ],
+  [
+    'rate limit as 403, in details',
+    start,
+    403,
+    google(403, 'Slow down', { details: [{ reason: 'rateLimitExceeded' }] }),
+    'RATE_LIMITED',
+  ],
+  ['requestId used, as 400', start, 400, google(400, different), 'ALREADY_STARTED'],
+  ['requestId used, in lower case', start, 400, google(400, different.toLowerCase()), 'ALREADY_STARTED'],
+  ['requestId used, with an unexpected status', start, 500, google(500, different), 'ALREADY_STARTED'],
+  ['ALREADY_EXISTS', start, 400, google(400, 'Exists', { status: 'ALREADY_EXISTS' }), 'ALREADY_STARTED'],
+  ['409', start, 409, '', 'ALREADY_STARTED'],
+  ['409 of a list', list, 409, '', 'REFUSED'],
+  ['no credentials', start, 401, google(401, 'Invalid credentials'), 'PERMISSION'],
+  ['no permission', start, 403, google(403, "Permission 'x' denied"), 'PERMISSION'],
+  ['403 in HTML', list, 403, '<html><title>Forbidden</title></html>', 'PERMISSION'],
+  ['408', start, 408, '', 'UNANSWERED'],
+  ['500', start, 500, google(500, 'Internal error.'), 'UNANSWERED'],
+  [
+    'a proxy’s 502 in HTML',
+    start,
+    502,
+    '<html><title>Error 502</title><style>…</style></html>',
+    'UNANSWERED',
+  ],
+  ['503 without a body', get, 503, '', 'UNANSWERED'],
+  ['a redirect', start, 302, '', 'UNANSWERED'],
+  ['200 in HTML', start, 200, '<html>Sign in</html>', 'UNANSWERED'],
+  ['200 without a body', start, 200, '', 'UNANSWERED'],
+  ['200 without a name', start, 200, '{"done":true}', 'UNANSWERED'],
+  ['200 with a name of something else', start, 200, '{"name":"projects/p/assets/x"}', 'UNANSWERED'],
+  ['200 with null', get, 200, 'null', 'UNANSWERED'],
+  ['200 cut short', list, 200, '{"operations":[{"name":"projects/p/oper', 'UNANSWERED'],
+  ['a page that is a list', list, 200, '[]', 'UNANSWERED'],
+  ['a page of something else', list, 200, '{"operations":{}}', 'UNANSWERED'],
+  ['a page with a broken token', list, 200, '{"nextPageToken":7}', 'UNANSWERED'],
+  ['a page that says it is incomplete', list, 200, '{"unreachable":["projects/p"]}', 'UNANSWERED'],
+  ['an operation that EE does not know', get, 404, google(404, 'not found'), 'NOT_FOUND'],
+  ['the same, to be cancelled', cancel, 404, google(404, 'not found'), 'NOT_FOUND'],
+  ['a proxy’s 404 for an operation', get, 404, '<html>Not found</html>', 'UNANSWERED'],
+  ['a 404 for an operation without a body', get, 404, '', 'UNANSWERED'],
+  ['a 404 for an operation in somebody else’s JSON', get, 404, '{"message":"no route"}', 'UNANSWERED'],
+  ['a project that does not exist', start, 404, google(404, "Project 'projects/p' not found"), 'REFUSED'],
+  ['the same, listed', list, 404, google(404, "Project 'projects/p' not found"), 'REFUSED'],
+  ['a bad request', start, 400, google(400, "Invalid value at 'expression'"), 'REFUSED'],
+  ['a bad request in odd JSON', start, 400, '{"error":"invalid"}', 'REFUSED'],
+  ['413 without a body', start, 413, '', 'REFUSED'],
+];
+
+describe('what an answer means to the caller', () => {
+  it.each(rows)('%s', async (_, call, status, body, kind) => {
+    const error = await errorOf(call(answering(status, body)));
+    expect(error.kind).toBe(kind);
+    expect(error.code).toBe(`EARTH_ENGINE_${kind}`);
+    if (status >= 300) expect(error.httpStatus).toBe(status);
+    expect(error.message).toMatch(/\/v1\/projects\/p\//);
+  });
+
+  it('keeps EE’s words, its status and nothing of HTML but the title', async () => {
+    const refused = await errorOf(
+      start(answering(400, google(400, 'Wrong.', { status: 'FAILED_PRECONDITION' }))),
+    );
+    expect(refused).toMatchObject({ reply: 'Wrong.', status: 'FAILED_PRECONDITION' });
+    expect(refused.message).toBe(
+      'POST /v1/projects/p/video:export was answered 400 FAILED_PRECONDITION: Wrong.',
+    );
+    const html = await errorOf(
+      start(answering(502, '<html><title>Error 502 (Server)</title><style>x{}</style></html>')),
+    );
+    expect(html).toMatchObject({ reply: 'Error 502 (Server)', status: 'INTERNAL' });
+  });
+
+  it('names the status where EE does not', async () => {
+    expect(await errorOf(start(answering(403, google(403, 'No.'))))).toMatchObject({
+      status: 'PERMISSION_DENIED',
+    });
+    expect(await errorOf(start(answering(418, '')))).toMatchObject({ status: 'INVALID_ARGUMENT', reply: '' });
+  });
+
+  it('keeps at most 4 KB of a long answer, and does not read the rest', async () => {
+    const long = await errorOf(start(answering(400, google(400, 'x'.repeat(20_000)))));
+    expect(long.reply).toHaveLength(4096);
+
+    let pulled = 0;
+    const endless = new ReadableStream<Uint8Array>({
+      pull(controller) {
+        pulled++;
+        controller.enqueue(new Uint8Array(16_384).fill(120));
+      },
+    });
+    const fetch = () => Promise.resolve(new Response(endless, { status: 500 }));
+    const error = await errorOf(start(createEarthEngine({ url: 'http://simulator', fetch })));
+    expect(error.kind).toBe('UNANSWERED');
+    expect(pulled).toBeLessThan(10);
+  });
+});
+
+describe('Retry-After', () => {
+  it.each([
+    ['120', 120_000],
+    [' 1.5 ', 1500],
+    ['0', 0],
+    ['Mon, 23 Nov 2026 12:00:30 GMT', 30_000],
+    ['Mon, 23 Nov 2026 11:00:00 GMT', 0],
+    ['soon', undefined],
+    ['-5', undefined],
+  ])('%s', async (header, expected) => {
+    const error = await errorOf(start(answering(429, '', { 'retry-after': header })));
+    expect(error.retryAfterMs).toBe(expected);
+  });
+
+  it('is absent where EE does not send it', async () => {
+    expect((await errorOf(start(answering(429, '')))).retryAfterMs).toBeUndefined();
+  });
+});
+
+describe('a call without an answer', () => {
+  /** A server that says nothing, or does `then` to a connection once the request is there. */
+  async function listen(then: 'nothing' | 'destroy' | 'half'): Promise<{ url: string; server: Server }> {
+    const server = createServer((socket) => {
+      socket.on('error', () => {});
+      socket.once('data', () => {
+        if (then === 'destroy') socket.resetAndDestroy();
+        if (then === 'half') {
+          socket.write(
+            'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 500\r\n\r\n{"name":',
+          );
+        }
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, server };
+  }
+
+  it.each(['nothing', 'half'] as const)('is given up after its time-out (server sends %s)', async (then) => {
+    const { url, server } = await listen(then);
+    const error = await errorOf(createEarthEngine({ url }).startExport('p', bytes, { timeoutMs: 50 }));
+    expect(error).toMatchObject({ kind: 'UNANSWERED', httpStatus: 504, status: 'DEADLINE_EXCEEDED' });
+    expect(error.message).toContain('No answer within 50 ms');
+    server.close();
+  });
+
+  it('is given up when its caller says so', async () => {
+    const { url, server } = await listen('nothing');
+    const controller = new AbortController();
+    server.once('connection', () => controller.abort(new Error('shutting down')));
+    const error = await errorOf(
+      createEarthEngine({ url }).startExport('p', bytes, { timeoutMs: 5000, signal: controller.signal }),
+    );
+    expect(error).toMatchObject({ kind: 'UNANSWERED', httpStatus: 504 });
+    expect(error.message).toContain('shutting down');
+    server.close();
+  });
+
+  it('is not sent at all when its caller had given up before', async () => {
+    let sent = false;
+    const fetch = () => {
+      sent = true;
+      return Promise.resolve(new Response());
+    };
+    const engine = createEarthEngine({ url: 'http://simulator', fetch });
+    const error = await errorOf(
+      engine.startExport('p', bytes, {
+        timeoutMs: 5000,
+        signal: AbortSignal.abort(new Error('shutting down')),
+      }),
+    );
+    expect(error).toMatchObject({ kind: 'NOT_SENT', httpStatus: 503 });
+    expect(sent).toBe(false);
+  });
+
+  it('may have happened where the connection broke', async () => {
+    const { url, server } = await listen('destroy');
+    const error = await errorOf(start(createEarthEngine({ url })));
+    expect(error).toMatchObject({ kind: 'UNANSWERED', httpStatus: 503, status: 'UNAVAILABLE' });
+    server.close();
+  });
+
+  it('cannot have happened where nobody listens or the name is unknown', async () => {
+    const { url, server } = await listen('nothing');
+    await new Promise((resolve) => server.close(resolve));
+    expect(await errorOf(start(createEarthEngine({ url })))).toMatchObject({
+      kind: 'NOT_SENT',
+      httpStatus: 503,
+    });
+    expect(await errorOf(start(createEarthEngine({ url: 'http://no-such-host.invalid' })))).toMatchObject({
+      kind: 'NOT_SENT',
+    });
+  });
+
+  it('leaves no listener on its caller’s signal', async () => {
+    const { signal } = new AbortController();
+    let listeners = 0;
+    const counted = new Proxy(signal, {
+      get(target, property) {
+        if (property === 'addEventListener') return () => listeners++;
+        if (property === 'removeEventListener') return () => listeners--;
+        return Reflect.get(target, property, target) as unknown;
+      },
+    });
+    await answering(200, `{"name":"${operation}"}`).getOperation(operation, { ...options, signal: counted });
+    await errorOf(answering(500, '').getOperation(operation, { ...options, signal: counted }));
+    expect(listeners).toBe(0);
+  });
+});

@@ -1,0 +1,170 @@
+import { describe, expect, it } from 'vitest';
+
+import { parseOperation, parseOperationPage } from '../../shared/earth-engine-operation.ts';
+
+const name = 'projects/my-project/operations/3DNU363IM57LNU4SDTMB6I33';
+const metadata = (fields: object) => parseOperation({ name, metadata: fields });
+
+describe('an operation', () => {
+  it('is read in full', () => {
+    expect(
+      parseOperation({
+        name,
+        metadata: {
+          '@type': 'type.googleapis.com/google.earthengine.v1.OperationMetadata',
+          state: 'RUNNING',
+          type: 'EXPORT_VIDEO',
+          description: 'las-vegas_ve1-abc',
+          priority: 100,
+          createTime: '2026-11-23T11:59:59Z',
+          updateTime: '2026-11-23T12:30:00.123456789Z',
+          startTime: '2026-11-23T12:00:00.1Z',
+          endTime: '2026-11-23T12:30:00.123456789Z',
+          progress: 0.42,
+          stages: [
+            { displayName: 'Create List of Assets' },
+            { displayName: 'Fetch', completeWorkUnits: 3, totalWorkUnits: 3 },
+            { displayName: 'Render', completeWorkUnits: 1.5, totalWorkUnits: 3 },
+            { displayName: 'Write Files', totalWorkUnits: 1 },
+          ],
+          attempt: 2,
+          destinationUris: ['https://console.cloud.google.com/storage/browser/b/p'],
+          batchEecuUsageSeconds: 12.3,
+        },
+        done: true,
+        error: { code: 3, message: 'User memory limit exceeded. (Error code: 3)', details: [] },
+      }),
+    ).toEqual({
+      name,
+      done: true,
+      state: 'RUNNING',
+      type: 'EXPORT_VIDEO',
+      description: 'las-vegas_ve1-abc',
+      progress: 0.42,
+      stage: 'Render',
+      units: 4.5,
+      runAttempt: 2,
+      destinationUris: ['https://console.cloud.google.com/storage/browser/b/p'],
+      eecuSeconds: 12.3,
+      startTime: new Date('2026-11-23T12:00:00.100Z'),
+      endTime: new Date('2026-11-23T12:30:00.123Z'),
+      error: { code: 3, message: 'User memory limit exceeded. (Error code: 3)' },
+      hasResponse: false,
+    });
+  });
+
+  it('needs nothing but a name', () => {
+    const bare = {
+      name,
+      done: false,
+      state: undefined,
+      type: undefined,
+      description: undefined,
+      progress: undefined,
+      stage: undefined,
+      units: undefined,
+      runAttempt: undefined,
+      destinationUris: [],
+      eecuSeconds: undefined,
+      startTime: undefined,
+      endTime: undefined,
+      error: undefined,
+      hasResponse: false,
+    };
+    expect(parseOperation({ name })).toEqual(bare);
+    expect(
+      parseOperation({
+        name,
+        done: 'yes',
+        response: 1,
+        error: 'no',
+        metadata: {
+          state: 7,
+          type: null,
+          description: {},
+          progress: '0.5',
+          stages: 'x',
+          attempt: [],
+          destinationUris: 'u',
+          batchEecuUsageSeconds: null,
+          startTime: 0,
+          endTime: 'yesterday',
+        },
+      }),
+    ).toEqual(bare);
+    expect(parseOperation({ name, metadata: [] })).toEqual(bare);
+  });
+
+  it.each([
+    undefined,
+    null,
+    'x',
+    [],
+    {},
+    { name: 7 },
+    { name: 'projects/p/operations/' },
+    { name: 'projects/p/operations/a/b' },
+    { name: 'projects/../operations/x' },
+    { name: 'projects/p/operations/..' },
+    { name: 'operations/x' },
+  ])('without a usable name is none: %j', (json) => {
+    expect(parseOperation(json)).toBeUndefined();
+  });
+
+  it('has no start where EE sends 1970', () => {
+    expect(metadata({ startTime: '1970-01-01T00:00:00Z' })?.startTime).toBeUndefined();
+    expect(metadata({ startTime: '1970-01-01T00:00:00.000001Z' })?.startTime).toBeUndefined();
+  });
+
+  it('has the state UNKNOWN where EE says a word that is not known', () => {
+    expect(metadata({ state: 'HIBERNATING' })?.state).toBe('UNKNOWN');
+    expect(metadata({ state: 'STATE_UNSPECIFIED' })?.state).toBe('UNKNOWN');
+  });
+
+  it('has progress between 0 and 1', () => {
+    expect(metadata({ progress: 1.7 })?.progress).toBe(1);
+    expect(metadata({ progress: -1 })?.progress).toBe(0);
+  });
+
+  it('has a stage by its description, and units, whatever stages lack', () => {
+    const stages = [null, 7, {}, { description: 'Rendering', totalWorkUnits: 2 }];
+    expect(metadata({ stages })).toMatchObject({ stage: 'Rendering', units: 0 });
+    expect(metadata({ stages: [{ displayName: 'Ingest Assets' }] })).toMatchObject({
+      stage: undefined,
+      units: undefined,
+    });
+    expect(
+      metadata({ stages: [{ displayName: 'Done', completeWorkUnits: 2, totalWorkUnits: 2 }] }),
+    ).toMatchObject({
+      stage: undefined,
+      units: 2,
+    });
+  });
+
+  it('has a response where it ended well, even an empty one', () => {
+    expect(parseOperation({ name, done: true, response: {} })).toMatchObject({
+      done: true,
+      hasResponse: true,
+    });
+  });
+
+  it('has an error, whatever that lacks', () => {
+    expect(parseOperation({ name, error: {} })?.error).toEqual({ code: 2, message: '' });
+    expect(
+      parseOperation({ name, error: { code: 1, message: 'x'.repeat(9999) } })?.error?.message,
+    ).toHaveLength(4096);
+  });
+});
+
+describe('a page of operations', () => {
+  it('may be empty', () => {
+    expect(parseOperationPage({})).toEqual({ operations: [], nextPageToken: undefined });
+    expect(parseOperationPage({ nextPageToken: '' })).toEqual({ operations: [], nextPageToken: undefined });
+  });
+
+  it('does without operations that have no name', () => {
+    const page = parseOperationPage({ operations: [null, { name: 'x' }, { name }, 7], nextPageToken: 't' });
+    expect(page?.operations.map((operation) => operation.name)).toEqual([name]);
+    expect(page?.nextPageToken).toBe('t');
+  });
+});

@@ -1,0 +1,25 @@
+/** A valid request of `video:export`, as bytes, with whatever a test wants to be otherwise. */
+export function exportRequest(change: Readonly<Record<string, unknown>>): Uint8Array<ArrayBuffer> {
+  const requestId = change['requestId'];
+  const request = {
+    expression: {
+      result: '0',
+      values: {
+        '0': {
+          functionInvocationValue: {
+            functionName: 'ImageCollection.load',
+            arguments: { id: { constantValue: 'MODIS/061/MOD13A2' } },
+          },
+        },
+      },
+    },
+    description: typeof requestId === 'string' ? `demo_${requestId}` : 'demo',
+    videoOptions: { framesPerSecond: 12 },
+    fileExportOptions: {
+      fileFormat: 'MP4',
+      cloudStorageDestination: { bucket: 'my-bucket', filenamePrefix: 'videos/demo' },
+    },
+    ...change,
+  };
+  return new TextEncoder().encode(JSON.stringify(request));
+}
