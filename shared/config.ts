@@ -209,3 +209,11 @@ export function isAllowed(allowed: AllowList, text: string): boolean {
     pattern.endsWith('*') ? text.startsWith(pattern.slice(0, -1)) : text === pattern,
   );
 }
+
+/**
+ * Express answers a request that it cannot parse with a stack trace unless this says production: an error's text must not
+ * leak into an answer, wherever the functions run.
+ */
+export function hideErrorsFromAnswers(): void {
+  process.env['NODE_ENV'] ??= 'production';
+}

@@ -17,4 +17,6 @@ export interface Services {
   /** A token that no other claim has. */
   readonly newToken: () => string;
   readonly log: Log;
+  /** Aborted when the process must end: what waits for EE is handed over. */
+  readonly stopping: AbortSignal;
 }

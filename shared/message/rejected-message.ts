@@ -11,7 +11,7 @@ export type Issue = z.infer<typeof issueSchema>;
  * Firestore's TTL on `expireAt`.
  */
 export const rejectedMessageSchema = z.object({
-  /** A stable code: INVALID_ENVELOPE, INVALID_JOB, CONFLICT, INVALID_MANIFEST, INVALID_CANCELLATION, DEAD_LETTER. */
+  /** A stable code: INVALID_DATA, INVALID_JOB, CONFLICT, INVALID_MANIFEST, INVALID_CANCELLATION, DEAD_LETTER. */
   reason: z.string(),
   issues: z.array(issueSchema),
   /** The topic's function that refused it, such as `submitExport`. */

@@ -127,8 +127,8 @@ const active = {
   /** When progress or units last moved. */
   movedAt: z.date(),
   stalledSince: z.date().optional(),
-  /** EE said it does not know the operation. It is LOST only after a complete list and a second such answer. */
-  missing: z.object({ firstAt: z.date(), listedAt: z.date().optional() }).optional(),
+  /** Since when EE says it does not know the operation. It is LOST only after a complete list and a second such answer. */
+  missingSince: z.date().optional(),
   dueAt: z.date(),
 };
 

@@ -55,6 +55,8 @@ export const recordQueries = {
       ['createdAt', 'asc'],
     ],
   }),
+  /** Everything that waits, the oldest first. */
+  waiting: (): Query => ({ where: [['state', '==', 'WAITING']], orderBy: [['createdAt', 'asc']] }),
   /** Records with events to publish. The field is there only while some are owed. */
   owingEvents: (): Query => ({ where: [], orderBy: [['unpublishedEvents', 'asc']] }),
   /** Not terminal, by project: read one at a time with `after: [project]` to list the projects in use. */

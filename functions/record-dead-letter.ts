@@ -1,0 +1,5 @@
+import { recordDeadLetter as record } from '../shared/message/dead-letter.ts';
+import { onMessage } from './http.ts';
+
+/** Pushed from the dead-letter topic: what could not be handled is recorded where its sender looks. */
+export const recordDeadLetter = onMessage(({ services }, envelope) => record(services, envelope));

@@ -1,0 +1,86 @@
+import { randomUUID } from 'node:crypto';
+
+import { systemClock } from '../shared/clock.ts';
+import { type Config, hideErrorsFromAnswers, readConfig } from '../shared/config.ts';
+import { createLog, type Log } from '../shared/log.ts';
+import type { Services } from '../shared/services.ts';
+import { createGate, createQuotaWatch, type Gate } from '../shared/submission/gate.ts';
+import { type Drain, installDrain } from './drain.ts';
+
+/** What one function instance is made of. Made once, when its module loads or when its first request comes. */
+
+export interface Runtime {
+  readonly services: Services;
+  readonly gate: Gate;
+}
+
+const log: Log = createLog(
+  (line) => void process.stdout.write(`${line}\n`),
+  () => systemClock.now(),
+);
+
+hideErrorsFromAnswers();
+export const config: Config = readConfigOrExit();
+let runtime: Promise<Runtime> | undefined;
+export const drain: Drain = installDrain(closeRuntime);
+
+/** The clients load with the first request, not before the instance listens: together they cost a quarter of a second. */
+export function loadRuntime(): Promise<Runtime> {
+  runtime ??= createRuntime().catch((error: unknown) => {
+    runtime = undefined;
+    throw error;
+  });
+  return runtime;
+}
+
+async function createRuntime(): Promise<Runtime> {
+  const [{ createFirestoreStore }, earthEngineClient, { createPublisher }] = await Promise.all([
+    import('../shared/store/firestore.ts'),
+    import('../shared/earth-engine.ts'),
+    import('../shared/pubsub.ts'),
+  ]);
+  const store = createFirestoreStore({
+    projectId: config.googleCloudProject,
+    databaseId: config.firestoreDatabase,
+    emulatorHost: config.firestoreEmulatorHost,
+  });
+  const clock = systemClock;
+  const earthEngine = earthEngineClient.createEarthEngine({
+    url: config.earthEngineUrl,
+    auth: config.earthEngineCredentials ? earthEngineClient.applicationDefaultCredentials() : undefined,
+    observer: createQuotaWatch({ store, clock, log }),
+  });
+  const publisher = createPublisher({
+    projectId: config.googleCloudProject,
+    emulatorHost: config.pubsubEmulatorHost,
+    clock,
+  });
+  const services: Services = {
+    config,
+    store,
+    earthEngine,
+    publisher,
+    clock,
+    random: Math.random,
+    newToken: randomUUID,
+    log,
+    stopping: drain.stopping,
+  };
+  return { services, gate: createGate(services) };
+}
+
+async function closeRuntime(): Promise<void> {
+  const { services } = (await runtime) ?? {};
+  await services?.publisher.close();
+  await services?.store.close();
+}
+
+/** A wrong setting must stop the start with its name: every message would be handled wrongly. */
+function readConfigOrExit(): Config {
+  try {
+    return readConfig();
+  } catch (error) {
+    log.error('config.invalid', error);
+    process.exit(1);
+  }
+}

@@ -1,0 +1,92 @@
+import { later } from '../clock.ts';
+import { policyOf } from '../record/policy.ts';
+import type { Services } from '../services.ts';
+import type { Envelope } from './envelope.ts';
+import type { Issue, RejectedMessage } from './rejected-message.ts';
+
+/** Recording a message that cannot become a job, where its sender can look it up. */
+
+const KEPT_DATA_BYTES = 8 * 1024;
+/** Pub/Sub refuses larger messages; attributes count too. */
+const MAX_PUBLISHED_BYTES = 10_000_000 - 100_000;
+const DEAD_LETTER_PATIENCE_MS = 5000;
+
+export interface RejectionDetail {
+  readonly reason: RejectedMessage['reason'];
+  readonly issues: readonly Issue[];
+  /** The function that refuses it, such as `submitExport`. */
+  readonly source: string;
+  readonly recordId?: string | undefined;
+  readonly batchId?: string | undefined;
+}
+
+/**
+ * Writes `rejectedMessages/{messageId}` once, whatever is delivered again, then gives the original bytes to the
+ * dead-letter topic, where they are kept for a replay. The record is what counts: where publishing fails, it says so.
+ *
+ * @throws what the store rejects with: the message is then delivered again
+ */
+export async function rejectMessage(
+  services: Pick<Services, 'store' | 'publisher' | 'config' | 'clock' | 'log'>,
+  envelope: Envelope,
+  { reason, issues, source, recordId, batchId }: RejectionDetail,
+): Promise<void> {
+  const { store, config, clock, log } = services;
+  const now = clock.now();
+  const { messageId, publishTime, attributes, deliveryAttempt, data } = envelope;
+  const rejected: RejectedMessage = {
+    reason,
+    issues: [...issues],
+    source,
+    publishTime,
+    attributes: storable(attributes),
+    data: new TextDecoder().decode(data.subarray(0, KEPT_DATA_BYTES)),
+    deliveryAttempt,
+    recordId,
+    batchId,
+    createdAt: now,
+    expireAt: later(now, policyOf(config).retentionMs),
+  };
+  const outcome = await store.rejectedMessages.create(messageId, rejected);
+  log.warning('message.rejected', {
+    messageId,
+    reason,
+    source,
+    recordId,
+    issues: issues.length,
+    path: issues[0]?.path,
+  });
+  // A dead letter is where it would be kept.
+  if ('created' in outcome && reason !== 'DEAD_LETTER') {
+    await keepOriginal(services, envelope, reason);
+  }
+}
+
+/** Pub/Sub's own limits (https://cloud.google.com/pubsub/quotas#resource_limits), for who posts without Pub/Sub. */
+const MAX_ATTRIBUTES = 100;
+const MAX_ATTRIBUTE_CHARACTERS = 1024;
+
+/** Attributes as a Firestore map: names of the form `__x__` are reserved there, and the write would fail for ever. */
+function storable(attributes: Readonly<Record<string, string>>): Record<string, string> {
+  const entries = Object.entries(attributes).slice(0, MAX_ATTRIBUTES);
+  const cut = entries.map(([name, value]) => [
+    (/^__.*__$/s.test(name) || name === '' ? `(${name})` : name).slice(0, MAX_ATTRIBUTE_CHARACTERS),
+    value.slice(0, MAX_ATTRIBUTE_CHARACTERS),
+  ]);
+  return Object.fromEntries(cut) as Record<string, string>;
+}
+
+async function keepOriginal(
+  { publisher, config, log }: Pick<Services, 'publisher' | 'config' | 'log'>,
+  { messageId, attributes, data }: Envelope,
+  reason: string,
+): Promise<void> {
+  if (data.length === 0 || data.length > MAX_PUBLISHED_BYTES) {
+    return;
+  }
+  const message = { data, attributes: { ...attributes, rejectedMessageId: messageId, reason } };
+  const [outcome] = await publisher.publish(config.topics.deadLetters, [message], DEAD_LETTER_PATIENCE_MS);
+  if (outcome && 'error' in outcome) {
+    log.warning('message.not_kept', { messageId, error: outcome.error.message });
+  }
+}

@@ -1,0 +1,344 @@
+import { later } from '../clock.ts';
+import type { Job } from '../message/job.ts';
+import { afterEmptySearch, type EmptySearch, secondSearchAt } from './proof.ts';
+import { backoffMs, type Moment, type Policy } from './policy.ts';
+import {
+  type ExportRecord,
+  type RecordError,
+  type RecordIn,
+  type Searches,
+  type SubmittingRecord,
+  type UnsettledRecord,
+  type WaitingFor,
+  type WaitingRecord,
+} from './record.ts';
+
+/**
+ * Every edge that we decide; what Earth Engine says of an operation is in `observe.ts`. Each is a pure function of what
+ * was read and the moment; the write that follows is conditioned on what was read (`write.ts`).
+ */
+
+const MAX_HISTORY = 50;
+
+/** The fields that every state has, with the write counted and the history grown where there is something to tell. */
+export function carry(record: ExportRecord, now: Date, entry?: { state: string; note?: string | undefined }) {
+  return {
+    requestId: record.requestId,
+    project: record.project,
+    jobKey: record.jobKey,
+    attempt: record.attempt,
+    batchId: record.batchId,
+    labels: record.labels,
+    // Only a job cancelled before its message came lacks these three, and it goes nowhere.
+    contentHash: record.contentHash ?? '',
+    description: record.description ?? '',
+    destination: record.destination ?? '',
+    messageId: record.messageId,
+    priority: record.priority,
+    workloadTag: record.workloadTag,
+    revision: record.revision + 1,
+    submissions: record.submissions,
+    serviceAccount: record.serviceAccount,
+    retryOf: record.retryOf,
+    cancelRequestedAt: record.cancelRequestedAt,
+    extraOperations: record.extraOperations,
+    unpublishedEvents: record.unpublishedEvents,
+    createdAt: record.createdAt,
+    submittedAt: record.submittedAt,
+    updatedAt: now,
+    history: entry ? grow(record.history, { ...entry, at: now }) : record.history,
+  };
+}
+
+type History = ExportRecord['history'];
+
+/** The beginning is kept, since it says where the job came from; what is cut is the middle. */
+function grow(history: History, entry: History[number]): History {
+  const grown = [...history, entry];
+  return grown.length <= MAX_HISTORY ? grown : [...grown.slice(0, 5), ...grown.slice(-(MAX_HISTORY - 5))];
+}
+
+export interface Origin {
+  readonly requestId: string;
+  /** With the marker: as EE will have it. */
+  readonly description: string;
+  readonly messageId: string;
+  readonly serviceAccount?: string | undefined;
+  readonly retryOf?: string | undefined;
+}
+
+function newborn(job: Job, origin: Origin, now: Date, state: string, note?: string) {
+  return {
+    requestId: origin.requestId,
+    project: job.project,
+    jobKey: job.jobKey,
+    attempt: job.attempt,
+    batchId: job.batchId,
+    labels: { ...job.labels },
+    contentHash: job.contentHash,
+    messageId: origin.messageId,
+    description: origin.description,
+    destination: job.destination,
+    priority: job.request.priority ?? DEFAULT_PRIORITY,
+    workloadTag: job.request.workloadTag,
+    retryOf: origin.retryOf,
+    revision: 1,
+    submissions: 0,
+    generation: 1,
+    unanswered: 0,
+    waits: 0,
+    createdAt: now,
+    updatedAt: now,
+    history: [{ state, at: now, note }],
+  };
+}
+
+/** EE's own default (projects.video.export, `priority`): what orders our queue where the job names none. */
+const DEFAULT_PRIORITY = 100;
+
+/** A job becomes a record, and whoever made it may send. */
+export function claim(job: Job, origin: Origin, token: string, policy: Policy, now: Date): SubmittingRecord {
+  const leaseUntil = later(now, policy.leaseMs);
+  return {
+    ...newborn(job, origin, now, 'SUBMITTING'),
+    state: 'SUBMITTING',
+    serviceAccount: origin.serviceAccount,
+    claim: { token, leaseUntil },
+    dueAt: leaseUntil,
+  };
+}
+
+/** A job becomes a record that waits its turn, since EE takes no more for now or others wait already. */
+export function enqueue(
+  job: Job,
+  origin: Origin,
+  waitingFor: 'QUEUE' | 'RATE',
+  dueAt: Date,
+  now: Date,
+): WaitingRecord {
+  return {
+    ...newborn(job, origin, now, 'WAITING', 'others wait before it'),
+    state: 'WAITING',
+    waitingFor,
+    dueAt,
+  };
+}
+
+/** A job that was cancelled before its message came: the claim will find it and send nothing (rule 8). */
+export function cancelUnseen(
+  job: { recordId: string; project: string; jobKey: string; attempt: number },
+  messageId: string,
+  policy: Policy,
+  now: Date,
+): RecordIn<'CANCELLED'> {
+  return {
+    state: 'CANCELLED',
+    requestId: job.recordId,
+    project: job.project,
+    jobKey: job.jobKey,
+    attempt: job.attempt,
+    labels: {},
+    messageId,
+    priority: DEFAULT_PRIORITY,
+    revision: 1,
+    submissions: 0,
+    cancelRequestedAt: now,
+    error: cancelledError,
+    createdAt: now,
+    updatedAt: now,
+    finishedAt: now,
+    expireAt: later(now, policy.retentionMs),
+    history: [{ state: 'CANCELLED', at: now, note: 'cancelled before its message came' }],
+  };
+}
+
+const cancelledError: RecordError = {
+  code: 1,
+  status: 'CANCELLED',
+  message: 'Cancelled before Earth Engine had it.',
+  retryable: true,
+};
+
+/**
+ * Takes a record over to send it again, or to decide that nothing is sent. What the last holder left is counted: a claim
+ * that ran out has an unanswered send by definition (rule 4), and what another account sent says nothing of what this one
+ * may send (rule 11). Both restart the count of searches, except that a search made after the last send could arrive is new.
+ */
+export function claimAgain(
+  record: UnsettledRecord,
+  by: { token: string; serviceAccount: string | undefined; search: EmptySearch | undefined },
+  policy: Policy,
+  now: Date,
+): SubmittingRecord {
+  const ranOut = record.state === 'SUBMITTING';
+  const otherAccount = record.submissions > 0 && record.serviceAccount !== by.serviceAccount;
+  const moreUnanswered = ranOut || otherAccount;
+  const known = moreUnanswered ? undefined : record.searches;
+  const leaseUntil = later(now, policy.leaseMs);
+  return {
+    ...carry(record, now, { state: 'SUBMITTING', note: ranOut ? 'its claim ran out' : undefined }),
+    ...protocolOf(record),
+    state: 'SUBMITTING',
+    serviceAccount: by.serviceAccount,
+    submissions: record.submissions + (ranOut ? 1 : 0),
+    unanswered: record.unanswered + (moreUnanswered ? 1 : 0),
+    searches: by.search ? afterEmptySearch(known, by.search) : known,
+    claim: { token: by.token, leaseUntil },
+    dueAt: leaseUntil,
+  };
+}
+
+function protocolOf(record: UnsettledRecord) {
+  const { generation, unanswered, searches, waits, outageSince, error, rejecting } = record;
+  return { generation, unanswered, searches, waits, outageSince, error, rejecting };
+}
+
+/** What a holder learned while it had the claim; written with its decision. */
+export interface Learned {
+  /** Calls of `video:export` since the claim was written. */
+  readonly sends: number;
+  readonly unanswered: number;
+  readonly searches: Searches | undefined;
+  readonly firstSentAt: Date | undefined;
+}
+
+function learn(record: SubmittingRecord, learned: Learned) {
+  return {
+    submissions: record.submissions + learned.sends,
+    submittedAt: record.submittedAt ?? learned.firstSentAt,
+    unanswered: learned.unanswered,
+    searches: learned.searches,
+  };
+}
+
+export interface Wait {
+  readonly waitingFor: WaitingFor;
+  readonly error: RecordError;
+  readonly retryAfterMs?: number | undefined;
+  /** It will be rejected, with this error, as soon as no send can have started an operation. */
+  readonly rejecting?: boolean;
+  /** Do not back off: it is handed over, or another process can do at once what this one could not. */
+  readonly dueNow?: boolean;
+}
+
+/** EE cannot have it now, or it is not known whether EE has it. */
+export function wait(
+  record: SubmittingRecord,
+  learned: Learned,
+  how: Wait,
+  policy: Policy,
+  moment: Moment,
+): WaitingRecord {
+  const { waitingFor, error } = how;
+  const { now } = moment;
+  const queueing = waitingFor === 'QUEUE' || waitingFor === 'RATE';
+  const outage = waitingFor === 'SERVICE' || waitingFor === 'PERMISSION';
+  const next: WaitingRecord = {
+    ...carry(record, now, { state: 'WAITING', note: `${waitingFor}: ${error.message}`.slice(0, 200) }),
+    ...protocolOf(record),
+    ...learn(record, learned),
+    state: 'WAITING',
+    waitingFor,
+    error,
+    rejecting: (how.rejecting ?? record.rejecting) || undefined,
+    waits: queueing || how.dueNow ? 0 : record.waits + 1,
+    outageSince: outage ? (record.outageSince ?? now) : queueing ? undefined : record.outageSince,
+    dueAt: now,
+  };
+  return { ...next, dueAt: how.dueNow ? now : waitUntil(next, record.waits, how, policy, moment) };
+}
+
+function waitUntil(next: WaitingRecord, waits: number, how: Wait, policy: Policy, moment: Moment): Date {
+  // An operator must act: asking often only fills logs and EE's audit.
+  const doublings = next.waitingFor === 'PERMISSION' ? Number.POSITIVE_INFINITY : waits;
+  const retryAt = later(moment.now, backoffMs(policy, doublings, how.retryAfterMs, moment.random));
+  // The second search may not start earlier, and need not start later, once only that is missing.
+  const decides = next.searches && next.unanswered > 0 ? secondSearchAt(next.searches, policy) : undefined;
+  if (decides === undefined || decides <= moment.now) {
+    return retryAt;
+  }
+  const onlySearchMatters = next.rejecting === true || next.cancelRequestedAt !== undefined;
+  return onlySearchMatters || decides < retryAt ? decides : retryAt;
+}
+
+/** The job is not to be: EE refuses it for good, or could not be reached for too long. Only where absence is proven. */
+export function reject(
+  record: SubmittingRecord,
+  learned: Learned,
+  error: RecordError,
+  policy: Policy,
+  now: Date,
+): RecordIn<'REJECTED'> {
+  const { submissions, submittedAt } = learn(record, learned);
+  return {
+    ...carry(record, now, {
+      state: 'REJECTED',
+      note: error.message.slice(0, 200),
+    }),
+    submissions,
+    submittedAt,
+    state: 'REJECTED',
+    error,
+    finishedAt: now,
+    expireAt: later(now, policy.retentionMs),
+  };
+}
+
+/**
+ * The id is given up for the next one. Written, with the bytes that carry the new id, before those are sent (rule 2).
+ * No operation of the old id can exist, so nothing is unanswered any more.
+ */
+export function nextGeneration(
+  record: SubmittingRecord,
+  learned: Learned,
+  next: { requestId: string; description: string },
+  now: Date,
+): SubmittingRecord {
+  return {
+    ...carry(record, now, {
+      state: 'SUBMITTING',
+      note: `${record.requestId} is burnt; goes on as ${next.requestId}`,
+    }),
+    ...protocolOf(record),
+    ...learn(record, learned),
+    state: 'SUBMITTING',
+    requestId: next.requestId,
+    description: next.description,
+    generation: record.generation + 1,
+    unanswered: 0,
+    searches: undefined,
+    claim: record.claim,
+    dueAt: record.dueAt,
+  };
+}
+
+/** The caller wants it no more. What is at EE is cancelled there by whoever writes this, or learns of the operation. */
+export function requestCancellation(record: ExportRecord, now: Date): ExportRecord {
+  return {
+    ...record,
+    cancelRequestedAt: now,
+    revision: record.revision + 1,
+    updatedAt: now,
+    history: grow(record.history, { state: record.state, at: now, note: 'cancellation requested' }),
+    ...(record.state === 'WAITING' ? { dueAt: now } : {}),
+  };
+}
+
+/** Nothing of it is at EE, and nothing will be (rule 8): only where absence is proven. */
+export function cancelUnsent(record: UnsettledRecord, policy: Policy, now: Date): RecordIn<'CANCELLED'> {
+  return {
+    ...carry(record, now, { state: 'CANCELLED' }),
+    cancelRequestedAt: record.cancelRequestedAt ?? now,
+    state: 'CANCELLED',
+    error: cancelledError,
+    finishedAt: now,
+    expireAt: later(now, policy.retentionMs),
+  };
+}
+
+/** Falls due at once: a write about it failed, and the sweep's memory must not leave it behind (rule 12). */
+export function fallDue(record: ExportRecord, now: Date): ExportRecord {
+  return 'dueAt' in record
+    ? { ...record, dueAt: now, revision: record.revision + 1, updatedAt: now }
+    : record;
+}

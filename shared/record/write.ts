@@ -1,0 +1,164 @@
+import { StaleWriteError } from '../errors.ts';
+import type { Services } from '../services.ts';
+import { isReadable, type Stored } from '../store/store.ts';
+import { eventMessage, isOwnDecision, newsOf } from './events.ts';
+import { type ExportRecord, recordSchema, type UnpublishedEvent } from './record.ts';
+
+/** How a decision becomes a write, with the event that tells of it. */
+
+/** A topic that does not take an event within this is slow: the event is owed, the record does not wait. */
+const EVENT_PATIENCE_MS = 2000;
+
+/** A record that is written so often at once is not decided by reading it once more. */
+const MAX_REREADS = 8;
+
+type WriteServices = Pick<Services, 'store' | 'publisher' | 'config' | 'clock' | 'log'>;
+
+/**
+ * Decides on what the record is now, and writes the decision only if it still is that; otherwise reads again and decides
+ * again. `decide` is pure: it may run several times.
+ *
+ * @param decide the record as it is to be; undefined where nothing is to be done (any more)
+ * @param request new request bytes, written in the same commit
+ * @returns the record as it is then, and whether this call wrote it
+ * @throws StaleWriteError when the record is gone
+ */
+export async function settle(
+  services: WriteServices,
+  stored: Stored<ExportRecord>,
+  decide: (record: ExportRecord) => ExportRecord | undefined,
+  request?: Uint8Array,
+): Promise<{ stored: Stored<ExportRecord>; written: boolean }> {
+  let current = stored;
+  for (let reread = 0; ; reread += 1) {
+    const next = decide(current.value);
+    if (next === undefined) {
+      return { stored: current, written: false };
+    }
+    try {
+      return { stored: await write(services, current, next, request), written: true };
+    } catch (error) {
+      if (!(error instanceof StaleWriteError) || reread >= MAX_REREADS) {
+        throw error;
+      }
+      current = await readAgain(services, current.id, error);
+    }
+  }
+}
+
+async function readAgain(
+  { store }: WriteServices,
+  id: string,
+  stale: StaleWriteError,
+): Promise<Stored<ExportRecord>> {
+  const found = await store.records.get(id);
+  if (found === undefined) {
+    throw stale;
+  }
+  if (!isReadable(found)) {
+    throw found.unreadable;
+  }
+  return found;
+}
+
+/** One conditional write, and the event for it: before, if it is Earth Engine's news; after, if it is our decision. */
+export async function write(
+  services: WriteServices,
+  stored: Stored<ExportRecord>,
+  next: ExportRecord,
+  request?: Uint8Array,
+): Promise<Stored<ExportRecord>> {
+  const { store } = services;
+  const news = newsOf(stored.value, next);
+  if (news === undefined) {
+    return store.records.replace(stored, recordSchema.parse(next), request);
+  }
+  if (isOwnDecision(next)) {
+    const written = await store.records.replace(stored, recordSchema.parse(owing(next, [news])), request);
+    logNews(services, stored.id, next, news);
+    return publishOwed(services, written);
+  }
+  const published = await publish(services, stored.id, next, [news]);
+  const written = await store.records.replace(
+    stored,
+    recordSchema.parse(published ? next : owing(next, [news])),
+    request,
+  );
+  logNews(services, stored.id, next, news);
+  return written;
+}
+
+/** A new record's news: written with it as owed, told now. */
+export function owingNews(record: ExportRecord): ExportRecord {
+  const news = newsOf(undefined, record);
+  return news ? owing(record, [news]) : record;
+}
+
+/** Publishes what a record owes; what is not published stays owed, and the poller comes back to it. */
+export async function publishOwed(
+  services: WriteServices,
+  stored: Stored<ExportRecord>,
+): Promise<Stored<ExportRecord>> {
+  const owed = stored.value.unpublishedEvents ?? [];
+  if (owed.length === 0 || !(await publish(services, stored.id, stored.value, owed))) {
+    return stored;
+  }
+  try {
+    const { unpublishedEvents: _published, ...settled } = stored.value;
+    const next = { ...settled, revision: settled.revision + 1, updatedAt: services.clock.now() };
+    return await services.store.records.replace(stored, next);
+  } catch (error) {
+    if (error instanceof StaleWriteError) {
+      // Somebody moved it on meanwhile: the event stays owed and is told twice, with the same eventId.
+      return stored;
+    }
+    throw error;
+  }
+}
+
+const owing = (record: ExportRecord, events: readonly UnpublishedEvent[]): ExportRecord => ({
+  ...record,
+  unpublishedEvents: [...(record.unpublishedEvents ?? []), ...events],
+});
+
+async function publish(
+  services: WriteServices,
+  recordId: string,
+  record: ExportRecord,
+  events: readonly UnpublishedEvent[],
+): Promise<boolean> {
+  const messages = events.map((event) => eventMessage(recordId, record, event));
+  const outcomes = await services.publisher.publish(
+    services.config.topics.events,
+    messages,
+    EVENT_PATIENCE_MS,
+  );
+  const failed = outcomes.find((outcome) => 'error' in outcome);
+  if (failed) {
+    services.log.warning('event.owed', { recordId, error: failed.error.message });
+  }
+  return failed === undefined;
+}
+
+function logNews(
+  { log }: WriteServices,
+  recordId: string,
+  record: ExportRecord,
+  news: UnpublishedEvent,
+): void {
+  const facts = { recordId, state: record.state, project: record.project, batchId: record.batchId };
+  switch (news.kind) {
+    case 'STATE':
+      log.info('record.transition', facts);
+      break;
+    case 'STALLED':
+      log.warning('record.stalled', facts);
+      break;
+    case 'EXTRA_OPERATION':
+      log.warning('record.extra_operation', {
+        ...facts,
+        operation: record.extraOperations?.at(-1)?.operation,
+      });
+      break;
+  }
+}

@@ -1,0 +1,139 @@
+import type { Operation } from '../earth-engine-api.ts';
+import { parseRequestId, requestIdInDescription } from '../message/identity.ts';
+import type { EmptySearch } from '../record/proof.ts';
+import type { Services } from '../services.ts';
+
+/** Reading a project's operations as a list, once for everybody who needs it. */
+
+/** A page of 500 operations of 10,000 took over a second in the field; a slow one must not take the whole run. */
+const PAGE_TIMEOUT_MS = 30_000;
+
+/** One of our operations in a list: `description` ends with a requestId of ours. */
+export interface MarkedOperation {
+  readonly operation: Operation;
+  readonly requestId: string;
+  readonly recordId: string;
+}
+
+/** The operation as one of ours, or undefined where it carries no marker or is another kind of task. */
+export function marked(operation: Operation): MarkedOperation | undefined {
+  if (operation.type !== undefined && operation.type !== 'EXPORT_VIDEO') {
+    return undefined;
+  }
+  const requestId = operation.description && requestIdInDescription(operation.description);
+  const parsed = requestId ? parseRequestId(requestId) : undefined;
+  return requestId && parsed ? { operation, requestId, recordId: parsed.recordId } : undefined;
+}
+
+/** A whole list, and when reading it started and ended. */
+export interface CompleteListing extends EmptySearch {
+  readonly pages: number;
+  /** By record id. */
+  readonly operations: ReadonlyMap<string, readonly MarkedOperation[]>;
+  /** Whether it is in the list, marked or not. */
+  named(operation: string): Operation | undefined;
+}
+
+/** A list that is read page by page, by a sweep that may stop early and by searches that may not. */
+export interface Listing {
+  readonly startedAt: Date;
+  /** Marked operations of the next page; undefined at the end. */
+  next(): Promise<readonly MarkedOperation[] | undefined>;
+  /** Reads what is left; undefined where that is not done by `until`. */
+  complete(until?: Date): Promise<CompleteListing | undefined>;
+}
+
+function createListing(
+  services: Pick<Services, 'earthEngine' | 'clock' | 'stopping'>,
+  project: string,
+): Listing {
+  const { earthEngine, clock, stopping } = services;
+  const startedAt = clock.now();
+  const operations = new Map<string, MarkedOperation[]>();
+  const byName = new Map<string, Operation>();
+  const pages: (readonly MarkedOperation[])[] = [];
+  let pageToken: string | undefined;
+  let endedAt: Date | undefined;
+  let reading: Promise<void> = Promise.resolve();
+
+  const readPage = async (): Promise<void> => {
+    const page = await earthEngine.listOperations(project, pageToken, {
+      timeoutMs: PAGE_TIMEOUT_MS,
+      signal: stopping,
+    });
+    const ours: MarkedOperation[] = [];
+    for (const operation of page.operations) {
+      // By name even without a marker: EE has been seen to leave a description out.
+      byName.set(operation.name, operation);
+      const mark = marked(operation);
+      if (mark) {
+        ours.push(mark);
+        const known = operations.get(mark.recordId);
+        if (known) {
+          known.push(mark);
+        } else {
+          operations.set(mark.recordId, [mark]);
+        }
+      }
+    }
+    pages.push(ours);
+    pageToken = page.nextPageToken;
+    if (!pageToken) {
+      endedAt = clock.now();
+    }
+  };
+
+  let given = 0;
+  // Pages are read one after another whoever asks, since each page's token is in the one before.
+  const read = (): Promise<void> => {
+    reading = reading.then(
+      () => (endedAt ? undefined : readPage()),
+      () => (endedAt ? undefined : readPage()),
+    );
+    return reading;
+  };
+  return {
+    startedAt,
+    next: async () => {
+      if (given === pages.length && !endedAt) {
+        await read();
+      }
+      const page = pages[given];
+      given += 1;
+      return page;
+    },
+    complete: async (until) => {
+      for (;;) {
+        if (endedAt) {
+          break;
+        }
+        if (until && clock.now() >= until) {
+          return undefined;
+        }
+        await read();
+      }
+      return { startedAt, endedAt, operations, pages: pages.length, named: (name) => byName.get(name) };
+    },
+  };
+}
+
+/** The listings of one run: each serves the sweep and every search that it is recent enough for (rule 5). */
+export interface Listings {
+  /** A listing of the project that started at `since` or later: one under way or read already, or a new one. */
+  since(project: string, since: Date): Listing;
+}
+
+export function createListings(services: Pick<Services, 'earthEngine' | 'clock' | 'stopping'>): Listings {
+  const latest = new Map<string, Listing>();
+  return {
+    since: (project, since) => {
+      const known = latest.get(project);
+      if (known && known.startedAt >= since) {
+        return known;
+      }
+      const listing = createListing(services, project);
+      latest.set(project, listing);
+      return listing;
+    },
+  };
+}

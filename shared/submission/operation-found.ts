@@ -1,0 +1,121 @@
+import type { Operation } from '../earth-engine-api.ts';
+import { EarthEngineError } from '../earth-engine-api.ts';
+import { isOursToCancel, noteExtraOperation, observe, recordOperation } from '../record/observe.ts';
+import { type Moment, policyOf } from '../record/policy.ts';
+import { type ExportRecord, isActive, isUnsettled } from '../record/record.ts';
+import type { Learned } from '../record/transitions.ts';
+import { settle } from '../record/write.ts';
+import type { Services } from '../services.ts';
+import type { Stored } from '../store/store.ts';
+
+/**
+ * An operation of a record is known: from EE's answer, a search or a sweep. That it exists is a fact, whoever learned it
+ * and whoever holds the claim now (rule 1).
+ */
+
+export interface FoundOperation {
+  readonly operation: Operation;
+  readonly requestId: string;
+  /** Where a sender found it: what to write with it, if it still holds the claim. */
+  readonly sender?: {
+    readonly token: string;
+    readonly learned: Learned;
+    readonly serviceAccount: string | undefined;
+  };
+  /** EE was asked for this one because it fell due. */
+  readonly asked?: boolean;
+  readonly note?: string;
+}
+
+type FoundServices = Pick<
+  Services,
+  'store' | 'publisher' | 'config' | 'clock' | 'random' | 'log' | 'earthEngine' | 'stopping'
+>;
+
+export interface Noted {
+  readonly stored: Stored<ExportRecord>;
+  readonly written: boolean;
+}
+
+/**
+ * Records it, follows it, or notes it as extra; then cancels it at EE where that was asked for.
+ *
+ * @throws EarthEngineError when a cancellation did not get through: the record is written all the same
+ */
+export async function noteOperation(
+  services: FoundServices,
+  stored: Stored<ExportRecord>,
+  found: FoundOperation,
+): Promise<Noted> {
+  const { clock, random } = services;
+  const moment: Moment = { now: clock.now(), random: random() };
+  const result = await settle(services, stored, (record) => decide(services, record, found, moment));
+  if (wantsCancelling(result.stored.value, found)) {
+    await cancelAtEarthEngine(services, found.operation.name);
+  }
+  return result;
+}
+
+function decide(
+  services: FoundServices,
+  record: ExportRecord,
+  found: FoundOperation,
+  moment: Moment,
+): ExportRecord | undefined {
+  const policy = policyOf(services.config);
+  const { operation, requestId } = found;
+  if (isUnsettled(record)) {
+    return recordOperation(record, operation, learnedBy(record, found), policy, moment, found.note);
+  }
+  if ('operation' in record && record.operation === operation.name) {
+    return isActive(record) ? observe(record, operation, policy, moment, found.asked ?? false) : undefined;
+  }
+  const known = record.extraOperations?.some((extra) => extra.operation === operation.name);
+  if (known) {
+    return undefined;
+  }
+  const cancelledAt = !operation.done && isOursToCancel(record, requestId) ? moment.now : undefined;
+  return noteExtraOperation(record, { operation: operation.name, requestId, cancelledAt }, moment.now);
+}
+
+function learnedBy(record: ExportRecord & { state: 'SUBMITTING' | 'WAITING' }, found: FoundOperation) {
+  const { sender, requestId } = found;
+  const isHolder =
+    sender !== undefined && record.state === 'SUBMITTING' && record.claim.token === sender.token;
+  return {
+    requestId,
+    submissions: record.submissions + (isHolder ? sender.learned.sends : 0),
+    submittedAt: record.submittedAt ?? sender?.learned.firstSentAt,
+    serviceAccount: sender?.serviceAccount,
+  };
+}
+
+/** The record's own when its cancellation was asked for; a double when it is ours to cancel. Only while it runs. */
+function wantsCancelling(record: ExportRecord, { operation, requestId }: FoundOperation): boolean {
+  if (operation.done || operation.state === 'CANCELLING') {
+    return false;
+  }
+  if ('operation' in record && record.operation === operation.name) {
+    return isActive(record) && record.state !== 'CANCELLING' && record.cancelRequestedAt !== undefined;
+  }
+  return isOursToCancel(record, requestId);
+}
+
+const CANCEL_TIMEOUT_MS = 15_000;
+
+/** Cancels an operation at EE. One that EE does not know any more, or that has ended, needs no cancelling. */
+export async function cancelAtEarthEngine(
+  { earthEngine, log, stopping }: Pick<Services, 'earthEngine' | 'log' | 'stopping'>,
+  operation: string,
+): Promise<void> {
+  try {
+    await earthEngine.cancelOperation(operation, { timeoutMs: CANCEL_TIMEOUT_MS, signal: stopping });
+    log.info('operation.cancelled', { operation });
+  } catch (error) {
+    const gone =
+      error instanceof EarthEngineError && (error.kind === 'NOT_FOUND' || error.kind === 'REFUSED');
+    if (!gone) {
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,198 @@
+import pMap from 'p-map';
+
+import { later, SECOND_MS } from '../clock.ts';
+import { type EarthEngine, EarthEngineError } from '../earth-engine-api.ts';
+import { asError } from '../errors.ts';
+import type { ExportRecord } from '../record/record.ts';
+import { publishOwed } from '../record/write.ts';
+import type { Services } from '../services.ts';
+import { type Query, recordQueries } from '../store/queries.ts';
+import { cursorOf, type Found, isReadable, type Stored } from '../store/store.ts';
+import { feedQueue, resumeThroughGate } from './feed.ts';
+import { followOperation } from './follow.ts';
+import type { Gate } from './gate.ts';
+import { createListings } from './listing.ts';
+import { resume } from './resume.ts';
+import { isTroubled, noteHeard, noteTrouble, type PollSummary, type Run } from './run.ts';
+import { sweepProject } from './sweep-project.ts';
+
+/** One run of the poller: looks at what changed at EE, moves on what is due, feeds the queues. */
+
+const PAGE = 100;
+/** Records worked on at once: enough to hide EE's answer times, few enough for its 100 requests a second. */
+const CONCURRENCY = 16;
+const PROJECTS_AT_ONCE = 4;
+
+export async function pollExports(services: Services, gate: Gate): Promise<PollSummary> {
+  const { clock, config, log, store, stopping } = services;
+  const startedAt = clock.now();
+  const summary: PollSummary = {
+    due: 0,
+    changed: 0,
+    submitted: 0,
+    waiting: 0,
+    rejected: 0,
+    lost: 0,
+    failed: 0,
+    remaining: 0,
+    calls: {
+      export: 0,
+      list: 0,
+      get: 0,
+    },
+    seconds: 0,
+  };
+  const deadline = later(startedAt, config.pollBudgetMs);
+  const counted: Services = { ...services, earthEngine: counting(services.earthEngine, summary) };
+  const run: Run = {
+    ...counted,
+    gate,
+    listings: createListings(counted),
+    summary,
+    startedAt,
+    deadline,
+    gates: new Map(),
+    troubles: new Map(),
+    isOver: () => stopping.aborted || clock.now() >= deadline,
+  };
+
+  const projects = await projectsInUse(run);
+  // Claims that ran out first: nothing else may keep them from moving within a lease and a poll (rule 14).
+  await eachDue(run, recordQueries.overdueSubmitting(startedAt), resumeOne);
+  await pMap(projects, (project) => isolated(run, project, () => sweepProject(run, project)), {
+    concurrency: PROJECTS_AT_ONCE,
+  });
+  await eachDue(run, recordQueries.dueWaiting(startedAt), resumeThroughGate);
+  await eachDue(run, recordQueries.dueOperations(startedAt), followOperation);
+  await pMap(projects, (project) => isolated(run, project, () => feedQueue(run, project)), {
+    concurrency: PROJECTS_AT_ONCE,
+  });
+  await eachDue(
+    run,
+    recordQueries.owingEvents(),
+    async (_run, stored) => void (await publishOwed(run, stored)),
+  );
+
+  const [waiting, ...due] = await Promise.all([
+    store.records.count(recordQueries.waiting()),
+    ...dueQueries(clock.now()).map((query) => store.records.count(query)),
+  ]);
+  summary.waiting = waiting;
+  summary.remaining = due.reduce((sum, count) => sum + count, 0);
+  summary.seconds = (clock.now().getTime() - startedAt.getTime()) / SECOND_MS;
+  log.info('poll.finished', { ...summary, oldestWaitingSeconds: await oldestWaitingSeconds(run) });
+  return summary;
+}
+
+const dueQueries = (now: Date): Query[] => [
+  recordQueries.overdueSubmitting(now),
+  recordQueries.dueWaiting(now),
+  recordQueries.dueOperations(now),
+];
+
+/** The projects of all records that are not ended, one read each. */
+async function projectsInUse({ store }: Run): Promise<string[]> {
+  const projects: string[] = [];
+  for (;;) {
+    const after = projects.length > 0 ? { after: [projects.at(-1)] } : {};
+    const [found] = await store.records.find(recordQueries.unfinishedByProject(), { limit: 1, ...after });
+    const project = found && (isReadable(found) ? found.value.project : found.fields['project']);
+    if (typeof project !== 'string') {
+      return projects;
+    }
+    projects.push(project);
+  }
+}
+
+/** Works on every record of a query, page by page, until there is none left or the run's time is up. */
+async function eachDue(
+  run: Run,
+  query: Query,
+  work: (run: Run, stored: Stored<ExportRecord>) => Promise<void>,
+): Promise<void> {
+  let after: readonly unknown[] | undefined;
+  while (!run.isOver()) {
+    const page = await run.store.records.find(query, { limit: PAGE, ...(after ? { after } : {}) });
+    await pMap(page, (found) => eachOne(run, found, work), { concurrency: CONCURRENCY });
+    const last = page.at(-1);
+    if (page.length < PAGE || last === undefined) {
+      return;
+    }
+    after = cursorOf(query, last);
+  }
+}
+
+/** One record's trouble is its own: it is set aside, and the run goes on. */
+async function eachOne(
+  run: Run,
+  found: Found<ExportRecord>,
+  work: (run: Run, stored: Stored<ExportRecord>) => Promise<void>,
+): Promise<void> {
+  if (run.isOver()) {
+    return;
+  }
+  const { clock, config, log, store, summary } = run;
+  summary.due += 1;
+  try {
+    if (!isReadable(found)) {
+      throw found.unreadable;
+    }
+    if (!isTroubled(run, found.value.project)) {
+      await work(run, found);
+    }
+  } catch (thrown) {
+    summary.failed += 1;
+    const error = asError(thrown);
+    log.error('record.failed', error, { recordId: found.id });
+    if (isReadable(found) && error instanceof EarthEngineError) {
+      noteTrouble(run, found.value.project);
+    }
+    // Out of the way of others, or three bad ones in front would hold up everything behind them for ever.
+    await store.records
+      .setAside(found.id, error.message, later(clock.now(), config.retryMaxMs))
+      .catch((failure: unknown) => log.error('record.not_set_aside', failure, { recordId: found.id }));
+  }
+}
+
+async function isolated(run: Run, project: string, work: () => Promise<void>): Promise<void> {
+  if (run.isOver()) {
+    return;
+  }
+  try {
+    await work();
+  } catch (error) {
+    run.summary.failed += 1;
+    run.log.error('project.failed', error, { project });
+  }
+}
+
+async function resumeOne(run: Run, stored: Stored<ExportRecord>): Promise<void> {
+  const sent = await resume(run, stored);
+  noteHeard(run, sent.stored, sent.heard);
+}
+
+async function oldestWaitingSeconds({ store, clock }: Run): Promise<number> {
+  const [oldest] = await store.records.find(recordQueries.waiting(), { limit: 1 });
+  return oldest && isReadable(oldest)
+    ? Math.round((clock.now().getTime() - oldest.value.createdAt.getTime()) / SECOND_MS)
+    : 0;
+}
+
+function counting(earthEngine: EarthEngine, { calls }: PollSummary): EarthEngine {
+  return {
+    startExport: (...call) => {
+      calls.export += 1;
+      return earthEngine.startExport(...call);
+    },
+    getOperation: (...call) => {
+      calls.get += 1;
+      return earthEngine.getOperation(...call);
+    },
+    listOperations: (...call) => {
+      calls.list += 1;
+      return earthEngine.listOperations(...call);
+    },
+    cancelOperation: (...call) => earthEngine.cancelOperation(...call),
+    serviceAccount: () => earthEngine.serviceAccount(),
+  };
+}

@@ -1,0 +1,350 @@
+import { later } from '../clock.ts';
+import { EarthEngineError, type Operation } from '../earth-engine-api.ts';
+import { parseRequestId, requestIdInDescription, requestIdOf, withRequestId } from '../message/identity.ts';
+import { type Policy, policyOf } from '../record/policy.ts';
+import { afterEmptySearch, afterRefusal, isProvenAbsent, mayGiveUpId } from '../record/proof.ts';
+import type { ExportRecord, RecordError, SubmittingRecord } from '../record/record.ts';
+import {
+  cancelUnsent,
+  type Learned,
+  nextGeneration,
+  reject,
+  wait,
+  type Wait,
+} from '../record/transitions.ts';
+import { settle } from '../record/write.ts';
+import type { Services } from '../services.ts';
+import { isReadable, type Stored } from '../store/store.ts';
+import { type Gate, readStatus } from './gate.ts';
+import type { Listings } from './listing.ts';
+import { noteOperation } from './operation-found.ts';
+
+/** Sending a claimed record's bytes, and recording what Earth Engine answered: steps 5 and 6 of the design. */
+
+/** Quick tries of one id within a claim: what a dropped connection or a restarting server needs, no more. */
+const MAX_TRIES = 3;
+const FIRST_PAUSE_MS = 500;
+/** A burnt id is followed by a fresh one; several in a row mean that something else is wrong. */
+const MAX_GENERATIONS_PER_CLAIM = 3;
+
+export interface Sending extends Services {
+  readonly gate: Gate;
+  readonly listings: Listings;
+}
+
+/** What the sender heard, for whoever feeds the queue. */
+export type Heard = 'OPERATION' | 'QUEUE_FULL' | 'RATE_LIMITED' | 'OUTAGE' | 'PERMISSION' | 'OTHER';
+
+export interface Sent {
+  readonly stored: Stored<ExportRecord>;
+  readonly heard: Heard;
+}
+
+/** One holder's work on one claim. */
+interface Attempt {
+  readonly sending: Sending;
+  readonly policy: Policy;
+  readonly token: string;
+  /** Nothing is sent after this: the lease, or the time for all tries together, is over (rule 3). */
+  readonly deadline: Date;
+  stored: Stored<ExportRecord>;
+  request: Uint8Array;
+  learned: Learned;
+}
+
+/**
+ * Sends a claimed record, or decides that it is not sent (any more), and writes what came of it. Every write is fenced by
+ * the claim; an operation is recorded whoever holds it.
+ *
+ * @param claimed the record in SUBMITTING, as this process wrote it
+ * @param request the bytes that are stored for it
+ * @throws whatever the store rejects with: the lease then runs out and the poller goes on
+ */
+export async function send(
+  sending: Sending,
+  claimed: Stored<ExportRecord>,
+  request: Uint8Array,
+): Promise<Sent> {
+  const record = claimed.value;
+  if (record.state !== 'SUBMITTING') {
+    return { stored: claimed, heard: 'OTHER' };
+  }
+  const { config, clock } = sending;
+  const timeout = later(clock.now(), config.submitTimeoutMs);
+  const attempt: Attempt = {
+    sending,
+    policy: policyOf(config),
+    token: record.claim.token,
+    deadline: timeout < record.claim.leaseUntil ? timeout : record.claim.leaseUntil,
+    stored: claimed,
+    request,
+    learned: { sends: 0, unanswered: record.unanswered, searches: record.searches, firstSentAt: undefined },
+  };
+  if (record.cancelRequestedAt !== undefined || record.rejecting) {
+    return holdBack(attempt, record);
+  }
+  if (record.unanswered > 0 && (await mayGiveUp(attempt)) && !(await giveUpId(attempt))) {
+    return holdBack(attempt, record);
+  }
+  return sendUntilAnswered(attempt);
+}
+
+/** Nothing is sent any more; it ends as soon as no operation can exist, and until then the search goes on. */
+function holdBack(attempt: Attempt, record: SubmittingRecord): Promise<Sent> {
+  const error = record.error ?? cancelling;
+  return putOff(attempt, { waitingFor: 'ADOPTION', error, rejecting: record.rejecting ?? false }, 'OTHER');
+}
+
+const cancelling: RecordError = {
+  code: 1,
+  status: 'CANCELLED',
+  message:
+    'Cancelled; a send without an answer may still have started an operation, which is being searched for.',
+  retryable: true,
+};
+
+async function sendUntilAnswered(attempt: Attempt): Promise<Sent> {
+  for (let generation = 1; ; generation += 1) {
+    const answer = await trySending(attempt);
+    if (!(answer instanceof EarthEngineError)) {
+      return accepted(attempt, answer);
+    }
+    if (answer.kind !== 'ALREADY_STARTED') {
+      return refused(attempt, answer);
+    }
+    const adopted = await adopt(attempt, answer);
+    if (adopted) {
+      return adopted;
+    }
+    const tired = generation >= MAX_GENERATIONS_PER_CLAIM;
+    if (tired || !(await mayGiveUp(attempt)) || !(await giveUpId(attempt))) {
+      return putOff(attempt, { waitingFor: 'ADOPTION', error: errorOf(answer) }, 'OTHER');
+    }
+  }
+}
+
+/** Posts the bytes, again where no answer came; the answer, or the last failure. */
+async function trySending(attempt: Attempt): Promise<Operation | EarthEngineError> {
+  const { sending } = attempt;
+  const { clock, earthEngine, random, stopping } = sending;
+  let failure: EarthEngineError | undefined;
+  for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+    if (failure) {
+      const doubled = FIRST_PAUSE_MS * 2 ** (tries - 1) * (1 - random() / 2);
+      const pauseMs = Math.min(Math.max(doubled, failure.retryAfterMs ?? 0), attempt.policy.retryMinMs);
+      if (later(clock.now(), pauseMs) >= attempt.deadline || stopping.aborted) {
+        return failure;
+      }
+      await clock.sleep(pauseMs, stopping).catch(() => undefined);
+      // Since the last post somebody may have taken the claim over, or cancelled.
+      if (stopping.aborted || !(await stillOurs(attempt))) {
+        return failure;
+      }
+    }
+    const leftMs = attempt.deadline.getTime() - clock.now().getTime();
+    if (leftMs <= 0) {
+      return failure ?? overdue();
+    }
+    // The first try leaves time for a second: a request that was lost on its way is answered by its replay.
+    const timeoutMs = tries === 0 ? leftMs / 2 : leftMs;
+    attempt.learned = {
+      ...attempt.learned,
+      sends: attempt.learned.sends + 1,
+      firstSentAt: attempt.learned.firstSentAt ?? clock.now(),
+    };
+    try {
+      return await earthEngine.startExport(attempt.stored.value.project, attempt.request, {
+        timeoutMs,
+        signal: stopping,
+      });
+    } catch (error) {
+      if (!(error instanceof EarthEngineError)) {
+        throw error;
+      }
+      failure = error;
+      if (error.kind === 'UNANSWERED') {
+        const { learned } = attempt;
+        attempt.learned = { ...learned, unanswered: learned.unanswered + 1, searches: undefined };
+      } else if (error.kind === 'NOT_SENT') {
+        attempt.learned = { ...attempt.learned, sends: attempt.learned.sends - 1 };
+      } else {
+        return error;
+      }
+    }
+  }
+  return failure ?? overdue();
+}
+
+/** The claim's time was over before anything was sent. */
+const overdue = (): EarthEngineError =>
+  new EarthEngineError('NOT_SENT', {
+    message: 'The time for this claim was over before it was sent.',
+    httpStatus: 504,
+    status: 'DEADLINE_EXCEEDED',
+    reply: 'The time for this claim was over before it was sent.',
+  });
+
+async function stillOurs(attempt: Attempt): Promise<boolean> {
+  const found = await attempt.sending.store.records.get(attempt.stored.id);
+  if (!found || !isReadable(found)) {
+    return false;
+  }
+  const record = found.value;
+  if (record.state !== 'SUBMITTING' || record.claim.token !== attempt.token) {
+    return false;
+  }
+  attempt.stored = found;
+  return record.cancelRequestedAt === undefined;
+}
+
+async function accepted(attempt: Attempt, operation: Operation, note?: string): Promise<Sent> {
+  const { sending, token, learned } = attempt;
+  const { requestId, project, serviceAccount } = attempt.stored.value;
+  await sending.gate.noteMarker(project, requestIdInDescription(operation.description ?? '') === requestId);
+  const sender = { token, learned, serviceAccount };
+  const found = { operation, requestId, sender, ...(note === undefined ? {} : { note }) };
+  const { stored } = await noteOperation(sending, attempt.stored, found);
+  return { stored, heard: 'OPERATION' };
+}
+
+/** EE says that the id was used: the operation that did is searched for, in a list that starts now. */
+async function adopt(attempt: Attempt, refusal: EarthEngineError): Promise<Sent | undefined> {
+  const { sending, stored, deadline } = attempt;
+  const { clock, listings, log } = sending;
+  const { project } = stored.value;
+  attempt.learned = { ...attempt.learned, searches: afterRefusal(attempt.learned.searches, clock.now()) };
+  let listing;
+  try {
+    listing = await listings.since(project, clock.now()).complete(deadline);
+  } catch (error) {
+    if (!(error instanceof EarthEngineError)) {
+      throw error;
+    }
+    log.warning('search.failed', { recordId: stored.id, project, reason: error.message });
+  }
+  if (!listing) {
+    return putOff(attempt, { waitingFor: 'ADOPTION', error: errorOf(refusal), dueNow: true }, 'OTHER');
+  }
+  const found = listing.operations.get(stored.id)?.[0];
+  if (found) {
+    const sender = { token: attempt.token, learned: attempt.learned, serviceAccount: undefined };
+    const adopted = { operation: found.operation, requestId: found.requestId, sender, note: 'adopted' };
+    return { stored: (await noteOperation(sending, stored, adopted)).stored, heard: 'OPERATION' };
+  }
+  attempt.learned = { ...attempt.learned, searches: afterEmptySearch(attempt.learned.searches, listing) };
+  return undefined;
+}
+
+async function mayGiveUp(attempt: Attempt): Promise<boolean> {
+  if (!mayGiveUpId(attempt.learned, attempt.policy)) {
+    return false;
+  }
+  const status = await readStatus(attempt.sending, attempt.stored.value.project);
+  return status?.value.markerMissingAt === undefined;
+}
+
+/**
+ * Writes the next generation with its bytes, before they are sent (rule 2); false where the claim was lost or the job
+ * cancelled meanwhile: then nothing more is sent by this holder.
+ */
+async function giveUpId(attempt: Attempt): Promise<boolean> {
+  const { sending, learned } = attempt;
+  const { recordId, generation } = parseRequestId(attempt.stored.value.requestId) ?? {
+    recordId: attempt.stored.id,
+    generation: 1,
+  };
+  const requestId = requestIdOf(recordId, generation + 1);
+  const { bytes, description } = withRequestId(attempt.request, requestId);
+  const decide = asHolder(attempt, (record) =>
+    record.cancelRequestedAt === undefined
+      ? nextGeneration(record, learned, { requestId, description }, sending.clock.now())
+      : undefined,
+  );
+  const { stored, written } = await settle(sending, attempt.stored, decide, bytes);
+  attempt.stored = stored;
+  if (written) {
+    attempt.request = bytes;
+    attempt.learned = { sends: 0, unanswered: 0, searches: undefined, firstSentAt: undefined };
+  }
+  return written;
+}
+
+async function refused(attempt: Attempt, answer: EarthEngineError): Promise<Sent> {
+  const { sending, policy, stored } = attempt;
+  const { project } = stored.value;
+  const error = errorOf(answer);
+  const { retryAfterMs } = answer;
+  switch (answer.kind) {
+    case 'QUEUE_FULL':
+      await sending.gate.close(project, 'QUEUE', retryAfterMs);
+      return putOff(attempt, { waitingFor: 'QUEUE', error, retryAfterMs }, 'QUEUE_FULL');
+    case 'RATE_LIMITED':
+      await sending.gate.close(project, 'RATE', retryAfterMs);
+      return putOff(attempt, { waitingFor: 'RATE', error, retryAfterMs }, 'RATE_LIMITED');
+    case 'UNANSWERED':
+    case 'NOT_SENT': {
+      const dueNow = sending.stopping.aborted;
+      const how = { waitingFor: 'SERVICE', error, retryAfterMs, dueNow } as const;
+      return putOff(attempt, withDeadline(attempt, how, policy), 'OUTAGE');
+    }
+    case 'PERMISSION':
+      return putOff(
+        attempt,
+        withDeadline(attempt, { waitingFor: 'PERMISSION', error }, policy),
+        'PERMISSION',
+      );
+    case 'ALREADY_STARTED':
+    case 'NOT_FOUND':
+    case 'REFUSED':
+      return putOff(attempt, { waitingFor: 'ADOPTION', error, rejecting: true }, 'OTHER');
+  }
+}
+
+/** An outage or a missing permission that has lasted too long rejects the job (SUBMIT_DEADLINE_HOURS). */
+function withDeadline(attempt: Attempt, how: Wait, policy: Policy): Wait {
+  const record = attempt.stored.value;
+  const since = record.state === 'SUBMITTING' ? record.outageSince : undefined;
+  const now = attempt.sending.clock.now();
+  if (since === undefined || now.getTime() - since.getTime() < policy.submitDeadlineMs) {
+    return how;
+  }
+  const hours = Math.round(policy.submitDeadlineMs / 3_600_000);
+  const message = `Earth Engine could not take it for ${hours} hours. Its last answer: ${how.error.message}`;
+  return { ...how, error: { ...how.error, status: 'SUBMIT_DEADLINE', message }, rejecting: true };
+}
+
+/**
+ * Gives the claim back with what is to happen next; ends the record instead where it is to be rejected or was cancelled,
+ * and no operation can exist.
+ */
+async function putOff(attempt: Attempt, how: Wait, heard: Heard): Promise<Sent> {
+  const { sending, policy, learned } = attempt;
+  const { clock, random } = sending;
+  const moment = { now: clock.now(), random: random() };
+  const decide = asHolder(attempt, (record) => {
+    const absent = isProvenAbsent(learned, policy);
+    if (absent && record.cancelRequestedAt !== undefined) {
+      return cancelUnsent(record, policy, moment.now);
+    }
+    return absent && how.rejecting
+      ? reject(record, learned, how.error, policy, moment.now)
+      : wait(record, learned, how, policy, moment);
+  });
+  const { stored } = await settle(sending, attempt.stored, decide);
+  return { stored, heard };
+}
+
+/** A decision that only the holder of the claim may write (rule 1). */
+const asHolder =
+  ({ token }: Attempt, decide: (record: SubmittingRecord) => ExportRecord | undefined) =>
+  (record: ExportRecord): ExportRecord | undefined =>
+    record.state === 'SUBMITTING' && record.claim.token === token ? decide(record) : undefined;
+
+function errorOf(error: EarthEngineError): RecordError {
+  return {
+    code: error.httpStatus,
+    status: error.status,
+    message: error.reply || error.message,
+    retryable: error.kind !== 'REFUSED',
+  };
+}

@@ -1,0 +1,161 @@
+import { type Envelope, readJsonData } from '../message/envelope.ts';
+import {
+  differingPaths,
+  markedDescription,
+  parseRequestId,
+  sentRequest,
+  serialiseRequest,
+} from '../message/identity.ts';
+import { parseJobMessage } from '../message/job-message.ts';
+import type { Job, VideoRequest } from '../message/job.ts';
+import { type RejectionDetail, rejectMessage } from '../message/rejection.ts';
+import { policyOf } from '../record/policy.ts';
+import type { ExportRecord } from '../record/record.ts';
+import { claim, enqueue, type Origin } from '../record/transitions.ts';
+import { owingNews, publishOwed } from '../record/write.ts';
+import { isReadable, type Stored } from '../store/store.ts';
+import { type Heard, send, type Sending } from './send.ts';
+
+/** A job message becomes a record, and the record is sent: steps 1 to 6 of the design. */
+
+export type Submitted =
+  | { readonly outcome: 'REJECTED_MESSAGE'; readonly reason: string }
+  /** The record was there: this message was delivered before. */
+  | { readonly outcome: 'DUPLICATE'; readonly recordId: string }
+  /** It waits its turn. */
+  | { readonly outcome: 'QUEUED'; readonly recordId: string }
+  | {
+      readonly outcome: 'SENT';
+      readonly recordId: string;
+      readonly state: ExportRecord['state'];
+      readonly heard: Heard;
+    };
+
+const SOURCE = 'submitExport';
+
+/**
+ * Handles one delivery of a job message. When it resolves, the message may be acknowledged: its job is in Firestore with
+ * the exact bytes to send, or the message is recorded as rejected.
+ *
+ * @throws what the store rejects with before the claim is known to be written: the message is then delivered again
+ */
+export async function submit(services: Sending, envelope: Envelope): Promise<Submitted> {
+  const { config } = services;
+  const data = readJsonData(envelope);
+  if ('issues' in data) {
+    return refuse(services, envelope, { reason: 'INVALID_DATA', issues: data.issues });
+  }
+  const reading = parseJobMessage(data.json, {
+    defaultProject: config.earthEngineProject,
+    allowedProjects: config.allowedProjects,
+    allowedDestinations: config.allowedDestinations,
+  });
+  if ('issues' in reading) {
+    const { issues, batchId } = reading;
+    return refuse(services, envelope, { reason: 'INVALID_JOB', issues, batchId });
+  }
+  return submitJob(services, envelope, reading.job);
+}
+
+async function refuse(
+  services: Sending,
+  envelope: Envelope,
+  detail: Omit<RejectionDetail, 'source'>,
+): Promise<Submitted> {
+  await rejectMessage(services, envelope, { ...detail, source: SOURCE });
+  return { outcome: 'REJECTED_MESSAGE', reason: detail.reason };
+}
+
+async function submitJob(services: Sending, envelope: Envelope, job: Job): Promise<Submitted> {
+  const { recordId } = job;
+  const bytes = serialiseRequest(job.request, recordId);
+  const serviceAccount = await services.earthEngine.serviceAccount();
+  const origin: Origin = {
+    requestId: recordId,
+    description: markedDescription(job.request.description, recordId),
+    messageId: envelope.messageId,
+    serviceAccount,
+    retryOf: recordIdIn(envelope.attributes['retryOf']),
+  };
+  const { record, token } = await admitted(services, job, origin);
+  const created = await services.store.records.create(recordId, record, bytes);
+  const stored = 'created' in created ? created.created : ownClaim(created.existing, token);
+  if (stored) {
+    return token === undefined ? queued(services, stored) : sent(services, stored, bytes);
+  }
+  return 'existing' in created && isReadable(created.existing)
+    ? duplicate(services, envelope, job, created.existing)
+    : // Somebody must look at that record; the poller sets it aside and says so. The message has done its part.
+      { outcome: 'DUPLICATE', recordId };
+}
+
+/** Anyone may publish anything: an attribute that is no record id is dropped. */
+function recordIdIn(attribute: string | undefined): string | undefined {
+  return attribute !== undefined && parseRequestId(attribute)?.recordId === attribute ? attribute : undefined;
+}
+
+/** A record to send now or one that waits: a new job goes behind those that wait already. */
+async function admitted(
+  services: Sending,
+  job: Job,
+  origin: Origin,
+): Promise<{ record: ExportRecord; token: string | undefined }> {
+  const { config, clock, gate, newToken } = services;
+  const policy = policyOf(config);
+  const admission = await gate.admit(job.project);
+  if ('send' in admission) {
+    const token = newToken();
+    return { record: claim(job, origin, token, policy, clock.now()), token };
+  }
+  const { waitingFor, dueAt } = admission;
+  return { record: owingNews(enqueue(job, origin, waitingFor, dueAt, clock.now())), token: undefined };
+}
+
+/** The client library may repeat a commit whose answer was lost: then the record that stands there is our own. */
+function ownClaim(
+  existing: Stored<ExportRecord> | object,
+  token: string | undefined,
+): Stored<ExportRecord> | undefined {
+  const stored = existing as Stored<ExportRecord>;
+  const isOurs =
+    token !== undefined && stored.value?.state === 'SUBMITTING' && stored.value.claim.token === token;
+  return isOurs ? stored : undefined;
+}
+
+async function queued(services: Sending, stored: Stored<ExportRecord>): Promise<Submitted> {
+  await publishOwed(services, stored);
+  services.log.info('submit.queued', { recordId: stored.id, project: stored.value.project });
+  return { outcome: 'QUEUED', recordId: stored.id };
+}
+
+async function sent(services: Sending, claimed: Stored<ExportRecord>, bytes: Uint8Array): Promise<Submitted> {
+  const { stored, heard } = await send(services, claimed, bytes);
+  const { state, project } = stored.value;
+  services.log.info('submit.sent', { recordId: stored.id, project, state, heard });
+  return { outcome: 'SENT', recordId: stored.id, state, heard };
+}
+
+/** The job has a record. The same content: it is on its way, and the poller guards it. Another: the message is wrong. */
+async function duplicate(
+  services: Sending,
+  envelope: Envelope,
+  job: Job,
+  existing: Stored<ExportRecord>,
+): Promise<Submitted> {
+  const { recordId, batchId } = job;
+  const { contentHash } = existing.value;
+  // A job that was cancelled before its message came has no content to compare.
+  if (contentHash === undefined || contentHash === job.contentHash) {
+    services.log.info('submit.duplicate', { recordId, state: existing.value.state });
+    return { outcome: 'DUPLICATE', recordId };
+  }
+  const first = JSON.parse(
+    new TextDecoder().decode(await services.store.records.readRequest(recordId)),
+  ) as VideoRequest;
+  const paths = differingPaths(first, sentRequest(job.request, existing.value.requestId));
+  const issues = (paths.length > 0 ? paths : ['request']).map((path) => ({
+    path,
+    message: `differs from the job that ${recordId} was made from; use another jobKey, or raise attempt to run it again`,
+  }));
+  return refuse(services, envelope, { reason: 'CONFLICT', issues, recordId, batchId });
+}
