@@ -29,7 +29,7 @@ const common: BuildOptions = {
   logLevel: 'warning',
 };
 
-async function buildMain(outDir: string): Promise<void> {
+export async function buildMain(outDir: string): Promise<void> {
   await build({
     ...common,
     entryPoints: { index: 'functions/index.ts' },

@@ -1,0 +1,114 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { createRequire } from 'node:module';
+import { join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+
+import { ServiceError } from '../../shared/errors.ts';
+import { SECOND_MS } from '../../shared/clock.ts';
+import type { Target } from '../targets.ts';
+
+const root = resolve(import.meta.dirname, '..', '..');
+
+/** What `npm run build` makes of functions/index.ts. */
+export const builtFunctions = join(root, 'build', 'functions', 'index.js');
+
+/** A function may finish what it has begun: Cloud Run gives it 10 s between SIGTERM and SIGKILL. */
+const DRAIN_MS = 10 * SECOND_MS;
+const KEPT_LINES = 40;
+
+export interface FunctionOptions {
+  readonly target: Target;
+  /** Its environment, beside PATH: nothing else of this process's own, so that a shell's settings cannot leak in. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Default: a free one. */
+  readonly port?: number | undefined;
+  /** The file that registers the targets. */
+  readonly source?: string | undefined;
+  /** Gets each line that the function prints: a log entry in JSON, or whatever a library writes. */
+  readonly onLine?: ((line: string) => void) | undefined;
+}
+
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** Whether `stop` or `kill` asked for it. */
+  readonly expected: boolean;
+}
+
+/** One function under functions-framework: a process of its own, as one instance on Cloud Run is. */
+export interface FunctionProcess {
+  readonly target: Target;
+  /** `http://127.0.0.1:PORT` */
+  readonly url: string;
+  readonly pid: number;
+  /** Resolves when the process is gone. */
+  readonly exited: Promise<Exit>;
+  /** The last lines that it printed. */
+  output(): string;
+  kill(signal: NodeJS.Signals): void;
+  /** SIGTERM, then SIGKILL when it takes longer than Cloud Run would give it. */
+  stop(): Promise<void>;
+}
+
+/** @throws ServiceError FUNCTION_FAILED when it ends before it listens, with what it printed */
+export async function startFunction({
+  target,
+  env,
+  port = 0,
+  source = builtFunctions,
+  onLine,
+}: FunctionOptions): Promise<FunctionProcess> {
+  const framework = createRequire(import.meta.url).resolve('@google-cloud/functions-framework');
+  const child = fork(
+    join(framework, '..', 'main.js'),
+    [`--target=${target}`, `--source=${source}`, `--port=${port}`],
+    {
+      execArgv: ['--import', join(import.meta.dirname, 'report-port.ts')],
+      // As deployed: an error's text must never leak into an answer.
+      env: { PATH: process.env['PATH'], NODE_ENV: 'production', ...env },
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      // A group of its own: Ctrl-C in a terminal is for this process, which stops the others in their order.
+      detached: true,
+    },
+  );
+  let expected = false;
+  const exited = once(child, 'exit').then(([code, signal]): Exit => ({ code, signal, expected }));
+  const lines: string[] = [];
+  for (const stream of [child.stdout, child.stderr] as readonly Readable[]) {
+    createInterface({ input: stream }).on('line', (line) => {
+      lines.push(line);
+      if (lines.length > KEPT_LINES) lines.shift();
+      onLine?.(line);
+    });
+  }
+  const output = () => lines.join('\n');
+
+  const listening = once(child, 'message').then(([message]) => (message as { readonly port: number }).port);
+  const first = await Promise.race([listening, exited]);
+  if (typeof first !== 'number') {
+    throw new ServiceError(
+      'FUNCTION_FAILED',
+      `${target} ended with ${first.code ?? first.signal} before it listened; it printed:\n${output()}`,
+    );
+  }
+  return {
+    target,
+    url: `http://127.0.0.1:${first}`,
+    pid: child.pid as number,
+    exited,
+    output,
+    kill(signal) {
+      expected = true;
+      child.kill(signal);
+    },
+    async stop() {
+      expected = true;
+      child.kill('SIGTERM');
+      const late = setTimeout(() => child.kill('SIGKILL'), DRAIN_MS);
+      await exited;
+      clearTimeout(late);
+    },
+  };
+}

@@ -1,0 +1,116 @@
+import { ServiceError } from '../../shared/errors.ts';
+
+/**
+ * The Pub/Sub emulator's REST interface: setting up topics and subscriptions, and what people do by hand. The service
+ * itself publishes through Google's client (`shared/pubsub.ts`).
+ */
+export interface PubsubRest {
+  createTopic(topic: string): Promise<void>;
+  /** Creates the subscription, or points the existing one to `pushTo`. */
+  subscribe(subscription: string, options: SubscriptionOptions): Promise<void>;
+  /** Deletes it where it is. */
+  unsubscribe(subscription: string): Promise<void>;
+  /** Resolves with the message's id. */
+  publish(topic: string, data: string, attributes?: Readonly<Record<string, string>>): Promise<string>;
+  /** Takes what is there, and acknowledges it; waits for something as long as the emulator does. */
+  pull(subscription: string, signal?: AbortSignal): Promise<PulledMessage[]>;
+}
+
+export interface SubscriptionOptions {
+  readonly topic: string;
+  /** The address of a function; absent for a subscription that is pulled. */
+  readonly pushTo?: string;
+  /** Where a message goes that was refused `maxDeliveryAttempts` times. */
+  readonly deadLetters?: { readonly topic: string; readonly maxDeliveryAttempts: number };
+  readonly ackDeadlineSeconds?: number;
+}
+
+export interface PulledMessage {
+  readonly data: string;
+  readonly attributes: Readonly<Record<string, string>>;
+}
+
+interface PullAnswer {
+  readonly receivedMessages?: readonly {
+    readonly ackId: string;
+    readonly message: { readonly data?: string; readonly attributes?: Readonly<Record<string, string>> };
+  }[];
+}
+
+/** @param host host:port of the emulator */
+export function createPubsubRest(host: string, project: string): PubsubRest {
+  const topicName = (topic: string) => `projects/${project}/topics/${topic}`;
+  const subscriptionName = (subscription: string) => `projects/${project}/subscriptions/${subscription}`;
+
+  /** @param tolerated a status that is no error here */
+  async function call(
+    method: string,
+    name: string,
+    body: object | undefined,
+    { tolerated, signal }: { readonly tolerated?: number; readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<{ readonly status: number; readonly answer: unknown }> {
+    const response = await fetch(`http://${host}/v1/${name}`, {
+      method,
+      ...(body && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+      ...(signal && { signal }),
+    });
+    const text = await response.text();
+    if (!response.ok && response.status !== tolerated) {
+      throw new ServiceError(
+        'PUBSUB_EMULATOR_REFUSED',
+        `The Pub/Sub emulator at ${host} answered ${method} ${name} with ${response.status}: ${text}`,
+      );
+    }
+    return { status: response.status, answer: JSON.parse(text || '{}') };
+  }
+
+  return {
+    async createTopic(topic) {
+      await call('PUT', topicName(topic), {}, { tolerated: 409 });
+    },
+    async subscribe(subscription, { topic, pushTo, deadLetters, ackDeadlineSeconds = 60 }) {
+      const pushConfig = pushTo === undefined ? {} : { pushEndpoint: pushTo };
+      const { status } = await call(
+        'PUT',
+        subscriptionName(subscription),
+        {
+          topic: topicName(topic),
+          pushConfig,
+          ackDeadlineSeconds,
+          retryPolicy: { minimumBackoff: '0.1s', maximumBackoff: '2s' },
+          ...(deadLetters && {
+            deadLetterPolicy: {
+              deadLetterTopic: topicName(deadLetters.topic),
+              maxDeliveryAttempts: deadLetters.maxDeliveryAttempts,
+            },
+          }),
+        },
+        { tolerated: 409 },
+      );
+      if (status === 409) {
+        await call('POST', `${subscriptionName(subscription)}:modifyPushConfig`, { pushConfig });
+      }
+    },
+    async unsubscribe(subscription) {
+      await call('DELETE', subscriptionName(subscription), undefined, { tolerated: 404 });
+    },
+    async publish(topic, data, attributes = {}) {
+      const { answer } = await call('POST', `${topicName(topic)}:publish`, {
+        messages: [{ data: Buffer.from(data).toString('base64'), attributes }],
+      });
+      return (answer as { readonly messageIds: readonly [string] }).messageIds[0];
+    },
+    async pull(subscription, signal) {
+      const name = subscriptionName(subscription);
+      const { answer } = await call('POST', `${name}:pull`, { maxMessages: 100 }, { signal });
+      const received = (answer as PullAnswer).receivedMessages ?? [];
+      if (received.length > 0) {
+        await call('POST', `${name}:acknowledge`, { ackIds: received.map(({ ackId }) => ackId) });
+      }
+      return received.map(({ message }) => ({
+        data: Buffer.from(message.data ?? '', 'base64').toString(),
+        attributes: message.attributes ?? {},
+      }));
+    },
+  };
+}

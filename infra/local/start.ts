@@ -1,0 +1,135 @@
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+
+import { environmentSchema } from '../../shared/config.ts';
+import { asError, ServiceError } from '../../shared/errors.ts';
+import { buildMain } from '../build.ts';
+import { targetNames } from '../targets.ts';
+import { byHand } from './by-hand.ts';
+import { EmulatorsUnavailableError } from './emulators.ts';
+import { eventsSubscription, startStack, type Stack } from './stack.ts';
+
+/*
+ * `npm start`: the whole service on this machine, until Ctrl-C. `npm start -- --logs` shows every log line of the
+ * functions, not only warnings and errors. Settings of the service in the environment (RETRY_MAX_SECONDS=1 npm start) count.
+ */
+
+const { values: options } = parseArgs({ options: { logs: { type: 'boolean', default: false } } });
+
+try {
+  await start();
+} catch (thrown) {
+  console.error(
+    thrown instanceof EmulatorsUnavailableError
+      ? `${thrown.message}\n\nWithout them, npm run demo still shows the service at work, embedded in one process.`
+      : explain(thrown),
+  );
+  process.exitCode = 1;
+}
+
+async function start(): Promise<void> {
+  // Heard from the first moment, so that Ctrl-C while it starts leaves nothing behind either.
+  const interrupted = Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
+  const crashed = Promise.withResolvers<never>();
+  // It may come before anybody waits for it.
+  crashed.promise.catch(() => {});
+
+  console.log('Starting …');
+  await buildMain(join(import.meta.dirname, '..', '..', 'build'));
+  const stack = await startStack({
+    settings: settingsOf(process.env),
+    onLine: (target, line) => {
+      if (options.logs || isWarning(line)) console.log(`${target}: ${line}`);
+    },
+    onProblem: (problem) => (isCrash(problem) ? crashed.reject(problem) : console.error(explain(problem))),
+  });
+  const stopping = new AbortController();
+  try {
+    console.log(describe(stack));
+    await Promise.race([interrupted, crashed.promise, tellEvents(stack, stopping.signal)]);
+    console.log('\nStopping …');
+  } finally {
+    stopping.abort();
+    await stack.stop();
+  }
+  console.log('Everything is stopped.');
+}
+
+/** One line for each change that the service tells of, until the signal. */
+async function tellEvents({ pubsub, config }: Stack, signal: AbortSignal): Promise<void> {
+  const subscription = eventsSubscription(config.topics);
+  try {
+    for (;;) {
+      for (const { attributes } of await pubsub.pull(subscription, signal)) {
+        const time = new Date().toLocaleTimeString('en-GB');
+        const { state = '', recordId = '', jobKey = '' } = attributes;
+        console.log(`${time}  ${state.padEnd(10)}  ${recordId}  ${jobKey}`);
+      }
+    }
+  } catch (thrown) {
+    if (!signal.aborted) throw thrown;
+  }
+}
+
+function describe({ emulators, environment, functions, config }: Stack): string {
+  const endpoints = [
+    ['Firestore emulator', emulators.firestoreHost],
+    ['Pub/Sub emulator', emulators.pubsubHost],
+    ['Earth Engine simulator', String(environment['EARTHENGINE_EMULATOR_HOST'])],
+    ...targetNames.map((target) => [target, functions[target].url] as const),
+  ] as const;
+  const { exports, publish, publishWithCurl, read, readRejected } = byHand(environment, config.topics);
+  return `
+The service runs on this machine; Earth Engine is simulated. Ctrl-C stops it.
+
+${endpoints.map(([name, address]) => `  ${name.padEnd(22)}  ${address}`).join('\n')}
+
+In another terminal, in this folder:
+
+${indent(exports)}
+
+Publish a job, with the Google Cloud CLI or without:
+
+${indent(publish)}
+
+${indent(publishWithCurl)}
+
+Read the records, and the messages that were refused:
+
+${indent(read)}
+
+${indent(readRejected)}
+
+What happens, as the event topic tells it:
+`;
+}
+
+const indent = (lines: readonly string[]): string => lines.map((line) => `  ${line}`).join('\n');
+
+/** The settings of the service among the variables of a shell; where its parts are is ours to say. */
+function settingsOf(environment: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  const names = Object.keys(environmentSchema.shape).filter(
+    (name) => name !== 'GOOGLE_CLOUD_PROJECT' && name !== 'EARTHENGINE_API_URL' && !name.endsWith('_HOST'),
+  );
+  return Object.fromEntries(
+    names.flatMap((name) => {
+      const value = environment[name];
+      return value ? [[name, value]] : [];
+    }),
+  );
+}
+
+function isWarning(line: string): boolean {
+  return !line.startsWith('{') || /"severity":"(?:WARNING|ERROR)"/.test(line);
+}
+
+function isCrash(problem: Error): boolean {
+  return problem instanceof ServiceError && problem.code === 'FUNCTION_CRASHED';
+}
+
+/** What a person needs to know: our own errors say it themselves, others are bugs and show where. */
+function explain(thrown: unknown): string {
+  const error = asError(thrown);
+  return error instanceof ServiceError ? error.message : (error.stack ?? error.message);
+}
