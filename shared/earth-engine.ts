@@ -145,11 +145,13 @@ export function createEarthEngine({
  *
  * The library is loaded with the first token, since it costs a cold start some 40 ms; one token request serves everyone
  * who waits for it.
+ *
+ * @param project the Google Cloud project of the service; without it the library would run gcloud to find out
  */
-export function applicationDefaultCredentials(): TokenSource {
+export function applicationDefaultCredentials(project: string): TokenSource {
   const load = async () => {
     const { GoogleAuth } = await import('google-auth-library');
-    return new GoogleAuth({ scopes: SCOPE });
+    return new GoogleAuth({ scopes: SCOPE, projectId: project });
   };
   let credentials: ReturnType<typeof load> | undefined;
   let current: string | undefined;

@@ -69,7 +69,8 @@ afterAll(() => {
   metadata.close();
 });
 
-const connect = () => createEarthEngine({ url: server.url, auth: applicationDefaultCredentials() });
+const connect = () =>
+  createEarthEngine({ url: server.url, auth: applicationDefaultCredentials('my-project') });
 const tokenRequests = () => metadataRequests.filter((url) => url.includes('/token'));
 
 describe('application default credentials from a metadata server', () => {
