@@ -47,7 +47,9 @@ async function createRuntime(): Promise<Runtime> {
   const clock = systemClock;
   const earthEngine = earthEngineClient.createEarthEngine({
     url: config.earthEngineUrl,
-    auth: config.earthEngineCredentials ? earthEngineClient.applicationDefaultCredentials() : undefined,
+    auth: config.earthEngineCredentials
+      ? earthEngineClient.applicationDefaultCredentials(config.googleCloudProject)
+      : undefined,
     observer: createQuotaWatch({ store, clock, log }),
   });
   const publisher = createPublisher({
