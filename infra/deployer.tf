@@ -1,4 +1,4 @@
-# Cloud Build's own account for cloudbuild.yaml: what `terraform apply` of this stack needs, and no roles/owner or editor.
+# Cloud Build's own account for cloudbuild.yaml: what `terraform apply` of this stack needs, and no basic role.
 # It can change grants, so who may push to the branch may do all of this: protect the branch.
 
 locals {

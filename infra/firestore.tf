@@ -1,26 +1,35 @@
 locals {
-  # One composite index per query of shared/store/queries.ts that Firestore's automatic ones cannot serve. A field is
-  # ascending unless it says otherwise. test/infra holds this list against the queries.
-  record_indexes = {
-    state-due           = ["state", "dueAt"]
-    state-waiting-due   = ["state", "waitingFor", "dueAt"]
-    state-project       = ["state", "project"]
-    project-state       = ["project", "state"]
-    project-queue       = ["project", "state", "waitingFor", "priority desc", "createdAt"]
-    project-unanswered  = ["project", "unanswered"]
-    batch-created       = ["batchId", "createdAt"]
-    batch-state         = ["batchId", "state"]
-    batch-state-created = ["batchId", "state", "createdAt"]
+  # One composite index per query of shared/store/queries.ts that Firestore's automatic ones cannot serve, by collection. A
+  # field is ascending unless it says otherwise. test/infra holds this list against the queries.
+  composites = {
+    videoExports = {
+      batch-created       = ["batchId", "createdAt"]
+      batch-eecu          = ["batchId", "state", "eecuSeconds"]
+      batch-state         = ["batchId", "state"]
+      batch-state-created = ["batchId", "state", "createdAt"]
+      project-queue       = ["project", "state", "waitingFor", "priority desc", "createdAt"]
+      project-state       = ["project", "state"]
+      project-unanswered  = ["project", "unanswered"]
+      state-created       = ["state", "createdAt"]
+      state-due           = ["state", "dueAt"]
+      state-project       = ["state", "project"]
+      state-waiting-due   = ["state", "waitingFor", "dueAt"]
+    }
   }
   indexes = merge(
-    { for name, fields in local.record_indexes : "videoExports/${name}" => {
-      collection = "videoExports", fields = fields
-    } },
-    { for label in var.indexed_labels : "videoExports/label-${label}" => {
-      collection = "videoExports"
-      # Quoted only where Firestore itself would quote, or every plan would show a change.
-      fields = [can(regex("-", label)) ? "labels.`${label}`" : "labels.${label}", "createdAt desc"]
-    } },
+    merge([
+      for collection, indexes in local.composites : {
+        for name, fields in indexes :
+        "${collection}/${name}" => { collection = collection, fields = fields }
+      }
+    ]...),
+    # Quoted only where Firestore itself would quote, or every plan would show a change.
+    {
+      for label in var.indexed_labels : "videoExports/label-${label}" => {
+        collection = "videoExports"
+        fields     = [can(regex("-", label)) ? "labels.`${label}`" : "labels.${label}", "createdAt desc"]
+      }
+    },
   )
 
   # Collection groups whose documents have expireAt. It is never queried, and an index over times that all records share

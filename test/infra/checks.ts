@@ -1,0 +1,297 @@
+import { targetNames, type Target } from '../../infra/targets.ts';
+import { environmentSchema } from '../../shared/config.ts';
+import { at, keysOf, optionalDefaults, type Stack } from './stack.ts';
+
+/** What must hold between infra/*.tf and the code. Each check returns what is wrong, in words. */
+
+const list = (names: readonly string[]) => names.join(', ');
+
+function differences(what: string, found: readonly string[], wanted: readonly string[]): string[] {
+  const missing = wanted.filter((name) => !found.includes(name));
+  const extra = found.filter((name) => !wanted.includes(name));
+  return [
+    ...(missing.length > 0 ? [`${what} lacks ${list(missing)}`] : []),
+    ...(extra.length > 0 ? [`${what} has ${list(extra)}, which the code does not know`] : []),
+  ];
+}
+
+/** Set by nobody who deploys: a function would talk to an address that is not there. */
+const isEmulatorHost = (name: string) => name.endsWith('_EMULATOR_HOST');
+
+const nodeVariables = ['NODE_COMPILE_CACHE', 'NODE_COMPILE_CACHE_PORTABLE', 'NODE_ENV'];
+
+export function environmentProblems(stack: Stack): string[] {
+  const known = Object.keys(environmentSchema.shape).filter((name) => !isEmulatorHost(name));
+  const environment = at(stack.locals, 'environment');
+  const constant = Object.entries(environment as Record<string, unknown>)
+    .filter(([, value]) => !/\$\{.*(?:var|local)\./.test(String(value)))
+    .map(([name]) => `${name} cannot be set: it comes from no variable`);
+  return [
+    ...differences('local.environment', keysOf(environment), known),
+    ...differences('local.node_environment', keysOf(at(stack.locals, 'node_environment')), nodeVariables),
+    ...constant,
+  ];
+}
+
+/** A default in two places must be one value. */
+export function defaultProblems(stack: Stack): string[] {
+  const code = environmentSchema.parse({ GOOGLE_CLOUD_PROJECT: 'demo-test' }) as Record<string, unknown>;
+  const settings = optionalDefaults(stack.variables['settings']);
+  const topics = optionalDefaults(stack.variables['topics']);
+  const environment = at(stack.locals, 'environment') as Record<string, string>;
+  return Object.entries(environment).flatMap(([name, expression]) => {
+    const [, variable, key] = expression.match(/var\.(settings|topics)\.(\w+)/) ?? [];
+    if (variable === undefined || key === undefined) return [];
+    const theirs = (variable === 'settings' ? settings : topics)[key];
+    if (theirs === undefined) return [`${name}: var.${variable}.${key} has no default`];
+    // The code's durations are in milliseconds.
+    const unit = name.endsWith('_SECONDS') ? 1000 : name.endsWith('_HOURS') ? 3_600_000 : 1;
+    const ours = code[name];
+    const same = typeof ours === 'number' ? Number(theirs) * unit === ours : theirs === ours;
+    return same ? [] : [`${name} is ${theirs} by default in Terraform and ${String(ours)} in the code`];
+  });
+}
+
+export function unusedProblems(stack: Stack, tfvarsExample: string): string[] {
+  const unused = (kind: 'var' | 'local', names: readonly string[]) =>
+    names
+      .filter((name) => !new RegExp(`\\b${kind}\\.${name}\\b`).test(stack.text))
+      .map((name) => `${kind}.${name} is used nowhere`);
+  const examples = [...tfvarsExample.matchAll(/^(?:# )?(\w+) *=/gm)].map(([, name = '']) => name);
+  return [
+    ...unused('var', Object.keys(stack.variables)),
+    ...unused('local', Object.keys(stack.locals)),
+    ...examples
+      .filter((name) => stack.variables[name] === undefined)
+      .map((name) => `terraform.tfvars.example sets ${name}, which is no variable`),
+    ...Object.entries(stack.variables)
+      .filter(([, block]) => !block['description'])
+      .map(([name]) => `var.${name} has no description`),
+  ];
+}
+
+export function targetProblems(stack: Stack): string[] {
+  const pushed = keysOf(at(stack.locals, 'pushes'));
+  return [
+    ...differences('local.functions', keysOf(at(stack.locals, 'functions')), targetNames),
+    ...differences('local.runs_as', keysOf(at(stack.locals, 'runs_as')), targetNames),
+    // Scheduler calls the poller.
+    ...differences(
+      'local.pushes',
+      pushed,
+      targetNames.filter((target) => target !== 'pollExports'),
+    ),
+  ];
+}
+
+/** Earth Engine deduplicates per calling account, so the two that call video:export are one; no others share. */
+export function accountProblems(stack: Stack): string[] {
+  const runsAs = at(stack.locals, 'runs_as') as Record<Target, string>;
+  const { submitExport, pollExports, ...others } = runsAs;
+  const accounts = [submitExport, ...Object.values(others)];
+  return [
+    ...(submitExport === pollExports
+      ? []
+      : ['submitExport and pollExports are different callers to Earth Engine']),
+    ...(new Set(accounts).size === accounts.length ? [] : ['a function shares an account without need']),
+    ...differences('local.service_accounts', keysOf(at(stack.locals, 'service_accounts')), accounts),
+  ];
+}
+
+/** Pub/Sub's longest: whatever a function's timeout becomes, it is still checked against this. */
+const LONGEST_ACK_SECONDS = 600;
+
+export function timeoutProblems(stack: Stack): string[] {
+  const deadline = at(stack.resources, 'google_pubsub_subscription.push', 'ack_deadline_seconds');
+  const functions = at(stack.locals, 'functions') as Record<Target, unknown>;
+  const seconds = (target: Target) => secondsOf(stack, at(functions, target, 'timeout_seconds'));
+  const settings = optionalDefaults(stack.variables['settings']);
+  const problems: string[] = [];
+  if (deadline !== LONGEST_ACK_SECONDS)
+    problems.push(`the acknowledgement deadline is ${String(deadline)} seconds`);
+  for (const target of targetNames.filter((target) => target !== 'pollExports')) {
+    if (seconds(target) >= Number(deadline))
+      problems.push(`${target} may outlast its acknowledgement deadline`);
+  }
+  if (seconds('submitExport') > Number(settings['submit_lease_seconds'])) {
+    problems.push('submitExport may send after its lease');
+  }
+  if (seconds('submitExport') <= Number(settings['submit_timeout_seconds'])) {
+    problems.push('submitExport is stopped while it sends');
+  }
+  if (seconds('pollExports') <= Number(settings['poll_budget_seconds'])) {
+    problems.push('pollExports is stopped before its budget is used');
+  }
+  return problems;
+}
+
+/** A number, or the few forms in which functions.tf derives one from a setting. */
+function secondsOf(stack: Stack, expression: unknown): number {
+  if (typeof expression === 'number') return expression;
+  const [, setting = '', more = '0'] =
+    String(expression).match(/^\$\{ceil\(var\.settings\.(\w+)\)(?: \+ (\d+))?\}$/) ?? [];
+  return Number(optionalDefaults(stack.variables['settings'])[setting]) + Number(more);
+}
+
+export function deadLetterProblems(stack: Stack): string[] {
+  const pushes = at(stack.locals, 'pushes') as Record<Target, { topic: string; dead_letters: boolean }>;
+  const policy = at(stack.resources, 'google_pubsub_subscription.push', 'dynamic', 'dead_letter_policy', 0);
+  const attempts = Number(at(policy, 'content', 0, 'max_delivery_attempts'));
+  const kept = stack.resources['google_pubsub_subscription.dead_letters'];
+  const problems: string[] = [];
+  if (!String(at(policy, 'for_each')).includes('each.value.dead_letters ?'))
+    problems.push('no dead-letter policy');
+  if (!(attempts >= 5 && attempts <= 100))
+    problems.push(`${attempts} delivery attempts: Pub/Sub takes 5 to 100`);
+  for (const [target, { topic, dead_letters }] of Object.entries(pushes)) {
+    if (dead_letters === (topic === 'dead_letters')) {
+      problems.push(
+        `${target}: ${dead_letters ? 'its dead letters come back to it' : 'its messages die unseen'}`,
+      );
+    }
+  }
+  if (!String(at(kept, 'topic')).includes('"dead_letters"')) problems.push('nothing keeps dead messages');
+  if (at(kept, 'message_retention_duration') !== '2678400s')
+    problems.push('dead messages are not kept for 31 days');
+  if (at(kept, 'push_config') !== undefined)
+    problems.push('the subscription that keeps dead messages pushes them');
+  for (const grant of ['google_pubsub_topic_iam_member', 'google_pubsub_subscription_iam_member']) {
+    const member = at(stack.resources, `${grant}.dead_letters`, 'member');
+    if (member !== '${local.pubsub_agent}') problems.push(`Pub/Sub lacks ${grant}.dead_letters`);
+  }
+  return problems;
+}
+
+/** Each role and who it is for. Another one must be argued for here first. */
+const rolesByFile = {
+  stack: [
+    'roles/artifactregistry.writer',
+    'roles/datastore.user',
+    'roles/datastore.viewer',
+    'roles/iam.serviceAccountTokenCreator',
+    'roles/logging.logWriter',
+    'roles/pubsub.publisher',
+    'roles/pubsub.subscriber',
+    'roles/run.invoker',
+    'roles/serviceusage.serviceUsageConsumer',
+    'roles/storage.objectUser',
+    'roles/storage.objectViewer',
+  ],
+  // Terraform's own account, made only where Cloud Build is to deploy.
+  deployer: [
+    'roles/cloudbuild.builds.editor',
+    'roles/cloudfunctions.developer',
+    'roles/cloudscheduler.admin',
+    'roles/datastore.owner',
+    'roles/firebaserules.admin',
+    'roles/iam.roleAdmin',
+    'roles/iam.serviceAccountAdmin',
+    'roles/iam.serviceAccountUser',
+    'roles/logging.configWriter',
+    'roles/logging.logWriter',
+    'roles/monitoring.editor',
+    'roles/pubsub.admin',
+    'roles/resourcemanager.projectIamAdmin',
+    'roles/run.admin',
+    'roles/serviceusage.serviceUsageAdmin',
+    'roles/storage.admin',
+    'roles/storage.objectUser',
+  ],
+} as const;
+
+const earthEnginePermissions = {
+  cancelExports: ['operations.get', 'operations.list', 'operations.update'],
+  sender: ['exports.create', 'operations.get', 'operations.list', 'operations.update'],
+};
+
+export function roleProblems(stack: Stack, deployerText: string): string[] {
+  const roles = (text: string) => [...new Set(text.match(/\broles\/[\w.]+/g))];
+  const problems = [
+    ...differences('the stack', roles(stack.text.replace(deployerText, '')), rolesByFile.stack),
+    ...differences('the deployer', roles(deployerText), rolesByFile.deployer),
+  ];
+  for (const [name, block] of Object.entries(stack.resources)) {
+    if (/_iam_(?:policy|binding)\./.test(name))
+      problems.push(`${name} takes away grants that it did not make`);
+    if (JSON.stringify(block).match(/allUsers|allAuthenticatedUsers/))
+      problems.push(`${name} is open to everybody`);
+  }
+  for (const name of ['records', 'readers']) {
+    const condition = String(
+      at(stack.resources, `google_project_iam_member.${name}`, 'condition', 0, 'expression'),
+    );
+    if (!condition.includes('/databases/${var.firestore.database}'))
+      problems.push(`${name} reach every database`);
+  }
+  const granted = at(stack.locals, 'earth_engine_permissions') as Record<string, string[]>;
+  for (const [account, wanted] of Object.entries(earthEnginePermissions)) {
+    const found = (granted[account] ?? []).map((permission) => permission.replace(/^earthengine\./, ''));
+    problems.push(...differences(`${account} at Earth Engine`, found, wanted));
+  }
+  return problems.concat(differences('Earth Engine', keysOf(granted), keysOf(earthEnginePermissions)));
+}
+
+export function ingressProblems(stack: Stack): string[] {
+  const service = at(stack.resources, 'google_cloudfunctions2_function.this', 'service_config', 0);
+  const token = at(stack.resources, 'google_pubsub_subscription.push', 'push_config', 0, 'oidc_token', 0);
+  const poll = at(stack.resources, 'google_cloud_scheduler_job.poll', 'http_target', 0, 'oidc_token', 0);
+  return [
+    ...(at(service, 'ingress_settings') === 'ALLOW_INTERNAL_ONLY' ? [] : ['functions answer the internet']),
+    ...(token === undefined ? ['pushes carry no token'] : []),
+    ...(poll === undefined ? ['polls carry no token'] : []),
+  ];
+}
+
+/** Every collection whose documents may have expireAt, by its schema, must have it deleted by Firestore. */
+export function expiryProblems(stack: Stack, expiring: readonly string[]): string[] {
+  const groups = [...String(at(stack.locals, 'expiring')).matchAll(/"(\w+)"/g)].map(([, name = '']) => name);
+  const field = stack.resources['google_firestore_field.expire_at'];
+  return [
+    ...differences('local.expiring', groups, expiring),
+    ...(at(field, 'ttl_config') === undefined ? ['expireAt is no TTL field'] : []),
+    ...(at(field, 'field') === 'expireAt' ? [] : ['TTL is on another field']),
+  ];
+}
+
+export function databaseProblems(stack: Stack): string[] {
+  const database = stack.resources['google_firestore_database.this'];
+  return [
+    ...(at(database, 'delete_protection_state') === 'DELETE_PROTECTION_ENABLED'
+      ? []
+      : ['no delete protection']),
+    ...(at(database, 'point_in_time_recovery_enablement') === 'POINT_IN_TIME_RECOVERY_ENABLED'
+      ? []
+      : ['no point-in-time recovery']),
+  ];
+}
+
+/** @param source the text of everything that may log */
+export function monitoringProblems(stack: Stack, source: string, guide: string): string[] {
+  const events = ['counters', 'gauges'].flatMap((kind) =>
+    Object.values(
+      at(stack.locals, kind) as Record<string, { event: string; field?: string; labels?: string[] }>,
+    ),
+  );
+  const metrics = ['counters', 'gauges'].flatMap((kind) => keysOf(at(stack.locals, kind)));
+  const alerts = Object.values(
+    at(stack.locals, 'alerts') as Record<string, { name: string; filter: string }>,
+  );
+  const names = [...alerts.map(({ name }) => name), 'Poller not run'];
+  const asked = [...stack.text.matchAll(/(?:_metric}|_user_metric})\/(\w+)/g)].map(([, name = '']) => name);
+  return [
+    ...events
+      .filter(({ event }) => !source.includes(`'${event}'`))
+      .map(({ event }) => `nothing logs ${event}`),
+    ...events
+      .flatMap(({ field, labels = [] }) => (field === undefined ? labels : [field]))
+      .filter((field) => !new RegExp(`\\b${field}\\b`).test(source))
+      .map((field) => `no log line has ${field}`),
+    ...asked.filter((metric) => !metrics.includes(metric)).map((metric) => `there is no metric ${metric}`),
+    ...metrics
+      .filter((metric) => !asked.includes(metric))
+      .map((metric) => `nobody looks at the metric ${metric}`),
+    ...names
+      .filter((name) => !guide.includes(`\n### ${name}\n`))
+      .map((name) => `OPERATIONS.md does not say what to do about "${name}"`),
+  ];
+}
