@@ -18,7 +18,7 @@ import {
 export const localProject = 'demo-video-exports';
 
 /** Waits of seconds where the service has minutes: nobody wants to watch a closed gate for a quarter of an hour. */
-const localSettings = {
+export const localSettings = {
   SUBMIT_LEASE_SECONDS: '10',
   SUBMIT_TIMEOUT_SECONDS: '4',
   RETRY_MIN_SECONDS: '1',
