@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 
@@ -42,6 +43,10 @@ export async function buildMain(outDir: string): Promise<void> {
 
 /** Split, so that a command loads Firestore's or Pub/Sub's client only where it needs them: 150 ms each. */
 async function buildCli(outDir: string): Promise<void> {
+  if (!existsSync(join(root, 'cli/ee-video-exports.ts'))) {
+    console.warn('There is no cli/ee-video-exports.ts: no command line is built.');
+    return;
+  }
   await build({
     ...common,
     entryPoints: { 'ee-video-exports': 'cli/ee-video-exports.ts' },
@@ -55,21 +60,20 @@ async function buildCli(outDir: string): Promise<void> {
 
 /**
  * One function, on its own: everything but the framework in one file, since reading hundreds of module files is most of a
- * cold start. CommonJS starts faster than ESM here, and its compile cache is hit by the framework's `require`.
+ * cold start. CommonJS starts faster than ESM here, and the clients that a function imports with its first request are
+ * evaluated then, from the same file.
  */
-export async function buildTarget(
-  target: Target,
-  outDir: string,
-  handlerFile = `functions/${targets[target]}.ts`,
-): Promise<void> {
+async function buildTarget(target: Target, outDir: string): Promise<void> {
   const directory = join(outDir, 'deploy', target);
   await build({
     ...common,
     stdin: {
       contents: [
         `import { http } from '${framework}';`,
-        `import { ${target} } from ${JSON.stringify(resolve(root, handlerFile))};`,
+        `import { ${target} } from './functions/${targets[target]}.ts';`,
         `http('${target}', ${target});`,
+        // For the warm-up below.
+        `export { loadRuntime } from './functions/runtime.ts';`,
       ].join('\n'),
       resolveDir: root,
       sourcefile: `${target}.entry.ts`,
@@ -93,19 +97,20 @@ export async function buildTarget(
 }
 
 /**
- * Loads the function once where it is built, so that the image holds V8's compiled code (functions.tf points
- * NODE_COMPILE_CACHE at it). Another Node or a missing cache only costs the time it would have saved, and a build must not
- * fail over it: the settings that the function wants at start are absent here.
+ * Loads the function and its clients once where it is built, so that the image holds V8's compiled code (functions.tf points
+ * NODE_COMPILE_CACHE at it). Nothing is called: no address in it exists. A missing cache only costs the time that it would
+ * have saved, so a build must not fail over it.
  */
 const warmUp = `const { flushCompileCache } = require('node:module');
-try {
-  require('${framework}');
-  require('./index.cjs');
-} catch (error) {
-  console.warn('The function was compiled but did not start, as expected without its settings:', error.message);
-}
-flushCompileCache();
-process.exit(0);
+process.env.GOOGLE_CLOUD_PROJECT = 'demo-build';
+process.env.EARTHENGINE_EMULATOR_HOST = process.env.FIRESTORE_EMULATOR_HOST = process.env.PUBSUB_EMULATOR_HOST = '127.0.0.1:1';
+require('${framework}');
+const end = (problem) => {
+  if (problem) console.warn('No compile cache:', problem);
+  flushCompileCache();
+  process.exit(0);
+};
+require('./index.cjs').loadRuntime().then(() => end(), end);
 `;
 
 async function deployManifest(target: Target): Promise<{ manifest: Manifest; lockfile: Lockfile }> {
