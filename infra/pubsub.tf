@@ -22,9 +22,10 @@ resource "google_pubsub_topic" "this" {
 resource "google_pubsub_subscription" "push" {
   for_each = local.pushes
   project  = var.project_id
-  name     = "${var.topics[each.value.topic]}-${lower(replace(each.key, "/([A-Z])/", "-$1"))}"
-  topic    = google_pubsub_topic.this[each.value.topic].id
-  labels   = var.labels
+  # As infra/local names it; a replay finds a dead message's topic by it.
+  name   = "${var.topics[each.value.topic]}-push"
+  topic  = google_pubsub_topic.this[each.value.topic].id
+  labels = var.labels
 
   # The longest there is, above every function's timeout: no message comes again while it is being handled.
   ack_deadline_seconds       = 600

@@ -129,7 +129,7 @@ async function markReplayed(
 }
 
 /**
- * A push subscription is named after its topic (`{topic}-{function}`), and a function that refuses a message says which it
+ * A push subscription is named after its topic (`{topic}-push`), and a function that refuses a message says which it
  * is.
  */
 function sourceTopic(

@@ -24,7 +24,7 @@ const jobMessage = { jobKey: 'africa/2020', project: 'demo-test', batchId: 'week
 const jobData = Buffer.from(JSON.stringify(jobMessage));
 
 const forwarded = {
-  CloudPubSubDeadLetterSourceSubscription: 'video-export-jobs-submit-export',
+  CloudPubSubDeadLetterSourceSubscription: 'video-export-jobs-push',
   CloudPubSubDeadLetterSourceDeliveryCount: '50',
   CloudPubSubDeadLetterSourceTopicPublishTime: '2026-11-22T09:00:00.000Z',
 };
@@ -59,7 +59,7 @@ function delivered(data: Uint8Array, attributes: Record<string, string>, message
         messageId,
         publishTime: '2026-11-23T11:00:00.000Z',
       },
-      subscription: 'projects/demo-test/subscriptions/video-export-dead-letters-record-dead-letter',
+      subscription: 'projects/demo-test/subscriptions/video-export-dead-letters-push',
       deliveryAttempt: 1,
     },
   });
@@ -104,7 +104,7 @@ describe('recordDeadLetter', () => {
       attributes: forwarded,
       expireAt: new Date('2027-02-21T12:00:00.000Z'),
       issues: [
-        { path: 'delivery', message: expect.stringMatching(/submit-export after 50 delivery attempts/) },
+        { path: 'delivery', message: expect.stringMatching(/jobs-push after 50 delivery attempts/) },
       ],
     });
   });
@@ -229,7 +229,7 @@ describe('replayDeadLetters', () => {
       data: jobData,
       attributes: {
         ...forwarded,
-        CloudPubSubDeadLetterSourceSubscription: 'video-export-batches-expand-batch',
+        CloudPubSubDeadLetterSourceSubscription: 'video-export-batches-push',
       },
     });
     await replayDeadLetters(services(), kept);
