@@ -1,5 +1,4 @@
+export type { ExportCall, HeldRequest, Simulator, TrueOperation } from './api.ts';
 export { serveSimulator, simulatorFetch, type SimulatorServer } from './http.ts';
-export type { SimulatorAnswer, SimulatorReply, SimulatorRequest } from './request.ts';
-export { defaultSettings, type CallKind, type Fault, type SimulatorSettings } from './settings.ts';
-export type { ExportCall, HeldRequest, Simulator, SimulatorCounters, TrueOperation } from './api.ts';
+export type { CallKind, Fault, SimulatorSettings } from './settings.ts';
 export { createSimulator, type SimulatorOptions } from './simulator.ts';
