@@ -17,17 +17,6 @@ import { eventsSubscription, startStack, type Stack } from './stack.ts';
 
 const { values: options } = parseArgs({ options: { logs: { type: 'boolean', default: false } } });
 
-try {
-  await start();
-} catch (thrown) {
-  console.error(
-    thrown instanceof EmulatorsUnavailableError
-      ? `${thrown.message}\n\nWithout them, npm run demo still shows the service at work, embedded in one process.`
-      : explain(thrown),
-  );
-  process.exitCode = 1;
-}
-
 async function start(): Promise<void> {
   // Heard from the first moment, so that Ctrl-C while it starts leaves nothing behind either.
   const interrupted = Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
@@ -132,4 +121,15 @@ function isCrash(problem: Error): boolean {
 function explain(thrown: unknown): string {
   const error = asError(thrown);
   return error instanceof ServiceError ? error.message : (error.stack ?? error.message);
+}
+
+try {
+  await start();
+} catch (thrown) {
+  console.error(
+    thrown instanceof EmulatorsUnavailableError
+      ? `${thrown.message}\n\nWithout them, npm run demo still shows the service at work, embedded in one process.`
+      : explain(thrown),
+  );
+  process.exitCode = 1;
 }
