@@ -25,7 +25,7 @@ export function byHand(environment: Readonly<Record<string, string>>, { jobs }: 
     ],
     publishWithCurl: [
       `curl -sS "http://$PUBSUB_EMULATOR_HOST/v1/projects/$GOOGLE_CLOUD_PROJECT/topics/${jobs}:publish" \\`,
-      `  -d "{\\"messages\\":[{\\"data\\":\\"$(base64 < ${example} | tr -d '\\n')\\"}]}"`,
+      `  --json "{\\"messages\\":[{\\"data\\":\\"$(base64 < ${example} | tr -d '\\n')\\"}]}"`,
     ],
     read: [readCollection('videoExports', ['state', 'operation', 'progress', 'outputUris', 'error'])],
     readRejected: [readCollection('rejectedMessages', ['reason', 'issues'])],

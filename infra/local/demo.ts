@@ -12,6 +12,7 @@ import { isReadable, type Documents, type Stored } from '../../shared/store/stor
 import { embeddedStage, stackStage, type Stage } from './demo-stage.ts';
 import { createLiveView, nameOf, type Shown } from './demo-view.ts';
 import { EmulatorsUnavailableError } from './emulators.ts';
+import { interruption } from './interrupt.ts';
 import { table, wrap } from './screen.ts';
 import type { TrueOperation } from './simulator/index.ts';
 
@@ -36,21 +37,18 @@ async function main(): Promise<void> {
   const startedAt = Date.now();
   const problems: Error[] = [];
   const onProblem = (problem: Error): void => void problems.push(problem);
-  const interrupt = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => interrupt.abort(new ServiceError('INTERRUPTED', 'The demo was interrupted.')));
-  }
+  const interrupt = interruption();
   try {
     say('Video exports, from message to render. Starting …', '');
     const stage = await setUp(onProblem);
     try {
       say(...wrap(stage.description, '  '), '');
-      await play(stage, problems, interrupt.signal, startedAt + TIME_LIMIT_MS);
+      await play(stage, problems, interrupt, startedAt + TIME_LIMIT_MS);
     } finally {
       await stage.stop();
     }
   } catch (thrown) {
-    onProblem(interrupt.signal.aborted ? asError(interrupt.signal.reason) : asError(thrown));
+    onProblem(interrupt.aborted ? asError(interrupt.reason) : asError(thrown));
   }
   if (problems.length > 0) {
     say('', 'Not as it must be:', ...problems.map(({ message }) => `  ${message}`));

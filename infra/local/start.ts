@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
@@ -8,6 +7,7 @@ import { buildMain } from '../build.ts';
 import { targetNames } from '../targets.ts';
 import { byHand } from './by-hand.ts';
 import { EmulatorsUnavailableError } from './emulators.ts';
+import { interruption } from './interrupt.ts';
 import { eventsSubscription, startStack, type Stack } from './stack.ts';
 
 /*
@@ -19,7 +19,7 @@ const { values: options } = parseArgs({ options: { logs: { type: 'boolean', defa
 
 async function start(): Promise<void> {
   // Heard from the first moment, so that Ctrl-C while it starts leaves nothing behind either.
-  const interrupted = Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
+  const interrupt = interruption();
   const crashed = Promise.withResolvers<never>();
   // It may come before anybody waits for it.
   crashed.promise.catch(() => {});
@@ -36,7 +36,8 @@ async function start(): Promise<void> {
   const stopping = new AbortController();
   try {
     console.log(describe(stack));
-    await Promise.race([interrupted, crashed.promise, tellEvents(stack, stopping.signal)]);
+    const signal = AbortSignal.any([interrupt, stopping.signal]);
+    await Promise.race([crashed.promise, tellEvents(stack, signal)]);
     console.log('\nStopping …');
   } finally {
     stopping.abort();
