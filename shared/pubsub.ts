@@ -1,0 +1,172 @@
+import { PubSub, type Topic } from '@google-cloud/pubsub';
+
+import { SECOND_MS, type Clock } from './clock.ts';
+import { asError, ServiceError } from './errors.ts';
+import type { OutgoingMessage, Publisher, PublishOutcome } from './publisher.ts';
+
+export interface PubSubPublisherOptions {
+  readonly projectId: string;
+  /** host:port. Without it the client reads PUBSUB_EMULATOR_HOST by itself. */
+  readonly emulatorHost?: string | undefined;
+  readonly clock: Clock;
+}
+
+/** Pub/Sub takes 1,000 messages and 10 MB in one request. */
+const REQUEST_MESSAGES = 1_000;
+const REQUEST_BYTES = 9_000_000;
+
+/** How long messages of different callers wait for each other, to share a request. */
+const BATCHING_MS = 5;
+
+/** How much one call has under way at once. */
+const OUTSTANDING_MESSAGES = 2_000;
+const OUTSTANDING_BYTES = 20_000_000;
+
+/** How long a topic that failed is left alone: whoever publishes next is told at once, and does not wait as well. */
+const PAUSE_MS = 5 * SECOND_MS;
+
+/** When the client gives up what its caller has long given up. */
+const GIVE_UP_MS = 30 * SECOND_MS;
+
+/** One message is wrong, which says nothing of the topic. (https://grpc.io/docs/guides/status-codes/) */
+const INVALID_ARGUMENT = 3;
+
+/** A topic, and since when it is in doubt. */
+interface Target {
+  readonly topic: Topic;
+  /** Until then nothing is sent to it. */
+  pausedUntil: number;
+}
+
+/**
+ * Publishes through Pub/Sub, which no other file knows. Memory in use is bounded by what callers hand over: publish many
+ * thousands in slices.
+ */
+export function createPublisher({ projectId, emulatorHost, clock }: PubSubPublisherOptions): Publisher {
+  const client = new PubSub({
+    projectId,
+    ...(emulatorHost === undefined ? {} : { apiEndpoint: emulatorHost, emulatorMode: true }),
+  });
+  const targets = new Map<string, Target>();
+  const underWay = new Set<Promise<unknown>>();
+
+  function targetOf(name: string): Target {
+    const known = targets.get(name);
+    if (known) return known;
+    const topic = client.topic(name, {
+      batching: {
+        maxMessages: REQUEST_MESSAGES,
+        maxBytes: REQUEST_BYTES,
+        maxMilliseconds: BATCHING_MS,
+      },
+      gaxOpts: { timeout: GIVE_UP_MS },
+    });
+    const target = { topic, pausedUntil: 0 };
+    targets.set(name, target);
+    return target;
+  }
+
+  /** Publishes one; what fails puts the topic in doubt, what succeeds clears it. */
+  async function publishOne(target: Target, message: OutgoingMessage): Promise<PublishOutcome> {
+    try {
+      const data = Buffer.from(message.data.buffer, message.data.byteOffset, message.data.length);
+      const messageId = await target.topic.publishMessage({ data, attributes: { ...message.attributes } });
+      target.pausedUntil = 0;
+      return { messageId };
+    } catch (thrown) {
+      const cause = asError(thrown);
+      if (!('code' in cause && cause.code === INVALID_ARGUMENT)) pause(target);
+      const error = new ServiceError(
+        'PUBLISH_FAILED',
+        `${target.topic.name} did not take a message: ${cause.message}`,
+        { cause },
+      );
+      return { error };
+    }
+  }
+
+  const pause = (target: Target): void => {
+    target.pausedUntil = clock.now().getTime() + PAUSE_MS;
+  };
+
+  async function publish(
+    name: string,
+    messages: readonly OutgoingMessage[],
+    timeoutMs: number,
+  ): Promise<PublishOutcome[]> {
+    const target = targetOf(name);
+    const outcomes: PublishOutcome[] = [];
+    const fillWith = (error: ServiceError): PublishOutcome[] => [
+      ...outcomes,
+      ...messages.slice(outcomes.length).map(() => ({ error })),
+    ];
+    const paused = () =>
+      fillWith(
+        new ServiceError(
+          'PUBLISH_PAUSED',
+          `${name} failed a moment ago; publish again in ${PAUSE_MS / 1000} s`,
+        ),
+      );
+    if (clock.now().getTime() < target.pausedUntil) return paused();
+    // After a failure the first to come tries alone: until its answer the others are told to wait.
+    if (target.pausedUntil > 0) pause(target);
+
+    const stop = new AbortController();
+    const late = clock.sleep(timeoutMs, stop.signal).then(
+      () => 'LATE' as const,
+      () => 'LATE' as const,
+    );
+    try {
+      for (const slice of slices(messages)) {
+        const sent = await Promise.race([
+          late,
+          Promise.all(slice.map((message) => publishOne(target, message))),
+        ]);
+        if (sent === 'LATE') {
+          pause(target);
+          const message = `${name} did not answer within ${timeoutMs} ms; the message may still be published`;
+          return fillWith(new ServiceError('PUBLISH_TIMEOUT', message));
+        }
+        outcomes.push(...sent);
+        if (target.pausedUntil > 0) return paused();
+      }
+      return outcomes;
+    } finally {
+      stop.abort();
+    }
+  }
+
+  return {
+    async publish(topic, messages, timeoutMs) {
+      if (messages.length === 0) return [];
+      const publishing = publish(topic, messages, timeoutMs);
+      underWay.add(publishing);
+      try {
+        return await publishing;
+      } finally {
+        underWay.delete(publishing);
+      }
+    },
+
+    async close() {
+      // Every call ends within its own time, and what it has buffered is sent after BATCHING_MS.
+      await Promise.allSettled(underWay);
+      await client.close();
+    },
+  };
+}
+
+/** What may be under way at once: no more than the limits, and at least one message. */
+function* slices(messages: readonly OutgoingMessage[]): Generator<readonly OutgoingMessage[]> {
+  let start = 0;
+  let bytes = 0;
+  for (const [index, { data }] of messages.entries()) {
+    if (index > start && (index - start >= OUTSTANDING_MESSAGES || bytes + data.length > OUTSTANDING_BYTES)) {
+      yield messages.slice(start, index);
+      start = index;
+      bytes = 0;
+    }
+    bytes += data.length;
+  }
+  yield messages.slice(start);
+}
