@@ -1,8 +1,12 @@
 import pMap from 'p-map';
 
+import { later } from '../clock.ts';
+import type { Operation } from '../earth-engine-api.ts';
+import type { Operation } from '../earth-engine-api.ts';
+import { StaleWriteError } from '../errors.ts';
 import { type Policy, policyOf } from '../record/policy.ts';
 import { fallDue } from '../record/transitions.ts';
-import { isUnsettled, type ExportRecord } from '../record/record.ts';
+import { type ActiveRecord, type ExportRecord, isActive, isUnsettled } from '../record/record.ts';
 import { settle } from '../record/write.ts';
 import { recordQueries } from '../store/queries.ts';
 import { isReadable, type Stored } from '../store/store.ts';
@@ -11,7 +15,17 @@ import type { MarkedOperation } from './listing.ts';
 import { noteOperation } from './operation-found.ts';
 import type { Sweep } from './project-status.ts';
 import type { Run } from './run.ts';
-import { endedBefore, type Known, lookOf, nameKey, pack, sameKnown, unpack } from './sweep.ts';
+import {
+  endedBefore,
+  isFollowed,
+  isNews,
+  type Known,
+  nameKey,
+  pack,
+  remember,
+  sameKnown,
+  unpack,
+} from './sweep.ts';
 
 const WRITERS = 16;
 
@@ -19,10 +33,12 @@ const WRITERS = 16;
  * Reads a project's operations as a list and writes the records of those that changed. Its cost follows what changed: a
  * page of 500 costs EE one call, an operation that looks as it did last time nothing more.
  *
- * Where fewer records are active than pages were read last time, each is asked for by itself instead.
+ * Where fewer records are active than pages were read last time, each is asked for by itself instead. As often as a
+ * record's own safety net the whole list is read all the same: an operation that is one too many is seen nowhere else
+ * (rule 9).
  */
 export async function sweepProject(run: Run, project: string): Promise<void> {
-  const { store } = run;
+  const { store, config, startedAt } = run;
   const [active, unanswered, stored] = await Promise.all([
     store.records.count(recordQueries.active(project)),
     store.records.count(recordQueries.unanswered(project)),
@@ -33,13 +49,19 @@ export async function sweepProject(run: Run, project: string): Promise<void> {
   }
   // A sweep's memory that cannot be read is made anew.
   const last = stored && isReadable(stored) ? stored : undefined;
-  if (unanswered === 0 && active <= (last?.value.pages ?? 1)) {
+  const readsAll = unanswered > 0 || isLongAgo(run, last?.value.completedAt);
+  if (!readsAll && active < (last?.value.pages ?? 1)) {
     await askForEach(run, project, active);
     return;
   }
-  const seen = await readList(run, project, last?.value, unanswered > 0 ? Number.POSITIVE_INFINITY : active);
-  await remember(run, project, last, seen);
+  // Where a list is too long to be read in a third of the run, what is known of is enough.
+  const readAllUntil = readsAll ? later(startedAt, config.pollBudgetMs / 3) : startedAt;
+  const seen = await readList(run, project, last?.value, { active, readAllUntil });
+  await writeDown(run, project, last, seen);
 }
+
+const isLongAgo = ({ startedAt, config }: Run, completedAt = new Date(0)): boolean =>
+  startedAt.getTime() - completedAt.getTime() >= config.pollMaxMs;
 
 async function askForEach(run: Run, project: string, active: number): Promise<void> {
   const records = await run.store.records.find(recordQueries.active(project), { limit: active });
@@ -55,135 +77,216 @@ async function askForOne(run: Run, stored: Stored<ExportRecord>): Promise<void> 
   }
 }
 
+/** What one sweep saw. */
 interface Seen {
   readonly startedAt: Date;
   readonly known: Known;
   /** When each of them ended that has. */
-  readonly endedAt: ReadonlyMap<number, Date>;
-  readonly pages: number;
-  readonly complete: boolean;
+  readonly endedAt: Map<number, Date>;
+  pages: number;
+  complete: boolean;
 }
 
-/** Reads pages until all of `expected` records' operations were seen, or the list or the run's time ends. */
-async function readList(run: Run, project: string, last: Sweep | undefined, expected: number): Promise<Seen> {
+/** Reads pages until the operations of all active records were seen, or the list or the run's time ends. */
+async function readList(
+  run: Run,
+  project: string,
+  last: Sweep | undefined,
+  expected: { readonly active: number; readonly readAllUntil: Date },
+): Promise<Seen> {
   const policy = policyOf(run.config);
-  const before = last ? unpack(last.known) : new Map<number, number>();
-  const known: Known = new Map();
-  const endedAt = new Map<number, Date>();
+  const before: Known = last ? unpack(last.known) : new Map();
   const listing = run.listings.since(project, run.startedAt);
-  let ours = 0;
-  let pages = 0;
-  let complete = false;
-  while (ours < expected && !run.isOver()) {
+  const { startedAt } = listing;
+  const seen: Seen = { startedAt, known: new Map(), endedAt: new Map(), pages: 0, complete: false };
+  /** How many of the active records were seen for certain. */
+  let followed = 0;
+  /** Operations that wait in EE's queue and were never seen before. */
+  let queued: MarkedOperation[] = [];
+  while (!run.isOver()) {
+    const enough = followed + queued.length >= expected.active && run.clock.now() >= expected.readAllUntil;
+    if (seen.complete || enough) {
+      // As many as there are active records: then they are theirs, and need not be read.
+      const theirs = followed + queued.length === expected.active;
+      followed += theirs ? trust(queued, seen) : await lookUp(run, queued, seen);
+      queued = [];
+      if (seen.complete || followed >= expected.active) {
+        break;
+      }
+    }
     const page = await listing.next();
     if (page === undefined) {
-      complete = true;
-      break;
+      seen.complete = true;
+      continue;
     }
-    pages += 1;
+    seen.pages += 1;
     const news: MarkedOperation[] = [];
     for (const mark of page) {
-      if (endedBefore(mark.operation, last, policy)) {
+      const { operation } = mark;
+      if (endedBefore(operation, last, policy)) {
         continue;
       }
-      const key = nameKey(mark.operation.name);
-      const look = lookOf(mark.operation);
-      const isKnown = before.get(key) === look;
-      if (mark.operation.endTime) {
-        endedAt.set(key, mark.operation.endTime);
+      const key = nameKey(operation.name);
+      const remembered = before.get(key);
+      if (operation.endTime) {
+        seen.endedAt.set(key, operation.endTime);
       }
-      if (isKnown) {
-        known.set(key, look);
+      if (remembered !== undefined && !isNews(operation, remembered)) {
+        seen.known.set(key, remembered);
+        followed += isFollowed(remembered) ? 1 : 0;
+      } else if (remembered === undefined && operation.state === 'PENDING' && !operation.done) {
+        queued.push(mark);
       } else {
         news.push(mark);
       }
-      // A record whose operation is known to have ended is not among those that are expected.
-      ours += isKnown && mark.operation.done ? 0 : 1;
     }
-    await lookUp(run, news, known);
+    followed += await lookUp(run, news, seen);
   }
-  if (!complete) {
-    // What was not seen this time is as it was.
-    for (const [key, look] of before) {
-      if (!known.has(key)) {
-        known.set(key, look);
-      }
-    }
+  if (!seen.complete) {
+    keepUnseen(before, seen);
   }
-  return { startedAt: listing.startedAt, known, endedAt, pages, complete };
+  return seen;
 }
 
-/** Brings the records of operations that look new up to date; those whose write failed are not remembered. */
-async function lookUp(run: Run, news: readonly MarkedOperation[], known: Known): Promise<void> {
+/**
+ * How many operations are remembered at most, where no sweep reads a whole list for long. Ended ones that were not seen
+ * are then forgotten: should a list show them again, their records are read once more.
+ */
+const MAX_KNOWN = 50_000;
+
+/** What was not seen this time is as it was. */
+function keepUnseen(before: Known, { known }: Seen): void {
+  const full = before.size > MAX_KNOWN;
+  for (const [key, remembered] of before) {
+    if (!known.has(key) && (!full || isFollowed(remembered))) {
+      known.set(key, remembered);
+    }
+  }
+}
+
+/** Remembers queued operations as those of PENDING records. */
+function trust(queued: readonly MarkedOperation[], { known }: Seen): number {
+  for (const { operation } of queued) {
+    known.set(nameKey(operation.name), remember(operation, { progress: 0 }));
+  }
+  return queued.length;
+}
+
+/**
+ * Brings the records of operations that look new up to date, and remembers what is recorded then; those whose write
+ * failed are not remembered.
+ *
+ * @returns how many of their records were active when the sweep counted them
+ */
+async function lookUp(run: Run, news: readonly MarkedOperation[], seen: Seen): Promise<number> {
   const founds = await run.store.records.getMany([...new Set(news.map((mark) => mark.recordId))]);
   const records = new Map(founds.map((found) => [found.id, found]));
+  let counted = 0;
   await pMap(
     news,
-    async (mark) => {
+    async ({ operation, ...mark }) => {
       const found = records.get(mark.recordId);
-      const isSettled = found === undefined || (isReadable(found) && (await bringUpToDate(run, found, mark)));
-      if (isSettled) {
-        known.set(nameKey(mark.operation.name), lookOf(mark.operation));
+      const key = nameKey(operation.name);
+      if (found === undefined) {
+        seen.known.set(key, remember(operation, undefined));
+        return;
+      }
+      if (!isReadable(found)) {
+        return;
+      }
+      counted += follows(found.value, operation) && found.value.updatedAt <= run.startedAt ? 1 : 0;
+      const after = await bringUpToDate(run, found, { operation, ...mark });
+      if (after) {
+        seen.known.set(
+          key,
+          remember(operation, follows(after, operation) ? { progress: after.progress } : undefined),
+        );
       }
     },
     { concurrency: WRITERS },
   );
+  return counted;
 }
 
+const follows = (record: ExportRecord, operation: Operation): record is ActiveRecord =>
+  isActive(record) && record.operation === operation.name;
+
+/** @returns the record as it is then; undefined where it could not be written */
 async function bringUpToDate(
   run: Run,
   stored: Stored<ExportRecord>,
   mark: MarkedOperation,
-): Promise<boolean> {
+): Promise<ExportRecord | undefined> {
   try {
     const adopted = isUnsettled(stored.value) ? { note: 'adopted by the sweep' } : {};
     const { operation, requestId } = mark;
-    const { written } = await noteOperation(run, stored, { operation, requestId, ...adopted });
-    run.summary.changed += written ? 1 : 0;
-    return true;
+    const noted = await noteOperation(run, stored, { operation, requestId, ...adopted });
+    run.summary.changed += noted.written ? 1 : 0;
+    return noted.stored.value;
   } catch (error) {
     run.summary.failed += 1;
     run.log.error('record.failed', error, { recordId: stored.id });
     await dueAtOnce(run, stored);
-    return false;
+    return undefined;
   }
 }
 
 /** The next sweep may know nothing of it any more, since its operation ended before that: so it falls due (rule 12). */
 async function dueAtOnce(run: Run, stored: Stored<ExportRecord>): Promise<void> {
   try {
-    await settle(run, stored, (record) => ('dueAt' in record ? fallDue(record, run.clock.now()) : undefined));
+    await settle(run, stored, (record) =>
+      record.state === 'WAITING' || isActive(record) ? fallDue(record, run.clock.now()) : undefined,
+    );
   } catch (error) {
     run.log.error('record.not_due', error, { recordId: stored.id });
   }
 }
 
-async function remember(
+async function writeDown(
   run: Run,
   project: string,
   last: Stored<Sweep> | undefined,
   seen: Seen,
 ): Promise<void> {
   const { store, clock } = run;
-  const pages = seen.complete || last === undefined ? seen.pages : Math.max(seen.pages, last.value.pages);
-  const isNews =
-    last === undefined || pages !== last.value.pages || !sameKnown(seen.known, unpack(last.value.known));
-  if (!isNews) {
+  if (
+    last &&
+    !isWorthWriting(last.value, seen) &&
+    !(seen.complete && isLongAgo(run, last.value.completedAt))
+  ) {
     return;
   }
   const completedAt = seen.complete ? seen.startedAt : (last?.value.completedAt ?? new Date(0));
   const sweep: Sweep = {
     completedAt,
-    pages,
+    pages: seen.pages,
     known: pack(withoutLongEnded(seen, completedAt, policyOf(run.config))),
     updatedAt: clock.now(),
   };
-  if (last) {
-    await store.sweeps.replace(last, sweep);
-  } else {
+  if (last === undefined) {
     await store.sweeps.create(project, sweep);
+    return;
+  }
+  try {
+    await store.sweeps.replace(last, sweep);
+  } catch (error) {
+    // Another run wrote down what it saw: the next one reads a few records once more.
+    if (!(error instanceof StaleWriteError)) {
+      throw error;
+    }
   }
 }
+
+/** How many pages a list in random order takes differs from time to time, which is no news. */
+const isWorthWriting = (
+  last: Sweep,
+  { pages, known, complete, startedAt }: Seen,
+  { absenceMs }: Policy,
+): boolean =>
+  pages * 2 < last.pages ||
+  pages > last.pages * 2 ||
+  (complete && startedAt.getTime() - last.completedAt.getTime() >= absenceMs) ||
+  !sameKnown(known, unpack(last.known));
 
 /** What ended long before a complete sweep is skipped by its end time from now on. */
 function withoutLongEnded({ known, endedAt }: Seen, completedAt: Date, policy: Policy): Known {
