@@ -8,6 +8,8 @@ export interface Row {
   readonly unit: string;
   /** The ratio that must not be reached, where one is promised. */
   readonly limit?: number;
+  /** The value that must not be passed, in `unit`, where one is promised. */
+  readonly most?: number;
 }
 
 /** A benchmark of one part: its module's default export, listed in `run.ts`. */
@@ -31,7 +33,7 @@ export function formatTable(rows: readonly (Row & { readonly bench: string })[])
     `${number(row.value)} ${row.unit}`,
     `${number(row.baseline)} ${row.unit}`,
     `${number(row.value / row.baseline)}×`,
-    row.limit === undefined ? '' : `< ${row.limit}× ${isOver(row) ? 'OVER' : 'ok'}`,
+    promise(row),
   ]);
   const widths = header.map((title, column) =>
     Math.max(title.length, ...lines.map((line) => (line[column] ?? '').length)),
@@ -46,8 +48,17 @@ export function formatTable(rows: readonly (Row & { readonly bench: string })[])
     .join('\n');
 }
 
-export function isOver(row: Row): boolean {
-  return row.limit !== undefined && row.value / row.baseline >= row.limit;
+export function isOver({ value, baseline, limit = Infinity, most = Infinity }: Row): boolean {
+  return value / baseline >= limit || value > most;
+}
+
+function promise(row: Row): string {
+  const { limit, most, unit } = row;
+  const promised = [
+    ...(limit === undefined ? [] : [`< ${limit}×`]),
+    ...(most === undefined ? [] : [`≤ ${number(most)} ${unit}`]),
+  ];
+  return promised.length === 0 ? '' : `${promised.join(', ')} ${isOver(row) ? 'OVER' : 'ok'}`;
 }
 
 function number(value: number): string {
