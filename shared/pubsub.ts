@@ -25,8 +25,19 @@ const OUTSTANDING_BYTES = 20_000_000;
 /** How long a topic that failed is left alone: whoever publishes next is told at once, and does not wait as well. */
 const PAUSE_MS = 5 * SECOND_MS;
 
-/** When the client gives up what its caller has long given up. */
-const GIVE_UP_MS = 30 * SECOND_MS;
+/**
+ * The client's own tries. By default they go on for ten minutes, up to a minute apart: what its caller has long given up
+ * would pile up here, and be sent all at once in the end.
+ */
+const retries = {
+  initialRetryDelayMillis: 100,
+  retryDelayMultiplier: 2,
+  maxRetryDelayMillis: 2 * SECOND_MS,
+  initialRpcTimeoutMillis: 15 * SECOND_MS,
+  rpcTimeoutMultiplier: 1,
+  maxRpcTimeoutMillis: 15 * SECOND_MS,
+  totalTimeoutMillis: 30 * SECOND_MS,
+};
 
 /** One message is wrong, which says nothing of the topic. (https://grpc.io/docs/guides/status-codes/) */
 const INVALID_ARGUMENT = 3;
@@ -59,7 +70,7 @@ export function createPublisher({ projectId, emulatorHost, clock }: PubSubPublis
         maxBytes: REQUEST_BYTES,
         maxMilliseconds: BATCHING_MS,
       },
-      gaxOpts: { timeout: GIVE_UP_MS },
+      gaxOpts: { retry: { backoffSettings: retries } },
     });
     const target = { topic, pausedUntil: 0 };
     targets.set(name, target);
@@ -78,7 +89,8 @@ export function createPublisher({ projectId, emulatorHost, clock }: PubSubPublis
       if (!('code' in cause && cause.code === INVALID_ARGUMENT)) pause(target);
       const error = new ServiceError(
         'PUBLISH_FAILED',
-        `${target.topic.name} did not take a message: ${cause.message}`,
+        // The client's message repeats the error of every try, which may be a hundred.
+        `${target.topic.name} did not take a message: ${cause.message.slice(0, 300)}`,
         { cause },
       );
       return { error };

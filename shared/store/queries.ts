@@ -98,6 +98,37 @@ export const recordQueries = {
     ],
     orderBy: [['createdAt', 'asc']],
   }),
+  /** Those created at `since` or later. */
+  ofBatchSince: (batchId: string, since: Date): Query => ({
+    where: [
+      ['batchId', '==', batchId],
+      ['createdAt', '>=', since],
+    ],
+    orderBy: [['createdAt', 'asc']],
+  }),
+  unfinishedOfBatch: (batchId: string): Query => ({
+    where: [
+      ['batchId', '==', batchId],
+      ['state', 'in', [...unsettledStates, ...activeStates]],
+    ],
+    orderBy: [],
+  }),
+  /** Attempts that were made of earlier ones. */
+  retriesOfBatch: (batchId: string): Query => ({
+    where: [
+      ['batchId', '==', batchId],
+      ['retryOf', '>', ''],
+    ],
+    orderBy: [['retryOf', 'asc']],
+  }),
+  /** All attempts at a job, of every project that has one of this name. */
+  ofJobKey: (jobKey: string): Query => ({ where: [['jobKey', '==', jobKey]], orderBy: [] }),
+  ofContent: (contentHash: string): Query => ({ where: [['contentHash', '==', contentHash]], orderBy: [] }),
+  /** A label's name has no dot, so this is a path into `labels`. */
+  ofLabel: (label: string, value: string): Query => ({
+    where: [[`labels.${label}`, '==', value]],
+    orderBy: [],
+  }),
   terminalOfBatch: (batchId: string): Query => ({
     where: [
       ['batchId', '==', batchId],
@@ -105,4 +136,19 @@ export const recordQueries = {
     ],
     orderBy: [],
   }),
+} as const;
+
+/** Queries over `videoExportBatches`. */
+export const batchQueries = {
+  running: (): Query => ({ where: [['state', '==', 'RUNNING']], orderBy: [] }),
+  cancelledSince: (since: Date): Query => ({
+    where: [['cancelRequestedAt', '>=', since]],
+    orderBy: [['cancelRequestedAt', 'asc']],
+  }),
+  owingEvents: (): Query => ({ where: [['owesEvent', '==', true]], orderBy: [] }),
+} as const;
+
+/** Queries over `rejectedMessages`. */
+export const rejectedMessageQueries = {
+  ofBatch: (batchId: string): Query => ({ where: [['batchId', '==', batchId]], orderBy: [] }),
 } as const;
