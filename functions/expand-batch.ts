@@ -1,3 +1,5 @@
+import { expandBatch as expand } from '../shared/batch/expand-batch.ts';
 import { onMessage } from './http.ts';
 
-export const expandBatch = onMessage(() => Promise.reject(new Error('on its way')));
+/** Pushed from the batch topic: a manifest becomes job messages. */
+export const expandBatch = onMessage(({ services }, envelope) => expand(services, envelope));

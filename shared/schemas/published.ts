@@ -1,5 +1,7 @@
 import { z } from 'zod';
 
+import { manifestSchema } from '../batch/manifest-schema.ts';
+import { cancellationSchema } from '../cancellation/cancellation-schema.ts';
 import { jobMessageSchema } from '../message/job-schema.ts';
 import { expressionSchema } from './expression-schema.ts';
 
@@ -16,6 +18,16 @@ export const publishedSchemas: readonly PublishedSchema[] = [
     file: 'job-message.schema.json',
     title: 'Job message: one video to export',
     schema: jobMessageSchema(expressionSchema),
+  },
+  {
+    file: 'batch-manifest.schema.json',
+    title: 'Batch manifest: many videos from one template',
+    schema: manifestSchema,
+  },
+  {
+    file: 'cancellation.schema.json',
+    title: 'Cancellation: a job or a batch that is not wanted any more',
+    schema: cancellationSchema,
   },
 ];
 

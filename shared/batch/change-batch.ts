@@ -1,0 +1,45 @@
+import { StaleWriteError } from '../errors.ts';
+import type { Services } from '../services.ts';
+import { isReadable, type Stored } from '../store/store.ts';
+import type { Batch } from './batch.ts';
+
+type BatchServices = Pick<Services, 'store' | 'clock'>;
+
+/** The batch as it is stored; undefined where there is none. @throws UnreadableError */
+export async function readBatch({ store }: BatchServices, id: string): Promise<Stored<Batch> | undefined> {
+  const found = await store.batches.get(id);
+  if (found && !isReadable(found)) throw found.unreadable;
+  return found;
+}
+
+export interface BatchChange {
+  readonly stored: Stored<Batch> | undefined;
+  readonly written: boolean;
+}
+
+/**
+ * Changes a batch on what it is now; where it was written meanwhile, decides again on what is there then.
+ *
+ * @param decide pure, as it may run several times; undefined where nothing is to be done
+ * @returns the batch after it
+ */
+export async function changeBatch(
+  services: BatchServices,
+  id: string,
+  decide: (batch: Batch | undefined, now: Date) => Omit<Batch, 'revision' | 'updatedAt'> | undefined,
+): Promise<BatchChange> {
+  for (;;) {
+    const now = services.clock.now();
+    const stored = await readBatch(services, id);
+    const next = decide(stored?.value, now);
+    if (next === undefined) return { stored, written: false };
+    const value: Batch = { ...next, revision: (stored?.value.revision ?? 0) + 1, updatedAt: now };
+    try {
+      if (stored) return { stored: await services.store.batches.replace(stored, value), written: true };
+      const created = await services.store.batches.create(id, value);
+      if ('created' in created) return { stored: created.created, written: true };
+    } catch (error) {
+      if (!(error instanceof StaleWriteError)) throw error;
+    }
+  }
+}

@@ -1,0 +1,164 @@
+import { setImmediate as letOthersRun } from 'node:timers/promises';
+
+import { readExpression } from '../message/expression.ts';
+import { recordIdOf } from '../message/identity.ts';
+import { describe, formatPath } from '../message/issues.ts';
+import { type JobRules, parseJobFields, parseJobMessage } from '../message/job-message.ts';
+import type { Issue } from '../message/rejected-message.ts';
+import type { Expansion } from './expansion.ts';
+import { problemOf } from './names.ts';
+
+/** Holding every job of an expansion against the rules of a job message, before the first of them is published. */
+
+/** Pub/Sub takes 10 MB, attributes and all. */
+const MAX_MESSAGE_BYTES = 9_990_000;
+const MAX_ISSUES = 50;
+/** A manifest of which so many jobs are wrong is not looked through to its end. */
+const MAX_WRONG_JOBS = 2000;
+/** How many jobs are checked before anything else in the process gets its turn: some ten milliseconds. */
+const JOBS_AT_ONCE = 200;
+
+/** Everything that is wrong with the jobs, each issue with the combinations that it belongs to; empty where all are valid. */
+export async function checkExpansion(expansion: Expansion, rules: JobRules): Promise<Issue[]> {
+  const found = createFindings(expansion);
+  checkNames(expansion, found);
+  const check = createJobCheck(expansion, rules, found);
+  for (let job = 0; job < expansion.jobs; job += 1) {
+    if (expansion.canFill(job)) check(job);
+    if (found.wrongJobs > MAX_WRONG_JOBS) {
+      found.add(job, {
+        path: '',
+        message: `more than ${MAX_WRONG_JOBS} jobs are wrong; the rest was not looked at`,
+      });
+      break;
+    }
+    if (job % JOBS_AT_ONCE === JOBS_AT_ONCE - 1) await letOthersRun();
+  }
+  return found.list();
+}
+
+/** Names that have no value, or one that does not go where it stands: asked of each value of an axis, not of each job. */
+function checkNames({ names, holes, manifest }: Expansion, found: Findings): void {
+  for (const hole of holes) {
+    const source = names.source(hole.name);
+    const path = formatPath(hole.path);
+    const name = `\${${hole.name}}`;
+    if ('problem' in source) {
+      found.addForAll({ path, message: `found ${describe(name)}, which ${source.problem}` });
+      continue;
+    }
+    const values = source.axis === undefined ? 1 : (manifest.axes[source.axis]?.values.length ?? 0);
+    for (let index = 0; index < values; index += 1) {
+      const problem = problemOf(hole, source.cell(index));
+      if (problem === undefined) continue;
+      const issue = { path, message: `found ${describe(name)}, which ${problem}` };
+      if (source.axis === undefined) found.addForAll(issue);
+      else found.addForValue(source.axis, index, issue);
+    }
+  }
+}
+
+function createJobCheck(expansion: Expansion, rules: JobRules, found: Findings): (job: number) => void {
+  const graphs = new Map<string, readonly Issue[]>();
+  const seen = new Map<string, number>();
+
+  const graphIssues = (job: number): readonly Issue[] => {
+    const graph = expansion.graph(job);
+    if (!graph) return [];
+    const known = graphs.get(graph.key);
+    if (known) return known;
+    const reading = readExpression(graph.expression());
+    const issues = 'issues' in reading ? reading.issues : [];
+    graphs.set(graph.key, issues);
+    return issues;
+  };
+  /** What identifies the job, after its fields and its graph were checked. */
+  const identify = (job: number): { recordId: string } | { issues: readonly Issue[] } => {
+    const reading = parseJobFields(expansion.fieldsJson(job), rules);
+    const issues = [...('issues' in reading ? reading.issues : []), ...graphIssues(job)];
+    if ('issues' in reading || issues.length > 0) return { issues };
+    const { project, jobKey, attempt } = reading.fields;
+    // Where the template does not have its graph in its place, or nothing names the job, the whole is read.
+    if (jobKey !== undefined && expansion.graph(job))
+      return { recordId: recordIdOf({ project, jobKey, attempt }) };
+    const whole = parseJobMessage(expansion.json(job), rules);
+    return 'issues' in whole ? { issues: whole.issues } : { recordId: whole.job.recordId };
+  };
+
+  return (job) => {
+    const identity = identify(job);
+    if ('issues' in identity) {
+      for (const issue of identity.issues) found.add(job, inJob(issue));
+      found.wrongJobs += 1;
+      return;
+    }
+    const first = seen.get(identity.recordId);
+    if (first === undefined) {
+      seen.set(identity.recordId, job);
+    } else {
+      const message = `makes the same job as in combination ${describeCombination(expansion, first)}; allowed: a jobKey of its own for each combination`;
+      found.add(job, { path: 'job.jobKey', message });
+      found.wrongJobs += 1;
+    }
+    const bytes = expansion.messageBytes(job);
+    if (bytes > MAX_MESSAGE_BYTES) {
+      found.add(job, { path: 'job', message: `found ${bytes} bytes; allowed: at most ${MAX_MESSAGE_BYTES}` });
+      found.wrongJobs += 1;
+    }
+  };
+}
+
+const inJob = ({ path, message }: Issue): Issue => ({
+  path: path === '' || path === 'data' ? 'job' : `job.${path}`,
+  message,
+});
+
+interface Findings {
+  /** An issue of one combination. The same issue of others is only counted. */
+  add(job: number, issue: Issue): void;
+  addForValue(axis: number, valueIndex: number, issue: Issue): void;
+  addForAll(issue: Issue): void;
+  wrongJobs: number;
+  list(): Issue[];
+}
+
+function createFindings(expansion: Expansion): Findings {
+  const found = new Map<string, { issue: Issue; where: string; more: number }>();
+  let untold = 0;
+  const add = (issue: Issue, where: () => string) => {
+    const key = `${issue.path}\n${issue.message}`;
+    const known = found.get(key);
+    if (known) known.more += 1;
+    else if (found.size < MAX_ISSUES) found.set(key, { issue, where: where(), more: 0 });
+    else untold += 1;
+  };
+  return {
+    wrongJobs: 0,
+    add: (job, issue) => add(issue, () => `in combination ${describeCombination(expansion, job)}`),
+    addForValue: (axis, index, issue) =>
+      add(issue, () => `in every combination with ${describeValue(expansion, axis, index)}`),
+    addForAll: (issue) => add(issue, () => 'in every combination'),
+    list: () => {
+      const issues = [...found.values()].map(({ issue, where, more }) => {
+        const others = more > 0 ? ` and ${more} more` : '';
+        return { path: issue.path, message: `${issue.message} (${where}${others})` };
+      });
+      return untold > 0 ? [...issues, { path: '', message: `and ${untold} more` }] : issues;
+    },
+  };
+}
+
+const SHOWN_CHARACTERS = 60;
+
+function describeCombination(expansion: Expansion, job: number): string {
+  const parts = expansion
+    .combination(job)
+    .map((valueIndex, axis) => describeValue(expansion, axis, valueIndex));
+  return `${job}${parts.length > 0 ? `: ${parts.join(', ')}` : ''}`;
+}
+
+function describeValue({ manifest }: Expansion, axis: number, valueIndex: number): string {
+  const { name, values } = manifest.axes[axis] ?? { name: '', values: [] };
+  const json = JSON.stringify(values[valueIndex]) ?? '';
+  return `${name} ${json.length > SHOWN_CHARACTERS ? `${json.slice(0, SHOWN_CHARACTERS)}…` : json}`;
+}

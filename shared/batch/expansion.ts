@@ -1,0 +1,176 @@
+import { createIssueList } from '../message/issues.ts';
+import type { Issue } from '../message/rejected-message.ts';
+import type { Manifest } from './manifest.ts';
+import { structuralHoles } from './graph-holes.ts';
+import { type Cell, createNames, type Names, type Source } from './names.ts';
+import { compileTemplate, fill, type Hole, holesOf, segmentsOf, type Template } from './template.ts';
+
+/**
+ * A manifest as its jobs, each made when it is asked for: what they share is held once, and an expansion of 100,000 takes
+ * no more memory than its manifest. Jobs are numbered from 0, the last axis changing first.
+ */
+export interface Expansion {
+  readonly manifest: Manifest;
+  readonly jobs: number;
+  readonly names: Names;
+  /** Every place to fill in. */
+  readonly holes: readonly Hole[];
+  /** Whether each name has a value in this combination that can be filled in where it stands. */
+  canFill(job: number): boolean;
+  /** The job message as bytes. Only where it can be filled in, as with all below. */
+  message(job: number): Uint8Array;
+  /** … and how many bytes these are, without making them. */
+  messageBytes(job: number): number;
+  /** The job message as data. */
+  json(job: number): unknown;
+  /** The same with an empty expression in place of the graph, where the template has it in its place. */
+  fieldsJson(job: number): unknown;
+  /** The expression, and which of the jobs that agree in all that could make it invalid this one is of. */
+  graph(job: number): { readonly key: string; expression(): unknown } | undefined;
+  /** Which value of each axis it has. */
+  combination(job: number): readonly number[];
+}
+
+export function createExpansion(manifest: Manifest): Expansion | { readonly issues: Issue[] } {
+  const issues = createIssueList();
+  const job = compileTemplate(manifest.job, ['job'], issues);
+  if (issues.count > 0) return { issues: issues.list() };
+  const message = withField(job, 'batchId', { kind: 'constant', value: manifest.id });
+  const expression = fieldOf(fieldOf(message, 'request'), 'expression');
+  const fields = expression ? withoutExpression(message) : message;
+  return expand(manifest, { message, expression, fields });
+}
+
+interface Templates {
+  readonly message: Template;
+  readonly expression: Template | undefined;
+  readonly fields: Template;
+}
+
+/** A part of the message that all jobs share. */
+interface FixedPart {
+  readonly text: string;
+  readonly bytes: number;
+}
+
+interface FilledPart {
+  readonly source: ReturnType<Names['source']>;
+  readonly inText: boolean;
+  /** By the value's index, as far as it was asked for. */
+  readonly bytesOf: number[];
+}
+
+function expand(manifest: Manifest, { message, expression, fields }: Templates): Expansion {
+  const { axes } = manifest;
+  const names = createNames(manifest);
+  const holes = [...holesOf(message)];
+  const segments = segmentsOf(message).map((segment): FixedPart | FilledPart =>
+    typeof segment === 'string'
+      ? { text: segment, bytes: Buffer.byteLength(segment) }
+      : { source: names.source(segment.name), inText: segment.inText, bytesOf: [] },
+  );
+  const graphAxes = expression ? axesOf([...structuralHoles(expression)], names) : [];
+
+  const combination = (job: number): number[] => {
+    const digits = axes.map(() => 0);
+    let rest = job;
+    for (let axis = axes.length - 1; axis >= 0; axis -= 1) {
+      const size = axes[axis]?.values.length ?? 1;
+      digits[axis] = rest % size;
+      rest = Math.floor(rest / size);
+    }
+    return digits;
+  };
+  const indexIn = (source: Source, digits: readonly number[]): number =>
+    source.axis === undefined ? 0 : (digits[source.axis] ?? 0);
+  const cellIn = (source: ReturnType<Names['source']>, digits: readonly number[]): Cell | undefined => {
+    if ('problem' in source) return undefined;
+    const cell = source.cell(indexIn(source, digits));
+    return 'problem' in cell ? undefined : cell;
+  };
+  const fillIn = (template: Template, job: number): unknown => {
+    const digits = combination(job);
+    return fill(template, (name) => cellIn(names.source(name), digits)?.value);
+  };
+
+  return {
+    manifest,
+    jobs: axes.reduce((product, { values }) => product * values.length, 1),
+    names,
+    holes,
+    combination,
+    canFill: (job) => {
+      const digits = combination(job);
+      return holes.every((hole) => {
+        const cell = cellIn(names.source(hole.name), digits);
+        return cell !== undefined && (!hole.inText || cell.inside !== undefined);
+      });
+    },
+    message: (job) => {
+      const digits = combination(job);
+      const parts = segments.map((segment) => {
+        if ('text' in segment) return segment.text;
+        const cell = cellIn(segment.source, digits);
+        return (segment.inText ? cell?.inside : cell?.json) ?? 'null';
+      });
+      return Buffer.from(parts.join(''));
+    },
+    messageBytes: (job) => {
+      const digits = combination(job);
+      let bytes = 0;
+      for (const segment of segments) {
+        if ('text' in segment) {
+          bytes += segment.bytes;
+        } else if (!('problem' in segment.source)) {
+          const index = indexIn(segment.source, digits);
+          const cell = cellIn(segment.source, digits);
+          bytes += segment.bytesOf[index] ??= Buffer.byteLength(
+            (segment.inText ? cell?.inside : cell?.json) ?? '',
+          );
+        }
+      }
+      return bytes;
+    },
+    json: (job) => fillIn(message, job),
+    fieldsJson: (job) => fillIn(fields, job),
+    graph: (job) => {
+      if (!expression) return undefined;
+      const digits = combination(job);
+      const key = graphAxes.map((axis) => digits[axis]).join(',');
+      return { key, expression: () => fillIn(expression, job) };
+    },
+  };
+}
+
+function axesOf(holes: readonly Hole[], names: Names): number[] {
+  const axes = new Set<number>();
+  for (const hole of holes) {
+    const source = names.source(hole.name);
+    if (!('problem' in source) && source.axis !== undefined) axes.add(source.axis);
+  }
+  return [...axes].sort((a, b) => a - b);
+}
+
+function fieldOf(template: Template | undefined, name: string): Template | undefined {
+  if (template?.kind === 'object') return template.fields.get(name);
+  if (template?.kind !== 'constant') return undefined;
+  const { value } = template;
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && Object.hasOwn(value, name)
+    ? { kind: 'constant', value: (value as Record<string, unknown>)[name] }
+    : undefined;
+}
+
+function withField(template: Template, name: string, field: Template): Template {
+  const fields = template.kind === 'object' ? template.fields : constantFields(template);
+  return { kind: 'object', fields: new Map([...fields, [name, field]]) };
+}
+
+function constantFields(template: Template): Map<string, Template> {
+  const value = template.kind === 'constant' ? (template.value as Record<string, unknown>) : {};
+  return new Map(Object.entries(value).map(([name, member]) => [name, { kind: 'constant', value: member }]));
+}
+
+const withoutExpression = (message: Template): Template => {
+  const request = fieldOf(message, 'request') as Template;
+  return withField(message, 'request', withField(request, 'expression', { kind: 'constant', value: {} }));
+};

@@ -1,0 +1,156 @@
+import { later } from '../clock.ts';
+import { StaleWriteError } from '../errors.ts';
+import { policyOf } from '../record/policy.ts';
+import { terminalStates } from '../record/record.ts';
+import type { Services } from '../services.ts';
+import { batchQueries, type Query, recordQueries, rejectedMessageQueries } from '../store/queries.ts';
+import { cursorOf, type Found, isReadable, type Stored } from '../store/store.ts';
+import type { Batch } from './batch.ts';
+
+/**
+ * Ending the batches whose jobs have all ended. A batch that still has work costs one count a run, however many jobs it has.
+ */
+
+const PAGE = 300;
+const EVENT_PATIENCE_MS = 2000;
+
+/** What a run of pollExports does for batches. One that fails is left for the next run. */
+export async function finishBatches(services: Services, deadline: Date): Promise<number> {
+  let finished = 0;
+  await eachBatch(services, batchQueries.running(), deadline, async (stored) => {
+    if (await finishBatch(services, stored)) finished += 1;
+  });
+  await eachBatch(services, batchQueries.owingEvents(), deadline, (stored) => tell(services, stored));
+  return finished;
+}
+
+async function eachBatch(
+  services: Services,
+  query: Query,
+  deadline: Date,
+  work: (stored: Stored<Batch>) => Promise<void>,
+): Promise<void> {
+  const { store, clock, log, stopping } = services;
+  let after: readonly unknown[] | undefined;
+  for (;;) {
+    const page = await store.batches.find(query, { limit: PAGE, ...(after ? { after } : {}) });
+    for (const found of page) {
+      if (stopping.aborted || clock.now() >= deadline) return;
+      try {
+        if (!isReadable(found)) throw found.unreadable;
+        await work(found);
+      } catch (error) {
+        // Written by somebody else meanwhile: the next run looks again.
+        if (!(error instanceof StaleWriteError)) log.error('batch.failed', error, { batchId: found.id });
+      }
+    }
+    const last = page.at(-1);
+    if (page.length < PAGE || !last) return;
+    after = cursorOf(query, last);
+  }
+}
+
+/** @returns whether this call finished it */
+async function finishBatch(services: Services, stored: Stored<Batch>): Promise<boolean> {
+  const { store, clock, config, log } = services;
+  const { id, value: batch } = stored;
+  const isAddedTo = batch.claim !== undefined && batch.claim.leaseUntil > clock.now();
+  if (isAddedTo || (await store.records.count(recordQueries.unfinishedOfBatch(id))) > 0) return false;
+  const rejectedMessages = await allJobsEnded(services, stored);
+  if (rejectedMessages === undefined) return false;
+
+  const [eecuSeconds, ...totals] = await Promise.all([
+    store.records.sum(recordQueries.terminalOfBatch(id), 'eecuSeconds'),
+    ...terminalStates.map((state) => store.records.count(recordQueries.ofBatchIn(id, [state]))),
+  ]);
+  const counts: Batch['counts'] = {};
+  terminalStates.forEach((state, index) => {
+    const total = totals[index] ?? 0;
+    if (total > 0) counts[state] = total;
+  });
+  const now = clock.now();
+  const { claim: _over, ...rest } = batch;
+  const finished = await store.batches.replace(stored, {
+    ...rest,
+    state: 'FINISHED',
+    counts,
+    rejectedMessages,
+    eecuSeconds,
+    owesEvent: true,
+    revision: batch.revision + 1,
+    finishedAt: now,
+    updatedAt: now,
+    expireAt: later(now, policyOf(config).retentionMs),
+  });
+  log.info('batch.finished', { batchId: id, jobs: batch.jobs, counts, rejectedMessages, eecuSeconds });
+  await tell(services, finished);
+  return true;
+}
+
+/**
+ * Whether every published job has ended, when no record of the batch is unfinished: each has a record of its own here (later
+ * attempts do not count), had one elsewhere, or was rejected. One that is still on its way as a message has neither.
+ *
+ * @returns how many were rejected; undefined where jobs are missing
+ */
+async function allJobsEnded(
+  { store }: Services,
+  { id, value: batch }: Stored<Batch>,
+): Promise<number | undefined> {
+  const [records, retries, rejected] = await Promise.all([
+    store.records.count(recordQueries.terminalOfBatch(id)),
+    store.records.count(recordQueries.retriesOfBatch(id)),
+    store.rejectedMessages.count(rejectedMessageQueries.ofBatch(id)),
+  ]);
+  const missing = batch.published - (batch.existing ?? 0) - (records - retries);
+  if (missing > rejected) return undefined;
+  // A message that was delivered or published twice is rejected twice: then they are told apart by what they were for.
+  const distinct = rejected === 0 ? 0 : await countRejectedJobs(store, id);
+  return missing > distinct ? undefined : distinct;
+}
+
+async function countRejectedJobs(store: Services['store'], batchId: string): Promise<number> {
+  const query = rejectedMessageQueries.ofBatch(batchId);
+  const recordIds = new Set<string>();
+  let unnamed = 0;
+  let page: Found<{ recordId?: string | undefined }>[] = [];
+  do {
+    const last = page.at(-1);
+    page = await store.rejectedMessages.find(query, {
+      limit: PAGE,
+      ...(last ? { after: cursorOf(query, last) } : {}),
+    });
+    for (const found of page) {
+      const recordId = isReadable(found) ? found.value.recordId : undefined;
+      if (recordId === undefined) unnamed += 1;
+      else recordIds.add(recordId);
+    }
+  } while (page.length === PAGE);
+  // A job of the batch itself that was contradicted later is counted by its record.
+  const own = (await store.records.getMany([...recordIds])).filter(
+    (found) => isReadable(found) && found.value.batchId === batchId,
+  );
+  return recordIds.size - own.length + unnamed;
+}
+
+/** The event is owed until it is published; a crash in between repeats it with the same eventId. */
+async function tell(
+  { store, publisher, config, clock, log }: Services,
+  stored: Stored<Batch>,
+): Promise<void> {
+  const { id, value: batch } = stored;
+  const { owesEvent: _owed, ...told } = batch;
+  const attributes = {
+    eventId: `${id}:${batch.revision}:${batch.state}`,
+    kind: 'BATCH',
+    batchId: id,
+    state: batch.state,
+  };
+  const message = { data: Buffer.from(JSON.stringify(told)), attributes };
+  const [outcome] = await publisher.publish(config.topics.events, [message], EVENT_PATIENCE_MS);
+  if (outcome && 'error' in outcome) {
+    log.warning('event.owed', { batchId: id, error: outcome.error.message });
+    return;
+  }
+  await store.batches.replace(stored, { ...told, revision: batch.revision + 1, updatedAt: clock.now() });
+}

@@ -1,0 +1,66 @@
+import { type Hole, holesOf, type Template } from './template.ts';
+
+/**
+ * The places in a template's expression where what is filled in could make the graph another, or an invalid one: all but
+ * those within a `constantValue`, whose content no other node depends on. A graph is checked once for all jobs that agree
+ * in these. What is not a node as EE has them counts as such a place, so that nothing is left unchecked.
+ */
+export function* structuralHoles(expression: Template): Generator<Hole> {
+  if (expression.kind !== 'object') {
+    yield* holesOf(expression);
+    return;
+  }
+  for (const [name, part] of expression.fields) {
+    if (name === 'values' && part.kind === 'object') {
+      for (const node of part.fields.values()) yield* holesOfNode(node);
+    } else {
+      yield* holesOf(part);
+    }
+  }
+}
+
+function* holesOfNode(node: Template): Generator<Hole> {
+  const [kind, content] = (node.kind === 'object' && node.fields.size === 1 ? [...node.fields] : [])[0] ?? [];
+  if (kind === 'constantValue' && content && levelsOf(content) <= MAX_CONSTANT_LEVELS) return;
+  const nodes = kind === undefined ? undefined : membersField.get(kind);
+  if (nodes === undefined || content?.kind !== 'object') {
+    yield* holesOf(node);
+    return;
+  }
+  for (const [name, part] of content.fields) {
+    if (name === nodes && part.kind === 'object')
+      for (const member of part.fields.values()) yield* holesOfNode(member);
+    else if (name === nodes && part.kind === 'array') for (const item of part.items) yield* holesOfNode(item);
+    else yield* holesOf(part);
+  }
+}
+
+/** Where nodes stand within a node. */
+const membersField: ReadonlyMap<string, string> = new Map([
+  ['arrayValue', 'values'],
+  ['dictionaryValue', 'values'],
+  ['functionInvocationValue', 'arguments'],
+]);
+
+/** A constant may have 500 levels, and a value that is filled in 100 of them. */
+const MAX_CONSTANT_LEVELS = 399;
+
+/** Levels above the deepest place to fill in. */
+function levelsOf(template: Template): number {
+  switch (template.kind) {
+    case 'constant':
+    case 'value':
+    case 'text':
+      return 0;
+    case 'array':
+      return 1 + deepest(template.items);
+    case 'object':
+      return 1 + deepest(template.fields.values());
+  }
+}
+
+function deepest(templates: Iterable<Template>): number {
+  let levels = 0;
+  for (const template of templates) levels = Math.max(levels, levelsOf(template));
+  return levels;
+}

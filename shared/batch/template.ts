@@ -1,0 +1,185 @@
+import { formatPath, type IssueList, type Path } from '../message/issues.ts';
+
+/**
+ * A job message with places to fill in. A string that is exactly one `${name}` becomes the value of that name, of any
+ * type; within a longer string a value is inserted; `$${` stands for `${`. What is filled in is data: it is not looked
+ * through for names itself. Names of fields are not filled in.
+ */
+export type Template =
+  | { readonly kind: 'constant'; readonly value: unknown }
+  | ({ readonly kind: 'value' } & Hole)
+  | { readonly kind: 'text'; readonly pieces: readonly (string | Hole)[] }
+  | { readonly kind: 'array'; readonly items: readonly Template[] }
+  | { readonly kind: 'object'; readonly fields: ReadonlyMap<string, Template> };
+
+export interface Hole {
+  /** `region.bounds` */
+  readonly name: string;
+  /** Whether text stands beside it: then the value must be one that can be inserted. */
+  readonly inText: boolean;
+  /** Where in the manifest it stands. */
+  readonly path: Path;
+}
+
+/** Compiles JSON that is known to be of bounded depth and without `__proto__`. */
+export function compileTemplate(json: unknown, path: Path, issues: IssueList): Template {
+  if (typeof json === 'string') return compileText(json, path, issues);
+  if (typeof json !== 'object' || json === null) return { kind: 'constant', value: json };
+  if (Array.isArray(json)) {
+    const items = json.map((item: unknown, index) => compileTemplate(item, [...path, index], issues));
+    return items.every((item) => item.kind === 'constant')
+      ? { kind: 'constant', value: items.map(({ value }) => value) }
+      : { kind: 'array', items };
+  }
+  const fields = new Map<string, Template>();
+  for (const [name, value] of Object.entries(json)) {
+    const pieces = readPieces(name);
+    if (pieces?.length !== 1 || typeof pieces[0] !== 'string') {
+      issues.add([...path, name], 'is a name with ${…}, and only values are filled in; write $${ for ${');
+      continue;
+    }
+    fields.set(pieces[0], compileTemplate(value, [...path, name], issues));
+  }
+  const members = [...fields];
+  return members.every(
+    (member): member is [string, Template & { kind: 'constant' }] => member[1].kind === 'constant',
+  )
+    ? { kind: 'constant', value: Object.fromEntries(members.map(([name, { value }]) => [name, value])) }
+    : { kind: 'object', fields };
+}
+
+function compileText(text: string, path: Path, issues: IssueList): Template {
+  const pieces = readPieces(text);
+  if (pieces === undefined) {
+    issues.add(path, 'has a ${ without its }; write $${ for ${');
+    return { kind: 'constant', value: text };
+  }
+  const [first] = pieces;
+  if (pieces.length === 1 && typeof first === 'string') return { kind: 'constant', value: first };
+  if (pieces.length === 1 && typeof first === 'object')
+    return { kind: 'value', ...first, inText: false, path };
+  return {
+    kind: 'text',
+    pieces: pieces.map((piece) =>
+      typeof piece === 'string' ? piece : { name: piece.name, inText: true, path },
+    ),
+  };
+}
+
+/** A text in its literal parts and names; undefined where a `${` is not closed. */
+function readPieces(text: string): (string | { readonly name: string })[] | undefined {
+  const pieces: (string | { readonly name: string })[] = [];
+  let literal = '';
+  let from = 0;
+  for (let open = text.indexOf('${'); open !== -1; open = text.indexOf('${', from)) {
+    if (open > from && text[open - 1] === '$') {
+      literal += `${text.slice(from, open - 1)}\${`;
+      from = open + 2;
+      continue;
+    }
+    const close = text.indexOf('}', open);
+    if (close === -1) return undefined;
+    literal += text.slice(from, open);
+    if (literal !== '') pieces.push(literal);
+    literal = '';
+    pieces.push({ name: text.slice(open + 2, close) });
+    from = close + 1;
+  }
+  literal += text.slice(from);
+  if (literal !== '' || pieces.length === 0) pieces.push(literal);
+  return pieces;
+}
+
+/** Every place to fill in. */
+export function* holesOf(template: Template): Generator<Hole> {
+  switch (template.kind) {
+    case 'constant':
+      return;
+    case 'value':
+      yield template;
+      return;
+    case 'text':
+      for (const piece of template.pieces) if (typeof piece === 'object') yield piece;
+      return;
+    case 'array':
+      for (const item of template.items) yield* holesOf(item);
+      return;
+    case 'object':
+      for (const field of template.fields.values()) yield* holesOf(field);
+  }
+}
+
+/** The template with its places filled in. Parts without any are shared, not copied. */
+export function fill(template: Template, valueOf: (name: string) => unknown): unknown {
+  switch (template.kind) {
+    case 'constant':
+      return template.value;
+    case 'value':
+      return valueOf(template.name);
+    case 'text':
+      return template.pieces
+        .map((piece) => (typeof piece === 'string' ? piece : String(valueOf(piece.name))))
+        .join('');
+    case 'array':
+      return template.items.map((item) => fill(item, valueOf));
+    case 'object': {
+      const filled: Record<string, unknown> = {};
+      for (const [name, field] of template.fields) filled[name] = fill(field, valueOf);
+      return filled;
+    }
+  }
+}
+
+/** JSON text, and the names whose values stand between: as JSON, or as the inside of a JSON string. */
+export type Segment = string | Pick<Hole, 'name' | 'inText'>;
+
+/** The template as JSON text that only lacks the values: what thousands of jobs share is serialised once. */
+export function segmentsOf(template: Template): Segment[] {
+  const segments: Segment[] = [];
+  let text = '';
+  const hole = ({ name, inText }: Hole) => {
+    segments.push(text, { name, inText });
+    text = '';
+  };
+  const write = (part: Template) => {
+    switch (part.kind) {
+      case 'constant':
+        text += JSON.stringify(part.value);
+        return;
+      case 'value':
+        hole(part);
+        return;
+      case 'text':
+        text += '"';
+        for (const piece of part.pieces) {
+          if (typeof piece === 'string') text += insideOf(piece);
+          else hole(piece);
+        }
+        text += '"';
+        return;
+      case 'array':
+        part.items.forEach((item, index) => {
+          text += index === 0 ? '[' : ',';
+          write(item);
+        });
+        text += ']';
+        return;
+      case 'object': {
+        let opening = '{';
+        for (const [name, field] of part.fields) {
+          text += `${opening}${JSON.stringify(name)}:`;
+          write(field);
+          opening = ',';
+        }
+        text += '}';
+      }
+    }
+  };
+  write(template);
+  return [...segments, text].filter((segment) => segment !== '');
+}
+
+/** A text as it stands between the quotes of a JSON string. */
+export const insideOf = (text: string): string => JSON.stringify(text).slice(1, -1);
+
+export const placeOf = ({ path }: Hole): string => formatPath(path);
