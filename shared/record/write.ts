@@ -1,3 +1,5 @@
+import pMap from 'p-map';
+
 import { StaleWriteError } from '../errors.ts';
 import type { Services } from '../services.ts';
 import { isReadable, type Stored } from '../store/store.ts';
@@ -11,6 +13,8 @@ const EVENT_PATIENCE_MS = 2000;
 
 /** A record that is written so often at once is not decided by reading it once more. */
 const MAX_REREADS = 8;
+
+const WRITERS = 16;
 
 type WriteServices = Pick<Services, 'store' | 'publisher' | 'config' | 'clock' | 'log'>;
 
@@ -76,14 +80,12 @@ export async function write(
   if (isOwnDecision(next)) {
     const written = await store.records.replace(stored, recordSchema.parse(owing(next, [news])), request);
     logNews(services, stored.id, next, news);
-    return publishOwed(services, written);
+    const [settled = written] = await publishOwed(services, [written]);
+    return settled;
   }
-  const published = await publish(services, stored.id, next, [news]);
-  const written = await store.records.replace(
-    stored,
-    recordSchema.parse(published ? next : owing(next, [news])),
-    request,
-  );
+  const unpublished = await publish(services, [{ recordId: stored.id, record: next, event: news }]);
+  const told = unpublished.size === 0 ? next : owing(next, [news]);
+  const written = await store.records.replace(stored, recordSchema.parse(told), request);
   logNews(services, stored.id, next, news);
   return written;
 }
@@ -94,19 +96,40 @@ export function owingNews(record: ExportRecord): ExportRecord {
   return news ? owing(record, [news]) : record;
 }
 
-/** Publishes what a record owes; what is not published stays owed, and the poller comes back to it. */
+/**
+ * Publishes what records owe, together; what is not published stays owed, and the poller comes back to it.
+ *
+ * @returns the records as they are then, in their order: one that still owes is returned as it was given
+ */
 export async function publishOwed(
   services: WriteServices,
+  owing: readonly Stored<ExportRecord>[],
+): Promise<Stored<ExportRecord>[]> {
+  const events = owing.flatMap(({ id, value }) =>
+    (value.unpublishedEvents ?? []).map((event) => ({ recordId: id, record: value, event })),
+  );
+  const unpublished = await publish(services, events);
+  return pMap(
+    owing,
+    (stored) =>
+      stored.value.unpublishedEvents === undefined || unpublished.has(stored.id)
+        ? stored
+        : owesNothing(services, stored),
+    { concurrency: WRITERS },
+  );
+}
+
+async function owesNothing(
+  { store, clock }: WriteServices,
   stored: Stored<ExportRecord>,
 ): Promise<Stored<ExportRecord>> {
-  const owed = stored.value.unpublishedEvents ?? [];
-  if (owed.length === 0 || !(await publish(services, stored.id, stored.value, owed))) {
-    return stored;
-  }
   try {
     const { unpublishedEvents: _published, ...settled } = stored.value;
-    const next = { ...settled, revision: settled.revision + 1, updatedAt: services.clock.now() };
-    return await services.store.records.replace(stored, next);
+    return await store.records.replace(stored, {
+      ...settled,
+      revision: settled.revision + 1,
+      updatedAt: clock.now(),
+    });
   } catch (error) {
     if (error instanceof StaleWriteError) {
       // Somebody moved it on meanwhile: the event stays owed and is told twice, with the same eventId.
@@ -121,23 +144,26 @@ const owing = (record: ExportRecord, events: readonly UnpublishedEvent[]): Expor
   unpublishedEvents: [...(record.unpublishedEvents ?? []), ...events],
 });
 
+/** @returns the ids of records whose events were not all published */
 async function publish(
   services: WriteServices,
-  recordId: string,
-  record: ExportRecord,
-  events: readonly UnpublishedEvent[],
-): Promise<boolean> {
-  const messages = events.map((event) => eventMessage(recordId, record, event));
+  events: readonly { recordId: string; record: ExportRecord; event: UnpublishedEvent }[],
+): Promise<Set<string>> {
+  const messages = events.map(({ recordId, record, event }) => eventMessage(recordId, record, event));
   const outcomes = await services.publisher.publish(
     services.config.topics.events,
     messages,
     EVENT_PATIENCE_MS,
   );
-  const failed = outcomes.find((outcome) => 'error' in outcome);
-  if (failed) {
-    services.log.warning('event.owed', { recordId, error: failed.error.message });
+  const unpublished = new Set<string>();
+  for (const [n, outcome] of outcomes.entries()) {
+    const recordId = events[n]?.recordId;
+    if (recordId !== undefined && 'error' in outcome && !unpublished.has(recordId)) {
+      unpublished.add(recordId);
+      services.log.warning('event.owed', { recordId, error: outcome.error.message });
+    }
   }
-  return failed === undefined;
+  return unpublished;
 }
 
 function logNews(

@@ -46,14 +46,14 @@ export function createGate(services: GateServices): Gate {
     const at = clock.now();
     const [status, queued, occupied] = await Promise.all([
       readStatus(services, project),
-      services.store.records.find(recordQueries.queued(project), { limit: 1 }),
+      services.store.records.find(recordQueries.queued(project), { limit: 2 }),
       services.store.records.count(recordQueries.occupying(project)),
     ]);
     const retryAt = later(at, config.retryMinMs);
     const closed: Admission | undefined =
       status?.value.closedUntil !== undefined
         ? { waitingFor: status.value.closedFor ?? 'QUEUE', dueAt: status.value.closedUntil }
-        : queued.length > 0
+        : queued.some(isReadable)
           ? { waitingFor: 'QUEUE', dueAt: retryAt }
           : undefined;
     const markerMissing = status?.value.markerMissingAt !== undefined;
@@ -95,9 +95,9 @@ export function createGate(services: GateServices): Gate {
       looks.set(project, Promise.resolve({ at: clock.now(), closed, markerMissing, room: 0 }));
     },
     noteMarker: async (project, echoed) => {
-      const seen = await looks.get(project)?.catch(() => undefined);
+      const seen = await recent(project);
       // Written where it is news: the usual case, echoed and known to be, must cost nothing.
-      if (echoed && !seen?.markerMissing) {
+      if (echoed !== seen.markerMissing) {
         return;
       }
       await changeStatus(services, project, (status, now) => {

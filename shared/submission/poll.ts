@@ -67,11 +67,7 @@ export async function pollExports(services: Services, gate: Gate): Promise<PollS
   await pMap(projects, (project) => isolated(run, project, () => feedQueue(run, project)), {
     concurrency: PROJECTS_AT_ONCE,
   });
-  await eachDue(
-    run,
-    recordQueries.owingEvents(),
-    async (_run, stored) => void (await publishOwed(run, stored)),
-  );
+  await publishOwedEvents(run);
 
   const [waiting, ...due] = await Promise.all([
     store.records.count(recordQueries.waiting()),
@@ -93,14 +89,19 @@ const dueQueries = (now: Date): Query[] => [
 /** The projects of all records that are not ended, one read each. */
 async function projectsInUse({ store }: Run): Promise<string[]> {
   const projects: string[] = [];
+  let after: readonly unknown[] | undefined;
   for (;;) {
-    const after = projects.length > 0 ? { after: [projects.at(-1)] } : {};
-    const [found] = await store.records.find(recordQueries.unfinishedByProject(), { limit: 1, ...after });
-    const project = found && (isReadable(found) ? found.value.project : found.fields['project']);
-    if (typeof project !== 'string') {
+    const page = { limit: 1, ...(after ? { after } : {}) };
+    const [found] = await store.records.find(recordQueries.unfinishedByProject(), page);
+    if (found === undefined) {
       return projects;
     }
-    projects.push(project);
+    const project: unknown = isReadable(found) ? found.value.project : found.fields['project'];
+    if (typeof project === 'string' && project !== '') {
+      projects.push(project);
+    }
+    // Whatever stands there in a record that cannot be read, the others come after it.
+    after = [project];
   }
 }
 
@@ -131,7 +132,7 @@ async function eachOne(
   if (run.isOver()) {
     return;
   }
-  const { clock, config, log, store, summary } = run;
+  const { log, summary } = run;
   summary.due += 1;
   try {
     if (!isReadable(found)) {
@@ -144,13 +145,55 @@ async function eachOne(
     summary.failed += 1;
     const error = asError(thrown);
     log.error('record.failed', error, { recordId: found.id });
-    if (isReadable(found) && error instanceof EarthEngineError) {
+    if (isReadable(found) && error instanceof EarthEngineError && costsTime(error)) {
       noteTrouble(run, found.value.project);
     }
-    // Out of the way of others, or three bad ones in front would hold up everything behind them for ever.
-    await store.records
-      .setAside(found.id, error.message, later(clock.now(), config.retryMaxMs))
-      .catch((failure: unknown) => log.error('record.not_set_aside', failure, { recordId: found.id }));
+    await setAside(run, found, error).catch((failure: unknown) =>
+      log.error('record.not_set_aside', failure, { recordId: found.id }),
+    );
+  }
+}
+
+/** Out of the way of others, or three bad ones in front would hold up everything behind them for ever. */
+async function setAside(
+  { store, clock, config }: Run,
+  found: Found<ExportRecord>,
+  error: Error,
+): Promise<void> {
+  if (isReadable(found)) {
+    const current = await store.records.get(found.id);
+    if (current && isReadable(current) && current.version !== found.version) {
+      // Somebody moved it on meanwhile, to where it may have nothing to be due for.
+      return;
+    }
+  }
+  await store.records.setAside(found.id, error.message, later(clock.now(), config.retryMaxMs));
+}
+
+/** The same will come of the project's other records, and take its time. A quick error may be this record's own. */
+const costsTime = ({ kind, httpStatus }: EarthEngineError): boolean =>
+  kind === 'PERMISSION' || kind === 'NOT_SENT' || httpStatus === GATEWAY_TIMEOUT;
+
+const GATEWAY_TIMEOUT = 504;
+
+/** Publishes the events that are owed, a page at a time, until the topic takes none. */
+async function publishOwedEvents(run: Run): Promise<void> {
+  const query = recordQueries.owingEvents();
+  let after: readonly unknown[] | undefined;
+  while (!run.isOver()) {
+    const page = await run.store.records.find(query, { limit: PAGE, ...(after ? { after } : {}) });
+    const last = page.at(-1);
+    if (last === undefined) {
+      return;
+    }
+    const readable = page.filter(isReadable);
+    if (
+      readable.length > 0 &&
+      (await publishOwed(run, readable)).every((stored, n) => stored === readable[n])
+    ) {
+      return;
+    }
+    after = cursorOf(query, last);
   }
 }
 

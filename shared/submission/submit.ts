@@ -7,7 +7,7 @@ import {
   serialiseRequest,
 } from '../message/identity.ts';
 import { parseJobMessage } from '../message/job-message.ts';
-import type { Job, VideoRequest } from '../message/job.ts';
+import type { Job } from '../message/job.ts';
 import { type RejectionDetail, rejectMessage } from '../message/rejection.ts';
 import { policyOf } from '../record/policy.ts';
 import type { ExportRecord } from '../record/record.ts';
@@ -123,7 +123,7 @@ function ownClaim(
 }
 
 async function queued(services: Sending, stored: Stored<ExportRecord>): Promise<Submitted> {
-  await publishOwed(services, stored);
+  await publishOwed(services, [stored]);
   services.log.info('submit.queued', { recordId: stored.id, project: stored.value.project });
   return { outcome: 'QUEUED', recordId: stored.id };
 }
@@ -151,8 +151,9 @@ async function duplicate(
   }
   const first = JSON.parse(
     new TextDecoder().decode(await services.store.records.readRequest(recordId)),
-  ) as VideoRequest;
-  const paths = differingPaths(first, sentRequest(job.request, existing.value.requestId));
+  ) as ReturnType<typeof sentRequest>;
+  // Under the same id, or the ids of two generations would differ too.
+  const paths = differingPaths(first, sentRequest(job.request, first.requestId));
   const issues = (paths.length > 0 ? paths : ['request']).map((path) => ({
     path,
     message: `differs from the job that ${recordId} was made from; use another jobKey, or raise attempt to run it again`,
