@@ -1,21 +1,24 @@
 import { later } from '../clock.ts';
+import { parseRequestId } from '../message/identity.ts';
 import type { Operation } from '../earth-engine-api.ts';
 import { type Moment, nextLook, type Policy } from './policy.ts';
 import {
   type ActiveRecord,
   type ExportRecord,
-  isTerminal,
   type RecordError,
   type RecordIn,
   type TerminalRecord,
   type UnsettledRecord,
 } from './record.ts';
-import { carry } from './transitions.ts';
+import { carry, grow } from './transitions.ts';
 
 /** What Earth Engine says of an operation, as the state of its record. */
 
-/** Progress is written when it moved so far: the rest of it is in EE for who wants to look. */
-const PROGRESS_STEP = 0.1;
+/**
+ * Progress is written when it moved so far: the rest of it is in EE for who wants to look. A hair less than a tenth, since
+ * 0.3 - 0.2 is less than 0.1.
+ */
+const PROGRESS_STEP = 0.1 - 1e-9;
 
 type OperationRecordState = 'PENDING' | 'RUNNING' | 'CANCELLING' | 'SUCCEEDED' | 'FAILED' | 'CANCELLED';
 
@@ -73,7 +76,11 @@ export function stateOf(operation: Operation, recorded?: ActiveRecord['state']):
       return operation.state;
     case 'UNKNOWN':
     case undefined:
-      return recorded ?? (operation.startTime ? 'RUNNING' : 'PENDING');
+      return recorded === undefined || recorded === 'PENDING'
+        ? operation.startTime
+          ? 'RUNNING'
+          : 'PENDING'
+        : recorded;
   }
 }
 
@@ -206,13 +213,13 @@ export function observe(
   // A new run starts from nothing: going back is moving too.
   const moved =
     state !== record.state ||
-    operation.runAttempt !== record.runAttempt ||
+    (operation.runAttempt ?? record.runAttempt) !== record.runAttempt ||
     (operation.progress ?? record.progress) !== record.progress ||
     (operation.units ?? record.units) !== record.units;
   const worthTelling =
     state !== record.state ||
-    Math.abs((operation.progress ?? 0) - (record.progress ?? 0)) >= PROGRESS_STEP ||
-    (operation.runAttempt ?? 1) !== (record.runAttempt ?? 1) ||
+    Math.abs((operation.progress ?? record.progress ?? 0) - (record.progress ?? 0)) >= PROGRESS_STEP ||
+    (operation.runAttempt ?? record.runAttempt ?? 1) !== (record.runAttempt ?? 1) ||
     // Small steps count as life too, or a slow operation would look stalled.
     (moved && now.getTime() - record.movedAt.getTime() >= policy.stalledMs / 4);
   const stalled =
@@ -306,10 +313,11 @@ export function noteExtraOperation(
     revision: record.revision + 1,
     updatedAt: now,
     extraOperations: [...others, { ...extra, seenAt: now }],
-    history: [
-      ...record.history,
-      { state: record.state, at: now, note: `extra operation ${extra.operation}` },
-    ],
+    history: grow(record.history, {
+      state: record.state,
+      at: now,
+      note: `extra operation ${extra.operation}`,
+    }),
   };
 }
 
@@ -318,6 +326,14 @@ export function noteExtraOperation(
  * (the record was cancelled before it had one). The record's own and its double are so never both cancelled.
  */
 export function isOursToCancel(record: ExportRecord, extraRequestId: string): boolean {
-  const hasOwn = 'operation' in record && record.operation !== undefined;
-  return hasOwn ? extraRequestId !== record.requestId : isTerminal(record) && record.state === 'CANCELLED';
+  if ('operation' in record && record.operation !== undefined) {
+    return extraRequestId !== record.requestId && generationOf(extraRequestId) <= sentGenerations(record);
+  }
+  return record.state === 'CANCELLED';
 }
+
+/** What it sent at least; the exact number is kept until it ends. */
+const sentGenerations = (record: ExportRecord): number =>
+  'generation' in record ? record.generation : generationOf(record.requestId);
+
+const generationOf = (requestId: string): number => parseRequestId(requestId)?.generation ?? 1;

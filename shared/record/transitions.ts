@@ -1,8 +1,9 @@
 import { later } from '../clock.ts';
 import type { Job } from '../message/job.ts';
-import { afterEmptySearch, type EmptySearch, secondSearchAt } from './proof.ts';
+import { afterEmptySearch, type EmptySearch, isProvenAbsent, secondSearchAt } from './proof.ts';
 import { backoffMs, type Moment, type Policy } from './policy.ts';
 import {
+  type ActiveRecord,
   type ExportRecord,
   type RecordError,
   type RecordIn,
@@ -53,7 +54,7 @@ export function carry(record: ExportRecord, now: Date, entry?: { state: string; 
 type History = ExportRecord['history'];
 
 /** The beginning is kept, since it says where the job came from; what is cut is the middle. */
-function grow(history: History, entry: History[number]): History {
+export function grow(history: History, entry: History[number]): History {
   const grown = [...history, entry];
   return grown.length <= MAX_HISTORY ? grown : [...grown.slice(0, 5), ...grown.slice(-(MAX_HISTORY - 5))];
 }
@@ -161,8 +162,11 @@ const cancelledError: RecordError = {
 
 /**
  * Takes a record over to send it again, or to decide that nothing is sent. What the last holder left is counted: a claim
- * that ran out has an unanswered send by definition (rule 4), and what another account sent says nothing of what this one
- * may send (rule 11). Both restart the count of searches, except that a search made after the last send could arrive is new.
+ * that ran out has an unanswered send by definition (rule 4), and what another account sent counts as unanswered (rule 11).
+ * Both restart the count of searches, with the one that was just made as the first.
+ *
+ * EE would not know another account's send again, so the record stays that account's, and nothing is sent for it, until it
+ * is proven that none of its sends started an operation.
  */
 export function claimAgain(
   record: UnsettledRecord,
@@ -171,21 +175,30 @@ export function claimAgain(
   now: Date,
 ): SubmittingRecord {
   const ranOut = record.state === 'SUBMITTING';
-  const otherAccount = record.submissions > 0 && record.serviceAccount !== by.serviceAccount;
-  const moreUnanswered = ranOut || otherAccount;
+  const otherAccount = isAnothers(record, by.serviceAccount);
+  const moreUnanswered = ranOut || (otherAccount && record.unanswered === 0);
+  const unanswered = record.unanswered + (moreUnanswered ? 1 : 0);
   const known = moreUnanswered ? undefined : record.searches;
+  const searches = by.search ? afterEmptySearch(known, by.search) : known;
+  const takesOver = otherAccount && isProvenAbsent({ unanswered, searches }, policy);
   const leaseUntil = later(now, policy.leaseMs);
   return {
     ...carry(record, now, { state: 'SUBMITTING', note: ranOut ? 'its claim ran out' : undefined }),
     ...protocolOf(record),
     state: 'SUBMITTING',
-    serviceAccount: by.serviceAccount,
+    serviceAccount: otherAccount && !takesOver ? record.serviceAccount : by.serviceAccount,
     submissions: record.submissions + (ranOut ? 1 : 0),
-    unanswered: record.unanswered + (moreUnanswered ? 1 : 0),
-    searches: by.search ? afterEmptySearch(known, by.search) : known,
+    unanswered: takesOver ? 0 : unanswered,
+    searches: takesOver ? undefined : searches,
     claim: { token: by.token, leaseUntil },
     dueAt: leaseUntil,
   };
+}
+
+/** Whether another account sent it, or may have: EE tells a replay from a new request per account (rule 11). */
+export function isAnothers(record: UnsettledRecord, serviceAccount: string | undefined): boolean {
+  const wasSent = record.submissions > 0 || record.state === 'SUBMITTING';
+  return wasSent && record.serviceAccount !== serviceAccount;
 }
 
 function protocolOf(record: UnsettledRecord) {
@@ -320,7 +333,8 @@ export function requestCancellation(record: ExportRecord, now: Date): ExportReco
     revision: record.revision + 1,
     updatedAt: now,
     history: grow(record.history, { state: record.state, at: now, note: 'cancellation requested' }),
-    ...(record.state === 'WAITING' ? { dueAt: now } : {}),
+    // Due at once, and not behind a closed gate: it is only searched for.
+    ...(record.state === 'WAITING' ? { waitingFor: 'ADOPTION', dueAt: now } : {}),
   };
 }
 
@@ -336,9 +350,10 @@ export function cancelUnsent(record: UnsettledRecord, policy: Policy, now: Date)
   };
 }
 
-/** Falls due at once: a write about it failed, and the sweep's memory must not leave it behind (rule 12). */
-export function fallDue(record: ExportRecord, now: Date): ExportRecord {
-  return 'dueAt' in record
-    ? { ...record, dueAt: now, revision: record.revision + 1, updatedAt: now }
-    : record;
+/**
+ * Falls due at once: a write about it failed, and the sweep's memory must not leave it behind (rule 12). A claim falls due
+ * when its lease ends and never earlier: its holder may be sending.
+ */
+export function fallDue(record: WaitingRecord | ActiveRecord, now: Date): ExportRecord {
+  return { ...record, dueAt: now, revision: record.revision + 1, updatedAt: now };
 }

@@ -6,7 +6,7 @@ import { recordQueries } from '../store/queries.ts';
 import { cursorOf, isReadable, type Stored } from '../store/store.ts';
 import { endProbe, openGate, startFeeding } from './gate.ts';
 import { resume } from './resume.ts';
-import { isTroubled, noteHeard, type Run } from './run.ts';
+import { isTroubled, noteHeard, type ProjectGate, type Run } from './run.ts';
 
 /** Feeding EE's queue from ours: highest priority first, then oldest, as far as there is room. */
 
@@ -16,7 +16,7 @@ const SENDERS = 8;
 
 /** Sends a project's waiting jobs while its gate is open and there is room under MAX_ACTIVE_OPERATIONS. */
 export async function feedQueue(run: Run, project: string): Promise<void> {
-  const { store, config } = run;
+  const { store } = run;
   let after: readonly unknown[] | undefined;
   while (!run.isOver() && !isTroubled(run, project)) {
     const [first] = await store.records.find(recordQueries.queued(project), {
@@ -26,13 +26,13 @@ export async function feedQueue(run: Run, project: string): Promise<void> {
     if (first === undefined) {
       return;
     }
-    const room = config.maxActiveOperations - (await store.records.count(recordQueries.occupying(project)));
-    const feeding = room > 0 ? await feedingOf(run, project) : 'CLOSED';
-    if (feeding === 'CLOSED') {
+    const gate = await gateOf(run, project);
+    gate.room = await roomOf(run, project);
+    if (gate.feeding === 'CLOSED' || gate.room <= 0) {
       return;
     }
     // A probe goes alone: what it hears decides for the rest.
-    const limit = feeding === 'PROBE' ? 1 : Math.min(room, PAGE);
+    const limit = gate.feeding === 'PROBE' ? 1 : Math.min(gate.room, PAGE);
     const page = await store.records.find(recordQueries.queued(project), {
       limit,
       ...(after ? { after } : {}),
@@ -72,11 +72,12 @@ export async function resumeThroughGate(run: Run, stored: Stored<ExportRecord>):
     await resumeAndCount(run, stored);
     return;
   }
-  const feeding = await feedingOf(run, record.project);
-  const gate = run.gates.get(record.project);
-  if (feeding === 'CLOSED' || gate === undefined) {
+  const gate = await gateOf(run, record.project);
+  const { feeding } = gate;
+  if (feeding === 'CLOSED' || gate.room <= 0) {
     return;
   }
+  gate.room -= 1;
   if (feeding === 'PROBE') {
     // Until the answer is there, nobody else of this run sends.
     gate.feeding = 'CLOSED';
@@ -92,7 +93,7 @@ export async function resumeThroughGate(run: Run, stored: Stored<ExportRecord>):
 async function concludeProbe(
   run: Run,
   project: string,
-  gate: { feeding: string; readonly token: string },
+  gate: ProjectGate,
   heard: 'OPERATION' | 'OUTAGE' | 'PERMISSION' | 'OTHER',
 ): Promise<void> {
   if (heard === 'OPERATION') {
@@ -113,15 +114,25 @@ async function resumeAndCount(run: Run, stored: Stored<ExportRecord>) {
   return sent.heard;
 }
 
-async function feedingOf(run: Run, project: string) {
+/** Asked of the store once per run: no probe is begun that there is no room for. */
+async function gateOf(run: Run, project: string): Promise<ProjectGate> {
   const known = run.gates.get(project);
   if (known) {
-    return known.feeding;
+    return known;
   }
   const token = run.newToken();
-  const feeding = await startFeeding(run, project, token);
-  // Two may ask at once: the first answer stands.
-  const first = run.gates.get(project) ?? { feeding, token };
-  run.gates.set(project, first);
-  return first.feeding;
+  const room = await roomOf(run, project);
+  const feeding = room > 0 ? await startFeeding(run, project, token) : 'CLOSED';
+  // Two may ask at once: the first answer stands, unless only the second may probe.
+  const first = run.gates.get(project);
+  if (first && (first.feeding !== 'CLOSED' || feeding === 'CLOSED')) {
+    return first;
+  }
+  const gate: ProjectGate = { feeding, token, room };
+  run.gates.set(project, gate);
+  return gate;
+}
+
+async function roomOf({ store, config }: Run, project: string): Promise<number> {
+  return config.maxActiveOperations - (await store.records.count(recordQueries.occupying(project)));
 }

@@ -23,7 +23,8 @@ export async function followOperation(run: Run, stored: Stored<ExportRecord>): P
     return;
   }
   const { requestId } = marked(operation) ?? record;
-  const { stored: after, written } = await noteOperation(run, stored, { operation, requestId, asked: true });
+  const asked = record.dueAt <= run.clock.now();
+  const { stored: after, written } = await noteOperation(run, stored, { operation, requestId, asked });
   if (written && after.value.state !== record.state) {
     run.summary.changed += 1;
   }
@@ -56,7 +57,11 @@ async function operationMissing(run: Run, stored: Stored<ExportRecord>): Promise
     if (!isActive(record)) {
       return undefined;
     }
-    return isLostOn404(record, policy, now) ? lose(record, policy, now) : noteMissing(record, policy, now);
+    if (isLostOn404(record, policy, now)) {
+      return lose(record, policy, now);
+    }
+    // The first such answer counts: a later one within T must not push the decision away.
+    return record.missingSince === undefined ? noteMissing(record, policy, now) : undefined;
   });
   if (written && after.value.state === 'LOST') {
     run.summary.lost += 1;

@@ -84,7 +84,9 @@ function learnedBy(record: ExportRecord & { state: 'SUBMITTING' | 'WAITING' }, f
     sender !== undefined && record.state === 'SUBMITTING' && record.claim.token === sender.token;
   return {
     requestId,
-    submissions: record.submissions + (isHolder ? sender.learned.sends : 0),
+    // Whoever else learns of it while somebody holds the claim: that one sent it, and will not get to count it.
+    submissions:
+      record.submissions + (isHolder ? sender.learned.sends : record.state === 'SUBMITTING' ? 1 : 0),
     submittedAt: record.submittedAt ?? sender?.learned.firstSentAt,
     serviceAccount: sender?.serviceAccount,
   };

@@ -2,7 +2,7 @@ import { StaleWriteError } from '../errors.ts';
 import { mayHaveUnknownOperation } from '../record/proof.ts';
 import { policyOf } from '../record/policy.ts';
 import { type ExportRecord, isUnsettled, type UnsettledRecord } from '../record/record.ts';
-import { claimAgain } from '../record/transitions.ts';
+import { claimAgain, isAnothers } from '../record/transitions.ts';
 import { write } from '../record/write.ts';
 import type { Stored } from '../store/store.ts';
 import type { CompleteListing } from './listing.ts';
@@ -25,7 +25,7 @@ export async function resume(sending: Sending, stored: Stored<ExportRecord>): Pr
     return unchanged(stored);
   }
   const serviceAccount = await sending.earthEngine.serviceAccount();
-  const mustSearch = mayHaveUnknownOperation(record) || isOtherAccount(record, serviceAccount);
+  const mustSearch = mayHaveUnknownOperation(record) || isAnothers(record, serviceAccount);
   const search = mustSearch ? await searchFor(sending, record) : undefined;
   const found = search?.operations.get(stored.id)?.[0];
   if (found) {
@@ -42,7 +42,7 @@ export async function resume(sending: Sending, stored: Stored<ExportRecord>): Pr
   );
   try {
     const claim = await write(sending, stored, claimed);
-    return await send(sending, claim, await store.records.readRequest(stored.id));
+    return await send(sending, claim, await store.records.readRequest(stored.id), lastSendAt(record));
   } catch (error) {
     if (error instanceof StaleWriteError) {
       return unchanged(stored);
@@ -56,14 +56,13 @@ const unchanged = (stored: Stored<ExportRecord>): { stored: Stored<ExportRecord>
   heard: 'OTHER',
 });
 
-/** What another account sent is not known to EE under this one: its sends count as unanswered (rule 11). */
-const isOtherAccount = (record: UnsettledRecord, serviceAccount: string | undefined): boolean =>
-  record.submissions > 0 && record.serviceAccount !== serviceAccount;
+/** When the last send can have been made: until its lease ended, or before it was put off. */
+const lastSendAt = (record: UnsettledRecord): Date =>
+  record.state === 'SUBMITTING' ? record.claim.leaseUntil : record.updatedAt;
 
-/** A complete list that started after the last send can have been made: until its lease ends, or when it was put off. */
+/** A complete list that started after the last send. */
 async function searchFor(sending: Sending, record: UnsettledRecord): Promise<CompleteListing> {
-  const lastSendAt = record.state === 'SUBMITTING' ? record.claim.leaseUntil : record.updatedAt;
-  const listing = await sending.listings.since(record.project, lastSendAt).complete();
+  const listing = await sending.listings.since(record.project, lastSendAt(record)).complete();
   if (listing === undefined) {
     throw new TypeError('a listing without a time limit is complete');
   }

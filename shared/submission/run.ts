@@ -23,6 +23,13 @@ export interface PollSummary {
   seconds: number;
 }
 
+export interface ProjectGate {
+  feeding: Feeding;
+  readonly token: string;
+  /** How many more may be started under MAX_ACTIVE_OPERATIONS. */
+  room: number;
+}
+
 /** A run, as its parts see it. */
 export interface Run extends Sending {
   readonly summary: PollSummary;
@@ -30,7 +37,7 @@ export interface Run extends Sending {
   /** When its time is up. */
   readonly deadline: Date;
   /** What this run may do with each project's queue. */
-  readonly gates: Map<string, { feeding: Feeding; readonly token: string }>;
+  readonly gates: Map<string, ProjectGate>;
   /** How often in a row each project did not answer, or forbade us. */
   readonly troubles: Map<string, number>;
   isOver(): boolean;

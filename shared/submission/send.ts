@@ -50,6 +50,8 @@ interface Attempt {
   stored: Stored<ExportRecord>;
   request: Uint8Array;
   learned: Learned;
+  /** When the last send without an answer was given up: a list that started before it does not show what came of it. */
+  sentUntil: Date;
 }
 
 /**
@@ -58,12 +60,14 @@ interface Attempt {
  *
  * @param claimed the record in SUBMITTING, as this process wrote it
  * @param request the bytes that are stored for it
+ * @param sentUntil when it can last have been sent before this claim: a list that started later shows what came of that
  * @throws whatever the store rejects with: the lease then runs out and the poller goes on
  */
 export async function send(
   sending: Sending,
   claimed: Stored<ExportRecord>,
   request: Uint8Array,
+  sentUntil: Date = claimed.value.updatedAt,
 ): Promise<Sent> {
   const record = claimed.value;
   if (record.state !== 'SUBMITTING') {
@@ -79,9 +83,13 @@ export async function send(
     stored: claimed,
     request,
     learned: { sends: 0, unanswered: record.unanswered, searches: record.searches, firstSentAt: undefined },
+    sentUntil,
   };
   if (record.cancelRequestedAt !== undefined || record.rejecting) {
     return holdBack(attempt, record);
+  }
+  if (record.serviceAccount !== (await sending.earthEngine.serviceAccount())) {
+    return holdBack(attempt, { ...record, error: record.error ?? sentByAnother });
   }
   if (record.unanswered > 0 && (await mayGiveUp(attempt)) && !(await giveUpId(attempt))) {
     return holdBack(attempt, record);
@@ -100,6 +108,15 @@ const cancelling: RecordError = {
   status: 'CANCELLED',
   message:
     'Cancelled; a send without an answer may still have started an operation, which is being searched for.',
+  retryable: true,
+};
+
+const sentByAnother: RecordError = {
+  code: 409,
+  status: 'SENT_BY_ANOTHER_ACCOUNT',
+  message:
+    'Another service account may have sent it. Earth Engine would not notice a second start, so its operation is ' +
+    'searched for first.',
   retryable: true,
 };
 
@@ -165,6 +182,7 @@ async function trySending(attempt: Attempt): Promise<Operation | EarthEngineErro
       if (error.kind === 'UNANSWERED') {
         const { learned } = attempt;
         attempt.learned = { ...learned, unanswered: learned.unanswered + 1, searches: undefined };
+        attempt.sentUntil = clock.now();
       } else if (error.kind === 'NOT_SENT') {
         attempt.learned = { ...attempt.learned, sends: attempt.learned.sends - 1 };
       } else {
@@ -200,14 +218,17 @@ async function stillOurs(attempt: Attempt): Promise<boolean> {
 async function accepted(attempt: Attempt, operation: Operation, note?: string): Promise<Sent> {
   const { sending, token, learned } = attempt;
   const { requestId, project, serviceAccount } = attempt.stored.value;
-  await sending.gate.noteMarker(project, requestIdInDescription(operation.description ?? '') === requestId);
   const sender = { token, learned, serviceAccount };
   const found = { operation, requestId, sender, ...(note === undefined ? {} : { note }) };
   const { stored } = await noteOperation(sending, attempt.stored, found);
+  await sending.gate.noteMarker(project, requestIdInDescription(operation.description ?? '') === requestId);
   return { stored, heard: 'OPERATION' };
 }
 
-/** EE says that the id was used: the operation that did is searched for, in a list that starts now. */
+/**
+ * EE says that the id was used: the operation that did is searched for, in a list that started after whatever may have
+ * made it. Of many burnt ids in one run, one list tells.
+ */
 async function adopt(attempt: Attempt, refusal: EarthEngineError): Promise<Sent | undefined> {
   const { sending, stored, deadline } = attempt;
   const { clock, listings, log } = sending;
@@ -215,7 +236,7 @@ async function adopt(attempt: Attempt, refusal: EarthEngineError): Promise<Sent 
   attempt.learned = { ...attempt.learned, searches: afterRefusal(attempt.learned.searches, clock.now()) };
   let listing;
   try {
-    listing = await listings.since(project, clock.now()).complete(deadline);
+    listing = await listings.since(project, attempt.sentUntil).complete(deadline);
   } catch (error) {
     if (!(error instanceof EarthEngineError)) {
       throw error;
@@ -324,7 +345,8 @@ async function putOff(attempt: Attempt, how: Wait, heard: Heard): Promise<Sent> 
   const decide = asHolder(attempt, (record) => {
     const absent = isProvenAbsent(learned, policy);
     if (absent && record.cancelRequestedAt !== undefined) {
-      return cancelUnsent(record, policy, moment.now);
+      const submissions = record.submissions + learned.sends;
+      return cancelUnsent({ ...record, submissions }, policy, moment.now);
     }
     return absent && how.rejecting
       ? reject(record, learned, how.error, policy, moment.now)
