@@ -1,0 +1,82 @@
+import { dirname } from 'node:path';
+
+import { describe, expect, it } from 'vitest';
+
+import { descendants, run, running, type Run } from './processes.ts';
+import { block } from './readme.ts';
+
+/** As on a machine where nothing is running yet. */
+const { FIRESTORE_EMULATOR_HOST: _firestore, PUBSUB_EMULATOR_HOST: _pubsub, ...bare } = process.env;
+
+const pidOf = ({ process: { pid } }: Run): number => pid as number;
+
+describe('npm run demo', () => {
+  it('runs the examples on emulators of its own, in plain lines where it is piped, and leaves nothing', async () => {
+    const demo = run('npm', ['run', 'demo'], bare);
+    await demo.printed('SUBMITTING');
+    const pids = descendants(pidOf(demo));
+    // npm's shell, the demo, five functions, two emulators.
+    expect(pids.length).toBeGreaterThanOrEqual(9);
+    expect(await demo.closed, demo.output()).toBe(0);
+    expect(running(pids)).toEqual([]);
+    const output = demo.output();
+    expect(output).not.toContain('\u001B');
+    expect(output).toMatch(/^ {2}\d\d:\d\d:\d\d\.\d{3} {2}examples\/africa-ndvi\/2020 +SUCCEEDED/m);
+    expect(output).toContain('Earth Engine, by its own account: 3 operations for 3 jobs');
+    expect(output).toMatch(/INVALID_JOB\n {4}request\.videoOptions\.framesPerSecond: found 500/);
+    expect(Math.max(...output.split('\n').map(({ length }) => length))).toBeLessThanOrEqual(80);
+  });
+
+  it('runs embedded, and says so, where there are no emulators', async () => {
+    // A machine without Java and without a Google Cloud CLI.
+    const demo = run(process.execPath, ['infra/local/demo.ts'], {
+      PATH: dirname(process.execPath),
+      HOME: '/nonexistent',
+    });
+    expect(await demo.closed, demo.output()).toBe(0);
+    expect(demo.output()).toContain("Embedded, because Google's emulators are not installed");
+    expect(demo.output()).toContain('3 operations for 3 jobs');
+  });
+
+  it('fails, and stops, when it is interrupted', async () => {
+    const demo = run(process.execPath, ['infra/local/demo.ts', '--embedded']);
+    await demo.printed('SUBMITTING');
+    demo.process.kill('SIGINT');
+    expect(await demo.closed).toBe(1);
+    expect(demo.output()).toContain('It was interrupted.');
+  });
+});
+
+describe('npm start', () => {
+  it("prints what README's commands need, and leaves nothing when npm is ended", async () => {
+    const start = run('npm', ['start']);
+    await start.printed('as the event topic tells it');
+    const pids = descendants(pidOf(start));
+    const exports = start
+      .output()
+      .split('\n')
+      .filter((line) => line.startsWith('  export '))
+      .join('\n');
+    const byHand = run('bash', ['-ec', `${exports}\n${block('sh', 'infra/local/examples')}`], bare);
+    expect(await byHand.closed, byHand.output()).toBe(0);
+    await start.printed('SUCCEEDED   ve1-');
+    const asked = run('bash', ['-ec', `${exports}\n${block('sh', 'infra/local/examples')}`], bare);
+    await asked.closed;
+    expect(asked.output()).toContain('"stringValue": "SUCCEEDED"');
+
+    start.process.kill('SIGTERM');
+    await start.closed;
+    expect(running(pids)).toEqual([]);
+    expect(start.output()).toContain('Everything is stopped.');
+  });
+
+  it('says how to install the emulators where there are none', async () => {
+    const start = run(process.execPath, ['infra/local/start.ts'], {
+      PATH: dirname(process.execPath),
+      HOME: '/nonexistent',
+    });
+    expect(await start.closed).toBe(1);
+    expect(start.output()).toContain('gcloud components install cloud-firestore-emulator pubsub-emulator');
+    expect(start.output()).not.toContain('    at ');
+  });
+});
