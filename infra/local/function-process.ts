@@ -65,7 +65,7 @@ export async function startFunction({
     join(framework, '..', 'main.js'),
     [`--target=${target}`, `--source=${source}`, `--port=${port}`],
     {
-      execArgv: ['--import', join(import.meta.dirname, 'report-port.ts')],
+      execArgv: ['--import', import.meta.resolve('./report-port.ts')],
       // As deployed: an error's text must never leak into an answer.
       env: { PATH: process.env['PATH'], NODE_ENV: 'production', ...env },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
