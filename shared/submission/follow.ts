@@ -16,15 +16,17 @@ export async function followOperation(run: Run, stored: Stored<ExportRecord>): P
   if (!isActive(record)) {
     return;
   }
-  const listed = await listedSinceMissing(run, record);
-  const operation = listed ?? (await getOperation(run, record.operation));
+  const operation =
+    (await listedSinceMissing(run, record)) ??
+    // What the sweep has just read of it is not asked for again.
+    run.listings.seen(record.project, record.operation) ??
+    (await getOperation(run, record.operation));
   if (operation === undefined) {
     await operationMissing(run, stored);
     return;
   }
   const { requestId } = marked(operation) ?? record;
-  const asked = record.dueAt <= run.clock.now();
-  const { stored: after, written } = await noteOperation(run, stored, { operation, requestId, asked });
+  const { stored: after, written } = await noteOperation(run, stored, { operation, requestId, asked: true });
   if (written && after.value.state !== record.state) {
     run.summary.changed += 1;
   }

@@ -39,6 +39,8 @@ export interface Listing {
   readonly startedAt: Date;
   /** Marked operations of the next page; undefined at the end. */
   next(): Promise<readonly MarkedOperation[] | undefined>;
+  /** An operation of the pages read so far, marked or not. */
+  named(operation: string): Operation | undefined;
   /** Reads what is left; undefined where that is not done by `until`. */
   complete(until?: Date): Promise<CompleteListing | undefined>;
 }
@@ -92,8 +94,10 @@ function createListing(
     );
     return reading;
   };
+  const named = (operation: string): Operation | undefined => byName.get(operation);
   return {
     startedAt,
+    named,
     next: async () => {
       if (given === pages.length && !endedAt) {
         await read();
@@ -112,7 +116,7 @@ function createListing(
         }
         await read();
       }
-      return { startedAt, endedAt, operations, pages: pages.length, named: (name) => byName.get(name) };
+      return { startedAt, endedAt, operations, pages: pages.length, named };
     },
   };
 }
@@ -121,6 +125,8 @@ function createListing(
 export interface Listings {
   /** A listing of the project that started at `since` or later: one under way or read already, or a new one. */
   since(project: string, since: Date): Listing;
+  /** What the latest listing of the project said of an operation, as far as it was read. */
+  seen(project: string, operation: string): Operation | undefined;
 }
 
 export function createListings(services: Pick<Services, 'earthEngine' | 'clock' | 'stopping'>): Listings {
@@ -135,5 +141,6 @@ export function createListings(services: Pick<Services, 'earthEngine' | 'clock' 
       latest.set(project, listing);
       return listing;
     },
+    seen: (project, operation) => latest.get(project)?.named(operation),
   };
 }

@@ -68,7 +68,12 @@ function decide(
     return recordOperation(record, operation, learnedBy(record, found), policy, moment, found.note);
   }
   if ('operation' in record && record.operation === operation.name) {
-    return isActive(record) ? observe(record, operation, policy, moment, found.asked ?? false) : undefined;
+    if (!isActive(record)) {
+      return undefined;
+    }
+    // Another run may have asked for it meanwhile.
+    const asked = found.asked === true && record.dueAt <= moment.now;
+    return observe(record, operation, policy, moment, asked);
   }
   const known = record.extraOperations?.some((extra) => extra.operation === operation.name);
   if (known) {

@@ -2,7 +2,6 @@ import pMap from 'p-map';
 
 import { later } from '../clock.ts';
 import type { Operation } from '../earth-engine-api.ts';
-import type { Operation } from '../earth-engine-api.ts';
 import { StaleWriteError } from '../errors.ts';
 import { type Policy, policyOf } from '../record/policy.ts';
 import { fallDue } from '../record/transitions.ts';
@@ -278,15 +277,8 @@ async function writeDown(
 }
 
 /** How many pages a list in random order takes differs from time to time, which is no news. */
-const isWorthWriting = (
-  last: Sweep,
-  { pages, known, complete, startedAt }: Seen,
-  { absenceMs }: Policy,
-): boolean =>
-  pages * 2 < last.pages ||
-  pages > last.pages * 2 ||
-  (complete && startedAt.getTime() - last.completedAt.getTime() >= absenceMs) ||
-  !sameKnown(known, unpack(last.known));
+const isWorthWriting = (last: Sweep, { pages, known }: Seen): boolean =>
+  pages * 2 < last.pages || pages > last.pages * 2 || !sameKnown(known, unpack(last.known));
 
 /** What ended long before a complete sweep is skipped by its end time from now on. */
 function withoutLongEnded({ known, endedAt }: Seen, completedAt: Date, policy: Policy): Known {

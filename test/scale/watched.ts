@@ -1,0 +1,41 @@
+import { createMemoryStore, type MemoryStore } from '../../shared/store/memory.ts';
+import { createHarness, type Harness, type HarnessOptions, smallJob } from '../harness.ts';
+import { type CountingStore, countStore } from './counting-store.ts';
+
+export interface Watched extends Harness {
+  readonly store: CountingStore;
+  readonly memory: MemoryStore;
+}
+
+/** A harness whose store is counted, with room for any number of operations, none of which starts by itself. */
+export function createWatched({ environment, simulator, ...options }: HarnessOptions = {}): Watched {
+  const memory = createMemoryStore();
+  const store = countStore(memory);
+  const harness = createHarness({
+    ...options,
+    environment: { MAX_ACTIVE_OPERATIONS: '100000', ALLOWED_PROJECTS: '*', ...environment },
+    simulator: {
+      ...simulator,
+      settings: { queueLimit: 100_000, concurrency: 0, ...simulator?.settings },
+    },
+    store,
+  });
+  return { ...harness, store, memory };
+}
+
+/** Submits so many jobs to a project; returns their record ids. */
+export async function submitMany(
+  harness: Pick<Harness, 'submit'>,
+  count: number,
+  project = 'demo-test',
+): Promise<string[]> {
+  const ids: string[] = [];
+  for (let n = 0; n < count; n += 1) {
+    const submitted = await harness.submit({ data: smallJob({ jobKey: `job/${n}`, project }) });
+    if (!('recordId' in submitted)) {
+      throw new Error(`job ${n} was not accepted: ${JSON.stringify(submitted)}`);
+    }
+    ids.push(submitted.recordId);
+  }
+  return ids;
+}
