@@ -172,15 +172,16 @@ function json(value: unknown): string {
   return `${JSON.stringify(value, undefined, 2)}\n`;
 }
 
+/** Every function, into `{outDir}/deploy`. */
+export async function buildDeploy(outDir: string): Promise<void> {
+  await Promise.all(targetNames.map((target) => buildTarget(target, outDir)));
+}
+
 if (import.meta.main) {
   const outDir = join(root, 'build');
   // build/functions is written over in place: a local stack may be running it.
   await Promise.all(
     ['cli', 'deploy'].map((stale) => rm(join(outDir, stale), { recursive: true, force: true })),
   );
-  await Promise.all([
-    buildMain(outDir),
-    buildCli(outDir),
-    ...targetNames.map((target) => buildTarget(target, outDir)),
-  ]);
+  await Promise.all([buildMain(outDir), buildCli(outDir), buildDeploy(outDir)]);
 }

@@ -2,6 +2,7 @@ import { PubSub, type Topic } from '@google-cloud/pubsub';
 
 import { SECOND_MS, type Clock } from './clock.ts';
 import { asError, ServiceError } from './errors.ts';
+import type { KeptMessage, KeptMessages } from './message/replay.ts';
 import type { OutgoingMessage, Publisher, PublishOutcome } from './publisher.ts';
 
 export interface PubSubPublisherOptions {
@@ -181,4 +182,86 @@ function* slices(messages: readonly OutgoingMessage[]): Generator<readonly Outgo
     bytes += data.length;
   }
   yield messages.slice(start);
+}
+
+/** A pull waits for messages; this long without one means that none is left. */
+const PULL_PATIENCE_MS = 5 * SECOND_MS;
+const ACKNOWLEDGE_TIMEOUT_MS = 30 * SECOND_MS;
+
+/** https://grpc.io/docs/guides/status-codes/ */
+const DEADLINE_EXCEEDED = 4;
+
+interface ReceivedMessage {
+  readonly ackId: string;
+  readonly message: {
+    readonly data?: Uint8Array | null;
+    readonly attributes?: Readonly<Record<string, string>> | null;
+    readonly messageId: string;
+    readonly publishTime?: { readonly seconds?: string | number | null } | null;
+  };
+}
+
+/** The calls of the API that these two use, whose generated client the package does not offer against an emulator. */
+type SubscriberMethod = 'pull' | 'acknowledge' | 'modifyAckDeadline';
+
+/**
+ * Pulls from a subscription, one call at a time: what is pulled is held for as long as its acknowledgement deadline (10
+ * minutes for dead letters), and then comes again.
+ *
+ * @param subscription name, without `projects/…/subscriptions/`
+ * @param patienceMs how long a pull waits for a message
+ */
+export function createKeptMessages({
+  projectId,
+  emulatorHost,
+  subscription,
+  patienceMs = PULL_PATIENCE_MS,
+}: Omit<PubSubPublisherOptions, 'clock'> & {
+  readonly subscription: string;
+  readonly patienceMs?: number;
+}): KeptMessages & {
+  close(): Promise<void>;
+} {
+  const client = new PubSub({
+    projectId,
+    ...(emulatorHost === undefined ? {} : { apiEndpoint: emulatorHost, emulatorMode: true }),
+  });
+
+  const call = (method: SubscriberMethod, options: object) =>
+    new Promise<{ readonly receivedMessages?: readonly ReceivedMessage[] | null }>((resolve, reject) => {
+      client.request<{ receivedMessages?: ReceivedMessage[] }>(
+        {
+          client: 'SubscriberClient',
+          method,
+          reqOpts: { subscription: `projects/${projectId}/subscriptions/${subscription}`, ...options },
+          gaxOpts: { timeout: method === 'pull' ? patienceMs : ACKNOWLEDGE_TIMEOUT_MS },
+        },
+        (error, answer) => (error ? reject(error) : resolve(answer ?? {})),
+      );
+    });
+
+  const kept = ({ ackId, message }: ReceivedMessage): KeptMessage => ({
+    messageId: message.messageId,
+    publishTime: message.publishTime ? new Date(Number(message.publishTime.seconds) * SECOND_MS) : undefined,
+    attributes: { ...message.attributes },
+    data: message.data ?? new Uint8Array(0),
+    acknowledge: async () => void (await call('acknowledge', { ackIds: [ackId] })),
+    release: async () => void (await call('modifyAckDeadline', { ackIds: [ackId], ackDeadlineSeconds: 0 })),
+  });
+
+  return {
+    async pull(limit) {
+      try {
+        const { receivedMessages } = await call('pull', { maxMessages: limit });
+        return (receivedMessages ?? []).map(kept);
+      } catch (thrown) {
+        const cause = asError(thrown);
+        if ('code' in cause && cause.code === DEADLINE_EXCEEDED) return [];
+        throw new ServiceError('PULL_FAILED', `${subscription} could not be read: ${cause.message}`, {
+          cause,
+        });
+      }
+    },
+    close: () => client.close(),
+  };
 }

@@ -103,9 +103,7 @@ describe('recordDeadLetter', () => {
       batchId: 'weekly@1',
       attributes: forwarded,
       expireAt: new Date('2027-02-21T12:00:00.000Z'),
-      issues: [
-        { path: 'delivery', message: expect.stringMatching(/jobs-push after 50 delivery attempts/) },
-      ],
+      issues: [{ path: 'delivery', message: expect.stringMatching(/jobs-push after 50 delivery attempts/) }],
     });
   });
 

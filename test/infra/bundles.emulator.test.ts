@@ -1,0 +1,230 @@
+import { createServer } from 'node:http';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { buildDeploy } from '../../infra/build.ts';
+import { startFunction, type FunctionProcess } from '../../infra/local/function-process.ts';
+import { createPubsubRest } from '../../infra/local/pubsub-rest.ts';
+import { connect } from '../../infra/local/stack.ts';
+import {
+  createSimulator,
+  serveSimulator,
+  type Simulator,
+  type SimulatorServer,
+} from '../../infra/local/simulator/index.ts';
+import { targetNames, type Target } from '../../infra/targets.ts';
+import { systemClock } from '../../shared/clock.ts';
+import { readConfig } from '../../shared/config.ts';
+import { createLog } from '../../shared/log.ts';
+import { keptSubscription, replayDeadLetters } from '../../shared/message/replay.ts';
+import { createKeptMessages, createPublisher } from '../../shared/pubsub.ts';
+import { createFirestoreStore } from '../../shared/store/firestore.ts';
+import { isReadable } from '../../shared/store/store.ts';
+import { root } from './stack.ts';
+
+/** What is deployed is what runs here: each function's one file, under the framework, against the emulators. */
+
+const project = 'demo-bundles';
+let outDir: string;
+let simulator: Simulator;
+let server: SimulatorServer;
+let environment: Record<string, string>;
+
+beforeAll(async () => {
+  // Inside the project, so that the framework is found, which is not in the bundle.
+  outDir = await mkdtemp(join(root, 'build-test-'));
+  await buildDeploy(outDir);
+  simulator = createSimulator();
+  server = await serveSimulator(simulator);
+  environment = {
+    GOOGLE_CLOUD_PROJECT: project,
+    FIRESTORE_EMULATOR_HOST: process.env['FIRESTORE_EMULATOR_HOST'] ?? '',
+    PUBSUB_EMULATOR_HOST: process.env['PUBSUB_EMULATOR_HOST'] ?? '',
+    EARTHENGINE_EMULATOR_HOST: `127.0.0.1:${server.port}`,
+    METADATA_SERVER_DETECTION: 'none',
+  };
+  const pubsub = createPubsubRest(environment['PUBSUB_EMULATOR_HOST'] ?? '', project);
+  const { topics } = readConfig(environment);
+  await Promise.all(Object.values<string>({ ...topics }).map((topic) => pubsub.createTopic(topic)));
+});
+
+afterAll(async () => {
+  await server?.close();
+  await rm(outDir, { recursive: true, force: true });
+});
+
+const startBundle = (target: Target) =>
+  startFunction({ target, env: environment, source: join(outDir, 'deploy', target, 'index.cjs') });
+
+async function exampleJob(jobKey: string): Promise<object> {
+  const { request } = JSON.parse(
+    await readFile(join(root, 'infra/local/examples/las-vegas-growth.json'), 'utf8'),
+  ) as { request: object };
+  return { jobKey, request };
+}
+
+async function messageFor(target: Target): Promise<unknown> {
+  const job = await exampleJob(`bundle/${target}`);
+  switch (target) {
+    case 'expandBatch':
+      return { batchId: 'bundle', run: '1', matrix: { n: [1] }, job: { ...job, jobKey: 'bundle/${n}' } };
+    case 'cancelExports':
+      return { jobKey: 'bundle/never-seen' };
+    case 'submitExport':
+    case 'recordDeadLetter':
+    case 'pollExports':
+      return job;
+  }
+}
+
+async function deliver(to: FunctionProcess, data: unknown): Promise<{ status: number; body: string }> {
+  const response = await fetch(to.url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({
+      message: { data: Buffer.from(JSON.stringify(data)).toString('base64'), messageId: `to-${to.target}` },
+      subscription: `projects/${project}/subscriptions/test`,
+    }),
+  });
+  return { status: response.status, body: await response.text() };
+}
+
+describe('a deployed bundle', () => {
+  it.each(targetNames)('%s is one file and what is needed to start it', async (target) => {
+    const directory = join(outDir, 'deploy', target);
+    expect((await readdir(directory)).sort()).toEqual([
+      'index.cjs',
+      'package-lock.json',
+      'package.json',
+      'warm-up.cjs',
+    ]);
+    const manifest = JSON.parse(await readFile(join(directory, 'package.json'), 'utf8')) as {
+      main: string;
+      dependencies: Record<string, string>;
+    };
+    expect(manifest.main).toBe('index.cjs');
+    expect(Object.keys(manifest.dependencies)).toEqual(['@google-cloud/functions-framework']);
+    expect(Object.values(manifest.dependencies).join(' ')).toMatch(/^\d+\.\d+\.\d+$/);
+  });
+
+  it.each(targetNames)('%s starts and handles a message', async (target) => {
+    const instance = await startBundle(target);
+    try {
+      const answer = await deliver(instance, await messageFor(target));
+      expect(answer, instance.output()).toMatchObject({ status: target === 'pollExports' ? 200 : 204 });
+    } finally {
+      await instance.stop();
+    }
+  });
+
+  it('does not start with a wrong setting, and names it', async () => {
+    const env = { ...environment, RETENTION_DAYS: 'forever' };
+    const source = join(outDir, 'deploy/submitExport/index.cjs');
+    await expect(startFunction({ target: 'submitExport', env, source })).rejects.toThrow(
+      /RETENTION_DAYS must be a whole number/,
+    );
+  });
+});
+
+describe('a message that fails for good', () => {
+  it('reaches rejectedMessages through the dead-letter policy; replayed, it succeeds once', async () => {
+    const { topics, firestoreDatabase } = readConfig(environment);
+    const pubsub = createPubsubRest(environment['PUBSUB_EMULATOR_HOST'] ?? '', project);
+    const store = createFirestoreStore({ projectId: project, databaseId: firestoreDatabase });
+    const publisher = createPublisher({ projectId: project, clock: systemClock });
+    const kept = createKeptMessages({
+      projectId: project,
+      subscription: keptSubscription(topics),
+      patienceMs: 1000,
+    });
+    // A function that is broken: it answers 500 whatever comes.
+    let attempts = 0;
+    const broken = createServer((_request, response) => {
+      attempts += 1;
+      response.writeHead(500).end();
+    });
+    await new Promise<void>((listening) => broken.listen(0, '127.0.0.1', listening));
+    const brokenUrl = `http://127.0.0.1:${(broken.address() as AddressInfo).port}`;
+
+    const lines = new Set<(line: string) => void>();
+    const start = (target: Target) =>
+      startFunction({
+        target,
+        env: environment,
+        source: join(outDir, 'deploy', target, 'index.cjs'),
+        onLine: (line) => lines.forEach((heard) => heard(line)),
+      });
+    /** Resolves with the first log line of an event. */
+    const logged = (event: string) =>
+      new Promise<Record<string, unknown>>((resolve) => {
+        const heard = (line: string) => {
+          if (!line.includes(`"event":"${event}"`)) return;
+          lines.delete(heard);
+          resolve(JSON.parse(line) as Record<string, unknown>);
+        };
+        lines.add(heard);
+      });
+
+    const [recordDeadLetter, submitExport] = await Promise.all([
+      start('recordDeadLetter'),
+      start('submitExport'),
+    ]);
+    const endpoints = {
+      expandBatch: brokenUrl,
+      cancelExports: brokenUrl,
+      recordDeadLetter: recordDeadLetter.url,
+    };
+    const subscriptions = await connect(
+      pubsub,
+      topics,
+      { ...endpoints, submitExport: brokenUrl },
+      { maxDeliveryAttempts: 5 },
+    );
+    try {
+      const job = await exampleJob('bundle/dies-first');
+      const rejection = logged('message.rejected');
+      await pubsub.publish(topics.jobs, JSON.stringify(job));
+      const { messageId, recordId } = (await rejection) as { messageId: string; recordId: string };
+      expect(attempts).toBeGreaterThanOrEqual(5);
+      const found = await store.rejectedMessages.get(messageId);
+      expect(found && isReadable(found) ? found.value : found).toMatchObject({
+        reason: 'DEAD_LETTER',
+        source: 'recordDeadLetter',
+        recordId,
+        deliveryAttempt: 5,
+        attributes: { CloudPubSubDeadLetterSourceSubscription: `${topics.jobs}-push` },
+      });
+
+      // The function is mended; what died is sent again, and once more for good measure.
+      await connect(pubsub, topics, { ...endpoints, submitExport: submitExport.url });
+      const services = {
+        store,
+        publisher,
+        config: readConfig(environment),
+        clock: systemClock,
+        log: createLog(
+          () => {},
+          () => new Date(),
+        ),
+      };
+      const transition = logged('record.transition');
+      await expect(replayDeadLetters(services, kept)).resolves.toEqual([
+        { messageId, recordId, topic: topics.jobs, outcome: 'REPLAYED' },
+      ]);
+      await expect(transition).resolves.toMatchObject({ recordId });
+      await expect(replayDeadLetters(services, kept)).resolves.toEqual([]);
+      const submitted = simulator.exportCalls.filter(({ requestId }) => requestId === recordId);
+      expect(submitted).toHaveLength(1);
+      const record = await store.records.get(recordId);
+      expect(record && isReadable(record) ? record.value : record).toMatchObject({ submissions: 1 });
+    } finally {
+      await Promise.all(subscriptions.map((subscription) => pubsub.unsubscribe(subscription)));
+      await Promise.all([recordDeadLetter.stop(), submitExport.stop()]);
+      await Promise.all([kept.close(), publisher.close(), store.close()]);
+      await new Promise((closed) => broken.close(closed));
+    }
+  });
+});
