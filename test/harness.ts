@@ -1,7 +1,7 @@
 import type { Clock } from '../shared/clock.ts';
 import { type Config, readConfig } from '../shared/config.ts';
 import { createEarthEngine } from '../shared/earth-engine.ts';
-import type { EarthEngine } from '../shared/earth-engine-api.ts';
+import type { EarthEngine, EarthEngineObserver } from '../shared/earth-engine-api.ts';
 import { createLog, type Log } from '../shared/log.ts';
 import { parseEnvelope } from '../shared/message/envelope.ts';
 import type { OutgoingMessage, Publisher } from '../shared/publisher.ts';
@@ -9,7 +9,7 @@ import { type ExportRecord, isTerminal } from '../shared/record/record.ts';
 import type { Services } from '../shared/services.ts';
 import { createMemoryStore } from '../shared/store/memory.ts';
 import { isReadable, type Store, type Stored } from '../shared/store/store.ts';
-import { createGate } from '../shared/submission/gate.ts';
+import { createGate, createQuotaWatch } from '../shared/submission/gate.ts';
 import { createListings } from '../shared/submission/listing.ts';
 import { pollExports } from '../shared/submission/poll.ts';
 import type { PollSummary } from '../shared/submission/run.ts';
@@ -123,7 +123,7 @@ export function createHarness(options: HarnessOptions = {}): Harness {
   const base: Services = {
     config,
     store,
-    earthEngine: simulatedEarthEngine(simulator, clock),
+    earthEngine: simulatedEarthEngine(simulator, clock, createQuotaWatch({ store, clock, log })),
     publisher,
     clock,
     // A fixed sequence, so that a failure can be met again.
@@ -189,7 +189,16 @@ export function createHarness(options: HarnessOptions = {}): Harness {
 }
 
 /** A call that nobody answers is given up at once here, and the clock moves by the time that it would have taken. */
-function simulatedEarthEngine(simulator: Simulator, clock: TestClock): EarthEngine {
+export function simulatedEarthEngine(
+  simulator: Simulator,
+  clock: TestClock,
+  serviceAccount?: string,
+): EarthEngine {
+  const auth = serviceAccount && {
+    token: async () => serviceAccount,
+    drop: () => {},
+    serviceAccount: async () => serviceAccount,
+  };
   const answer = simulatorFetch({
     ...simulator,
     handle: async (request) => {
@@ -201,7 +210,12 @@ function simulatedEarthEngine(simulator: Simulator, clock: TestClock): EarthEngi
       return result;
     },
   });
-  return createEarthEngine({ url: 'http://earth-engine.test', fetch: answer, now: () => clock.now() });
+  return createEarthEngine({
+    url: 'http://earth-engine.test',
+    fetch: answer,
+    now: () => clock.now(),
+    ...(auth ? { auth } : {}),
+  });
 }
 
 let messages = 0;
