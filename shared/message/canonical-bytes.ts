@@ -1,10 +1,14 @@
 import { hash } from 'node:crypto';
 
-/** What a part of a graph comes down to: its own bytes where they are few, else their SHA-256. */
-export type Digest = Uint8Array;
+/**
+ * What a part of a graph comes down to: its own bytes where they are few, else their SHA-256. One character per byte, since
+ * short strings cost far less than short buffers.
+ */
+export type Digest = string;
 
-/** One less than SHA-256's length, so that the length alone tells a digest from bytes that stand for themselves. */
-const LITERAL_BYTES = 31;
+const SHA256_BYTES = 32;
+/** Hashing costs more than copying: small parts are hashed with what they are part of. */
+const LITERAL_BYTES = 63;
 
 /**
  * Writes tagged, length-prefixed bytes: two different sequences of calls never write the same bytes, as long as each value
@@ -84,12 +88,13 @@ export function createByteWriter(): ByteWriter {
     digest(value) {
       reserve(1 + value.length);
       bytes[length++] = value.length;
-      bytes.set(value, length);
-      length += value.length;
+      for (let index = 0; index < value.length; index += 1) bytes[length++] = value.charCodeAt(index);
     },
     finish() {
-      const written = bytes.subarray(0, length);
-      return length <= LITERAL_BYTES ? Uint8Array.from(written) : hash('sha256', written, 'buffer');
+      // The length alone tells a SHA-256 from bytes that stand for themselves.
+      return length <= LITERAL_BYTES && length !== SHA256_BYTES
+        ? bytes.toString('latin1', 0, length)
+        : hash('sha256', bytes.subarray(0, length), 'binary');
     },
   };
 }

@@ -36,7 +36,7 @@ const messageId = z
   .catch(undefined);
 const messageSchema = z
   .looseObject({
-    data: z.unknown(),
+    data: z.unknown().optional(),
     attributes: z.record(z.string(), z.unknown()).optional().catch(undefined),
     messageId,
     message_id: messageId,

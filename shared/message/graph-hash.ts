@@ -19,19 +19,19 @@ interface Summary {
 }
 type Places = ReadonlyMap<string, Digest>;
 
-/** Names that are free in some entry, by entry: what scope errors are found by. */
-export type FreeNames = ReadonlyMap<string, ReadonlySet<string>>;
+/** The names that are free in an entry, by entry: what scope errors are found by. */
+export type FreeNames = ReadonlyMap<string, ReadonlyMap<string, unknown>>;
 
 /** A graph whose functions see so many names at once is no client's, and would cost more than linear time. */
 export class TooManyNamesError extends Error {
   override readonly name = 'TooManyNamesError';
 }
 
-const PLACES_PER_NODE = 64;
-const PLACES_ANYWAY = 1_000_000;
+const PLACES_PER_NODE = 8;
+const PLACES_ANYWAY = 250_000;
 
-const argumentStructure: Digest = Uint8Array.of(tags.argument);
-const here: Digest = new Uint8Array(0);
+const argumentStructure: Digest = String.fromCharCode(tags.argument);
+const here: Digest = '';
 
 /**
  * @param order every entry's key, each after those that it refers to
@@ -55,13 +55,13 @@ export function hashGraph(
   };
   for (const key of order) summaries.set(key, summarise(entryOf(graph, key).node, context));
 
-  const freeNames = new Map<string, ReadonlySet<string>>();
-  for (const [key, { free }] of summaries) if (free) freeNames.set(key, new Set(free.keys()));
+  const freeNames = new Map<string, Places>();
+  for (const [key, { free }] of summaries) if (free) freeNames.set(key, free);
 
   context.writer.clear();
   context.writer.tag(tags.graph);
   context.writer.digest(summaryOf(summaries, graph.result).structure);
-  return { hash: hash('sha256', context.writer.finish(), 'hex'), freeNames };
+  return { hash: hash('sha256', Buffer.from(context.writer.finish(), 'latin1'), 'hex'), freeNames };
 }
 
 interface Context {
@@ -223,6 +223,7 @@ function joinPlaces(parts: readonly Summary[], context: Context): Places | undef
   const places = new Map<string, Digest>();
   for (const [name, standings] of joined) {
     writer.clear();
+    writer.tag(tags.position);
     for (const { part, place } of standings) {
       writer.count(part);
       writer.digest(place);

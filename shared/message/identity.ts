@@ -94,6 +94,29 @@ export function serialiseRequest(request: VideoRequest, requestId: string): Uint
   return Buffer.from(JSON.stringify(sentRequest(request, requestId)));
 }
 
+/** How many bytes `serialiseRequest` would give. */
+export function serialisedLength(request: VideoRequest, requestId: string): number {
+  return Buffer.byteLength(JSON.stringify(sentRequest(request, requestId)));
+}
+
+/**
+ * A serialised request under another generation of its id: what is sent after an id was burnt.
+ *
+ * @param serialised what `serialiseRequest` made
+ */
+export function withRequestId(
+  serialised: Uint8Array,
+  requestId: string,
+): { readonly bytes: Uint8Array; readonly description: string } {
+  const sent = JSON.parse(new TextDecoder().decode(serialised)) as ReturnType<typeof sentRequest>;
+  const { requestId: _former, description: marked = '', ...request } = sent;
+  const description = marked.replace(markerPattern, '');
+  return {
+    bytes: serialiseRequest({ ...request, description }, requestId),
+    description: markedDescription(description, requestId),
+  };
+}
+
 /** Where two requests differ: paths of single fields, and `request.expression` as one, by what it computes. */
 export function differingPaths(a: VideoRequest, b: VideoRequest): string[] {
   const { expression: _a, ...fieldsOfA } = a;
@@ -151,15 +174,4 @@ function base32(bytes: Uint8Array): string {
     held &= (1 << bits) - 1;
   }
   return text;
-}
-
-/** A serialised request under another id of the same record: what is sent after an id was burnt. */
-export function withRequestId(
-  serialised: Uint8Array,
-  requestId: string,
-): { readonly bytes: Uint8Array; readonly description: string } {
-  const sent = JSON.parse(new TextDecoder().decode(serialised)) as ReturnType<typeof sentRequest>;
-  const { requestId: _burnt, ...request } = sent;
-  const description = markedDescription(request.description?.replace(markerPattern, ''), requestId);
-  return { bytes: Buffer.from(JSON.stringify({ ...request, requestId, description })), description };
 }

@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 import { type AllowList, isAllowed } from '../config.ts';
 import { readExpression } from './expression.ts';
-import { contentHashOf, recordIdOf, serialiseRequest } from './identity.ts';
+import { contentHashOf, recordIdOf, serialisedLength } from './identity.ts';
 import { createIssueList, describe, type IssueList, type Path } from './issues.ts';
 import { jobMessageSchema, recordableFields } from './job-schema.ts';
 import type { Expression, Job, VideoRequest } from './job.ts';
@@ -47,7 +47,7 @@ export function parseJobMessage(json: unknown, rules: JobRules): JobReading {
 
   const contentHash = contentHashOf(fields.request, reading.graphHash);
   const recordId = recordIdOf({ ...fields, contentHash });
-  const bytes = serialiseRequest(fields.request, recordId).length;
+  const bytes = serialisedLength(fields.request, recordId);
   if (bytes > REQUEST_BYTES) {
     issues.add(['request'], `found ${bytes} bytes as it would be sent; allowed: at most ${REQUEST_BYTES}`);
     return invalid(json, issues.list());
@@ -156,7 +156,9 @@ function expressionIn(json: unknown): unknown {
   return isJsonObject(request) && Object.hasOwn(request, 'expression') ? request['expression'] : undefined;
 }
 
-/** zod skips an own `__proto__`, so it is looked for here; the expression's reader looks for it itself. */
+const PROTOS_TOLD = 20;
+
+/** zod skips an own `__proto__` of a record, so it is looked for here; the expression's reader looks for it itself. */
 function refuseProto(json: object, issues: IssueList) {
   interface Place {
     readonly value: object;
@@ -173,7 +175,8 @@ function refuseProto(json: object, issues: IssueList) {
   const open: Place[] = [{ value: json, key: '', parent: undefined }];
   for (let place = open.pop(); place; place = open.pop()) {
     if (!Array.isArray(place.value) && Object.hasOwn(place.value, '__proto__')) {
-      if (issues.count > 0) return;
+      // Telling each costs its depth.
+      if (issues.count >= PROTOS_TOLD) return;
       issues.add(pathOf(place, '__proto__'), unusableName);
     }
     for (const [key, value] of Object.entries(place.value) as [string, unknown][]) {
@@ -186,8 +189,11 @@ function refuseProto(json: object, issues: IssueList) {
 function addZodIssue(issue: z.core.$ZodIssue, json: unknown, issues: IssueList) {
   const path = issue.path.map((part) => (typeof part === 'number' ? part : String(part)));
   if (issue.code === 'unrecognized_keys') {
-    for (const key of issue.keys)
-      issues.add([...path, key], unknownFieldMessage([...path, key], issue.message));
+    for (const key of issue.keys) {
+      if (key !== '__proto__') {
+        issues.add([...path, key], unknownFieldMessage([...path, key], issue.message));
+      }
+    }
     return;
   }
   const found = valueAt(json, path);

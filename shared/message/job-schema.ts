@@ -9,7 +9,7 @@ import { z } from 'zod';
  */
 
 const INT32_MAX = 2_147_483_647;
-const INT64_MAX = 2n ** 63n - 1n;
+const INT64_MAX = '9223372036854775807';
 const OBJECT_NAME_BYTES = 1024;
 
 function fields<Shape extends z.ZodRawShape>(shape: Shape) {
@@ -78,20 +78,25 @@ function bareOrWrapped<Schema extends z.ZodType>(schema: Schema, allowed: string
   return z.union([schema, wrapped], allowed);
 }
 
-const positiveInt64 = z.union([
-  z
-    .string()
-    .regex(/^[1-9]\d{0,18}$/)
-    .refine((digits) => BigInt(digits) <= INT64_MAX),
-  z.int().min(1).transform(String),
-]);
-const smallInteger = z.union([
-  z.int().min(0).max(9999),
-  z
-    .string()
-    .regex(/^(?:0|[1-9]\d{0,3})$/)
-    .transform(Number),
-]);
+/** Of digits without a leading zero. It is asked of any text: zod runs it also where the pattern failed. */
+function isInt64(digits: string): boolean {
+  return digits.length < INT64_MAX.length || (digits.length === INT64_MAX.length && digits <= INT64_MAX);
+}
+
+const positiveInt64 = z.union(
+  [
+    pattern(/^[1-9]\d{0,18}$/, maxPixelsRule).refine(isInt64, maxPixelsRule),
+    z.int(maxPixelsRule).min(1, maxPixelsRule).transform(String),
+  ],
+  maxPixelsRule,
+);
+const smallInteger = z.union(
+  [
+    z.int(priorityRule).min(0, priorityRule).max(9999, priorityRule),
+    pattern(/^(?:0|[1-9]\d{0,3})$/, priorityRule).transform(Number),
+  ],
+  priorityRule,
+);
 
 const videoOptions = fields({
   framesPerSecond: z
