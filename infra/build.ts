@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 
@@ -43,10 +42,6 @@ export async function buildMain(outDir: string): Promise<void> {
 
 /** Split, so that a command loads Firestore's or Pub/Sub's client only where it needs them: 150 ms each. */
 async function buildCli(outDir: string): Promise<void> {
-  if (!existsSync(join(root, 'cli/ee-video-exports.ts'))) {
-    console.warn('There is no cli/ee-video-exports.ts: no command line is built.');
-    return;
-  }
   await build({
     ...common,
     entryPoints: { 'ee-video-exports': 'cli/ee-video-exports.ts' },

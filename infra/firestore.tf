@@ -4,6 +4,7 @@ locals {
   composites = {
     videoExports = {
       batch-created       = ["batchId", "createdAt"]
+      batch-retries       = ["batchId", "retryOf"]
       batch-eecu          = ["batchId", "state", "eecuSeconds"]
       batch-state         = ["batchId", "state"]
       batch-state-created = ["batchId", "state", "createdAt"]

@@ -223,3 +223,21 @@ run "a_repository_is_deployed_by_the_deployer" {
     error_message = "Builds run as another account."
   }
 }
+
+run "labels_are_indexed_by_name" {
+  command = plan
+
+  variables {
+    indexed_labels = ["team", "cost-centre"]
+  }
+
+  assert {
+    condition     = google_firestore_index.this["videoExports/label-team"].fields[0].field_path == "labels.team"
+    error_message = "A plain label is quoted."
+  }
+
+  assert {
+    condition     = google_firestore_index.this["videoExports/label-cost-centre"].fields[0].field_path == "labels.`cost-centre`"
+    error_message = "A label with a hyphen is not quoted."
+  }
+}

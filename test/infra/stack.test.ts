@@ -4,9 +4,11 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 import { collections } from '../../shared/store/collections.ts';
-import { recordQueries, type Query } from '../../shared/store/queries.ts';
+import * as lists from '../../shared/store/list-queries.ts';
+import * as queriesInUse from '../../shared/store/queries.ts';
+import type { Query } from '../../shared/store/queries.ts';
 import * as check from './checks.ts';
-import { exemptionProblems, indexProblems, type NamedQuery } from './indexes.ts';
+import { exemptionProblems, indexProblems, neededIndex, type NamedQuery } from './indexes.ts';
 import { at, readStack, root, type Stack, withChange } from './stack.ts';
 
 const stack = await readStack();
@@ -40,7 +42,14 @@ function queriesOf(
     return [undefined, ...(sums[name] ?? [])].map((summed) => ({ name, collection, query, summed }));
   });
 }
-const queries = queriesOf('videoExports', recordQueries);
+const querySets = {
+  videoExports: [queriesInUse.recordQueries, lists.listQueries],
+  videoExportBatches: [queriesInUse.batchQueries, lists.batchListQueries],
+  rejectedMessages: [queriesInUse.rejectedMessageQueries, lists.rejectedMessageListQueries],
+};
+const queries = Object.entries(querySets).flatMap(([collection, sets]) =>
+  sets.flatMap((set) => queriesOf(collection, set)),
+);
 
 const expiring = [
   ...Object.values(collections)
@@ -78,6 +87,17 @@ const checks = {
 describe('the stack and the code agree', () => {
   it.each(Object.entries(checks))('%s', (_name, check) => {
     expect(check(stack)).toEqual([]);
+  });
+
+  it('every query of the code is looked at', () => {
+    const sets = Object.values({ ...queriesInUse, ...lists }).filter((value) => typeof value === 'object');
+    expect(new Set(Object.values<object[]>(querySets).flat())).toEqual(new Set(sets));
+  });
+
+  it('a label that is indexed answers the query for it', () => {
+    const needed = neededIndex(lists.newestOfLabel('team', 'water'));
+    expect(needed).toEqual({ equal: ['labels.team'], ordered: ['createdAt desc'] });
+    expect(at(stack.locals, 'indexes')).toContain('"labels.${label}", "createdAt desc"');
   });
 
   it('every sum that the code asks for is known here', () => {
