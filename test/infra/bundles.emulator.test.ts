@@ -1,5 +1,5 @@
 import { createServer } from 'node:http';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 
@@ -35,7 +35,8 @@ let environment: Record<string, string>;
 
 beforeAll(async () => {
   // Inside the project, so that the framework is found, which is not in the bundle.
-  outDir = await mkdtemp(join(root, 'build-test-'));
+  await mkdir(join(root, 'build'), { recursive: true });
+  outDir = await mkdtemp(join(root, 'build/test-'));
   await buildDeploy(outDir);
   simulator = createSimulator();
   server = await serveSimulator(simulator);
