@@ -123,7 +123,7 @@ export function createHarness(options: HarnessOptions = {}): Harness {
   const base: Services = {
     config,
     store,
-    earthEngine: simulatedEarthEngine(simulator, clock, createQuotaWatch({ store, clock, log })),
+    earthEngine: simulatedEarthEngine(simulator, clock, undefined, createQuotaWatch({ store, clock, log })),
     publisher,
     clock,
     // A fixed sequence, so that a failure can be met again.
@@ -193,6 +193,7 @@ export function simulatedEarthEngine(
   simulator: Simulator,
   clock: TestClock,
   serviceAccount?: string,
+  observer?: EarthEngineObserver,
 ): EarthEngine {
   const auth = serviceAccount && {
     token: async () => serviceAccount,
@@ -213,6 +214,7 @@ export function simulatedEarthEngine(
   return createEarthEngine({
     url: 'http://earth-engine.test',
     fetch: answer,
+    observer,
     now: () => clock.now(),
     ...(auth ? { auth } : {}),
   });

@@ -46,6 +46,7 @@ export function createGate(services: GateServices): Gate {
     const at = clock.now();
     const [status, queued, occupied] = await Promise.all([
       readStatus(services, project),
+      // Two, since one may be a record that cannot be read, for which nobody waits.
       services.store.records.find(recordQueries.queued(project), { limit: 2 }),
       services.store.records.count(recordQueries.occupying(project)),
     ]);
@@ -253,12 +254,12 @@ export function createQuotaWatch(services: Pick<Services, 'store' | 'clock' | 'l
   };
   return {
     quotaStatus: (project, restricted) => {
-      // An unrestricted project is the usual case and is not worth a read.
-      if ((known.get(project) ?? false) !== restricted) {
+      if (known.get(project) !== restricted) {
         known.set(project, restricted);
-        note(project, restricted).catch((error: unknown) =>
-          services.log.error('project.not_noted', error, { project }),
-        );
+        note(project, restricted).catch((error: unknown) => {
+          known.delete(project);
+          services.log.error('project.not_noted', error, { project });
+        });
       }
     },
   };

@@ -1,0 +1,225 @@
+import { describe, expect, it } from 'vitest';
+
+import { projectStatusSchema } from '../../shared/submission/project-status.ts';
+import { isReadable } from '../../shared/store/store.ts';
+import { createHarness, type Harness, smallJob } from '../harness.ts';
+import { createWatched } from './watched.ts';
+
+const PROJECT = 'demo-test';
+
+async function status(harness: Harness) {
+  const found = await harness.store.projects.get(PROJECT);
+  return found && isReadable(found) ? found.value : undefined;
+}
+
+const job = (jobKey: string, priority?: number) => ({
+  data: smallJob({ jobKey }, priority === undefined ? {} : { priority }),
+});
+
+/** A harness whose EE has just said that its queue is full, to the first job. */
+async function closedGate(): Promise<Harness> {
+  const harness = createHarness({ simulator: { settings: { queueLimit: 0, startsPerSecond: 1000 } } });
+  expect(await harness.submit(job('first'))).toMatchObject({ outcome: 'SENT', heard: 'QUEUE_FULL' });
+  return harness;
+}
+
+const exportsOf = (harness: Harness): number => harness.simulator.exportCalls.length;
+
+describe("a project's gate", () => {
+  it('is closed by one instance for itself at once, and for every other within 5 seconds', async () => {
+    const harness = createHarness();
+    const other = harness.instance();
+    // Both have looked: the gate is open.
+    await harness.submit(job('a'));
+    await other.submit(job('b'));
+    harness.simulator.set({ queueLimit: 0 });
+    expect(await harness.submit(job('c'))).toMatchObject({ heard: 'QUEUE_FULL' });
+    const calls = exportsOf(harness);
+    expect(await harness.submit(job('d'))).toMatchObject({ outcome: 'QUEUED' });
+    expect(exportsOf(harness)).toBe(calls);
+    harness.clock.advance(5000);
+    expect(await other.submit(job('e'))).toMatchObject({ outcome: 'QUEUED' });
+    expect(exportsOf(harness)).toBe(calls);
+  });
+
+  it.each([400, 429] as const)(
+    'closes for a full queue told with %i, and counts nothing against the job',
+    async (queueFullStatus) => {
+      const harness = createHarness({ simulator: { settings: { queueLimit: 0, queueFullStatus } } });
+      const submitted = await harness.submit(job('a'));
+      expect(submitted).toMatchObject({ outcome: 'SENT', state: 'WAITING', heard: 'QUEUE_FULL' });
+      for (let poll = 0; poll < 200; poll += 1) {
+        harness.clock.advance(3_600_000);
+        await harness.poll();
+      }
+      const [stored] = await harness.records();
+      // Over eight days: past any deadline that counts outages.
+      expect(stored?.value).toMatchObject({ state: 'WAITING', waitingFor: 'QUEUE', waits: 0 });
+      harness.simulator.set({ queueLimit: 10 });
+      harness.clock.advance(3_600_000);
+      await harness.poll();
+      expect((await harness.records())[0]?.value).toMatchObject({ state: 'PENDING' });
+    },
+  );
+
+  it('doubles its wait while EE stays full, up to RETRY_MAX_SECONDS, and forgets that once it opens', async () => {
+    const harness = await closedGate();
+    const waits: number[] = [];
+    for (let n = 0; n < 8; n += 1) {
+      const { closedUntil } = (await status(harness)) ?? {};
+      const waitMs = (closedUntil?.getTime() ?? 0) - harness.clock.now().getTime();
+      waits.push(waitMs / 1000);
+      harness.clock.advance(waitMs);
+      await harness.poll();
+    }
+    for (const [n, wait] of waits.entries()) {
+      const doubled = Math.min(900, 30 * 2 ** n);
+      expect(wait).toBeGreaterThanOrEqual(Math.max(30, doubled * 0.75 - 1));
+      expect(wait).toBeLessThanOrEqual(doubled);
+    }
+    expect(exportsOf(harness)).toBe(9);
+    harness.simulator.set({ queueLimit: 100 });
+    harness.clock.advance(900_000);
+    await harness.poll();
+    expect(await status(harness)).toEqual({ closures: 0, updatedAt: expect.any(Date) as Date });
+  });
+
+  it('is reopened by one probe, the first in the queue, after which the rest follows in the same run', async () => {
+    const harness = await closedGate();
+    for (let n = 0; n < 30; n += 1) {
+      await harness.submit(job(`low/${n}`, 10));
+    }
+    await harness.submit(job('high', 500));
+    harness.clock.advance(40_000);
+    const before = exportsOf(harness);
+    // Still full: one call finds out.
+    await harness.poll();
+    expect(exportsOf(harness)).toBe(before + 1);
+    const probe = harness.simulator.exportCalls.at(-1)?.requestId;
+    const records = await harness.records();
+    expect(records.find(({ value }) => value.requestId === probe)?.value.jobKey).toBe('high');
+
+    harness.simulator.set({ queueLimit: 100 });
+    harness.clock.advance(120_000);
+    expect(await harness.poll()).toMatchObject({ submitted: 32, waiting: 0 });
+    expect(harness.simulator.operations()).toHaveLength(32);
+  });
+
+  it('is probed by one of several pollers', async () => {
+    const harness = await closedGate();
+    for (let n = 0; n < 10; n += 1) {
+      await harness.submit(job(`waiting/${n}`));
+    }
+    const others = [harness.instance(), harness.instance(), harness.instance()];
+    harness.clock.advance(40_000);
+    const before = exportsOf(harness);
+    await Promise.all([harness, ...others].map((instance) => instance.poll()));
+    expect(exportsOf(harness)).toBe(before + 1);
+  });
+
+  it('is not held shut by a prober that died', async () => {
+    const harness = await closedGate();
+    harness.simulator.set({ queueLimit: 100 });
+    harness.clock.advance(40_000);
+    const found = await harness.store.projects.get(PROJECT);
+    if (!found || !isReadable(found)) {
+      throw new Error('the gate was not closed');
+    }
+    const leaseUntil = new Date(harness.clock.now().getTime() + 120_000);
+    await harness.store.projects.replace(
+      found,
+      projectStatusSchema.parse({ ...found.value, probe: { token: 'dead', leaseUntil } }),
+    );
+    expect(await harness.poll()).toMatchObject({ submitted: 0, waiting: 1 });
+    harness.clock.advance(120_000);
+    expect(await harness.poll()).toMatchObject({ submitted: 1, waiting: 0 });
+  });
+
+  it('is not held shut by a probe that EE refuses for what it is', async () => {
+    const harness = await closedGate();
+    // What EE did not tell at first, being full: it does not take this one at all.
+    await harness.submit(job('poison', 900));
+    await harness.submit(job('good', 500));
+    harness.simulator.set({ queueLimit: 100 });
+    harness.simulator.failNext('export', { kind: 'status', status: 400, message: 'Invalid expression.' });
+    harness.clock.advance(40_000);
+    expect(await harness.poll()).toMatchObject({ rejected: 1, submitted: 2, waiting: 0 });
+  });
+
+  it('is not held shut by a probe that EE does not answer', async () => {
+    const harness = await closedGate();
+    await harness.submit(job('unlucky', 900));
+    harness.simulator.set({ queueLimit: 100 });
+    harness.simulator.failNext('export', { kind: 'status', status: 500 }, 3);
+    harness.clock.advance(40_000);
+    await harness.poll();
+    harness.clock.advance(60_000);
+    await harness.poll();
+    harness.clock.advance(60_000);
+    await harness.poll();
+    expect(harness.simulator.operations()).toHaveLength(2);
+  });
+
+  it('is not held shut by a record in front that cannot be parsed, for the queue nor for new jobs', async () => {
+    const harness = createWatched({ simulator: { settings: { queueLimit: 0 } } });
+    await harness.submit(job('first'));
+    harness.memory.put('videoExports/broken', {
+      project: PROJECT,
+      state: 'WAITING',
+      waitingFor: 'QUEUE',
+      priority: 9999,
+      createdAt: new Date(0),
+    });
+    harness.simulator.set({ queueLimit: 100 });
+    harness.clock.advance(40_000);
+    expect(await harness.poll()).toMatchObject({ submitted: 1, failed: 1 });
+    harness.clock.advance(5000);
+    expect(await harness.submit(job('new'))).toMatchObject({ outcome: 'SENT', state: 'PENDING' });
+  });
+
+  it('keeps new jobs behind those that wait already, also once it is open', async () => {
+    const harness = await closedGate();
+    harness.simulator.set({ queueLimit: 100 });
+    // Longer than the gate is closed, and nobody has polled yet.
+    harness.clock.advance(60_000);
+    expect(await harness.submit(job('later'))).toMatchObject({ outcome: 'QUEUED' });
+    const other = harness.instance();
+    expect(await other.submit(job('later still'))).toMatchObject({ outcome: 'QUEUED' });
+    await harness.poll();
+    const order = harness.simulator.operations().map(({ requestId }) => requestId);
+    const records = new Map((await harness.records()).map(({ value }) => [value.requestId, value.jobKey]));
+    expect(order.map((requestId) => records.get(requestId ?? ''))).toEqual(['first', 'later', 'later still']);
+    harness.clock.advance(5000);
+    expect(await harness.submit(job('newest'))).toMatchObject({ outcome: 'SENT' });
+  });
+
+  it('is the business of one project: others go on', async () => {
+    const harness = createHarness({ environment: { ALLOWED_PROJECTS: '*' } });
+    harness.simulator.setOthers('full-project', { pending: 3000 });
+    const full = { data: smallJob({ project: 'full-project' }) };
+    expect(await harness.submit(full)).toMatchObject({ heard: 'QUEUE_FULL' });
+    expect(await harness.submit(job('a'))).toMatchObject({ heard: 'OPERATION' });
+  });
+});
+
+describe("EE's word on a project's quota", () => {
+  const restricted = async (harness: Harness) => (await status(harness))?.parallelismRestrictedAt;
+
+  it('is kept with the project and logged once, until it changes', async () => {
+    const harness = createHarness();
+    const lines = () => harness.logged.filter(({ event }) => event === 'project.parallelism');
+    await harness.submit(job('a'));
+    expect(await status(harness)).toBeUndefined();
+    harness.simulator.set({ quotaStatus: 'parallelism_restricted=true' });
+    await harness.submit(job('b'));
+    await harness.submit(job('c'));
+    await harness.poll();
+    expect(await restricted(harness)).toEqual(harness.clock.now());
+    expect(lines()).toMatchObject([{ severity: 'WARNING', project: PROJECT, restricted: true }]);
+    harness.clock.advance(60_000);
+    harness.simulator.set({ quotaStatus: 'parallelism_restricted=false' });
+    await harness.poll();
+    expect(await restricted(harness)).toBeUndefined();
+    expect(lines()).toHaveLength(2);
+  });
+});
