@@ -1,3 +1,5 @@
+import { cancelExports as cancel } from '../shared/cancellation/cancel-exports.ts';
 import { onMessage } from './http.ts';
 
-export const cancelExports = onMessage(() => Promise.reject(new Error('on its way')));
+/** Pushed from the cancellation topic: a job, or a batch, that is not wanted any more. */
+export const cancelExports = onMessage(({ services }, envelope) => cancel(services, envelope));

@@ -23,7 +23,7 @@ export function evaluate<R extends Row>(
   }
   return found.sort((a, b) => {
     for (const [field, direction] of query.orderBy) {
-      const order = compareValues(a.fields[field], b.fields[field]);
+      const order = compareValues(valueAt(a.fields, field), valueAt(b.fields, field));
       if (order !== 0) return direction === 'asc' ? order : -order;
     }
     return idDirection(query) * compareText(a.id, b.id);
@@ -32,9 +32,20 @@ export function evaluate<R extends Row>(
 
 function matches({ where, orderBy }: Query, fields: Fields): boolean {
   return (
-    where.every(([field, op, wanted]) => holds(fields[field], op, wanted)) &&
-    orderBy.every(([field]) => fields[field] !== undefined)
+    where.every(([field, op, wanted]) => holds(valueAt(fields, field), op, wanted)) &&
+    orderBy.every(([field]) => valueAt(fields, field) !== undefined)
   );
+}
+
+/** A dot leads into a map, as in Firestore: `labels.team`. */
+function valueAt(fields: Fields, path: string): unknown {
+  if (!path.includes('.')) return fields[path];
+  let value: unknown = fields;
+  for (const name of path.split('.')) {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return undefined;
+    value = (value as Fields)[name];
+  }
+  return value;
 }
 
 function holds(value: unknown, op: Query['where'][number][1], wanted: unknown): boolean {
@@ -61,7 +72,7 @@ function holds(value: unknown, op: Query['where'][number][1], wanted: unknown): 
 function isAfter(query: Query, row: Row, cursor: readonly unknown[]): boolean {
   if (cursor.length === 0) return true;
   for (const [index, [field, direction]] of query.orderBy.slice(0, cursor.length).entries()) {
-    const order = compareValues(row.fields[field], cursor[index]);
+    const order = compareValues(valueAt(row.fields, field), cursor[index]);
     if (order !== 0) return direction === 'asc' ? order > 0 : order < 0;
   }
   if (cursor.length <= query.orderBy.length) return false;

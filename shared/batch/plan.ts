@@ -1,0 +1,116 @@
+import { setImmediate as letOthersRun } from 'node:timers/promises';
+
+import type { JobRules } from '../message/job-message.ts';
+import type { Issue } from '../message/rejected-message.ts';
+import { nextAttemptId } from '../record/attempts.ts';
+import { type ExportRecord, isTerminal } from '../record/record.ts';
+import type { Services } from '../services.ts';
+import { isReadable } from '../store/store.ts';
+import { readBatch } from './change-batch.ts';
+import { checkExpansion } from './check-expansion.ts';
+import { createExpansion, type Expansion } from './expansion.ts';
+import { contentHashOfJob, jobRules, recordIdOfJob } from './job-rules.ts';
+import { readManifest } from './manifest.ts';
+
+/** What publishing a manifest would come to, without publishing it. */
+
+const CHUNK_JOBS = 300;
+
+const outcomes = ['new', 'done', 'running', 'failed', 'conflict'] as const;
+/** `new`: it would be started. `conflict`: its key is taken by a job of other content, so it would be rejected. */
+export type PlannedOutcome = (typeof outcomes)[number];
+
+export interface PlannedJob {
+  readonly jobKey: string | undefined;
+  readonly recordId: string;
+  /** Of its latest attempt. */
+  readonly state: ExportRecord['state'] | undefined;
+}
+
+export interface Plan {
+  /** `{batchId}@{run}` */
+  readonly batchId: string;
+  readonly jobs: number;
+  readonly counts: Readonly<Record<PlannedOutcome, number>>;
+  /** One of each, the first. */
+  readonly first: Readonly<Partial<Record<PlannedOutcome, PlannedJob>>>;
+  /** Whether this run is there already: then the manifest would not be expanded again, or be refused as another one. */
+  readonly batch: 'NEW' | 'SAME' | 'OTHER';
+}
+
+/**
+ * Expands a manifest without publishing, and looks its jobs up. Only reads.
+ *
+ * @param publishTime what a run that is not named would be named after
+ */
+export async function plan(
+  services: Pick<Services, 'store' | 'config' | 'clock'>,
+  json: unknown,
+  publishTime: Date,
+): Promise<{ readonly plan: Plan } | { readonly issues: readonly Issue[] }> {
+  const reading = readManifest(json, publishTime);
+  if ('issues' in reading) return reading;
+  const expansion = createExpansion(reading.manifest);
+  if ('issues' in expansion) return expansion;
+  const rules = jobRules(services.config);
+  const issues = await checkExpansion(expansion, rules);
+  if (issues.length > 0) return { issues };
+
+  const { id, hash } = expansion.manifest;
+  const known = await readBatch(services, id);
+  const counts: Record<PlannedOutcome, number> = { new: 0, done: 0, running: 0, failed: 0, conflict: 0 };
+  const first: Partial<Record<PlannedOutcome, PlannedJob>> = {};
+  for (let from = 0; from < expansion.jobs; from += CHUNK_JOBS) {
+    const count = Math.min(CHUNK_JOBS, expansion.jobs - from);
+    for (const { outcome, planned } of await planChunk(services, expansion, rules, from, count)) {
+      counts[outcome] += 1;
+      first[outcome] ??= planned;
+    }
+    await letOthersRun();
+  }
+  const batch = !known ? 'NEW' : known.value.manifestHash === hash ? 'SAME' : 'OTHER';
+  return { plan: { batchId: id, jobs: expansion.jobs, counts, first, batch } };
+}
+
+async function planChunk(
+  { store }: Pick<Services, 'store'>,
+  expansion: Expansion,
+  rules: JobRules,
+  from: number,
+  count: number,
+): Promise<{ outcome: PlannedOutcome; planned: PlannedJob }[]> {
+  const jobs = Array.from({ length: count }, (_, offset) => from + offset).flatMap((job) => {
+    const recordId = recordIdOfJob(expansion, job, rules);
+    return recordId === undefined ? [] : [{ job, recordId }];
+  });
+  const latest = new Map<string, ExportRecord>();
+  const own = new Map<string, ExportRecord>();
+  // Attempt by attempt: most jobs have one, so the second round reads few and the third fewer.
+  let asked = jobs.map(({ recordId }) => ({ recordId, attemptId: recordId }));
+  while (asked.length > 0) {
+    const found = await store.records.getMany(asked.map(({ attemptId }) => attemptId));
+    const byId = new Map(found.filter(isReadable).map((each) => [each.id, each.value]));
+    asked = asked.flatMap(({ recordId, attemptId }) => {
+      const record = byId.get(attemptId);
+      if (!record) return [];
+      latest.set(recordId, record);
+      if (attemptId === recordId) own.set(recordId, record);
+      const next = nextAttemptId(attemptId, record.attempt);
+      return next === undefined ? [] : [{ recordId, attemptId: next }];
+    });
+  }
+  return jobs.map(({ job, recordId }) => {
+    const record = latest.get(recordId);
+    const { jobKey } = expansion.fieldsJson(job) as { jobKey?: string };
+    const contentHash = own.get(recordId)?.contentHash;
+    const isConflict = contentHash !== undefined && contentHash !== contentHashOfJob(expansion, job, rules);
+    const outcome = isConflict ? 'conflict' : outcomeOf(record);
+    return { outcome, planned: { jobKey, recordId, state: record?.state } };
+  });
+}
+
+function outcomeOf(record: ExportRecord | undefined): PlannedOutcome {
+  if (!record) return 'new';
+  if (!isTerminal(record)) return 'running';
+  return record.state === 'SUCCEEDED' ? 'done' : 'failed';
+}

@@ -1,0 +1,160 @@
+import pMap from 'p-map';
+
+import type { Batch } from '../batch/batch.ts';
+import { changeBatch } from '../batch/change-batch.ts';
+import { DAY_MS, HOUR_MS, later, MINUTE_MS } from '../clock.ts';
+import { StaleWriteError } from '../errors.ts';
+import type { ActiveRecord, ExportRecord } from '../record/record.ts';
+import { isTerminal } from '../record/record.ts';
+import type { Services } from '../services.ts';
+import { batchQueries, recordQueries } from '../store/queries.ts';
+import { cursorOf, type Found, isReadable, type Stored } from '../store/store.ts';
+import { cancelOperations, isToCancelAtEarthEngine, requestCancelling } from './cancel-record.ts';
+
+/**
+ * Cancelling a batch: its records in the order in which they were created, then those that appear later, since their
+ * messages were on the way. How far that came is written on the batch, so that it goes on after a crash.
+ */
+
+const PAGE = 300;
+const WRITES_AT_ONCE = 16;
+/** A record is in the store so long after its `createdAt` at the latest: a commit takes seconds, and clocks differ. */
+const APPEARS_WITHIN_MS = 2 * MINUTE_MS;
+/** Pub/Sub delivers no later than this (`message_retention_duration`). */
+const ON_THE_WAY_MS = 7 * DAY_MS;
+
+/**
+ * Marks a batch as cancelled, so that it stops expanding and what appears later is cancelled too. A name that no manifest
+ * has (yet) gets a batch of its own: a manifest that comes after it is not expanded.
+ *
+ * @returns undefined where it has finished: nothing of it is left to cancel
+ */
+export async function markBatch(
+  services: Services,
+  batchId: string,
+  messageId: string,
+): Promise<Stored<Batch> | undefined> {
+  const { stored } = await changeBatch(services, batchId, (batch, now) => {
+    if (!batch) return unseenBatch(batchId, messageId, now);
+    if (batch.state === 'FINISHED') return batch.manifestHash === '' ? reopened(batch, now) : undefined;
+    if (batch.cancelRequestedAt !== undefined) return undefined;
+    // The claim of whoever expands it stays: until that is given back, more may be published than is written here.
+    return { ...batch, state: 'RUNNING', cancelRequestedAt: now };
+  });
+  return stored?.value.state === 'FINISHED' ? undefined : stored;
+}
+
+function unseenBatch(id: string, messageId: string, now: Date) {
+  const [, batchId = id, run = ''] = /^(.*)@([^@]*)$/.exec(id) ?? [];
+  return {
+    state: 'RUNNING',
+    batchId,
+    run,
+    manifestHash: '',
+    messageId,
+    jobs: 0,
+    published: 0,
+    cancelRequestedAt: now,
+    createdAt: now,
+  } as const;
+}
+
+function reopened(batch: Batch, now: Date) {
+  const { finishedAt: _finished, expireAt: _expiry, cancelledThrough: _through, ...rest } = batch;
+  return { ...rest, state: 'RUNNING', cancelRequestedAt: now } as const;
+}
+
+export interface BatchCancelled {
+  /** Records that were looked at and had not ended. */
+  readonly records: number;
+  /** Operations that EE was asked to cancel. */
+  readonly operations: number;
+}
+
+/** Cancels the records of a marked batch that are there now and were not looked at before. */
+export async function cancelRecordsOf(
+  services: Services,
+  batch: Stored<Batch>,
+  deadline: Date,
+): Promise<BatchCancelled> {
+  const { clock, store, stopping } = services;
+  const startedAt = clock.now();
+  const query = recordQueries.ofBatchSince(batch.id, batch.value.cancelledThrough ?? new Date(0));
+  // Those that wait are ended first, all of them: EE's rate must not hold them up until they are sent.
+  const running: Stored<ActiveRecord>[] = [];
+  let records = 0;
+  let page: Found<ExportRecord>[] = [];
+  let isComplete = false;
+  while (!isComplete && !stopping.aborted && clock.now() < deadline) {
+    const last = page.at(-1);
+    page = await store.records.find(query, {
+      limit: PAGE,
+      ...(last ? { after: cursorOf(query, last) } : {}),
+    });
+    const open = page
+      .filter(isReadable)
+      .filter(({ value }) => !isTerminal(value) && !value.cancelRequestedAt);
+    records += open.length;
+    await pMap(open, (stored) => cancelOne(services, stored, running), { concurrency: WRITES_AT_ONCE });
+    isComplete = page.length < PAGE;
+    const seen = page.at(-1);
+    if (!isComplete && seen && isReadable(seen)) await noteThrough(services, batch.id, seen.value.createdAt);
+  }
+  if (isComplete) {
+    const through = later(startedAt, -APPEARS_WITHIN_MS);
+    const known = batch.value.cancelledThrough?.getTime() ?? 0;
+    // Looking at nothing again costs nothing, and a write each minute would.
+    if (records > 0 || through.getTime() - known > HOUR_MS) await noteThrough(services, batch.id, through);
+  }
+  const operations = await cancelOperations(services, running, deadline);
+  return { records, operations };
+}
+
+async function cancelOne(
+  services: Services,
+  stored: Stored<ExportRecord>,
+  running: Stored<ActiveRecord>[],
+): Promise<void> {
+  try {
+    const after = await requestCancelling(services, stored);
+    if (isToCancelAtEarthEngine(after)) running.push(after);
+  } catch (error) {
+    // Deleted, or written without end by others: one record must not keep the rest of a batch running.
+    if (!(error instanceof StaleWriteError)) throw error;
+    services.log.error('record.failed', error, { recordId: stored.id });
+  }
+}
+
+async function noteThrough(services: Services, batchId: string, through: Date): Promise<void> {
+  await changeBatch(services, batchId, (batch) => {
+    if (!batch || (batch.cancelledThrough && batch.cancelledThrough >= through)) return undefined;
+    return { ...batch, cancelledThrough: through };
+  });
+}
+
+/**
+ * What a run of pollExports does for batches that were cancelled: goes on where the cancellation stopped, and cancels what
+ * has appeared since. One read a batch where there is nothing.
+ */
+export async function cancelLateArrivals(services: Services, deadline: Date): Promise<void> {
+  const { clock, store, log, stopping } = services;
+  const query = batchQueries.cancelledSince(later(clock.now(), -ON_THE_WAY_MS));
+  let page: Found<Batch>[] = [];
+  do {
+    const last = page.at(-1);
+    page = await store.batches.find(query, {
+      limit: PAGE,
+      ...(last ? { after: cursorOf(query, last) } : {}),
+    });
+    for (const found of page) {
+      if (stopping.aborted || clock.now() >= deadline) return;
+      try {
+        if (!isReadable(found)) throw found.unreadable;
+        const { records, operations } = await cancelRecordsOf(services, found, deadline);
+        if (records > 0) log.info('batch.cancelled_more', { batchId: found.id, records, operations });
+      } catch (error) {
+        log.error('batch.failed', error, { batchId: found.id });
+      }
+    }
+  } while (page.length === PAGE);
+}

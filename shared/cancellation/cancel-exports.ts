@@ -1,0 +1,148 @@
+import { later, MINUTE_MS } from '../clock.ts';
+import { isAllowed } from '../config.ts';
+import { type Envelope, readJsonData } from '../message/envelope.ts';
+import { recordIdOf } from '../message/identity.ts';
+import { createIssueList, describe } from '../message/issues.ts';
+import type { Issue } from '../message/rejected-message.ts';
+import { rejectMessage } from '../message/rejection.ts';
+import { addZodIssues } from '../message/zod-issues.ts';
+import { policyOf } from '../record/policy.ts';
+import { type ExportRecord, isTerminal } from '../record/record.ts';
+import { cancelUnseen } from '../record/transitions.ts';
+import { owingNews, publishOwed } from '../record/write.ts';
+import type { Services } from '../services.ts';
+import { recordQueries } from '../store/queries.ts';
+import { type Found, isReadable, type Stored } from '../store/store.ts';
+import { cancelRecordsOf, markBatch } from './cancel-batch.ts';
+import { cancelOperations, isToCancelAtEarthEngine, requestCancelling } from './cancel-record.ts';
+import { type Cancellation, cancellationSchema } from './cancellation-schema.ts';
+
+/** The function has 540 s. What a batch has left then is cancelled by the poller. */
+const BUDGET_MS = 8 * MINUTE_MS;
+/** Attempts at one job, in all projects: each has at most 999. */
+const MAX_ATTEMPTS_READ = 2000;
+
+const SOURCE = 'cancelExports';
+
+export type Cancelled =
+  | { readonly outcome: 'REJECTED_MESSAGE'; readonly issues: readonly Issue[] }
+  | {
+      readonly outcome: 'CANCELLED';
+      /** Records that had not ended, or were made so that a job is not sent when it comes. */
+      readonly records: number;
+      /** Operations that EE was asked to cancel. */
+      readonly operations: number;
+    };
+
+/**
+ * Handles one delivery of a cancellation. Nothing that has ended is changed, and repeating it is harmless. When it
+ * resolves, the message may be acknowledged: whatever is not cancelled yet is marked, and the poller goes on with it.
+ *
+ * @throws what the store rejects with: the message is then delivered again
+ */
+export async function cancelExports(services: Services, envelope: Envelope): Promise<Cancelled> {
+  const deadline = later(services.clock.now(), BUDGET_MS);
+  const data = readJsonData(envelope);
+  if ('issues' in data) return refuse(services, envelope, 'INVALID_DATA', data.issues);
+  const parsed = cancellationSchema.safeParse(data.json);
+  if (!parsed.success) {
+    const issues = createIssueList();
+    addZodIssues(parsed.error, data.json, issues);
+    return refuse(services, envelope, 'INVALID_CANCELLATION', issues.list());
+  }
+  const { batchId } = parsed.data;
+  if (batchId !== undefined) {
+    const batch = await markBatch(services, batchId, envelope.messageId);
+    const { records, operations } = batch
+      ? await cancelRecordsOf(services, batch, deadline)
+      : { records: 0, operations: 0 };
+    services.log.info('batch.cancelled', { batchId, records, operations });
+    return { outcome: 'CANCELLED', records, operations };
+  }
+  const found = await findRecords(services, parsed.data, envelope.messageId);
+  if ('issues' in found) return refuse(services, envelope, 'INVALID_CANCELLATION', found.issues);
+  return cancelRecords(services, found.records, deadline);
+}
+
+async function refuse(
+  services: Services,
+  envelope: Envelope,
+  reason: string,
+  issues: readonly Issue[],
+): Promise<Cancelled> {
+  await rejectMessage(services, envelope, { reason, issues, source: SOURCE });
+  return { outcome: 'REJECTED_MESSAGE', issues };
+}
+
+async function cancelRecords(
+  services: Services,
+  open: readonly Stored<ExportRecord>[],
+  deadline: Date,
+): Promise<Cancelled> {
+  const marked: Stored<ExportRecord>[] = [];
+  for (const stored of open) marked.push(await requestCancelling(services, stored));
+  const operations = await cancelOperations(services, marked.filter(isToCancelAtEarthEngine), deadline);
+  for (const { id, value } of marked)
+    services.log.info('record.cancelled', { recordId: id, state: value.state });
+  return { outcome: 'CANCELLED', records: marked.length, operations };
+}
+
+type Records = { readonly records: readonly Stored<ExportRecord>[] } | { readonly issues: readonly Issue[] };
+
+/** The records that are meant. A job that has none yet gets one, which its message will find. */
+async function findRecords(
+  services: Services,
+  cancellation: Cancellation,
+  messageId: string,
+): Promise<Records> {
+  const { store, config } = services;
+  const { recordId, jobKey, attempt, project = config.earthEngineProject } = cancellation;
+  if (recordId !== undefined) {
+    const found = await store.records.get(recordId);
+    const message = `found ${describe(recordId)}, which has no record; a job that has not come yet is cancelled by its jobKey`;
+    return found ? openAmong([found]) : { issues: [{ path: 'recordId', message }] };
+  }
+  if (jobKey === undefined) return { records: [] };
+  if (!isAllowed(config.allowedProjects, project)) {
+    const message = `found ${describe(project)}; allowed: a project in ALLOWED_PROJECTS`;
+    return { issues: [{ path: 'project', message }] };
+  }
+  const attempts = attempt === undefined ? await attemptsAt(services, project, jobKey) : [];
+  if (attempts.length > 0) return openAmong(attempts);
+  return unseen(services, { project, jobKey, attempt: attempt ?? 1 }, messageId);
+}
+
+async function attemptsAt(
+  { store }: Services,
+  project: string,
+  jobKey: string,
+): Promise<Found<ExportRecord>[]> {
+  const found = await store.records.find(recordQueries.ofJobKey(jobKey), { limit: MAX_ATTEMPTS_READ });
+  return found.filter((each) => (isReadable(each) ? each.value.project : each.fields['project']) === project);
+}
+
+async function unseen(
+  services: Services,
+  job: { readonly project: string; readonly jobKey: string; readonly attempt: number },
+  messageId: string,
+): Promise<Records> {
+  const { store, clock, config } = services;
+  const recordId = recordIdOf(job);
+  const record = owingNews(cancelUnseen({ ...job, recordId }, messageId, policyOf(config), clock.now()));
+  const outcome = await store.records.create(recordId, record);
+  if ('existing' in outcome) return openAmong([outcome.existing]);
+  return { records: await publishOwed(services, [outcome.created]) };
+}
+
+function openAmong(found: readonly Found<ExportRecord>[]): Records {
+  const records: Stored<ExportRecord>[] = [];
+  const issues: Issue[] = [];
+  for (const each of found) {
+    if (!isReadable(each)) {
+      issues.push({ path: '', message: `the record ${each.id} cannot be read; mend it first` });
+    } else if (!isTerminal(each.value)) {
+      records.push(each);
+    }
+  }
+  return issues.length > 0 ? { issues } : { records };
+}

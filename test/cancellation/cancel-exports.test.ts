@@ -1,0 +1,374 @@
+import { describe, expect, it } from 'vitest';
+
+import type { Batch } from '../../shared/batch/batch.ts';
+import { expandBatch } from '../../shared/batch/expand-batch.ts';
+import { finishBatches } from '../../shared/batch/finish-batches.ts';
+import { cancelLateArrivals } from '../../shared/cancellation/cancel-batch.ts';
+import { cancelExports } from '../../shared/cancellation/cancel-exports.ts';
+import { later } from '../../shared/clock.ts';
+import { recordIdOf } from '../../shared/message/identity.ts';
+import type { Services } from '../../shared/services.ts';
+import { isReadable } from '../../shared/store/store.ts';
+import { smallManifest } from '../batch/manifests.ts';
+import { createHarness, envelopeOf, type Harness, smallJob } from '../harness.ts';
+
+const cancel = ({ services }: { services: Services }, data: unknown, messageId?: string) =>
+  cancelExports(services, envelopeOf({ data, ...(messageId ? { messageId } : {}) }));
+
+const idOf = (jobKey: string, attempt = 1) => recordIdOf({ project: 'demo-test', jobKey, attempt });
+
+/** An operation that would run for hours. */
+const slow = { pendingMs: 0, startsPerSecond: 100, runMs: [36_000_000, 36_000_000] as const };
+
+const statesOf = (harness: Harness) => harness.simulator.operations().map(({ state }) => state);
+
+const batchOf = async ({ store }: Harness, id: string): Promise<Batch> => {
+  const found = await store.batches.get(id);
+  if (!found || !isReadable(found)) throw new Error(`no batch ${id}`);
+  return found.value;
+};
+
+describe('cancelling a job', () => {
+  it('that EE has ends as CANCELLED, there and here', async () => {
+    const harness = createHarness({ simulator: { settings: slow } });
+    await harness.submit({ data: smallJob() });
+    harness.clock.advance(10_000);
+    expect(await cancel(harness, { recordId: idOf('test/1') })).toEqual({
+      outcome: 'CANCELLED',
+      records: 1,
+      operations: 1,
+    });
+    await harness.untilQuiet();
+    expect(await harness.record(idOf('test/1'))).toMatchObject({
+      state: 'CANCELLED',
+      operation: expect.stringContaining('/operations/') as string,
+    });
+    expect(statesOf(harness)).toEqual(['CANCELLED']);
+  });
+
+  it('that EE finishes all the same ends as SUCCEEDED', async () => {
+    const harness = createHarness({ simulator: { settings: { uncancellable: ['small'], pendingMs: 0 } } });
+    await harness.submit({ data: smallJob() });
+    await cancel(harness, { jobKey: 'test/1' });
+    await harness.untilQuiet();
+    const record = await harness.record(idOf('test/1'));
+    expect(record).toMatchObject({ state: 'SUCCEEDED' });
+    expect(record.cancelRequestedAt).toBeDefined();
+  });
+
+  it('that waits, every send answered, ends at once and is never sent', async () => {
+    const harness = createHarness({ simulator: { settings: { ...slow, queueLimit: 1, concurrency: 0 } } });
+    await harness.submit({ data: smallJob({ jobKey: 'a' }) });
+    await harness.submit({ data: smallJob({ jobKey: 'b' }) });
+    await harness.submit({ data: smallJob({ jobKey: 'c' }) });
+    const calls = harness.simulator.counters().calls.export;
+    for (const jobKey of ['b', 'c']) {
+      expect(await harness.record(idOf(jobKey))).toMatchObject({ state: 'WAITING' });
+      await cancel(harness, { jobKey });
+      expect(await harness.record(idOf(jobKey))).toMatchObject({ state: 'CANCELLED' });
+    }
+    harness.simulator.set({ queueLimit: 10 });
+    harness.clock.advance(3_600_000);
+    await harness.poll();
+    expect(harness.simulator.counters().calls.export).toBe(calls);
+    const told = harness.publisher.published.filter(
+      ({ message }) => message.attributes['state'] === 'CANCELLED',
+    );
+    expect(told).toHaveLength(2);
+  });
+
+  it('whose send was not answered is searched for, and cancelled at EE where it is found', async () => {
+    const harness = createHarness({ simulator: { settings: slow } });
+    harness.simulator.failNext('export', { kind: 'lost' }, 1);
+    harness.simulator.failNext('export', { kind: 'status', status: 503 }, 2);
+    await harness.submit({ data: smallJob() });
+    expect(await harness.record(idOf('test/1'))).toMatchObject({ state: 'WAITING' });
+    await cancel(harness, { jobKey: 'test/1' });
+    expect(await harness.record(idOf('test/1'))).toMatchObject({ state: 'WAITING' });
+    const calls = harness.simulator.counters().calls.export;
+    await harness.untilQuiet();
+    expect(await harness.record(idOf('test/1'))).toMatchObject({ state: 'CANCELLED' });
+    expect(statesOf(harness)).toEqual(['CANCELLED']);
+    expect(harness.simulator.counters().calls.export).toBe(calls);
+  });
+
+  it('whose send was not answered and never arrived ends as CANCELLED without an operation', async () => {
+    const harness = createHarness({ simulator: { settings: slow } });
+    harness.simulator.failNext('export', { kind: 'reset' }, 3);
+    await harness.submit({ data: smallJob() });
+    await cancel(harness, { jobKey: 'test/1' });
+    await harness.untilQuiet();
+    const record = await harness.record(idOf('test/1'));
+    expect(record).toMatchObject({ state: 'CANCELLED' });
+    expect(record).not.toHaveProperty('operation');
+    expect(statesOf(harness)).toEqual([]);
+  });
+
+  it.each(['before its request arrives', 'after EE has it and before that is written'])(
+    'in the middle of its submit, %s',
+    async (order) => {
+      const harness = createHarness({ simulator: { settings: slow } });
+      const sender = harness.instance((services) => ({
+        ...services,
+        earthEngine: {
+          ...services.earthEngine,
+          startExport: async (...call) => {
+            if (order.startsWith('before')) await cancel(harness, { jobKey: 'test/1' });
+            const operation = await services.earthEngine.startExport(...call);
+            if (order.startsWith('after')) await cancel(harness, { jobKey: 'test/1' });
+            return operation;
+          },
+        },
+      }));
+      await sender.submit({ data: smallJob() });
+      expect(harness.simulator.operations().map(({ cancelRequested }) => cancelRequested)).toEqual([true]);
+      await harness.untilQuiet();
+      expect(await harness.record(idOf('test/1'))).toMatchObject({ state: 'CANCELLED', submissions: 1 });
+      expect(statesOf(harness)).toEqual(['CANCELLED']);
+    },
+  );
+
+  it('whose sender died with its claim is found and cancelled, or nothing of it is there', async () => {
+    for (const fault of [{ kind: 'lost' }, { kind: 'reset' }] as const) {
+      const harness = createHarness({ simulator: { settings: slow } });
+      harness.simulator.failNext('export', fault, 1);
+      const dying = harness.instance((services) => ({
+        ...services,
+        earthEngine: {
+          ...services.earthEngine,
+          startExport: async (...call) => {
+            await services.earthEngine.startExport(...call).catch(() => undefined);
+            throw new TypeError('killed');
+          },
+        },
+      }));
+      await expect(dying.submit({ data: smallJob() })).rejects.toThrow('killed');
+      expect(await harness.record(idOf('test/1'))).toMatchObject({ state: 'SUBMITTING' });
+      await cancel(harness, { jobKey: 'test/1' });
+      await harness.untilQuiet();
+      expect(await harness.record(idOf('test/1'))).toMatchObject({ state: 'CANCELLED' });
+      expect(statesOf(harness)).toEqual(fault.kind === 'lost' ? ['CANCELLED'] : []);
+    }
+  });
+
+  it('that has not come yet makes a record, which its message finds', async () => {
+    const harness = createHarness();
+    expect(await cancel(harness, { jobKey: 'test/1', project: 'demo-test' })).toMatchObject({ records: 1 });
+    expect(await cancel(harness, { jobKey: 'test/1' })).toMatchObject({ records: 0 });
+    expect(await harness.submit({ data: smallJob() })).toMatchObject({ outcome: 'DUPLICATE' });
+    await harness.untilQuiet();
+    expect(await harness.record(idOf('test/1'))).toMatchObject({ state: 'CANCELLED', submissions: 0 });
+    expect(harness.simulator.exportCalls).toHaveLength(0);
+    expect(await harness.submit({ data: smallJob({ attempt: 2 }) })).toMatchObject({ outcome: 'SENT' });
+  });
+
+  it('by its key is cancelling all attempts that have not ended, or the one that is named', async () => {
+    const harness = createHarness({ simulator: { settings: slow } });
+    await harness.submit({ data: smallJob() });
+    await harness.submit({ data: smallJob({ attempt: 2 }) });
+    await harness.submit({ data: smallJob({ attempt: 3 }) });
+    await cancel(harness, { jobKey: 'test/1', attempt: 2 });
+    expect((await harness.record(idOf('test/1', 2))).cancelRequestedAt).toBeDefined();
+    expect((await harness.record(idOf('test/1', 3))).cancelRequestedAt).toBeUndefined();
+    await cancel(harness, { jobKey: 'test/1' });
+    await harness.untilQuiet();
+    expect(statesOf(harness)).toEqual(['CANCELLED', 'CANCELLED', 'CANCELLED']);
+  });
+
+  it('that has ended changes nothing, however often', async () => {
+    const harness = createHarness();
+    await harness.submit({ data: smallJob() });
+    await harness.untilQuiet();
+    const before = await harness.record(idOf('test/1'));
+    for (const data of [{ jobKey: 'test/1' }, { recordId: idOf('test/1') }]) {
+      expect(await cancel(harness, data)).toEqual({ outcome: 'CANCELLED', records: 0, operations: 0 });
+    }
+    expect(await harness.record(idOf('test/1'))).toEqual(before);
+    expect(harness.simulator.counters().calls.cancel).toBe(0);
+  });
+
+  it('that EE refuses to cancel for now is cancelled later', async () => {
+    const harness = createHarness({ simulator: { settings: slow } });
+    await harness.submit({ data: smallJob() });
+    harness.simulator.failNext('cancel', { kind: 'status', status: 429 }, 5);
+    expect(await cancel(harness, { jobKey: 'test/1' })).toMatchObject({ operations: 0 });
+    await harness.untilQuiet();
+    expect(statesOf(harness)).toEqual(['CANCELLED']);
+  });
+
+  it('whose cancellation was written by a process that died then is cancelled by the poller', async () => {
+    const harness = createHarness({ simulator: { settings: slow } });
+    await harness.submit({ data: smallJob() });
+    const dying: Services = {
+      ...harness.services,
+      earthEngine: { ...harness.services.earthEngine, cancelOperation: () => new Promise(() => {}) },
+    };
+    const hanging = Promise.race([
+      cancel({ services: dying }, { jobKey: 'test/1' }),
+      new Promise((resolve) => setImmediate(resolve)),
+    ]);
+    await hanging;
+    expect((await harness.record(idOf('test/1'))).cancelRequestedAt).toBeDefined();
+    await harness.untilQuiet({ polls: 20 });
+    expect(statesOf(harness)).toEqual(['CANCELLED']);
+  });
+});
+
+describe('a cancellation that is wrong', () => {
+  it.each<[string, unknown, string]>([
+    ['names nothing', {}, ''],
+    ['names two things', { jobKey: 'a', batchId: 'b' }, ''],
+    ['has a project for a batch', { batchId: 'b', project: 'demo-test' }, ''],
+    ['has another field', { jobKey: 'a', state: 'RUNNING' }, 'state'],
+    ['is no object', 'a', ''],
+    ['has a record id that is none', { recordId: 'a/b' }, 'recordId'],
+    ['names a record that is not there', { recordId: `ve1-${'a'.repeat(32)}` }, 'recordId'],
+    ['has a project that is not allowed', { jobKey: 'a', project: 'other' }, 'project'],
+    ['has a batchId that is none', { batchId: 'a/b' }, 'batchId'],
+    ['has an attempt that is none', { jobKey: 'a', attempt: 0 }, 'attempt'],
+  ])('%s', async (_, data, path) => {
+    const harness = createHarness();
+    expect(await cancel(harness, JSON.stringify(data), 'wrong')).toMatchObject({
+      outcome: 'REJECTED_MESSAGE',
+      issues: [{ path }],
+    });
+    expect(await harness.store.rejectedMessages.get('wrong')).toMatchObject({
+      value: { reason: 'INVALID_CANCELLATION', source: 'cancelExports' },
+    });
+    expect(await harness.records()).toEqual([]);
+  });
+});
+
+describe('cancelling a batch', () => {
+  const expand = (harness: Harness, jobs: number, services = harness.services) =>
+    expandBatch(services, envelopeOf({ data: smallManifest(jobs), messageId: 'manifest' }));
+  const jobMessages = ({ publisher, config }: Harness) =>
+    publisher.published.filter(({ topic }) => topic === config.topics.jobs).map(({ message }) => message);
+  const soon = (harness: Harness) => later(harness.clock.now(), 60_000);
+
+  it('of thousands, by one message: nothing is left running, and nothing is sent after it', async () => {
+    const harness = createHarness({
+      simulator: { settings: { ...slow, concurrency: 5 } },
+      environment: { MAX_ACTIVE_OPERATIONS: '400' },
+    });
+    await expand(harness, 5000);
+    for (const { data } of jobMessages(harness)) await harness.submit({ data });
+    const active = harness.simulator.operations().length;
+    expect(active).toBeGreaterThan(300);
+    const startedAt = harness.clock.now().getTime();
+    expect(await cancel(harness, { batchId: 'small@2026-11-23' })).toEqual({
+      outcome: 'CANCELLED',
+      records: 5000,
+      operations: active,
+    });
+    // Within EE's rate: ten a second.
+    expect(harness.clock.now().getTime() - startedAt).toBeGreaterThanOrEqual((active - 1) * 100);
+    expect(await cancel(harness, { batchId: 'small@2026-11-23' })).toMatchObject({
+      records: 0,
+      operations: 0,
+    });
+    await harness.untilQuiet();
+    await finishBatches(harness.services, soon(harness));
+    expect(await batchOf(harness, 'small@2026-11-23')).toMatchObject({
+      state: 'FINISHED',
+      counts: { CANCELLED: 5000 },
+    });
+    expect(statesOf(harness)).toEqual(Array(active).fill('CANCELLED'));
+    expect(harness.simulator.counters().calls.cancel).toBe(active);
+  }, 60_000);
+
+  it('that is expanding stops it, and cancels what was on its way', async () => {
+    const harness = createHarness({ simulator: { settings: slow } });
+    let chunks = 0;
+    const interrupted: Services = {
+      ...harness.services,
+      publisher: {
+        ...harness.publisher,
+        publish: async (topic, messages, timeoutMs) => {
+          chunks += 1;
+          if (chunks === 2) await cancel(harness, { batchId: 'small@2026-11-23' });
+          return harness.publisher.publish(topic, messages, timeoutMs);
+        },
+      },
+    };
+    expect(await expand(harness, 2000, interrupted)).toMatchObject({ outcome: 'CANCELLED' });
+    expect(jobMessages(harness)).toHaveLength(1000);
+    expect(await batchOf(harness, 'small@2026-11-23')).toMatchObject({ state: 'RUNNING', published: 1000 });
+    expect(await expand(harness, 2000)).toMatchObject({ outcome: 'CANCELLED' });
+
+    await finishBatches(harness.services, soon(harness));
+    expect(await batchOf(harness, 'small@2026-11-23')).toMatchObject({ state: 'RUNNING' });
+    for (const { data } of jobMessages(harness).slice(0, 20)) await harness.submit({ data });
+    await cancelLateArrivals(harness.services, soon(harness));
+    await harness.untilQuiet();
+    expect(statesOf(harness)).toEqual(Array(20).fill('CANCELLED'));
+    for (const { data } of jobMessages(harness).slice(20)) await harness.submit({ data });
+    await cancelLateArrivals(harness.services, later(harness.clock.now(), 600_000));
+    await harness.untilQuiet();
+    await finishBatches(harness.services, soon(harness));
+    expect(await batchOf(harness, 'small@2026-11-23')).toMatchObject({
+      state: 'FINISHED',
+      counts: { CANCELLED: 1000 },
+    });
+    expect(new Set(statesOf(harness))).toEqual(new Set(['CANCELLED']));
+  });
+
+  it('that no manifest has made yet keeps one from being expanded', async () => {
+    const harness = createHarness();
+    await cancel(harness, { batchId: 'small@2026-11-23' });
+    expect(await expand(harness, 3)).toMatchObject({ outcome: 'CANCELLED' });
+    expect(jobMessages(harness)).toHaveLength(0);
+  });
+
+  it('made by hand cancels its jobs, those that come later too, and may be done again', async () => {
+    const harness = createHarness({ simulator: { settings: slow } });
+    const job = (jobKey: string) => ({ data: smallJob({ jobKey, batchId: 'mine' }) });
+    await harness.submit(job('a'));
+    expect(await cancel(harness, { batchId: 'mine' })).toMatchObject({ records: 1, operations: 1 });
+    await harness.untilQuiet();
+    await finishBatches(harness.services, soon(harness));
+    expect(await batchOf(harness, 'mine')).toMatchObject({ state: 'FINISHED', counts: { CANCELLED: 1 } });
+    harness.clock.advance(3_600_000);
+    await harness.submit(job('b'));
+    await cancelLateArrivals(harness.services, soon(harness));
+    await harness.untilQuiet();
+    expect(statesOf(harness)).toEqual(['CANCELLED', 'CANCELLED']);
+    harness.clock.advance(30 * 86_400_000);
+    await harness.submit(job('c'));
+    await cancelLateArrivals(harness.services, soon(harness));
+    expect((await harness.record(idOf('c'))).cancelRequestedAt).toBeUndefined();
+    expect(await cancel(harness, { batchId: 'mine' })).toMatchObject({ records: 1 });
+    await harness.untilQuiet();
+    expect(statesOf(harness)).toEqual(['CANCELLED', 'CANCELLED', 'CANCELLED']);
+  });
+
+  it('that a crash interrupted goes on with the poller, and does not ask twice', async () => {
+    const harness = createHarness({
+      simulator: { settings: { ...slow, concurrency: 2 } },
+      environment: { MAX_ACTIVE_OPERATIONS: '10' },
+    });
+    await expand(harness, 700);
+    for (const { data } of jobMessages(harness)) await harness.submit({ data });
+    let writes = 0;
+    const { records } = harness.store;
+    const dying: Services = {
+      ...harness.services,
+      store: {
+        ...harness.store,
+        records: {
+          ...records,
+          replace: async (...call) => {
+            writes += 1;
+            if (writes > 700) throw new Error('killed');
+            return records.replace(...call);
+          },
+        },
+      },
+    };
+    await expect(cancel({ services: dying }, { batchId: 'small@2026-11-23' })).rejects.toThrow('killed');
+    await cancelLateArrivals(harness.services, soon(harness));
+    await harness.untilQuiet();
+    expect((await harness.records()).map(({ value }) => value.state)).toEqual(Array(700).fill('CANCELLED'));
+    expect(new Set(statesOf(harness))).toEqual(new Set(['CANCELLED']));
+  });
+});
