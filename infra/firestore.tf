@@ -6,6 +6,7 @@ locals {
       batch-created       = ["batchId", "createdAt"]
       batch-retries       = ["batchId", "retryOf"]
       batch-eecu          = ["batchId", "state", "eecuSeconds"]
+      batch-newest        = ["batchId", "createdAt desc"]
       batch-state         = ["batchId", "state"]
       batch-state-created = ["batchId", "state", "createdAt"]
       project-queue       = ["project", "state", "waitingFor", "priority desc", "createdAt"]
@@ -13,6 +14,7 @@ locals {
       project-unanswered  = ["project", "unanswered"]
       state-created       = ["state", "createdAt"]
       state-due           = ["state", "dueAt"]
+      state-newest        = ["state", "createdAt desc"]
       state-project       = ["state", "project"]
       state-waiting-due   = ["state", "waitingFor", "dueAt"]
     }

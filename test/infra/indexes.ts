@@ -27,13 +27,10 @@ export function neededIndex({ where, orderBy }: Query, summed?: string): NeededI
 
 export function serves(index: readonly string[], needed: NeededIndex): boolean {
   const equal = index.slice(0, needed.equal.length).map((field) => field.replace(/ desc$/, ''));
+  // Directions count: an index is not read backwards.
   const ordered = index.slice(needed.equal.length);
-  // An index can be read backwards.
-  const backwards = ordered.map((field) => (field.endsWith(' desc') ? field.slice(0, -5) : `${field} desc`));
   const same = (a: readonly string[], b: readonly string[]) => JSON.stringify(a) === JSON.stringify(b);
-  return (
-    same(equal.sort(), needed.equal) && (same(ordered, needed.ordered) || same(backwards, needed.ordered))
-  );
+  return same(equal.sort(), needed.equal) && same(ordered, needed.ordered);
 }
 
 export interface NamedQuery {

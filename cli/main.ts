@@ -1,0 +1,28 @@
+import { buffer } from 'node:stream/consumers';
+
+import { systemClock } from '../shared/clock.ts';
+import { exitCodes } from './exit-codes.ts';
+import { runCli } from './program.ts';
+import { createTerminal } from './terminal.ts';
+
+/** The command line against this process: its streams, its environment, its signals. */
+export async function main(args: readonly string[]): Promise<number> {
+  const { stdin, stdout, stderr, env } = process;
+  // The reader of a pipe may leave early (`… list | head`): that is no failure of ours.
+  stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit(exitCodes.DONE);
+  });
+  const interrupt = new AbortController();
+  const onInterrupt = () => interrupt.abort(new DOMException('Ctrl-C', 'AbortError'));
+  // Once: a second Ctrl-C ends the process whatever it does.
+  process.once('SIGINT', onInterrupt);
+  process.once('SIGTERM', onInterrupt);
+  return runCli(args, {
+    terminal: createTerminal(stdout, stderr, env),
+    clock: systemClock,
+    environment: env,
+    interrupted: interrupt.signal,
+    readStdin: () => buffer(stdin),
+  });
+}

@@ -1,0 +1,67 @@
+import { InvalidArgumentError } from 'commander';
+
+/** Arguments as people write them. What is wrong with one, commander puts after the option's name. */
+
+const DAY_MS = 86_400_000;
+const units: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: DAY_MS, w: 7 * DAY_MS };
+
+/** `90m`, `12h`, `7d` or `2w` ago, or a date. */
+export function parseSince(text: string, now: Date): Date {
+  const [, amount, unit = ''] = /^(\d{1,6})([mhdw])$/.exec(text) ?? [];
+  const ms = units[unit];
+  if (amount !== undefined && ms !== undefined) return new Date(now.getTime() - Number(amount) * ms);
+  const date = /^\d{4}-\d{2}-\d{2}/.test(text) ? new Date(text) : new Date(Number.NaN);
+  if (Number.isNaN(date.getTime())) {
+    throw new InvalidArgumentError('Give 90m, 12h, 7d, 2w or a date such as 2026-11-23.');
+  }
+  return date;
+}
+
+export interface Label {
+  readonly name: string;
+  readonly value: string;
+}
+
+export function parseLabel(text: string): Label {
+  const [, name, value] = /^([a-z][a-z0-9_-]{0,62})=(.*)$/s.exec(text) ?? [];
+  if (name === undefined || value === undefined) {
+    throw new InvalidArgumentError('Give NAME=VALUE, such as team=water.');
+  }
+  return { name, value };
+}
+
+const states = [
+  'SUBMITTING',
+  'WAITING',
+  'PENDING',
+  'RUNNING',
+  'CANCELLING',
+  'SUCCEEDED',
+  'FAILED',
+  'CANCELLED',
+  'REJECTED',
+  'LOST',
+] as const;
+
+/** `failed,lost`, in any case. */
+export function parseStates(text: string): (typeof states)[number][] {
+  return text.split(',').map((part) => {
+    const state = states.find((known) => known === part.trim().toUpperCase());
+    if (!state) throw new InvalidArgumentError(`Give one or more of ${states.join(', ').toLowerCase()}.`);
+    return state;
+  });
+}
+
+export function parseWhole(most: number): (text: string) => number {
+  return (text) => {
+    const value = /^\d{1,9}$/.test(text) ? Number(text) : 0;
+    if (value < 1 || value > most) throw new InvalidArgumentError(`Give a whole number from 1 to ${most}.`);
+    return value;
+  };
+}
+
+export function parseSeconds(text: string): number {
+  const value = /^\d+(?:\.\d+)?$/.test(text) ? Number(text) : 0;
+  if (value < 0.1 || value > 3600) throw new InvalidArgumentError('Give seconds from 0.1 to 3600.');
+  return value;
+}

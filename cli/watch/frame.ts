@@ -1,0 +1,22 @@
+import type { Terminal } from '../terminal.ts';
+
+export interface Frame {
+  /** Draws the lines over those drawn before. No line may be wider than the terminal: it would be counted as one. */
+  draw(lines: readonly string[]): void;
+}
+
+const up = (lines: number) => (lines > 0 ? `\u001B[${lines}A` : '');
+const CLEAR_LINE = '\u001B[2K';
+
+export function createFrame(terminal: Terminal): Frame {
+  let drawn = 0;
+  return {
+    draw(lines) {
+      // A frame never gets shorter, or what was below would stay.
+      const all = Array.from({ length: Math.max(drawn, lines.length) }, (_, index) => lines[index] ?? '');
+      // In one write, so that no half-drawn frame is seen.
+      terminal.out(up(drawn) + all.map((line) => CLEAR_LINE + line).join('\n'));
+      drawn = all.length;
+    },
+  };
+}

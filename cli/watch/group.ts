@@ -1,0 +1,170 @@
+import { bar } from '../../infra/local/screen.ts';
+import { type RecordState, recordStates, terminalStates } from '../../shared/record/record.ts';
+import { listQueries } from '../../shared/store/list-queries.ts';
+import { type Query, recordQueries, rejectedMessageQueries } from '../../shared/store/queries.ts';
+import { isReadable } from '../../shared/store/store.ts';
+import { type Cli, writeJson } from '../cli.ts';
+import { CliError } from '../problem.ts';
+import { paint } from '../terminal.ts';
+import { age, columns, duration, line, percent, plural } from '../text.ts';
+import { createFrame } from './frame.ts';
+import type { Watching } from './watching.ts';
+
+/** Many jobs as counts, by the database: what a look costs does not grow with them. */
+export interface GroupLook {
+  readonly at: Date;
+  readonly counts: Readonly<Partial<Record<RecordState, number>>>;
+  /** Messages of it that never became a record. */
+  readonly refused: number;
+  /** Records that are still to come: the manifest is being expanded, or its messages are on their way. */
+  readonly expected: number;
+  readonly oldestWaiting: Date | undefined;
+}
+
+interface Group {
+  readonly name: string;
+  readonly inState: (state: RecordState) => Query;
+  readonly waiting: Query;
+  readonly batchId?: string;
+}
+
+export const batchGroup = (batchId: string): Group => ({
+  name: batchId,
+  batchId,
+  inState: (state) => recordQueries.ofBatchIn(batchId, [state]),
+  waiting: recordQueries.ofBatchIn(batchId, ['WAITING']),
+});
+
+export const everything: Group = {
+  name: 'All jobs',
+  inState: listQueries.inState,
+  waiting: recordQueries.waiting(),
+};
+
+export function watchingGroup(cli: Cli, group: Group): Watching<GroupLook> {
+  const show = cli.json
+    ? jsonLines(cli, group)
+    : cli.terminal.isInteractive
+      ? bars(cli, group)
+      : lines(cli, group);
+  return {
+    look: () => lookAtGroup(cli, group),
+    endOf: (look) => {
+      const { total, ended } = sums(look);
+      if (ended < total) return undefined;
+      return group.batchId === undefined || (look.counts.SUCCEEDED ?? 0) === total ? 'WELL' : 'BADLY';
+    },
+    show,
+    comeBack: `npx ee-video-exports watch${group.batchId === undefined ? '' : ` --batch ${group.batchId}`}`,
+  };
+}
+
+export async function countStates(
+  cli: Cli,
+  inState: (state: RecordState) => Query,
+): Promise<Partial<Record<RecordState, number>>> {
+  const { records } = await cli.store();
+  const counts = await Promise.all(
+    recordStates.map(async (state) => [state, await records.count(inState(state))] as const),
+  );
+  return Object.fromEntries(counts.filter(([, count]) => count > 0));
+}
+
+async function lookAtGroup(cli: Cli, { inState, waiting, batchId, name }: Group): Promise<GroupLook> {
+  const { records, batches, rejectedMessages } = await cli.store();
+  const [counts, [oldest], batch, refused] = await Promise.all([
+    countStates(cli, inState),
+    records.find(waiting, { limit: 1 }),
+    batchId === undefined ? undefined : batches.get(batchId),
+    batchId === undefined ? 0 : rejectedMessages.count(rejectedMessageQueries.ofBatch(batchId)),
+  ]);
+  const found = batch && isReadable(batch) ? batch.value : undefined;
+  const total = Object.values(counts).reduce((sum, count) => sum + count, 0);
+  if (batchId !== undefined && !found && total + refused === 0) {
+    throw new CliError(
+      'NOT_FOUND',
+      `There is no batch ${name}: list --json shows each record's batchId, such as weekly@2026-11-23.`,
+    );
+  }
+  // Jobs that had a record before are not of this batch; a finished one waits for nothing.
+  const jobs = found && found.state !== 'FINISHED' ? found.jobs - (found.existing ?? 0) : 0;
+  return {
+    at: cli.clock.now(),
+    counts,
+    refused,
+    expected: Math.max(0, jobs - total - refused),
+    oldestWaiting: oldest && isReadable(oldest) ? oldest.value.createdAt : undefined,
+  };
+}
+
+function sums({ counts, refused, expected }: GroupLook): { total: number; ended: number } {
+  const inRecords = Object.values(counts).reduce((sum, count) => sum + count, 0);
+  const ended = terminalStates.reduce((sum, state) => sum + (counts[state] ?? 0), refused);
+  return { total: inRecords + refused + expected, ended };
+}
+
+export const countsText = (counts: GroupLook['counts']): string =>
+  Object.entries(counts)
+    .map(([state, count]) => `${state} ${count}`)
+    .join('  ');
+
+function figures(first: GroupLook, look: GroupLook): string[] {
+  const { total, ended } = sums(look);
+  const elapsedMs = look.at.getTime() - first.at.getTime();
+  const perMs = elapsedMs > 0 ? (ended - sums(first).ended) / elapsedMs : 0;
+  return [
+    ...(perMs > 0 ? [`${Math.round(perMs * 3_600_000)} an hour`] : []),
+    ...(perMs > 0 && ended < total ? [`about ${duration((total - ended) / perMs)} to go`] : []),
+    ...(look.oldestWaiting ? [`oldest waiting ${age(look.oldestWaiting, look.at)}`] : []),
+    ...(look.refused > 0 ? [`${plural(look.refused, 'message')} refused`] : []),
+    ...(look.expected > 0 ? [`${look.expected} to come`] : []),
+  ];
+}
+
+const BAR_WIDTH = 24;
+
+function bars({ terminal }: Cli, { name }: Group): Watching<GroupLook>['show'] {
+  const frame = createFrame(terminal);
+  let first: GroupLook | undefined;
+  return (look) => {
+    first ??= look;
+    const { total, ended } = sums(look);
+    const share = total === 0 ? 1 : ended / total;
+    const drawn = [
+      paint(terminal, 'bold', line(name, terminal.columns)),
+      `  ${bar(share, BAR_WIDTH)} ${percent(share).padStart(4)}  ${ended} of ${total} ended`,
+      ...columns(
+        Object.entries(look.counts).map(([state, count]) => [`  ${state}`, String(count).padStart(8)]),
+        terminal.columns,
+      ),
+      `  ${figures(first, look).join(', ')}`,
+    ];
+    frame.draw(drawn);
+  };
+}
+
+function lines({ terminal }: Cli, { name }: Group): Watching<GroupLook>['show'] {
+  let first: GroupLook | undefined;
+  let told = '';
+  return (look) => {
+    first ??= look;
+    const { total, ended } = sums(look);
+    const text = `${name}  ${ended} of ${total} ended  ${countsText(look.counts)}`;
+    if (text === told) return;
+    told = text;
+    const more = figures(first, look);
+    terminal.out(
+      `${look.at.toISOString().slice(11, 19)}  ${text}${more.length > 0 ? `  (${more.join(', ')})` : ''}`,
+    );
+  };
+}
+
+function jsonLines(cli: Cli, { name }: Group): Watching<GroupLook>['show'] {
+  let told = '';
+  return ({ at, counts, refused, expected, oldestWaiting }) => {
+    const text = JSON.stringify({ counts, refused, expected });
+    if (text === told) return;
+    told = text;
+    writeJson(cli, { at, name, counts, refused, expected, oldestWaiting });
+  };
+}
