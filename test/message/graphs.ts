@@ -221,7 +221,7 @@ export function meaningOf(term: Term): string {
 function sortedKeys(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return value.map(sortedKeys);
-  return Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return { entries: Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)) };
 }
 
 /** Every term that differs from this one in a single place. */
