@@ -154,7 +154,8 @@ async function duplicate(
   ) as ReturnType<typeof sentRequest>;
   // Under the same id, or the ids of two generations would differ too.
   const paths = differingPaths(first, sentRequest(job.request, first.requestId));
-  const issues = (paths.length > 0 ? paths : ['request']).map((path) => ({
+  // Two descriptions can be told apart only before they are cleaned and cut to what EE takes.
+  const issues = (paths.length > 0 ? paths : ['request.description']).map((path) => ({
     path,
     message: `differs from the job that ${recordId} was made from; use another jobKey, or raise attempt to run it again`,
   }));
