@@ -79,7 +79,12 @@ export function createFaultyProcess(clock: TestClock, fault?: Fault): FaultyProc
   };
   const earthEngineFails = (): never => {
     const reply = 'no answer';
-    throw new EarthEngineError('UNANSWERED', { message: reply, httpStatus: 503, status: 'UNAVAILABLE', reply });
+    throw new EarthEngineError('UNANSWERED', {
+      message: reply,
+      httpStatus: 503,
+      status: 'UNAVAILABLE',
+      reply,
+    });
   };
 
   function documents<T>(name: string, inner: Documents<T>): Documents<T> {

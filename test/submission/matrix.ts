@@ -1,0 +1,35 @@
+import { parseArgs } from 'node:util';
+
+import { behaviours, deliveries, play } from './scenario.ts';
+import { findStrikes, nameOf } from './strikes.ts';
+
+/** The whole fault matrix with as many seeds as one likes: `node test/submission/matrix.ts --seeds 5`. */
+
+const { values } = parseArgs({ options: { seeds: { type: 'string', default: '5' } } });
+let broken = 0;
+let runs = 0;
+
+for (const behaviour of behaviours) {
+  let played = 0;
+  let doubles = 0;
+  for (const delivery of deliveries) {
+    for (let seed = 1; seed <= Number(values.seeds); seed += 1) {
+      const base = { behaviour, delivery, seed };
+      for (const at of await findStrikes(base)) {
+        const { violations, operations } = await play({ ...base, at });
+        played += 1;
+        doubles += operations.length > 1 ? 1 : 0;
+        for (const violation of violations) {
+          broken += 1;
+          process.stdout.write(`  ${delivery}, seed ${seed}, ${nameOf(at)}: ${violation}\n`);
+        }
+      }
+    }
+  }
+  runs += played;
+  const seen = behaviour.breaksAssumption ? `, ${doubles} doubles, all seen and told` : '';
+  process.stdout.write(`${String(played).padStart(6)} runs: ${behaviour.name}${seen}\n`);
+}
+
+process.stdout.write(`${runs} runs, ${broken} violations\n`);
+process.exitCode = broken > 0 ? 1 : 0;
