@@ -2,7 +2,7 @@ import type { HttpFunction } from '@google-cloud/functions-framework';
 
 import { traceFields } from '../shared/log.ts';
 import { type Envelope, parseEnvelope } from '../shared/message/envelope.ts';
-import { config, drain, loadRuntime, type Runtime } from './runtime.ts';
+import { config, drain, loadRuntime, log, type Runtime } from './runtime.ts';
 
 /**
  * HTTP in, HTTP out. A 2xx answer acknowledges a message, 5xx asks for redelivery; what went wrong is in the log, and
@@ -10,6 +10,12 @@ import { config, drain, loadRuntime, type Runtime } from './runtime.ts';
  */
 
 type Request = Parameters<HttpFunction>[0];
+
+/** A status, with a JSON body where there is something to say. */
+interface Answer {
+  readonly status: number;
+  readonly body?: object;
+}
 
 /** A function that is called with a POST, and answers with what `work` resolves to as JSON (204 for nothing). */
 export function onPost(
@@ -24,25 +30,33 @@ export function onPost(
       response.status(503).end();
       return;
     }
-    const { services, gate } = await loadRuntime();
-    const header = request.get('traceparent') ?? request.get('x-cloud-trace-context');
-    const log = services.log.with(traceFields(config.googleCloudProject, header));
-    try {
-      const answer = await drain.track(work({ services: { ...services, log }, gate }, request));
-      if (answer === undefined) {
-        response.status(204).end();
-      } else {
-        response.status(200).json(answer);
-      }
-    } catch (error) {
-      if (error instanceof NotAnEnvelope) {
-        response.status(400).json({ error: 'the body is neither a Pub/Sub push nor a CloudEvent of one' });
-        return;
-      }
-      log.error('request.failed', error);
-      response.status(500).end();
+    // Under way from the first moment: a process that is stopped while its clients load must not drop the request.
+    const { status, body } = await drain.track(answer(work, request));
+    if (body === undefined) {
+      response.status(status).end();
+    } else {
+      response.status(status).json(body);
     }
   };
+}
+
+async function answer(
+  work: (runtime: Runtime, request: Request) => Promise<object | undefined>,
+  request: Request,
+): Promise<Answer> {
+  const header = request.get('traceparent') ?? request.get('x-cloud-trace-context');
+  const traced = log.with(traceFields(config.googleCloudProject, header));
+  try {
+    const { services, gate } = await loadRuntime();
+    const body = await work({ services: { ...services, log: traced }, gate }, request);
+    return body === undefined ? { status: 204 } : { status: 200, body };
+  } catch (error) {
+    if (error instanceof NotAnEnvelope) {
+      return { status: 400, body: { error: 'the body is neither a Pub/Sub push nor a CloudEvent of one' } };
+    }
+    traced.error('request.failed', error);
+    return { status: 500 };
+  }
 }
 
 class NotAnEnvelope extends Error {

@@ -14,7 +14,7 @@ export interface Runtime {
   readonly gate: Gate;
 }
 
-const log: Log = createLog(
+export const log: Log = createLog(
   (line) => void process.stdout.write(`${line}\n`),
   () => systemClock.now(),
 );

@@ -211,9 +211,9 @@ export function isAllowed(allowed: AllowList, text: string): boolean {
 }
 
 /**
- * Express answers a request that it cannot parse with a stack trace unless this says production: an error's text must not
- * leak into an answer, wherever the functions run.
+ * Express answers a request that it cannot parse with a stack trace unless this says production, and functions-framework
+ * leaves no other way in: an error's text must not leak into an answer, wherever the functions run.
  */
 export function hideErrorsFromAnswers(): void {
-  process.env['NODE_ENV'] ??= 'production';
+  process.env['NODE_ENV'] = 'production';
 }

@@ -1,0 +1,302 @@
+import { hash } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+
+import { buildMain } from '../../infra/build.ts';
+import { startEmulators } from '../../infra/local/emulators.ts';
+import { createPubsubRest, type PubsubRest } from '../../infra/local/pubsub-rest.ts';
+import { createRandom } from '../../infra/local/simulator/random.ts';
+import {
+  createSimulator,
+  serveSimulator,
+  type Simulator,
+  type SimulatorSettings,
+} from '../../infra/local/simulator/index.ts';
+import { connect, eventsSubscription } from '../../infra/local/stack.ts';
+import type { Target } from '../../infra/targets.ts';
+import { SECOND_MS } from '../../shared/clock.ts';
+import { readConfig, type Topics } from '../../shared/config.ts';
+import { keptSubscription } from '../../shared/message/replay.ts';
+import { createFirestoreStore } from '../../shared/store/firestore.ts';
+import { isReadable, type Store } from '../../shared/store/store.ts';
+import { openBalancer, type Balancer } from './balancer.ts';
+import { drawFault, wreakHavoc } from './faults.ts';
+import { startFleet } from './fleet.ts';
+import { failing, planMessages, type PlannedMessage } from './messages.ts';
+import { createTally, type Tally } from './tally.ts';
+import { openTcpGate } from './tcp-gate.ts';
+import { differences, openEnds, type Outcome, type PublishedMessage } from './verify.ts';
+
+/*
+ * The service under everything that can go wrong with it, for real: Google's emulators, several processes of each
+ * function, and a simulated Earth Engine. What the numbers of one seed decide is drawn in the same order again; when it
+ * happens is up to the machine.
+ */
+
+export interface ChaosOptions {
+  readonly jobs: number;
+  /** How long things go wrong. */
+  readonly seconds: number;
+  readonly seed: number;
+}
+
+export interface ChaosResult extends ChaosOptions {
+  readonly published: number;
+  readonly tally: Tally;
+  readonly outcome: Outcome;
+  /** How long it took, once nothing went wrong any more, until nothing was left to do. */
+  readonly quietSeconds: number;
+  /** What is not as promised; empty where the service kept its word. */
+  readonly problems: readonly string[];
+}
+
+/** Times so short that hours of trouble fit into a minute. T of the rules is 6 + 2 × 2.5 = 11 s. */
+const settings = {
+  SUBMIT_LEASE_SECONDS: '6',
+  SUBMIT_TIMEOUT_SECONDS: '2.5',
+  RETRY_MIN_SECONDS: '0.5',
+  RETRY_MAX_SECONDS: '4',
+  POLL_MIN_SECONDS: '1',
+  POLL_MAX_SECONDS: '10',
+  POLL_BUDGET_SECONDS: '10',
+  MAX_ACTIVE_OPERATIONS: '60',
+  ALLOWED_PROJECTS: '*',
+} as const;
+
+/** A small queue that burns ids, a list that lags and has no order, answers that lack fields. */
+const earthEngine: Partial<SimulatorSettings> = {
+  queueLimit: 12,
+  burnIdsWhenFull: true,
+  refuseWhileWorking: true,
+  listLagMs: 1500,
+  listOrder: 'random',
+  concurrency: 10,
+  startsPerSecond: 20,
+  pendingMs: 200,
+  runMs: [200, 2000],
+  failing: [{ pattern: failing, code: 3, message: 'User memory limit exceeded.' }],
+  quirkRates: { missingFields: 0.1, unknownState: 0.1, epochStart: 0.1 },
+};
+
+const fleetSizes = { submitExport: 3, pollExports: 2, recordDeadLetter: 1 } as const;
+const POLLERS = 2;
+const POLL_PAUSE_MS = 400;
+const LOOK_EVERY_MS = 500;
+/** After the last fault: a claim that ran out, two searches T apart, the queue worked off. */
+const QUIET_LIMIT_MS = 120 * SECOND_MS;
+/** Jobs are published in this part of the time, so that each meets trouble. */
+const PUBLISHING = 0.8;
+const BURST = 10;
+const EMPTY_AFTER_MS = 2 * SECOND_MS;
+const root = resolve(import.meta.dirname, '..', '..');
+
+/** One stack, and what has happened to it so far. */
+interface Stage {
+  readonly pubsub: PubsubRest;
+  readonly topics: Topics;
+  readonly store: Store;
+  readonly simulator: Simulator;
+  readonly balancer: Balancer;
+  readonly published: PublishedMessage[];
+}
+
+export async function runChaos({ jobs, seconds, seed }: ChaosOptions): Promise<ChaosResult> {
+  const problems: string[] = [];
+  const onProblem = (problem: Error): void => void problems.push(problem.message);
+  const tally = createTally();
+  // A stream of numbers for each part: how often one of them draws must not change what another one gets.
+  let streams = 0;
+  const stream = (): (() => number) => createRandom(seed * 1000 + (streams += 1));
+  const project = `demo-chaos-${seed}-${process.pid}`;
+  let rough = true;
+
+  await using stack = new AsyncDisposableStack();
+  const outDir = await mkdtemp(join(root, 'build-chaos-'));
+  stack.defer(() => rm(outDir, { recursive: true, force: true }));
+  await buildMain(outDir);
+  const emulators = await startEmulators({ projectId: project });
+  stack.defer(() => emulators.stop());
+  const firestore = await openTcpGate(emulators.firestoreHost);
+  stack.defer(() => firestore.close());
+  const pubsubGate = await openTcpGate(emulators.pubsubHost);
+  stack.defer(() => pubsubGate.close());
+
+  const faults = stream();
+  const simulator = createSimulator({
+    seed,
+    settings: earthEngine,
+    onRequest: (_request, call) => (rough ? drawFault(call, faults, tally) : undefined),
+  });
+  const server = await serveSimulator(simulator);
+  stack.defer(() => server.close());
+
+  const env = {
+    ...settings,
+    ...emulators.environment,
+    FIRESTORE_EMULATOR_HOST: firestore.host,
+    PUBSUB_EMULATOR_HOST: pubsubGate.host,
+    EARTHENGINE_EMULATOR_HOST: `127.0.0.1:${server.port}`,
+  };
+  const { topics, firestoreDatabase } = readConfig(env);
+  const source = join(outDir, 'functions', 'index.js');
+  const fleets = await Promise.all(
+    Object.entries(fleetSizes).map(([target, size]) =>
+      startFleet({ target: target as Target, size, source, env, tally, onProblem }),
+    ),
+  );
+  stack.defer(async () => void (await Promise.all(fleets.map((fleet) => fleet.stop()))));
+
+  const balancer = await openBalancer({
+    addresses: (target) => fleets.find((fleet) => fleet.target === target)?.addresses() ?? [],
+    random: stream(),
+    tally,
+    isRough: () => rough,
+  });
+  stack.defer(() => balancer.close());
+  const pubsub = createPubsubRest(emulators.pubsubHost, project);
+  const subscriptions = await connect(
+    pubsub,
+    topics,
+    {
+      submitExport: balancer.url('submitExport'),
+      recordDeadLetter: balancer.url('recordDeadLetter'),
+      // Nothing is published for these.
+      expandBatch: balancer.url('expandBatch'),
+      cancelExports: balancer.url('cancelExports'),
+    },
+    { maxDeliveryAttempts: 100 },
+  );
+  stack.defer(async () => void (await Promise.all(subscriptions.map((name) => pubsub.unsubscribe(name)))));
+  // The functions' way to Firestore can be cut; this process sees what is there.
+  Object.assign(process.env, emulators.environment);
+  const store = createFirestoreStore({
+    projectId: project,
+    databaseId: firestoreDatabase,
+    emulatorHost: emulators.firestoreHost,
+  });
+  stack.defer(() => store.close());
+
+  const published: PublishedMessage[] = [];
+  const stage: Stage = { pubsub, topics, store, simulator, balancer, published };
+  const polling = new AbortController();
+  const pollers = Array.from({ length: POLLERS }, () => keepPolling(stage, tally, polling.signal));
+  stack.defer(async () => {
+    polling.abort();
+    await Promise.all(pollers);
+  });
+
+  const roughMs = seconds * SECOND_MS;
+  const planned = planMessages(jobs, String(seed), stream());
+  await Promise.all([
+    publishAll(stage, planned, roughMs * PUBLISHING),
+    wreakHavoc(
+      { fleets, firestore, pubsub: pubsubGate, simulator, random: stream(), tally },
+      AbortSignal.timeout(roughMs),
+    ),
+  ]);
+  rough = false;
+  const quietSince = Date.now();
+  const stillOpen = await untilNothingIsOpen(stage, quietSince + QUIET_LIMIT_MS);
+  const quietSeconds = (Date.now() - quietSince) / SECOND_MS;
+  if (stillOpen.length > 0) problems.push(`not done after ${quietSeconds} s without a fault`);
+  // An attempt that has ended stays so, whatever is polled.
+  await balancer.call('pollExports', '');
+  await balancer.call('pollExports', '');
+  const outcome = await lookAt(stage);
+  problems.push(...differences(outcome));
+  return { jobs, seconds, seed, published: published.length, tally, outcome, quietSeconds, problems };
+}
+
+/** As Cloud Scheduler does, but it does not wait for the others: runs overlap. */
+async function keepPolling({ balancer }: Stage, tally: Tally, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    const status = await balancer.call('pollExports', '');
+    tally.count(status === 200 ? 'poll:finished' : 'poll:cut off');
+    await wait(POLL_PAUSE_MS);
+  }
+}
+
+/** In bursts, so that many submissions are under way at once. */
+async function publishAll(
+  { pubsub, topics, published }: Stage,
+  planned: readonly PlannedMessage[],
+  withinMs: number,
+): Promise<void> {
+  const bursts = Math.ceil(planned.length / BURST);
+  for (let burst = 0; burst < bursts; burst += 1) {
+    await Promise.all(
+      planned.slice(burst * BURST, (burst + 1) * BURST).map(async (message) => {
+        const messageId = await pubsub.publish(topics.jobs, message.data);
+        published.push({ ...message, messageId });
+      }),
+    );
+    await wait(withinMs / bursts);
+  }
+}
+
+/** @returns what is open when the time is up */
+async function untilNothingIsOpen(stage: Stage, deadlineMs: number): Promise<string[]> {
+  for (;;) {
+    const { records } = await readRecords(stage.store);
+    const { published, simulator, balancer } = stage;
+    const open = openEnds({
+      published,
+      records,
+      operations: simulator.operations(),
+      acknowledged: balancer.acknowledged,
+    });
+    if ((open.length === 0 && balancer.underWay() <= POLLERS) || Date.now() > deadlineMs) return open;
+    await wait(LOOK_EVERY_MS);
+  }
+}
+
+async function readRecords(store: Store): Promise<Pick<Outcome, 'records' | 'unreadable'>> {
+  const found = await store.records.find({ where: [], orderBy: [] }, { limit: 100_000 });
+  return {
+    records: new Map(found.filter(isReadable).map(({ id, value }) => [id, value])),
+    unreadable: found.filter((each) => !isReadable(each)).map(({ id }) => id),
+  };
+}
+
+async function lookAt({ pubsub, topics, store, simulator, balancer, published }: Stage): Promise<Outcome> {
+  const { records, unreadable } = await readRecords(store);
+  const requestHashes = await Promise.all(
+    [...records.keys()].map(
+      async (id) => [id, hash('sha256', await store.records.readRequest(id), 'hex')] as const,
+    ),
+  );
+  const rejected = await store.rejectedMessages.find({ where: [], orderBy: [] }, { limit: 100_000 });
+  const events = await pullAll(pubsub, eventsSubscription(topics));
+  const kept = await pullAll(pubsub, keptSubscription(topics));
+  return {
+    published,
+    records,
+    unreadable,
+    requestHashes: new Map(requestHashes),
+    rejected: new Map(rejected.filter(isReadable).map(({ id, value }) => [id, value])),
+    operations: simulator.operations(),
+    exportCalls: simulator.exportCalls,
+    acknowledged: balancer.acknowledged,
+    told: new Set(events.map(({ recordId, state }) => `${recordId}:${state}`)),
+    deadLetters: kept.filter(({ rejectedMessageId }) => rejectedMessageId === undefined).length,
+  };
+}
+
+/** The attributes of every message in a subscription. */
+async function pullAll(
+  pubsub: PubsubRest,
+  subscription: string,
+): Promise<Readonly<Record<string, string>>[]> {
+  const all: Readonly<Record<string, string>>[] = [];
+  for (;;) {
+    // The emulator answers when there is something.
+    const signal = AbortSignal.timeout(EMPTY_AFTER_MS);
+    const pulled = await pubsub.pull(subscription, signal).catch((error: unknown) => {
+      if (signal.aborted) return [];
+      throw error;
+    });
+    if (pulled.length === 0) return all;
+    all.push(...pulled.map(({ attributes }) => attributes));
+  }
+}

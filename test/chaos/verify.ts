@@ -1,0 +1,143 @@
+import type { ExportCall, TrueOperation } from '../../infra/local/simulator/index.ts';
+import { parseRequestId } from '../../shared/message/identity.ts';
+import type { RejectedMessage } from '../../shared/message/rejected-message.ts';
+import { type ExportRecord, isTerminal } from '../../shared/record/record.ts';
+import type { PlannedMessage } from './messages.ts';
+
+export type PublishedMessage = PlannedMessage & { readonly messageId: string };
+
+/** What was asked for, what is recorded, and what Earth Engine truly did. */
+export interface Outcome {
+  readonly published: readonly PublishedMessage[];
+  readonly records: ReadonlyMap<string, ExportRecord>;
+  /** Records that cannot be parsed. */
+  readonly unreadable: readonly string[];
+  /** SHA-256 of each record's stored request, hex. */
+  readonly requestHashes: ReadonlyMap<string, string>;
+  readonly rejected: ReadonlyMap<string, RejectedMessage>;
+  readonly operations: readonly TrueOperation[];
+  readonly exportCalls: readonly ExportCall[];
+  /** Ids of messages that Pub/Sub need not deliver again. */
+  readonly acknowledged: ReadonlySet<string>;
+  /** `{recordId}:{state}` of every event that was published. */
+  readonly told: ReadonlySet<string>;
+  /** Messages that Pub/Sub itself gave up. */
+  readonly deadLetters: number;
+}
+
+/** What is still to come: nothing is wrong with it yet. */
+export function openEnds(
+  outcome: Pick<Outcome, 'published' | 'records' | 'operations' | 'acknowledged'>,
+): string[] {
+  const { published, records, operations, acknowledged } = outcome;
+  const jobs = new Set(published.flatMap(({ recordId }) => recordId ?? []));
+  const ended = new Set(['SUCCEEDED', 'FAILED', 'CANCELLED']);
+  return [
+    ...published
+      .filter(({ messageId }) => !acknowledged.has(messageId))
+      .map(({ messageId }) => `message ${messageId} is not acknowledged`),
+    ...[...jobs].filter((id) => !records.has(id)).map((id) => `${id} has no record`),
+    ...[...records]
+      .filter(([, record]) => !isTerminal(record))
+      .map(([id, record]) => `${id} is ${record.state}: ${JSON.stringify(record)}`),
+    ...[...records]
+      .filter(([, record]) => record.unpublishedEvents !== undefined)
+      .map(([id]) => `${id} owes an event`),
+    ...operations
+      .filter(({ state }) => !ended.has(state))
+      .map(({ name, state }) => `${name} is ${state} at Earth Engine`),
+  ];
+}
+
+/** Everything that is not as the service promises, in words; nothing where it kept its promise. */
+export function differences(outcome: Outcome): string[] {
+  return [
+    ...openEnds(outcome),
+    ...outcome.unreadable.map((id) => `${id} cannot be read`),
+    ...doubles(outcome),
+    ...untrueRecords(outcome),
+    ...changedBytes(outcome),
+    ...wrongRejections(outcome),
+    ...untold(outcome),
+    ...(outcome.deadLetters > 0 ? [`Pub/Sub gave up ${outcome.deadLetters} messages`] : []),
+  ];
+}
+
+/** The promise's first: exactly one operation per job, by Earth Engine's own account. */
+function doubles({ published, operations }: Outcome): string[] {
+  const jobs = new Set(published.flatMap(({ recordId }) => recordId ?? []));
+  const byJob = Map.groupBy(
+    operations,
+    ({ requestId }) => parseRequestId(requestId ?? '')?.recordId ?? 'no job',
+  );
+  return [
+    ...[...jobs].flatMap((id) => {
+      const own = byJob.get(id) ?? [];
+      return own.length === 1
+        ? []
+        : [`${id} has ${own.length} operations: ${own.map(({ requestId }) => requestId).join(', ')}`];
+    }),
+    ...[...byJob.keys()].filter((id) => !jobs.has(id)).map((id) => `an operation for ${id}`),
+  ];
+}
+
+/** The record tells the truth: its operation, and the state that Earth Engine has it in. */
+function untrueRecords({ published, records, operations }: Outcome): string[] {
+  const jobs = new Set(published.flatMap(({ recordId }) => recordId ?? []));
+  const byName = new Map(operations.map((operation) => [operation.name, operation]));
+  return [...records].flatMap(([id, record]) => {
+    if (!jobs.has(id)) return [`${id} is a record that nobody asked for`];
+    const operation = 'operation' in record && record.operation ? byName.get(record.operation) : undefined;
+    if (operation === undefined) return [`${id} is ${record.state} and names no operation`];
+    return [
+      operation.state === record.state
+        ? undefined
+        : `${id} says ${record.state}, Earth Engine ${operation.state}`,
+      operation.requestId === record.requestId
+        ? undefined
+        : `${id} says ${record.requestId}, its operation ${operation.requestId}`,
+      record.extraOperations === undefined ? undefined : `${id} has extra operations`,
+    ].filter((difference) => difference !== undefined);
+  });
+}
+
+/** The same bytes for one requestId, however often they were sent, and those that are stored. */
+function changedBytes({ exportCalls, records, requestHashes }: Outcome): string[] {
+  const sent = Map.groupBy(exportCalls, ({ requestId }) => requestId ?? 'no requestId');
+  return [
+    ...[...sent].flatMap(([requestId, calls]) => {
+      const kinds = new Set(calls.map(({ sha256 }) => sha256)).size;
+      return kinds === 1 ? [] : [`${requestId} was sent with ${kinds} different contents`];
+    }),
+    ...[...records].flatMap(([id, { requestId }]) =>
+      sent.get(requestId)?.[0]?.sha256 === requestHashes.get(id)
+        ? []
+        : [`${id} stores other bytes than were sent`],
+    ),
+  ];
+}
+
+/** Bad input is answered where its sender looks, and good input is not. */
+function wrongRejections({ published, rejected }: Outcome): string[] {
+  const contested = Map.groupBy(
+    published.filter(({ expected }) => expected === 'ONE_OF_TWO'),
+    ({ recordId }) => recordId,
+  );
+  return [
+    ...published.flatMap(({ messageId, expected }) => {
+      const reason = rejected.get(messageId)?.reason;
+      if (expected === 'REJECTED' && reason === undefined) return [`message ${messageId} is not rejected`];
+      return expected === 'RECORD' && reason !== undefined ? [`job ${messageId} is rejected: ${reason}`] : [];
+    }),
+    ...[...contested].flatMap(([id, rivals]) => {
+      const reasons = rivals.flatMap(({ messageId }) => rejected.get(messageId)?.reason ?? []);
+      return reasons.join() === 'CONFLICT' ? [] : [`two jobs contest ${id}: rejected as [${reasons.join()}]`];
+    }),
+  ];
+}
+
+/** How each job ended was published. */
+const untold = ({ records, told }: Outcome): string[] =>
+  [...records].flatMap(([id, { state }]) =>
+    told.has(`${id}:${state}`) ? [] : [`nobody was told that ${id} is ${state}`],
+  );
