@@ -280,7 +280,10 @@ async function isQuiet(harness: Harness): Promise<boolean> {
 }
 
 /** The promise, held against what the simulator knows. */
-async function findViolations(harness: Harness, behaviour: Behaviour): Promise<string[]> {
+export async function findViolations(
+  harness: Harness,
+  behaviour: Pick<Behaviour, 'breaksAssumption'>,
+): Promise<string[]> {
   const violations: string[] = [];
   const records = await harness.records();
   const operations = harness.simulator.operations();
