@@ -1,7 +1,7 @@
 import type { Operation } from '../earth-engine-api.ts';
 import { EarthEngineError } from '../earth-engine-api.ts';
 import { isOursToCancel, noteExtraOperation, observe, recordOperation } from '../record/observe.ts';
-import { type Moment, policyOf } from '../record/policy.ts';
+import { type Moment, type Policy, policyOf } from '../record/policy.ts';
 import { type ExportRecord, isActive, isUnsettled } from '../record/record.ts';
 import type { Learned } from '../record/transitions.ts';
 import { settle } from '../record/write.ts';
@@ -49,20 +49,21 @@ export async function noteOperation(
 ): Promise<Noted> {
   const { clock, random } = services;
   const moment: Moment = { now: clock.now(), random: random() };
-  const result = await settle(services, stored, (record) => decide(services, record, found, moment));
+  const policy = policyOf(services.config);
+  const result = await settle(services, stored, (record) => afterOperation(record, found, policy, moment));
   if (wantsCancelling(result.stored.value, found)) {
     await cancelAtEarthEngine(services, found.operation.name);
   }
   return result;
 }
 
-function decide(
-  services: FoundServices,
+/** The record as it is once the operation is known; undefined where it says so already. */
+export function afterOperation(
   record: ExportRecord,
   found: FoundOperation,
+  policy: Policy,
   moment: Moment,
 ): ExportRecord | undefined {
-  const policy = policyOf(services.config);
   const { operation, requestId } = found;
   if (isUnsettled(record)) {
     return recordOperation(record, operation, learnedBy(record, found), policy, moment, found.note);
@@ -98,7 +99,7 @@ function learnedBy(record: ExportRecord & { state: 'SUBMITTING' | 'WAITING' }, f
 }
 
 /** The record's own when its cancellation was asked for; a double when it is ours to cancel. Only while it runs. */
-function wantsCancelling(record: ExportRecord, { operation, requestId }: FoundOperation): boolean {
+export function wantsCancelling(record: ExportRecord, { operation, requestId }: FoundOperation): boolean {
   if (operation.done || operation.state === 'CANCELLING') {
     return false;
   }

@@ -1,7 +1,7 @@
 import { later } from '../clock.ts';
 import { EarthEngineError, type Operation } from '../earth-engine-api.ts';
 import { parseRequestId, requestIdInDescription, requestIdOf, withRequestId } from '../message/identity.ts';
-import { type Policy, policyOf } from '../record/policy.ts';
+import { type Moment, type Policy, policyOf } from '../record/policy.ts';
 import { afterEmptySearch, afterRefusal, isProvenAbsent, mayGiveUpId } from '../record/proof.ts';
 import type { ExportRecord, RecordError, SubmittingRecord } from '../record/record.ts';
 import {
@@ -342,18 +342,27 @@ async function putOff(attempt: Attempt, how: Wait, heard: Heard): Promise<Sent> 
   const { sending, policy, learned } = attempt;
   const { clock, random } = sending;
   const moment = { now: clock.now(), random: random() };
-  const decide = asHolder(attempt, (record) => {
-    const absent = isProvenAbsent(learned, policy);
-    if (absent && record.cancelRequestedAt !== undefined) {
-      const submissions = record.submissions + learned.sends;
-      return cancelUnsent({ ...record, submissions }, policy, moment.now);
-    }
-    return absent && how.rejecting
-      ? reject(record, learned, how.error, policy, moment.now)
-      : wait(record, learned, how, policy, moment);
-  });
+  const decide = asHolder(attempt, (record) => giveBack(record, learned, how, policy, moment));
   const { stored } = await settle(sending, attempt.stored, decide);
   return { stored, heard };
+}
+
+/** What becomes of a claim whose holder sends no more. */
+export function giveBack(
+  record: SubmittingRecord,
+  learned: Learned,
+  how: Wait,
+  policy: Policy,
+  moment: Moment,
+): ExportRecord {
+  const absent = isProvenAbsent(learned, policy);
+  if (absent && record.cancelRequestedAt !== undefined) {
+    const submissions = record.submissions + learned.sends;
+    return cancelUnsent({ ...record, submissions }, policy, moment.now);
+  }
+  return absent && how.rejecting
+    ? reject(record, learned, how.error, policy, moment.now)
+    : wait(record, learned, how, policy, moment);
 }
 
 /** A decision that only the holder of the claim may write (rule 1). */
