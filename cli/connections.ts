@@ -1,13 +1,21 @@
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+
 import type { Config } from '../shared/config.ts';
 import type { Publisher } from '../shared/publisher.ts';
 import type { Clock } from '../shared/clock.ts';
+import type { Services } from '../shared/services.ts';
 import type { Store } from '../shared/store/store.ts';
+import { CliError } from './problem.ts';
 
 /** The service's own clients, each loaded when a command first asks for it: they cost a quarter of a second. */
 export interface Connections {
   config(): Promise<Config>;
   store(): Promise<Store>;
   publisher(): Promise<Publisher>;
+  /** All of them, for what the service itself does. */
+  services(): Promise<Services>;
   close(): Promise<void>;
 }
 
@@ -17,10 +25,15 @@ async function close(client: Promise<{ close(): Promise<void> }> | undefined): P
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-export function createConnections(environment: Environment, clock: Clock): Connections {
+export function createConnections(
+  environment: Environment,
+  clock: Clock,
+  interrupted: AbortSignal,
+): Connections {
   let config: Promise<Config> | undefined;
   let store: Promise<Store> | undefined;
   let publisher: Promise<Publisher> | undefined;
+  let services: Promise<Services> | undefined;
 
   async function readSettings(): Promise<Config> {
     const { readConfig } = await import('../shared/config.ts');
@@ -28,6 +41,7 @@ export function createConnections(environment: Environment, clock: Clock): Conne
   }
   async function openStore(): Promise<Store> {
     const { googleCloudProject, firestoreDatabase, firestoreEmulatorHost } = await connections.config();
+    await untilReady('Firestore', firestoreEmulatorHost);
     const { createFirestoreStore } = await import('../shared/store/firestore.ts');
     return createFirestoreStore({
       projectId: googleCloudProject,
@@ -37,18 +51,75 @@ export function createConnections(environment: Environment, clock: Clock): Conne
   }
   async function openPublisher(): Promise<Publisher> {
     const { googleCloudProject, pubsubEmulatorHost } = await connections.config();
+    await untilReady('Pub/Sub', pubsubEmulatorHost);
     const { createPublisher } = await import('../shared/pubsub.ts');
     return createPublisher({ projectId: googleCloudProject, emulatorHost: pubsubEmulatorHost, clock });
+  }
+  async function openServices(): Promise<Services> {
+    const [config, store, publisher, { createEarthEngine, applicationDefaultCredentials }, { silentLog }] =
+      await Promise.all([
+        connections.config(),
+        connections.store(),
+        connections.publisher(),
+        import('../shared/earth-engine.ts'),
+        import('../shared/log.ts'),
+      ]);
+    const earthEngine = createEarthEngine({
+      url: config.earthEngineUrl,
+      auth: config.earthEngineCredentials
+        ? applicationDefaultCredentials(config.googleCloudProject)
+        : undefined,
+    });
+    return {
+      config,
+      store,
+      publisher,
+      earthEngine,
+      clock,
+      random: Math.random,
+      newToken: randomUUID,
+      log: silentLog,
+      stopping: interrupted,
+    };
+  }
+
+  /** The clients look for credentials in the background, where what they throw ends the process: so look before. */
+  async function untilReady(name: string, emulatorHost: string | undefined): Promise<void> {
+    if (emulatorHost !== undefined) return untilListening(name, emulatorHost);
+    const { googleCloudProject } = await connections.config();
+    const { applicationDefaultCredentials } = await import('../shared/earth-engine.ts');
+    await applicationDefaultCredentials(googleCloudProject).serviceAccount();
   }
 
   const connections: Connections = {
     config: () => (config ??= readSettings()),
     store: () => (store ??= openStore()),
     publisher: () => (publisher ??= openPublisher()),
+    services: () => (services ??= openServices()),
     async close() {
       // What failed to open was told where it was asked for.
       await Promise.allSettled([close(publisher), close(store)]);
     },
   };
   return connections;
+}
+
+const LISTENING_TIMEOUT_MS = 2000;
+
+/** The clients go on trying an emulator that is not there for ten seconds; whether it is takes a millisecond. */
+export async function untilListening(name: string, host: string | undefined): Promise<void> {
+  if (host === undefined) return;
+  const [address = '', port] = host.split(':');
+  const socket = connect({ host: address, port: Number(port) });
+  try {
+    await once(socket, 'connect', { signal: AbortSignal.timeout(LISTENING_TIMEOUT_MS) });
+  } catch (cause) {
+    throw new CliError(
+      'NOT_RUNNING',
+      `The ${name} emulator does not answer at ${host}: start it (npm start), or unset ${name === 'Firestore' ? 'FIRESTORE' : 'PUBSUB'}_EMULATOR_HOST.`,
+      { cause },
+    );
+  } finally {
+    socket.destroy();
+  }
 }

@@ -2,6 +2,7 @@ import { buffer } from 'node:stream/consumers';
 
 import { systemClock } from '../shared/clock.ts';
 import { exitCodes } from './exit-codes.ts';
+import { explain } from './problem.ts';
 import { runCli } from './program.ts';
 import { createTerminal } from './terminal.ts';
 
@@ -12,6 +13,11 @@ export async function main(args: readonly string[]): Promise<number> {
   stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;
     process.exit(exitCodes.DONE);
+  });
+  // A library may throw where nobody waits for it: that, too, is one sentence.
+  process.on('unhandledRejection', (thrown) => {
+    stderr.write(`ee-video-exports: ${explain(thrown).message}\n`);
+    process.exit(exitCodes.FAILED);
   });
   const interrupt = new AbortController();
   const onInterrupt = () => interrupt.abort(new DOMException('Ctrl-C', 'AbortError'));

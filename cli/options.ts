@@ -65,3 +65,12 @@ export function parseSeconds(text: string): number {
   if (value < 0.1 || value > 3600) throw new InvalidArgumentError('Give seconds from 0.1 to 3600.');
   return value;
 }
+
+export type Grouping = { readonly by: 'batch' | 'month' } | { readonly by: 'label'; readonly name: string };
+
+export function parseGrouping(text: string): Grouping {
+  if (text === 'batch' || text === 'month') return { by: text };
+  const [, name] = /^label:([a-z][a-z0-9_-]{0,62})$/.exec(text) ?? [];
+  if (name === undefined) throw new InvalidArgumentError('Give batch, month or label:NAME.');
+  return { by: 'label', name };
+}

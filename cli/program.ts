@@ -4,7 +4,7 @@ import { asError } from '../shared/errors.ts';
 import { type Cli } from './cli.ts';
 import { createConnections } from './connections.ts';
 import { type ExitCode, exitCodeMeanings, exitCodes } from './exit-codes.ts';
-import { parseLabel, parseSeconds, parseSince, parseStates, parseWhole } from './options.ts';
+import { parseGrouping, parseLabel, parseSeconds, parseSince, parseStates, parseWhole } from './options.ts';
 import { explain } from './problem.ts';
 
 /** What the process gives to the command line. */
@@ -26,7 +26,7 @@ export async function runCli(args: readonly string[], world: World): Promise<Exi
     const environment = options.project
       ? { ...world.environment, GOOGLE_CLOUD_PROJECT: options.project }
       : world.environment;
-    const connections = createConnections(environment, world.clock);
+    const connections = createConnections(environment, world.clock, world.interrupted);
     try {
       outcome = await work({ ...world, ...connections, environment, json: options.json === true });
     } finally {
@@ -163,6 +163,105 @@ FIRESTORE_EMULATOR_HOST and PUBSUB_EMULATOR_HOST name.`,
     .addHelpText('after', examples('watch las-vegas/2020', 'watch --batch weekly@2026-11-23'))
     .action((ids: string[], options: { batch?: string; every: number }, command: Command) =>
       run(command, async (cli) => (await import('./commands/watch.ts')).watch(cli, ids, options)),
+    );
+
+  program
+    .command('stats')
+    .description('Count records by state, and add up what they cost.')
+    .option('--batch <ID>', 'only jobs of this batch')
+    .addOption(labelOption)
+    .addOption(sinceOption())
+    .option('--by <GROUP>', 'EECU-hours by batch, month or label:NAME (reads the records)', parseGrouping)
+    .addHelpText('after', examples('stats', 'stats --by month --since 90d', 'stats --by label:team'))
+    .action((options, command: Command) =>
+      run(command, async (cli) => (await import('./commands/stats.ts')).stats(cli, options)),
+    );
+
+  const batch = program.command('batch').description('Run many jobs from one manifest.').helpCommand(false);
+  const runOption = () =>
+    new Option('--run <NAME>', "which run this is, where the manifest does not say (default: today's date)");
+  batch
+    .command('plan')
+    .description('Say what running a manifest would come to; publish nothing.')
+    .argument('<MANIFEST>', 'a file; - is standard input')
+    .addOption(runOption())
+    .addHelpText('after', examples('batch plan weekly.json', 'batch plan weekly.json --run 2026-11-23'))
+    .action((file: string, options: { run?: string }, command: Command) =>
+      run(command, async (cli) => (await import('./commands/batch.ts')).planBatch(cli, file, options)),
+    );
+  batch
+    .command('run')
+    .description('Check a manifest and publish it.')
+    .argument('<MANIFEST>', 'a file; - is standard input')
+    .addOption(runOption())
+    .option('--watch', 'follow the batch until it ends')
+    .addOption(everyOption())
+    .addHelpText('after', examples('batch run weekly.json --watch'))
+    .action((file: string, options: { run?: string; watch?: boolean; every: number }, command: Command) =>
+      run(command, async (cli) => (await import('./commands/batch.ts')).runBatch(cli, file, options)),
+    );
+
+  program
+    .command('cancel')
+    .description('Cancel jobs. What Earth Engine already renders may still succeed.')
+    .argument('[ID...]', 'record ids')
+    .option('--job-key <KEY>', 'all attempts at this job')
+    .option('--batch <ID>', 'all jobs of this batch; one that is being expanded stops')
+    .option('--ahead', 'also where nothing has come yet: the job is not sent when it does')
+    .addHelpText('after', examples('cancel --job-key las-vegas/2020', 'cancel --batch weekly@2026-11-23'))
+    .action(
+      (ids: string[], options: { jobKey?: string; batch?: string; ahead?: boolean }, command: Command) =>
+        run(command, async (cli) => (await import('./commands/cancel.ts')).cancel(cli, ids, options)),
+    );
+
+  program
+    .command('retry')
+    .description('Run jobs again that failed, were rejected, lost or cancelled, as their next attempt.')
+    .argument('[ID...]', 'record ids or job keys')
+    .option('--batch <ID>', 'of this batch')
+    .addOption(new Option('--label <NAME=VALUE>', 'with this label').argParser(parseLabel))
+    .option('--force', 'also those that would most likely end alike, such as out of memory')
+    .option('--dry-run', 'only say which')
+    .addHelpText('after', examples('retry las-vegas/2020', 'retry --batch weekly@2026-11-23 --dry-run'))
+    .action((ids: string[], options, command: Command) =>
+      run(command, async (cli) => (await import('./commands/retry.ts')).retry(cli, ids, options)),
+    );
+
+  const deadLetters = program
+    .command('dead-letters')
+    .description('Messages that never became a job.')
+    .helpCommand(false);
+  const reasonOption = new Option('--reason <REASON...>', 'only these reasons, such as DEAD_LETTER');
+  deadLetters
+    .command('list')
+    .description('List them with their reasons, newest first.')
+    .addOption(reasonOption)
+    .addOption(sinceOption())
+    .addOption(new Option('--limit <N>', 'at most so many').argParser(parseWhole(1000)).default(20))
+    .addHelpText('after', examples('dead-letters list --since 7d'))
+    .action((options, command: Command) =>
+      run(command, async (cli) => (await import('./commands/dead-letters.ts')).listDeadLetters(cli, options)),
+    );
+  deadLetters
+    .command('replay')
+    .description('Publish them again where they came from. A job that ran meanwhile does not run twice.')
+    .argument('[MESSAGE_ID...]', 'only these; none: all that no function could handle (DEAD_LETTER)')
+    .addOption(reasonOption)
+    .option('--dry-run', 'only say which')
+    .addHelpText(
+      'after',
+      examples('dead-letters replay --dry-run', 'dead-letters replay --reason INVALID_JOB'),
+    )
+    .action((ids: string[], options, command: Command) =>
+      run(command, async (cli) => (await import('./commands/dead-letters.ts')).replay(cli, ids, options)),
+    );
+
+  program
+    .command('doctor')
+    .description('Check what the command line and the service need, and say what to do.')
+    .addHelpText('after', examples('doctor', 'doctor --project my-project --json'))
+    .action((_options, command: Command) =>
+      run(command, async (cli) => (await import('./commands/doctor.ts')).doctor(cli)),
     );
 
   return program;

@@ -66,7 +66,7 @@ export const line = (text: string, columns: number): string =>
   Number.isFinite(columns) ? fit(text, columns) : text.trimEnd();
 
 /** Text of others on one line: a message of EE's, a label. What could steer a terminal is dropped. */
-export const printable = (text: string): string => text.replaceAll(/[\p{Cc}\p{Cf}]+/gu, ' ').trim();
+export const printable = (text: string): string => text.replaceAll(/[\p{Cc}\p{Cf}]+/gu, ' ');
 
 /** Columns as wide as their widest cell, but for the last. */
 export function columns(rows: readonly (readonly string[])[], width: number): string[] {

@@ -244,3 +244,54 @@ async function readText(response: Response, limit: number, excess: 'cut' | 'refu
   }
   return text + decoder.decode();
 }
+
+/** What EE says of a project, for somebody who sets things up. */
+export interface ProjectLook {
+  readonly httpStatus: number;
+  /** `REGISTERED_COMMERCIALLY`, `NOT_REGISTERED` …, where it answered with a configuration. */
+  readonly registration: string | undefined;
+  /** What it said instead. */
+  readonly refusal: string | undefined;
+  /** When it answered, by its own clock. */
+  readonly date: Date | undefined;
+}
+
+/**
+ * `GET /v1/projects/P/config`, whatever the answer
+ * (https://developers.google.com/earth-engine/reference/rest/v1/projects/getConfig).
+ *
+ * @throws where there is no token or no connection
+ */
+export async function lookAtProject(
+  { url, auth, fetch = globalThis.fetch }: EarthEngineOptions,
+  project: string,
+  options: CallOptions,
+): Promise<ProjectLook> {
+  using deadline = startDeadline(options);
+  const token = auth && (await deadline.race(auth.token()));
+  const headers: Record<string, string> =
+    token === undefined ? {} : { authorization: `Bearer ${token}`, 'x-goog-user-project': project };
+  const response = await fetch(`${url}/v1/projects/${encodeSegment(project)}/config`, {
+    headers,
+    signal: deadline.signal,
+    redirect: 'manual',
+  });
+  const text = await readText(response, MAX_REFUSAL_BYTES, 'cut');
+  const date = new Date(response.headers.get('date') ?? '');
+  return {
+    httpStatus: response.status,
+    registration: response.ok ? textIn(text, ['registrationState']) : undefined,
+    refusal: response.ok ? undefined : (textIn(text, ['error', 'message']) ?? `HTTP ${response.status}`),
+    date: Number.isNaN(date.getTime()) ? undefined : date,
+  };
+}
+
+function textIn(json: string, path: readonly string[]): string | undefined {
+  try {
+    let value: unknown = JSON.parse(json);
+    for (const name of path) value = (value as Record<string, unknown> | null | undefined)?.[name];
+    return typeof value === 'string' ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,7 +1,4 @@
-import { readFile } from 'node:fs/promises';
-
 import { jobRules } from '../../shared/batch/job-rules.ts';
-import { readJsonData } from '../../shared/message/envelope.ts';
 import { sentRequest } from '../../shared/message/identity.ts';
 import { parseJobMessage } from '../../shared/message/job-message.ts';
 import type { Job } from '../../shared/message/job.ts';
@@ -9,8 +6,9 @@ import type { Issue } from '../../shared/message/rejected-message.ts';
 import type { Config } from '../../shared/config.ts';
 import { type Cli, writeJson } from '../cli.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
-import { CliError, wrongInput } from '../problem.ts';
-import { printable } from '../text.ts';
+import { readInput, readJson, tellIssues } from '../input.ts';
+import { publishAll, publishFailure } from '../publish.ts';
+import { plural, printable } from '../text.ts';
 import type { WatchedJob } from '../watch/jobs.ts';
 
 export interface SubmitOptions {
@@ -19,8 +17,6 @@ export interface SubmitOptions {
   /** Seconds. */
   readonly every: number;
 }
-
-const PUBLISH_TIMEOUT_MS = 30_000;
 
 interface Checked {
   readonly file: string;
@@ -54,9 +50,12 @@ export async function submit(
     return exitCodes.DONE;
   }
 
-  const messages = jobs.map(({ data }) => ({ data, attributes: {} }));
-  const publisher = await cli.publisher();
-  const outcomes = await publisher.publish(config.topics.jobs, messages, PUBLISH_TIMEOUT_MS);
+  const topic = config.topics.jobs;
+  const outcomes = await publishAll(
+    cli,
+    topic,
+    jobs.map(({ data }) => data),
+  );
   const published: WatchedJob[] = [];
   let failure: Error | undefined;
   for (const [index, { file, job }] of jobs.entries()) {
@@ -72,10 +71,11 @@ export async function submit(
     else terminal.out(`${recordId}  ${printable(jobKey ?? file)}`);
   }
   if (failure) {
-    throw new CliError(
-      'PUBLISH_FAILED',
-      `${published.length} of ${jobs.length} messages were published: ${topicProblem(failure, config)}; submitting all again is safe.`,
-      { cause: failure },
+    throw publishFailure(
+      failure,
+      topic,
+      config,
+      `${published.length} of ${plural(jobs.length, 'message')} published`,
     );
   }
   if (!watch) return exitCodes.DONE;
@@ -83,38 +83,9 @@ export async function submit(
   return watchJobs(cli, published, every);
 }
 
-function topicProblem(failure: Error, { topics, googleCloudProject }: Config): string {
-  const { code } = (failure.cause ?? failure) as { code?: unknown };
-  return code === 5
-    ? `there is no topic ${topics.jobs} in ${googleCloudProject}; is that the service's project (GOOGLE_CLOUD_PROJECT)?`
-    : failure.message.replace(/\.$/, '');
-}
-
-async function readInput(cli: Cli, file: string): Promise<Uint8Array> {
-  if (file === '-') return cli.readStdin();
-  try {
-    return await readFile(file);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    const why = code === 'ENOENT' ? 'there is no such file' : code === 'EISDIR' ? 'it is a folder' : code;
-    throw wrongInput('FILE_UNREADABLE', `${file} cannot be read: ${why}; name a file with a job message.`, {
-      cause: error,
-    });
-  }
-}
-
 /** What the service will make of it. */
 function check(file: string, data: Uint8Array, config: Config): Checked {
-  const envelope = {
-    messageId: file,
-    publishTime: undefined,
-    attributes: {},
-    subscription: undefined,
-    deliveryAttempt: undefined,
-    data,
-    problem: undefined,
-  };
-  const json = readJsonData(envelope);
+  const json = readJson(data);
   if ('issues' in json) return { file, data, reading: { reason: 'INVALID_DATA', issues: json.issues } };
   const reading = parseJobMessage(json.json, jobRules(config));
   return {
@@ -126,23 +97,12 @@ function check(file: string, data: Uint8Array, config: Config): Checked {
 
 /** As `rejectedMessages` would have it. */
 function tellMistakes(cli: Cli, checked: readonly Checked[]): void {
-  const { terminal } = cli;
   for (const { file, reading } of checked) {
-    if ('job' in reading) continue;
-    const { reason, issues } = reading;
-    if (cli.json) {
-      writeJson(cli, { file, reason, issues });
-      continue;
-    }
-    terminal.err(`${file}: ${reason}`);
-    for (const { path, message } of issues) terminal.err(`  ${printable(path)}: ${printable(message)}`);
-    if (issues.some(({ message }) => /ALLOWED_(?:PROJECTS|DESTINATIONS)/.test(message))) {
-      terminal.err('  (ALLOWED_… are read from this environment: set them as the service has them)');
-    }
+    if ('issues' in reading) tellIssues(cli, file, reading.reason, reading.issues);
   }
-  const wrong = checked.filter(({ reading }) => !('job' in reading)).length;
-  terminal.err(
-    `ee-video-exports: ${wrong} of ${checked.length} messages ${wrong === 1 ? 'has' : 'have'} mistakes, so nothing was published; mend what is listed and submit again.`,
+  const wrong = checked.filter(({ reading }) => 'issues' in reading).length;
+  cli.terminal.err(
+    `ee-video-exports: ${wrong} of ${plural(checked.length, 'message')} ${wrong === 1 ? 'has' : 'have'} mistakes, so nothing was published; mend what is listed and submit again.`,
   );
 }
 

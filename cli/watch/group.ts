@@ -1,4 +1,5 @@
 import { bar } from '../../infra/local/screen.ts';
+import type { Batch } from '../../shared/batch/batch.ts';
 import { type RecordState, recordStates, terminalStates } from '../../shared/record/record.ts';
 import { listQueries } from '../../shared/store/list-queries.ts';
 import { type Query, recordQueries, rejectedMessageQueries } from '../../shared/store/queries.ts';
@@ -6,7 +7,7 @@ import { isReadable } from '../../shared/store/store.ts';
 import { type Cli, writeJson } from '../cli.ts';
 import { CliError } from '../problem.ts';
 import { paint } from '../terminal.ts';
-import { age, columns, duration, line, percent, plural } from '../text.ts';
+import { age, columns, duration, line, percent, plural, printable } from '../text.ts';
 import { createFrame } from './frame.ts';
 import type { Watching } from './watching.ts';
 
@@ -26,6 +27,8 @@ interface Group {
   readonly inState: (state: RecordState) => Query;
   readonly waiting: Query;
   readonly batchId?: string;
+  /** The manifest that was just published for it: the batch may not be there yet, or never come. */
+  readonly published?: { readonly messageId: string; readonly jobs: number };
 }
 
 export const batchGroup = (batchId: string): Group => ({
@@ -70,7 +73,8 @@ export async function countStates(
   return Object.fromEntries(counts.filter(([, count]) => count > 0));
 }
 
-async function lookAtGroup(cli: Cli, { inState, waiting, batchId, name }: Group): Promise<GroupLook> {
+async function lookAtGroup(cli: Cli, group: Group): Promise<GroupLook> {
+  const { inState, waiting, batchId } = group;
   const { records, batches, rejectedMessages } = await cli.store();
   const [counts, [oldest], batch, refused] = await Promise.all([
     countStates(cli, inState),
@@ -80,14 +84,9 @@ async function lookAtGroup(cli: Cli, { inState, waiting, batchId, name }: Group)
   ]);
   const found = batch && isReadable(batch) ? batch.value : undefined;
   const total = Object.values(counts).reduce((sum, count) => sum + count, 0);
-  if (batchId !== undefined && !found && total + refused === 0) {
-    throw new CliError(
-      'NOT_FOUND',
-      `There is no batch ${name}: list --json shows each record's batchId, such as weekly@2026-11-23.`,
-    );
-  }
+  if (batchId !== undefined && !found && total + refused === 0) await expectBatch(cli, group);
   // Jobs that had a record before are not of this batch; a finished one waits for nothing.
-  const jobs = found && found.state !== 'FINISHED' ? found.jobs - (found.existing ?? 0) : 0;
+  const jobs = found ? jobsToCome(found) : (group.published?.jobs ?? 0);
   return {
     at: cli.clock.now(),
     counts,
@@ -95,6 +94,28 @@ async function lookAtGroup(cli: Cli, { inState, waiting, batchId, name }: Group)
     expected: Math.max(0, jobs - total - refused),
     oldestWaiting: oldest && isReadable(oldest) ? oldest.value.createdAt : undefined,
   };
+}
+
+function jobsToCome({ state, jobs, existing = 0 }: Batch): number {
+  return state === 'FINISHED' ? 0 : jobs - existing;
+}
+
+/** @throws where the batch will not come */
+async function expectBatch(cli: Cli, { name, published }: Group): Promise<void> {
+  if (!published) {
+    throw new CliError(
+      'NOT_FOUND',
+      `There is no batch ${printable(name)}; list --json shows each record's batchId, such as weekly@2026-11-23.`,
+    );
+  }
+  const { rejectedMessages } = await cli.store();
+  const rejected = await rejectedMessages.get(published.messageId);
+  if (!rejected || !isReadable(rejected)) return;
+  const [issue] = rejected.value.issues;
+  throw new CliError(
+    rejected.value.reason,
+    `The service refused the manifest: ${issue ? `${issue.path}: ${issue.message}` : rejected.value.reason}; ee-video-exports show ${published.messageId} has all of it.`,
+  );
 }
 
 function sums({ counts, refused, expected }: GroupLook): { total: number; ended: number } {

@@ -1,0 +1,136 @@
+import { checkExpansion } from '../../shared/batch/check-expansion.ts';
+import { readBatch } from '../../shared/batch/change-batch.ts';
+import { createExpansion, type Expansion } from '../../shared/batch/expansion.ts';
+import { jobRules } from '../../shared/batch/job-rules.ts';
+import { readManifest } from '../../shared/batch/manifest.ts';
+import { plan, type Plan, type PlannedOutcome } from '../../shared/batch/plan.ts';
+import type { Issue } from '../../shared/message/rejected-message.ts';
+import { type Cli, writeJson } from '../cli.ts';
+import { type ExitCode, exitCodes } from '../exit-codes.ts';
+import { readInput, readJson, tellIssues } from '../input.ts';
+import { CliError, wrongInput } from '../problem.ts';
+import { publishOne } from '../publish.ts';
+import { columns, plural } from '../text.ts';
+import { batchGroup, watchingGroup } from '../watch/group.ts';
+import { watchUntilEnd } from '../watch/watching.ts';
+
+export interface BatchOptions {
+  readonly run?: string;
+}
+
+export interface RunBatchOptions extends BatchOptions {
+  readonly watch?: boolean;
+  /** Seconds. */
+  readonly every: number;
+}
+
+const meanings: Readonly<Record<PlannedOutcome, string>> = {
+  new: 'would be started',
+  done: 'have succeeded already',
+  running: 'are on their way already',
+  failed: 'ended otherwise; retry runs them again',
+  conflict: 'would be refused: their key is taken by a job of other content',
+};
+
+export async function planBatch(cli: Cli, file: string, options: BatchOptions): Promise<ExitCode> {
+  const json = await readManifestFile(cli, file, options);
+  if (json === undefined) return exitCodes.WRONG_INPUT;
+  const [config, store] = await Promise.all([cli.config(), cli.store()]);
+  const result = await plan({ config, store, clock: cli.clock }, json, cli.clock.now());
+  if ('issues' in result) return refuse(cli, file, result.issues);
+  if (cli.json) writeJson(cli, result.plan);
+  else tellPlan(cli, result.plan);
+  return exitCodes.DONE;
+}
+
+function tellPlan({ terminal }: Cli, { batchId, jobs, counts, first, batch }: Plan): void {
+  terminal.out(`${batchId}: ${plural(jobs, 'job')}`);
+  const outcomes = Object.keys(meanings) as PlannedOutcome[];
+  const rows = outcomes.flatMap((outcome) =>
+    counts[outcome] === 0
+      ? []
+      : [
+          [
+            `  ${String(counts[outcome]).padStart(7)}`,
+            meanings[outcome],
+            `first: ${first[outcome]?.jobKey ?? first[outcome]?.recordId ?? ''}`,
+          ],
+        ],
+  );
+  for (const row of columns(rows, terminal.columns)) terminal.out(row);
+  if (batch === 'SAME') terminal.out('This run is there already: running it again changes nothing.');
+  if (batch === 'OTHER') {
+    terminal.out('This run was made from another manifest: give it another --run or batchId.');
+  }
+}
+
+export async function runBatch(cli: Cli, file: string, options: RunBatchOptions): Promise<ExitCode> {
+  const { terminal } = cli;
+  const json = await readManifestFile(cli, file, options);
+  if (json === undefined) return exitCodes.WRONG_INPUT;
+  const expansion = await checkedExpansion(cli, json);
+  if ('issues' in expansion) return refuse(cli, file, expansion.issues);
+  const { manifest, jobs } = expansion;
+  const store = await cli.store();
+  const known = await readBatch({ store, clock: cli.clock }, manifest.id);
+  if (known && known.value.manifestHash !== manifest.hash) {
+    throw wrongInput(
+      'CONFLICT',
+      `${manifest.id} was made from another manifest: give this one another --run or batchId.`,
+    );
+  }
+  // Named, so that the run does not depend on which side of midnight the message arrives.
+  const data = Buffer.from(JSON.stringify({ ...(json as object), run: manifest.run }));
+  const { topics } = await cli.config();
+  const messageId = await publishOne(cli, topics.batches, data);
+  if (cli.json) writeJson(cli, { batchId: manifest.id, jobs, messageId });
+  else terminal.out(`${manifest.id}  ${plural(jobs, 'job')}${known ? ', published before' : ''}`);
+  if (!options.watch) {
+    terminal.err(`Follow it with: npx ee-video-exports watch --batch ${manifest.id}`);
+    return exitCodes.DONE;
+  }
+  const group = { ...batchGroup(manifest.id), published: { messageId, jobs } };
+  return watchUntilEnd(cli, watchingGroup(cli, group), options.every * 1000);
+}
+
+/** Everything that the service would check, without looking anything up. */
+async function checkedExpansion(
+  cli: Cli,
+  json: unknown,
+): Promise<Expansion | { readonly issues: readonly Issue[] }> {
+  const reading = readManifest(json, cli.clock.now());
+  if ('issues' in reading) return reading;
+  const expansion = createExpansion(reading.manifest);
+  if ('issues' in expansion) return expansion;
+  const issues = await checkExpansion(expansion, jobRules(await cli.config()));
+  return issues.length > 0 ? { issues } : expansion;
+}
+
+/** @returns undefined where its mistakes were told */
+async function readManifestFile(cli: Cli, file: string, { run }: BatchOptions): Promise<unknown> {
+  const reading = readJson(await readInput(cli, file));
+  if ('issues' in reading) {
+    refuse(cli, file, reading.issues, 'INVALID_DATA');
+    return undefined;
+  }
+  const { json } = reading;
+  if (run === undefined || typeof json !== 'object' || json === null) return json;
+  if ('run' in json && json.run !== run) {
+    throw new CliError(
+      'ARGUMENTS_WRONG',
+      `${file} names its run itself (${String(json.run)}): leave --run out.`,
+      {
+        exitCode: exitCodes.WRONG_INPUT,
+      },
+    );
+  }
+  return { ...json, run };
+}
+
+function refuse(cli: Cli, file: string, issues: readonly Issue[], reason = 'INVALID_MANIFEST'): ExitCode {
+  tellIssues(cli, file, reason, issues);
+  cli.terminal.err(
+    'ee-video-exports: the manifest has mistakes, so nothing was published; mend what is listed.',
+  );
+  return exitCodes.WRONG_INPUT;
+}

@@ -1,0 +1,88 @@
+import {
+  type NotRunAgain,
+  type RunAgain,
+  runAgain,
+  type RunAgainSelection,
+} from '../../shared/batch/run-again.ts';
+import { type Cli, writeJson } from '../cli.ts';
+import { type ExitCode, exitCodes } from '../exit-codes.ts';
+import type { Label } from '../options.ts';
+import { wrongInput } from '../problem.ts';
+import { plural, printable } from '../text.ts';
+
+export interface RetryOptions {
+  readonly batch?: string;
+  readonly label?: Label;
+  readonly force?: boolean;
+  readonly dryRun?: boolean;
+}
+
+const reasons: Readonly<Record<NotRunAgain, string>> = {
+  SUCCEEDED: 'succeeded',
+  NOT_ENDED: 'have not ended',
+  LATER_ATTEMPT: 'have a later attempt',
+  NOT_RETRYABLE: 'would most likely end alike (--force runs them all the same)',
+  NO_REQUEST: 'were cancelled before their message came: submit them',
+  NO_ROOM: 'can have no further attempt',
+  BATCH_CANCELLING: 'belong to a batch that is still being cancelled: wait until it has ended',
+  UNREADABLE: 'have a record that cannot be read: mend or delete it by hand',
+};
+
+export async function retry(cli: Cli, ids: readonly string[], options: RetryOptions): Promise<ExitCode> {
+  const { force = false, dryRun = false } = options;
+  const selections = selectionsOf(ids, options);
+  const services = await cli.services();
+  const results: RunAgain[] = [];
+  for (const selection of selections) results.push(await runAgain(services, selection, { force, dryRun }));
+  const result = merged(results);
+  if (cli.json) writeJson(cli, { dryRun, ...result });
+  else tell(cli, result, dryRun);
+  return result.unknown.length > 0 ? exitCodes.FAILED : exitCodes.DONE;
+}
+
+function selectionsOf(ids: readonly string[], { batch, label }: RetryOptions): RunAgainSelection[] {
+  const given = [ids.length > 0, batch !== undefined, label !== undefined].filter(Boolean).length;
+  if (given !== 1) {
+    throw wrongInput(
+      'ARGUMENTS_WRONG',
+      'Say what to run again: ids or job keys, --batch or --label, one of them.',
+    );
+  }
+  if (batch !== undefined) return [{ batchId: batch }];
+  if (label) return [{ label: [label.name, label.value] }];
+  const isRecordId = (id: string) => /^ve1-[a-z2-7]{32}(?:-\d{1,3})?$/.test(id);
+  const recordIds = ids.filter(isRecordId);
+  const jobKeys = ids.filter((id) => !isRecordId(id));
+  return [...(recordIds.length > 0 ? [{ recordIds }] : []), ...(jobKeys.length > 0 ? [{ jobKeys }] : [])];
+}
+
+function merged(results: readonly RunAgain[]): RunAgain {
+  const skipped: Partial<Record<NotRunAgain, number>> = {};
+  for (const result of results) {
+    for (const [reason, count] of Object.entries(result.skipped) as [NotRunAgain, number][]) {
+      skipped[reason] = (skipped[reason] ?? 0) + count;
+    }
+  }
+  return {
+    started: results.reduce((sum, { started }) => sum + started, 0),
+    attempts: results.flatMap(({ attempts }) => attempts),
+    skipped,
+    unknown: results.flatMap(({ unknown }) => unknown),
+  };
+}
+
+function tell({ terminal }: Cli, { started, attempts, skipped, unknown }: RunAgain, dryRun: boolean): void {
+  terminal.out(
+    `${plural(started, 'job')} ${dryRun ? 'would be run again' : started === 1 ? 'runs again' : 'run again'}.`,
+  );
+  for (const { recordId, retryOf } of attempts) terminal.out(`  ${recordId}  after ${retryOf}`);
+  if (started > attempts.length) terminal.out(`  … and ${started - attempts.length} more`);
+  for (const [reason, count] of Object.entries(skipped) as [NotRunAgain, number][]) {
+    terminal.out(`${count} ${reasons[reason]}`);
+  }
+  for (const id of unknown) {
+    terminal.err(
+      `ee-video-exports: there is no record or job key ${printable(id)}; list shows what there is.`,
+    );
+  }
+}

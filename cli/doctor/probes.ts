@@ -1,0 +1,37 @@
+import type { Config } from '../../shared/config.ts';
+import type { ProjectLook } from '../../shared/earth-engine.ts';
+import type { TopicAccess } from '../../shared/pubsub.ts';
+
+/** What the doctor asks of the world beside Firestore. */
+export interface Probes {
+  /** @returns whose credentials they are, where they say so. @throws where there are none */
+  credentials(): Promise<string | undefined>;
+  project(project: string): Promise<ProjectLook>;
+  topics(names: readonly string[]): Promise<TopicAccess[]>;
+}
+
+const TIMEOUT_MS = 10_000;
+
+export function createProbes(config: Config): Probes {
+  const { googleCloudProject, pubsubEmulatorHost, earthEngineUrl, earthEngineCredentials } = config;
+  const source = async () => {
+    const { applicationDefaultCredentials } = await import('../../shared/earth-engine.ts');
+    return applicationDefaultCredentials(googleCloudProject);
+  };
+  return {
+    async credentials() {
+      const auth = await source();
+      await auth.token();
+      return auth.serviceAccount();
+    },
+    async project(project) {
+      const { lookAtProject } = await import('../../shared/earth-engine.ts');
+      const auth = earthEngineCredentials ? await source() : undefined;
+      return lookAtProject({ url: earthEngineUrl, auth }, project, { timeoutMs: TIMEOUT_MS });
+    },
+    async topics(names) {
+      const { lookAtTopics } = await import('../../shared/pubsub.ts');
+      return lookAtTopics({ projectId: googleCloudProject, emulatorHost: pubsubEmulatorHost }, names);
+    },
+  };
+}

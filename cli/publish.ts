@@ -1,0 +1,49 @@
+import type { Config } from '../shared/config.ts';
+import type { PublishOutcome } from '../shared/publisher.ts';
+import type { Cli } from './cli.ts';
+import { CliError } from './problem.ts';
+
+const PUBLISH_TIMEOUT_MS = 30_000;
+/** https://grpc.io/docs/guides/status-codes/ */
+const NOT_FOUND = 5;
+
+export async function publishAll(
+  cli: Cli,
+  topic: string,
+  messages: readonly Uint8Array[],
+): Promise<PublishOutcome[]> {
+  const publisher = await cli.publisher();
+  return publisher.publish(
+    topic,
+    messages.map((data) => ({ data, attributes: {} })),
+    PUBLISH_TIMEOUT_MS,
+  );
+}
+
+/** @returns the message's id */
+export async function publishOne(cli: Cli, topic: string, data: Uint8Array): Promise<string> {
+  const [outcome] = await publishAll(cli, topic, [data]);
+  if (outcome && 'messageId' in outcome) return outcome.messageId;
+  throw publishFailure(outcome?.error, topic, await cli.config(), 'Nothing was published');
+}
+
+/** @param what came of it, which the sentence begins with */
+export function publishFailure(
+  failure: Error | undefined,
+  topic: string,
+  { googleCloudProject }: Config,
+  what: string,
+): CliError {
+  const { code } = (failure?.cause ?? failure ?? {}) as { code?: unknown };
+  if (code !== NOT_FOUND) {
+    const why = failure?.message.replace(/\.$/, '') ?? 'Pub/Sub did not answer';
+    return new CliError('PUBLISH_FAILED', `${what}: ${why}; publishing all again is safe.`, {
+      cause: failure,
+    });
+  }
+  return new CliError(
+    'TOPIC_MISSING',
+    `${what}: there is no topic ${topic} in ${googleCloudProject}; is that the service's project (GOOGLE_CLOUD_PROJECT)?`,
+    { cause: failure },
+  );
+}
