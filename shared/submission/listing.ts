@@ -56,7 +56,7 @@ function createListing(
   const pages: (readonly MarkedOperation[])[] = [];
   let pageToken: string | undefined;
   let endedAt: Date | undefined;
-  let reading: Promise<void> = Promise.resolve();
+  let reading: Promise<void> | undefined;
 
   const readPage = async (): Promise<void> => {
     const page = await earthEngine.listOperations(project, pageToken, {
@@ -86,12 +86,12 @@ function createListing(
   };
 
   let given = 0;
-  // Pages are read one after another whoever asks, since each page's token is in the one before.
+  // Pages are read one after another, since each page's token is in the one before; whoever asks meanwhile waits for the
+  // same page, and fails with it: a project that does not answer takes the time of one call, not of each who asks.
   const read = (): Promise<void> => {
-    reading = reading.then(
-      () => (endedAt ? undefined : readPage()),
-      () => (endedAt ? undefined : readPage()),
-    );
+    reading ??= readPage().finally(() => {
+      reading = undefined;
+    });
     return reading;
   };
   const named = (operation: string): Operation | undefined => byName.get(operation);
