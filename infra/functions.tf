@@ -120,7 +120,7 @@ resource "google_cloudfunctions2_function" "this" {
 
   depends_on = [
     google_project_iam_member.builder,
-    google_storage_bucket_iam_member.builder,
+    google_project_iam_member.builder_source,
     # A function that starts before it may read would fail its first messages.
     google_firestore_database.this,
     google_project_iam_member.records,

@@ -155,6 +155,8 @@ resource "google_service_account_iam_member" "push_tokens" {
   service_account_id = google_service_account.invoker.name
   role               = "roles/iam.serviceAccountTokenCreator"
   member             = local.pubsub_agent
+  # The agent comes into being with the first topic.
+  depends_on = [google_pubsub_topic.this]
 }
 
 # Storage: Earth Engine writes the videos as the account that asked for them; writing over an old one deletes it.
@@ -175,8 +177,14 @@ resource "google_project_iam_member" "builder" {
   member   = google_service_account.builder.member
 }
 
-resource "google_storage_bucket_iam_member" "builder" {
-  bucket = google_storage_bucket.source.name
-  role   = "roles/storage.objectViewer"
-  member = google_service_account.builder.member
+# Cloud Functions copies the source to a bucket of its own, which it makes with the first function of a region.
+resource "google_project_iam_member" "builder_source" {
+  project = var.project_id
+  role    = "roles/storage.objectViewer"
+  member  = google_service_account.builder.member
+
+  condition {
+    title      = "functions-source"
+    expression = "resource.name.startsWith('projects/_/buckets/gcf-v2-sources-${data.google_project.this.number}-')"
+  }
 }

@@ -223,6 +223,14 @@ export function roleProblems(stack: Stack, deployerText: string): string[] {
     if (!condition.includes('/databases/${var.firestore.database}'))
       problems.push(`${name} reach every database`);
   }
+  const source = at(
+    stack.resources,
+    'google_project_iam_member.builder_source',
+    'condition',
+    0,
+    'expression',
+  );
+  if (!String(source).includes('/buckets/gcf-v2-sources-')) problems.push('the builder reads every bucket');
   const granted = at(stack.locals, 'earth_engine_permissions') as Record<string, string[]>;
   for (const [account, wanted] of Object.entries(earthEnginePermissions)) {
     const found = (granted[account] ?? []).map((permission) => permission.replace(/^earthengine\./, ''));

@@ -311,6 +311,13 @@ describe('a mistake is found', () => {
       /reach every database/,
     ],
     [
+      'a builder that reads every bucket',
+      'roles',
+      ['resources', 'google_project_iam_member.builder_source', 'condition'],
+      undefined,
+      /reads every bucket/,
+    ],
+    [
       'documents that never go',
       'expiry',
       ['locals', 'expiring'],
