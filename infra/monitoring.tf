@@ -23,20 +23,22 @@ locals {
     changed                = { event = "poll.finished", field = "changed", unit = "1" }
     failed                 = { event = "poll.finished", field = "failed", unit = "1" }
   }
-  _metric = "logging.googleapis.com/user/video-exports"
+  _push_names = join("|", [for push in google_pubsub_subscription.push : push.name])
+  _metric     = "logging.googleapis.com/user/video-exports"
 
   # Each alert's name is a heading of OPERATIONS.md.
   alerts = {
     dead_letters = {
       name     = "Dead letters"
       severity = "ERROR"
-      says     = "Messages could not be handled and are kept in ${google_pubsub_subscription.dead_letters.name}."
+      says     = "Messages were given up after their last delivery and are kept in ${google_pubsub_subscription.dead_letters.name}."
+      # What Pub/Sub gave up, and not what the service refused as wrong, which is kept there too and has an alert of its own.
       filter = join(" AND ", [
         "resource.type=\"pubsub_subscription\"",
-        "resource.labels.subscription_id=\"${google_pubsub_subscription.dead_letters.name}\"",
-        "metric.type=\"pubsub.googleapis.com/subscription/num_undelivered_messages\"",
+        "resource.labels.subscription_id=monitoring.regex.full_match(\"${local._push_names}\")",
+        "metric.type=\"pubsub.googleapis.com/subscription/dead_letter_message_count\"",
       ])
-      aligner = "ALIGN_MAX", period = 300, above = 0, for = 0
+      aligner = "ALIGN_DELTA", period = 300, above = 0, for = 0
     }
     push_backlog = {
       name     = "Messages not taken"
@@ -44,7 +46,7 @@ locals {
       says     = "A function has not taken its oldest message for ${var.alerts.push_backlog_minutes} minutes."
       filter = join(" AND ", [
         "resource.type=\"pubsub_subscription\"",
-        "resource.labels.subscription_id=monitoring.regex.full_match(\"${join("|", [for push in google_pubsub_subscription.push : push.name])}\")",
+        "resource.labels.subscription_id=monitoring.regex.full_match(\"${local._push_names}\")",
         "metric.type=\"pubsub.googleapis.com/subscription/oldest_unacked_message_age\"",
       ])
       aligner = "ALIGN_MAX", period = 300, above = var.alerts.push_backlog_minutes * 60, for = 300
