@@ -1,5 +1,6 @@
 import { targetNames, type Target } from '../../infra/targets.ts';
-import { environmentSchema } from '../../shared/config.ts';
+import { environmentSchema, readConfig } from '../../shared/config.ts';
+import { keptSubscription } from '../../shared/message/replay.ts';
 import { at, keysOf, optionalDefaults, type Stack } from './stack.ts';
 
 /** What must hold between infra/*.tf and the code. Each check returns what is wrong, in words. */
@@ -153,6 +154,14 @@ export function deadLetterProblems(stack: Stack): string[] {
   if (!String(at(kept, 'topic')).includes('"dead_letters"')) problems.push('nothing keeps dead messages');
   if (at(kept, 'message_retention_duration') !== '2678400s')
     problems.push('dead messages are not kept for 31 days');
+  // A replay finds the subscription, and a dead message's topic, by these names (replay.ts; infra/local has them too).
+  const { topics } = readConfig({ GOOGLE_CLOUD_PROJECT: 'demo-test' });
+  const suffix = keptSubscription(topics).slice(topics.deadLetters.length);
+  if (at(kept, 'name') !== `\${var.topics.dead_letters}${suffix}`)
+    problems.push('a replay looks for another subscription');
+  const push = at(stack.resources, 'google_pubsub_subscription.push', 'name');
+  if (push !== '${var.topics[each.value.topic]}-push')
+    problems.push('a replay cannot tell the topic of a dead message');
   if (at(kept, 'push_config') !== undefined)
     problems.push('the subscription that keeps dead messages pushes them');
   for (const grant of ['google_pubsub_topic_iam_member', 'google_pubsub_subscription_iam_member']) {
