@@ -1,5 +1,7 @@
 import pMap from 'p-map';
 
+import { finishBatches } from '../batch/finish-batches.ts';
+import { cancelLateArrivals } from '../cancellation/cancel-batch.ts';
 import { later, SECOND_MS } from '../clock.ts';
 import { type EarthEngine, EarthEngineError } from '../earth-engine-api.ts';
 import { asError } from '../errors.ts';
@@ -64,10 +66,13 @@ export async function pollExports(services: Services, gate: Gate): Promise<PollS
   });
   await eachDue(run, recordQueries.dueWaiting(startedAt), resumeThroughGate);
   await eachDue(run, recordQueries.dueOperations(startedAt), followOperation);
+  // Before the queues are fed: what is to be cancelled must not be sent first.
+  await cancelLateArrivals(run, later(clock.now(), (deadline.getTime() - clock.now().getTime()) / 2));
   await pMap(projects, (project) => isolated(run, project, () => feedQueue(run, project)), {
     concurrency: PROJECTS_AT_ONCE,
   });
   await publishOwedEvents(run);
+  await finishBatches(run, deadline);
 
   const [waiting, ...due] = await Promise.all([
     store.records.count(recordQueries.waiting()),

@@ -256,8 +256,8 @@ describe('a batch is finished', () => {
     const deliverJobs = createJobDelivery(harness);
     await deliver(harness, smallManifest(1));
     await deliverJobs();
-    await harness.untilQuiet();
     harness.publisher.failing = true;
+    await harness.untilQuiet();
     await finish(harness);
     expect(await batchOf(harness, 'small@2026-11-23')).toMatchObject({ state: 'FINISHED', owesEvent: true });
     harness.publisher.failing = false;
