@@ -247,9 +247,11 @@ function hold({ simulator, clock }: Harness) {
   const request: HeldRequest = simulator.holdNext('RESET');
   let caughtAtMs: number | undefined;
   let released = false;
-  void request.caught.then(() => {
+  const noteWhen = async (): Promise<void> => {
+    await request.caught;
     caughtAtMs = clock.now().getTime();
-  });
+  };
+  void noteWhen();
   return {
     isHeld: () => caughtAtMs !== undefined && !released,
     releaseAfter: async (ms: number): Promise<void> => {

@@ -1,0 +1,445 @@
+import { requestIdOf } from '../../shared/message/identity.ts';
+import type { Job } from '../../shared/message/job.ts';
+import {
+  afterEmptySearch,
+  afterRefusal,
+  mayGiveUpId,
+  mayHaveUnknownOperation,
+} from '../../shared/record/proof.ts';
+import {
+  type ExportRecord,
+  isTerminal,
+  isUnsettled,
+  type RecordError,
+  type SubmittingRecord,
+  type UnsettledRecord,
+} from '../../shared/record/record.ts';
+import {
+  cancelUnsent,
+  claim,
+  claimAgain,
+  enqueue,
+  isAnothers,
+  type Learned,
+  nextGeneration,
+  requestCancellation,
+  type Wait,
+} from '../../shared/record/transitions.ts';
+import { afterOperation, wantsCancelling } from '../../shared/submission/operation-found.ts';
+import { giveBack } from '../../shared/submission/send.ts';
+import { accept } from './earth-engine.ts';
+import {
+  type Answer,
+  at,
+  type Holder,
+  type ModelOperation,
+  policy,
+  type Process,
+  type Step,
+  TIMEOUT_MS,
+  TICK_MS,
+  toOperation,
+  type World,
+} from './world.ts';
+
+/**
+ * What a process of the service can do next. The order of calls is that of submit, resume and send; every decision on a
+ * record is the product's own function.
+ */
+
+/** Parts of the protocol that a control run takes out. */
+export interface Rules {
+  /** Rule 1: what a sender decides is written only while it holds the claim. */
+  readonly fence: boolean;
+  /** Rule 3: nothing is posted when the lease is over. */
+  readonly leaseLook: boolean;
+  /** Step 7 of submit: a claim whose lease is over is taken over. */
+  readonly takeOver: boolean;
+  /** Rule 6: an id is given up only where absence is proven. */
+  readonly proof: boolean;
+  /** Rule 8: a cancelled job with an unanswered send is searched for. */
+  readonly cancelSearches: boolean;
+  /** Rule 11: another account's sends count as unanswered. */
+  readonly otherAccounts: boolean;
+}
+
+export const allRules: Rules = {
+  fence: true,
+  leaseLook: true,
+  takeOver: true,
+  proof: true,
+  cancelSearches: true,
+  otherAccounts: true,
+};
+
+export interface Move {
+  readonly what: string;
+  readonly world: World;
+}
+
+const RECORD_ID = `ve1-${'a'.repeat(32)}`;
+
+const job: Job = {
+  recordId: RECORD_ID,
+  jobKey: 'model',
+  attempt: 1,
+  project: 'demo-model',
+  batchId: undefined,
+  labels: {},
+  contentHash: 'hash',
+  destination: 'gs://bucket/prefix',
+  request: {
+    expression: { result: '0', values: {} },
+    fileExportOptions: { fileFormat: 'MP4', cloudStorageDestination: { bucket: 'bucket' } },
+  },
+};
+
+const error: RecordError = { code: 0, status: '', message: '', retryable: true };
+const MAX_TRIES = 2;
+
+export function movesOf(world: World, index: number, rules: Rules): Move[] {
+  const process = world.processes[index];
+  if (process === undefined) {
+    return [];
+  }
+  const self = createSelf(world, index, process);
+  const name = `${process.kind} ${index + 1}`;
+  return stepsOf(world, process, self, rules).map(({ what, world: next }) => ({
+    what: `${name}: ${what}`,
+    world: next,
+  }));
+}
+
+type Self = ReturnType<typeof createSelf>;
+
+function createSelf(world: World, index: number, { kind, account }: Process) {
+  const go = (step: Step, changed: Partial<World> = {}): World => ({
+    ...world,
+    ...changed,
+    processes: world.processes.map((other, place) => (place === index ? { ...step, kind, account } : other)),
+  });
+  return {
+    go,
+    /** A delivery is acknowledged; a poller goes on polling. */
+    rest: (changed?: Partial<World>): World => go({ at: kind === 'delivery' ? 'done' : 'ready' }, changed),
+    write: (record: ExportRecord): Partial<World> => ({ record, version: world.version + 1 }),
+    moment: { now: at(world.nowMs), random: 0 },
+  };
+}
+
+function stepsOf(world: World, process: Process, self: Self, rules: Rules): Move[] {
+  switch (process.at) {
+    case 'done':
+      return [];
+    case 'ready':
+      return process.kind === 'delivery' ? deliver(world, process, self) : poll(world, process, self, rules);
+    case 'searched':
+      return [takeOver(world, process, self, rules)];
+    case 'holding':
+      return send(world, process.holder, process, self, rules);
+    case 'heard':
+      return conclude(world, process.holder, process.answer, self, rules);
+    case 'cancelling':
+      return [{ what: 'cancels at EE', world: cancelAtEarthEngine(world, self, process.operation) }];
+  }
+}
+
+function deliver(world: World, { account }: Process, self: Self): Move[] {
+  if (world.record) {
+    return [{ what: 'finds the record, acknowledges', world: self.rest() }];
+  }
+  const origin = { requestId: RECORD_ID, description: RECORD_ID, messageId: '1', serviceAccount: account };
+  const token = `t${world.tokens}`;
+  const record = claim(job, origin, token, policy, at(world.nowMs));
+  const tokens = world.tokens + 1;
+  const holding = holderOf(world, record, RECORD_ID);
+  const queued = enqueue(job, origin, 'QUEUE', at(world.nowMs), at(world.nowMs));
+  return [
+    { what: 'claims', world: self.go({ at: 'holding', holder: holding }, { ...self.write(record), tokens }) },
+    { what: 'queues', world: self.rest(self.write(queued)) },
+  ];
+}
+
+function holderOf(world: World, record: SubmittingRecord, requestId: string): Holder {
+  const { unanswered, searches } = record;
+  return {
+    token: record.claim.token,
+    deadlineMs: world.nowMs + TIMEOUT_MS,
+    requestId,
+    record,
+    learned: { sends: 0, unanswered, searches, firstSentAt: undefined },
+    tries: 0,
+  };
+}
+
+function isDue(record: UnsettledRecord, nowMs: number): boolean {
+  const queues =
+    record.state === 'WAITING' && (record.waitingFor === 'QUEUE' || record.waitingFor === 'RATE');
+  return queues || record.dueAt.getTime() <= nowMs;
+}
+
+function poll(world: World, { account }: Process, self: Self, rules: Rules): Move[] {
+  const { record, nowMs, version } = world;
+  if (!record) {
+    return [];
+  }
+  const moves = sweep(world, record, self);
+  const isTakenUp = rules.takeOver || record.state !== 'SUBMITTING';
+  if (isUnsettled(record) && isDue(record, nowMs) && isTakenUp) {
+    const mustSearch =
+      mayHaveUnknownOperation(record) || (rules.otherAccounts && isAnothers(record, account));
+    const now = at(nowMs);
+    const search = mustSearch ? { startedAt: now, endedAt: now } : undefined;
+    for (const { listed, spent, hides } of listings(world)) {
+      const found = mustSearch ? listed[0] : undefined;
+      if (found) {
+        moves.push(...noted(world, found, self, 'finds it in a search'));
+      } else {
+        const step: Step = { at: 'searched', seen: version, record, search };
+        moves.push({
+          what: search ? `searches, finds none${hides}` : 'reads it',
+          world: self.go(step, spent),
+        });
+      }
+      if (!mustSearch) {
+        break;
+      }
+    }
+  }
+  return moves;
+}
+
+/** What a list may show: everything, or not the operations younger than T. */
+function listings(
+  world: World,
+): { listed: readonly ModelOperation[]; spent: Partial<World>; hides: string }[] {
+  const { operations, nowMs, budget } = world;
+  const old = operations.filter(({ sentAtMs }) => nowMs - sentAtMs >= policy.absenceMs);
+  const whole = { listed: operations, spent: {}, hides: '' };
+  return old.length === operations.length || budget.lag === 0
+    ? [whole]
+    : [
+        whole,
+        { listed: old, spent: { budget: { ...budget, lag: budget.lag - 1 } }, hides: ' (the list lags)' },
+      ];
+}
+
+/** The sweep looks at one operation; what it says may be known already. */
+function sweep(world: World, record: ExportRecord, self: Self): Move[] {
+  return world.operations.flatMap((operation) => {
+    const found = { operation: toOperation(operation), requestId: operation.requestId };
+    const isNews = afterOperation(record, found, policy, self.moment) !== undefined;
+    return isNews || wantsCancelling(record, found) ? noted(world, operation, self, 'sweeps') : [];
+  });
+}
+
+/** An operation is a fact, whoever learned it; the cancelling comes after the write, and a crash may come between. */
+function noted(world: World, operation: ModelOperation, self: Self, what: string): Move[] {
+  const { record } = world;
+  if (!record) {
+    return [];
+  }
+  const found = { operation: toOperation(operation), requestId: operation.requestId };
+  const next = afterOperation(record, found, policy, self.moment);
+  const changed = next ? self.write(next) : {};
+  return [
+    {
+      what: `${what}: ${operation.name} is ${operation.state}`,
+      world: wantsCancelling(next ?? record, found)
+        ? self.go({ at: 'cancelling', operation: operation.name }, changed)
+        : self.rest(changed),
+    },
+  ];
+}
+
+function cancelAtEarthEngine(world: World, self: Self, name: string): World {
+  return self.rest({
+    operations: world.operations.map((each) =>
+      each.name === name && each.state === 'PENDING' ? { ...each, cancelRequested: true } : each,
+    ),
+  });
+}
+
+function takeOver(world: World, process: Process & { at: 'searched' }, self: Self, rules: Rules): Move {
+  const { record, search, seen, account } = process;
+  if (seen !== world.version) {
+    return { what: 'is too late to claim', world: self.rest() };
+  }
+  const by = { token: `t${world.tokens}`, serviceAccount: account, search };
+  const known = rules.otherAccounts ? record : { ...record, serviceAccount: account };
+  const claimed = claimAgain(known, by, policy, at(world.nowMs));
+  const holder = holderOf(world, claimed, world.storedId);
+  const changed = { ...self.write(claimed), tokens: world.tokens + 1 };
+  return { what: 'claims again', world: self.go({ at: 'holding', holder }, changed) };
+}
+
+/** The record, if the holder may still decide on it. */
+function held({ record }: World, { token }: Holder, rules: Rules): SubmittingRecord | undefined {
+  if (record?.state === 'SUBMITTING' && (record.claim.token === token || !rules.fence)) {
+    return record;
+  }
+  return undefined;
+}
+
+function send(world: World, holder: Holder, { account }: Process, self: Self, rules: Rules): Move[] {
+  const { record, learned, tries, deadlineMs } = holder;
+  if (tries === 0) {
+    const isHeldBack = rules.cancelSearches && (record.cancelRequestedAt !== undefined || record.rejecting);
+    if (isHeldBack || record.serviceAccount !== account) {
+      const how: Wait = { waitingFor: 'ADOPTION', error, rejecting: record.rejecting ?? false };
+      return [putOff(world, holder, learned, how, self, rules, 'holds it back')];
+    }
+    if (learned.unanswered > 0 && givesUp(learned, rules)) {
+      return [giveUp(world, holder, self, rules)];
+    }
+  } else if (!held(world, holder, rules) || world.record?.cancelRequestedAt) {
+    const how: Wait = { waitingFor: 'SERVICE', error };
+    return [putOff(world, holder, learned, how, self, rules, 'sends no more')];
+  }
+  if (rules.leaseLook && world.nowMs > deadlineMs) {
+    const how: Wait = { waitingFor: 'SERVICE', error };
+    return [putOff(world, holder, learned, how, self, rules, 'has no time left')];
+  }
+  const tried: Holder = { ...holder, tries: tries + 1, learned: { ...learned, sends: learned.sends + 1 } };
+  const { requestId } = holder;
+  return accept(world, { requestId, account, sentAtMs: world.nowMs }).map(({ what, answer, changed }) => ({
+    what: `posts ${idOf(requestId)}, ${what}`,
+    world: self.go({ at: 'heard', holder: tried, answer }, changed),
+  }));
+}
+
+const idOf = (requestId: string): string => requestId.replace(RECORD_ID, 'id');
+
+function givesUp(learned: Learned, rules: Rules): boolean {
+  return rules.proof ? mayGiveUpId(learned, policy) : learned.searches !== undefined;
+}
+
+function conclude(world: World, holder: Holder, answer: Answer, self: Self, rules: Rules): Move[] {
+  const { learned } = holder;
+  switch (answer.kind) {
+    case 'OPERATION': {
+      const operation = world.operations.find((each) => each.name === answer.name);
+      return operation ? noted(world, operation, self, 'records the answer') : [];
+    }
+    case 'FULL':
+      return [putOff(world, holder, learned, { waitingFor: 'QUEUE', error }, self, rules, 'waits: full')];
+    case 'REFUSED': {
+      const how: Wait = { waitingFor: 'ADOPTION', error, rejecting: true };
+      return [putOff(world, holder, learned, how, self, rules, 'is refused for good')];
+    }
+    case 'UNANSWERED': {
+      const worse: Learned = { ...learned, unanswered: learned.unanswered + 1, searches: undefined };
+      const given = putOff(
+        world,
+        holder,
+        worse,
+        { waitingFor: 'SERVICE', error },
+        self,
+        rules,
+        'gives it back',
+      );
+      const again: Step = { at: 'holding', holder: { ...holder, learned: worse } };
+      return holder.tries < MAX_TRIES ? [{ what: 'tries again', world: self.go(again) }, given] : [given];
+    }
+    case 'USED':
+      return listings(world).flatMap((listing) => adopt(world, holder, listing, self, rules));
+  }
+}
+
+function adopt(
+  world: World,
+  holder: Holder,
+  { listed, spent, hides }: ReturnType<typeof listings>[number],
+  self: Self,
+  rules: Rules,
+): Move[] {
+  const [found] = listed;
+  if (found) {
+    return noted(world, found, self, 'adopts');
+  }
+  const now = at(world.nowMs);
+  const refused = afterRefusal(holder.learned.searches, now);
+  const searches = afterEmptySearch(refused, { startedAt: now, endedAt: now });
+  const learned: Learned = { ...holder.learned, searches };
+  const after: World = { ...world, ...spent };
+  if (givesUp(learned, rules)) {
+    const move = giveUp(after, { ...holder, learned }, createSelfAgain(after, self), rules);
+    return [{ ...move, what: `${move.what}${hides}` }];
+  }
+  const how: Wait = { waitingFor: 'ADOPTION', error };
+  return [putOff(after, holder, learned, how, createSelfAgain(after, self), rules, `cannot adopt${hides}`)];
+}
+
+/** The same process in a world that changed under it. */
+function createSelfAgain(world: World, self: Self): Self {
+  return {
+    ...self,
+    go: (step, changed) => self.go(step, { budget: world.budget, ...changed }),
+    rest: (changed) => self.rest({ budget: world.budget, ...changed }),
+  };
+}
+
+function giveUp(world: World, holder: Holder, self: Self, rules: Rules): Move {
+  const record = held(world, holder, rules);
+  const { learned } = holder;
+  if (!record || record.cancelRequestedAt) {
+    const how: Wait = { waitingFor: 'ADOPTION', error };
+    return putOff(world, holder, learned, how, self, rules, 'may not go on');
+  }
+  const requestId = requestIdOf(RECORD_ID, record.generation + 1);
+  const next = nextGeneration(record, learned, { requestId, description: requestId }, at(world.nowMs));
+  const fresh: Learned = { sends: 0, unanswered: 0, searches: undefined, firstSentAt: undefined };
+  const step: Step = {
+    at: 'holding',
+    holder: { ...holder, record: next, requestId, learned: fresh, tries: 0 },
+  };
+  return {
+    what: `gives the id up for ${idOf(requestId)}`,
+    world: self.go(step, { ...self.write(next), storedId: requestId }),
+  };
+}
+
+function putOff(
+  world: World,
+  holder: Holder,
+  learned: Learned,
+  how: Wait,
+  self: Self,
+  rules: Rules,
+  what: string,
+): Move {
+  const record = held(world, holder, rules);
+  const next = record && giveBack(record, learned, how, policy, self.moment);
+  return { what, world: self.rest(next ? self.write(next) : {}) };
+}
+
+/** The caller wants it no more: as the cancelling function decides. */
+export function cancellation(world: World, rules: Rules): Move[] {
+  const { record, budget, nowMs, version } = world;
+  if (budget.cancel === 0 || !record || isTerminal(record) || record.cancelRequestedAt) {
+    return [];
+  }
+  const isUnsent = record.state === 'WAITING' && (record.unanswered === 0 || !rules.cancelSearches);
+  const next = isUnsent ? cancelUnsent(record, policy, at(nowMs)) : requestCancellation(record, at(nowMs));
+  return [
+    {
+      what: 'the job is cancelled',
+      world: {
+        ...world,
+        record: next,
+        version: version + 1,
+        budget: { ...budget, cancel: budget.cancel - 1 },
+      },
+    },
+  ];
+}
+
+export const tick = (world: World): Move => ({
+  what: 'time passes',
+  world: {
+    ...world,
+    nowMs: world.nowMs + TICK_MS,
+    // What did not arrive within T is lost.
+    onTheWay: world.onTheWay.filter((each) => each.sentAtMs + policy.absenceMs > world.nowMs + TICK_MS),
+  },
+});

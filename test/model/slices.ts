@@ -1,0 +1,77 @@
+import type { Options } from './explore.ts';
+import type { Rules } from './protocol.ts';
+
+/** What the model explores: each slice is a few processes and a few things that may go wrong, in every order. */
+
+type Slice = Omit<Options, 'maxStates' | 'rules'> & { readonly name: string };
+
+const alone = { deliveries: 1, pollers: 1 };
+
+export const slices: readonly Slice[] = [
+  { name: 'a crash anywhere', budget: { crash: 1 }, ...alone },
+  {
+    name: 'another account polls; crash, lagging list',
+    budget: { crash: 1, lag: 1 },
+    pollersAccount: 'b',
+    ...alone,
+  },
+  {
+    name: 'an unanswered send, a refused replay, a lagging list',
+    budget: { unanswered: 1, refusal: 1, lag: 1 },
+    ...alone,
+  },
+  { name: 'an unanswered send and a cancellation', budget: { unanswered: 1, cancel: 1, lag: 1 }, ...alone },
+  { name: 'a full queue burns ids', budget: { unanswered: 1, queueFull: 2, refusal: 1 }, ...alone },
+  { name: 'two deliveries, two pollers, a crash', budget: { crash: 1, unanswered: 1, refusal: 1 } },
+  {
+    name: 'two deliveries, two pollers, everything',
+    budget: { crash: 1, unanswered: 2, refusal: 2, queueFull: 1, refusedForGood: 1, cancel: 1, lag: 2 },
+  },
+];
+
+/** The same with one rule taken out: the model must find the schedule that breaks the promise. */
+export const controls: readonly (Slice & { readonly without: keyof Rules; readonly breaks: RegExp })[] = [
+  {
+    name: 'rule 1, the fence',
+    without: 'fence',
+    breaks: /^REJECTED although EE has an operation$/,
+    budget: { refusedForGood: 1 },
+    ...alone,
+  },
+  {
+    name: 'rule 3, the look at the lease before a POST',
+    without: 'leaseLook',
+    breaks: /^CANCELLED although EE has an operation$/,
+    budget: { cancel: 1 },
+    ...alone,
+  },
+  {
+    name: 'rule 6, the proof before an id is given up',
+    without: 'proof',
+    breaks: /^two operations for one job$/,
+    budget: { unanswered: 1, refusal: 1, lag: 1 },
+    ...alone,
+  },
+  {
+    name: 'rule 8, the search for what a cancelled job may have started',
+    without: 'cancelSearches',
+    breaks: /^CANCELLED although EE has an operation$/,
+    budget: { unanswered: 1, cancel: 1 },
+    ...alone,
+  },
+  {
+    name: 'rule 11, that another account’s sends count as unanswered',
+    without: 'otherAccounts',
+    breaks: /^two operations for one job$/,
+    budget: { crash: 1, lag: 1 },
+    pollersAccount: 'b',
+    ...alone,
+  },
+  {
+    name: 'the taking over of claims that ran out',
+    without: 'takeOver',
+    breaks: /^stuck in SUBMITTING$/,
+    budget: { crash: 1 },
+    ...alone,
+  },
+];

@@ -1,0 +1,201 @@
+import type { Operation } from '../../shared/earth-engine-api.ts';
+import type { EmptySearch } from '../../shared/record/proof.ts';
+import type { Policy } from '../../shared/record/policy.ts';
+import type { ExportRecord, UnsettledRecord } from '../../shared/record/record.ts';
+import type { Learned } from '../../shared/record/transitions.ts';
+
+/** What the model is made of: one job, its record, the processes that work on it, and Earth Engine. All of it is data. */
+
+export const TICK_MS = 1000;
+
+/** T is four ticks: what is sent has arrived and is listed by then. */
+export const policy: Policy = {
+  leaseMs: 2 * TICK_MS,
+  retryMinMs: TICK_MS,
+  retryMaxMs: 2 * TICK_MS,
+  absenceMs: 4 * TICK_MS,
+  submitDeadlineMs: 1000 * TICK_MS,
+  pollMinMs: 2 * TICK_MS,
+  pollMaxMs: 4 * TICK_MS,
+  stalledMs: 1000 * TICK_MS,
+  retentionMs: 1000 * TICK_MS,
+};
+/** A claim's tries together. */
+export const TIMEOUT_MS = TICK_MS;
+
+export interface World {
+  readonly nowMs: number;
+  readonly record: ExportRecord | undefined;
+  readonly version: number;
+  /** The id in the stored bytes. */
+  readonly storedId: string;
+  readonly ids: Readonly<Record<string, 'OPERATION' | 'BURNT'>>;
+  readonly operations: readonly ModelOperation[];
+  readonly onTheWay: readonly Request[];
+  readonly processes: readonly Process[];
+  readonly budget: Budget;
+  readonly tokens: number;
+}
+
+export interface Request {
+  readonly requestId: string;
+  readonly account: string;
+  readonly sentAtMs: number;
+}
+
+export interface ModelOperation extends Request {
+  readonly name: string;
+  readonly state: 'PENDING' | 'SUCCEEDED' | 'CANCELLED';
+  readonly cancelRequested: boolean;
+}
+
+/** How often each thing may still go wrong. */
+export interface Budget {
+  readonly crash: number;
+  /** Time-outs, lost answers, lost requests, late requests. */
+  readonly unanswered: number;
+  /** EE refuses an id that it knows, rather than answering with its operation. */
+  readonly refusal: number;
+  readonly queueFull: number;
+  readonly refusedForGood: number;
+  readonly cancel: number;
+  /** Lists that do not show a young operation. */
+  readonly lag: number;
+}
+
+export interface Holder {
+  readonly token: string;
+  readonly deadlineMs: number;
+  readonly requestId: string;
+  readonly record: UnsettledRecord;
+  readonly learned: Learned;
+  readonly tries: number;
+}
+
+export type Answer =
+  | { readonly kind: 'OPERATION'; readonly name: string }
+  | { readonly kind: 'USED' | 'FULL' | 'REFUSED' | 'UNANSWERED' };
+
+export type Step =
+  | { readonly at: 'ready' | 'done' }
+  | {
+      readonly at: 'searched';
+      readonly seen: number;
+      readonly record: UnsettledRecord;
+      readonly search: EmptySearch | undefined;
+    }
+  | { readonly at: 'holding'; readonly holder: Holder }
+  | { readonly at: 'heard'; readonly holder: Holder; readonly answer: Answer }
+  | { readonly at: 'cancelling'; readonly operation: string };
+
+export type Process = Step & { readonly kind: 'delivery' | 'poller'; readonly account: string };
+
+export const at = (ms: number): Date => new Date(ms);
+
+/** EE's JSON of it, as the client reads it. */
+export function toOperation({ name, requestId, state, cancelRequested }: ModelOperation): Operation {
+  const ended = state !== 'PENDING';
+  return {
+    name,
+    done: ended,
+    state: ended ? state : cancelRequested ? 'CANCELLING' : 'PENDING',
+    type: 'EXPORT_VIDEO',
+    description: requestId,
+    progress: undefined,
+    stage: undefined,
+    units: undefined,
+    runAttempt: undefined,
+    destinationUris: [],
+    eecuSeconds: undefined,
+    startTime: undefined,
+    endTime: undefined,
+    error: undefined,
+    hasResponse: state === 'SUCCEEDED',
+  };
+}
+
+/** Fields that decide nothing: without them many worlds are one. */
+const idle = new Set([
+  'revision',
+  'updatedAt',
+  'createdAt',
+  'submittedAt',
+  'firstSentAt',
+  'history',
+  'messageId',
+  'labels',
+  'contentHash',
+  'description',
+  'destination',
+  'priority',
+  'project',
+  'jobKey',
+  'attempt',
+  'error',
+  'outageSince',
+  'finishedAt',
+  'expireAt',
+  'movedAt',
+  'message',
+  'token',
+]);
+
+/** How long it matters when something was: after that it is just past. Searches are compared with one another. */
+const memoryMs: Readonly<Record<string, number>> = {
+  dueAt: 0,
+  leaseUntil: 0,
+  deadlineMs: TICK_MS,
+  sentAtMs: policy.absenceMs,
+  cancelRequestedAt: 0,
+};
+
+/**
+ * A world as a text that is the same for worlds that go on alike: times are seen from now, tokens by whether they hold,
+ * processes without their order.
+ */
+export function fingerprint(world: World): string {
+  const { nowMs, record, version, processes } = world;
+  const fromNow = (ms: number, name: string): number =>
+    Math.max(ms - nowMs, -(memoryMs[name] ?? 3 * policy.absenceMs)) / TICK_MS;
+  const plain = (value: unknown, name = ''): unknown => {
+    if (value instanceof Date) {
+      return fromNow(value.getTime(), name);
+    }
+    if (name.endsWith('Ms')) {
+      return fromNow(value as number, name);
+    }
+    if (name === 'submissions' || name === 'sends') {
+      return (value as number) > 0;
+    }
+    if (name === 'waits') {
+      return Math.min(value as number, 1);
+    }
+    if (Array.isArray(value)) {
+      return value.map((item) => plain(item));
+    }
+    if (typeof value === 'object' && value !== null) {
+      const fields: unknown[] = [];
+      for (const [key, inner] of Object.entries(value)) {
+        if (inner !== undefined && !idle.has(key)) {
+          fields.push(key, plain(inner, key));
+        }
+      }
+      return fields;
+    }
+    return value;
+  };
+  const holds = (process: Process): boolean =>
+    (process.at === 'holding' || process.at === 'heard') &&
+    record?.state === 'SUBMITTING' &&
+    record.claim.token === process.holder.token;
+  const texts = processes.map((process) => {
+    if (process.at === 'searched' && process.seen !== version) {
+      return `${process.kind} ${process.account} too late`;
+    }
+    const { ...facts } = process;
+    const known = process.at === 'searched' ? { ...facts, seen: 0, record: 0 } : facts;
+    return JSON.stringify([holds(process), plain(known)]);
+  });
+  const rest = { record, ids: world.ids, operations: world.operations, onTheWay: world.onTheWay };
+  return JSON.stringify([texts.sort(), plain(rest), world.storedId, world.budget]);
+}
