@@ -1,6 +1,7 @@
 import { buffer } from 'node:stream/consumers';
 
 import { systemClock } from '../shared/clock.ts';
+import { createConnections } from './connections.ts';
 import { exitCodes } from './exit-codes.ts';
 import { explain } from './problem.ts';
 import { runCli } from './program.ts';
@@ -30,5 +31,6 @@ export async function main(args: readonly string[]): Promise<number> {
     environment: env,
     interrupted: interrupt.signal,
     readStdin: () => buffer(stdin),
+    connect: (environment) => createConnections(environment, systemClock, interrupt.signal),
   });
 }

@@ -77,6 +77,12 @@ function explainCause(error: Error): Omit<Problem, 'exitCode'> | undefined {
   if (/could not load the default credentials/i.test(text)) {
     return { code: 'NO_CREDENTIALS', message: `There are no Google Cloud credentials here: ${LOGIN}.` };
   }
+  if (/credential file|credentials? json|does not (?:contain|look like)/i.test(text)) {
+    return {
+      code: 'CREDENTIALS_UNREADABLE',
+      message: `The credentials file cannot be used (${firstLine(text)}): correct or unset GOOGLE_APPLICATION_CREDENTIALS, or ${LOGIN}.`,
+    };
+  }
   if (/invalid_grant|invalid_rapt|reauth related error/i.test(text) || code === UNAUTHENTICATED) {
     return { code: 'CREDENTIALS_REFUSED', message: `Google Cloud refused the credentials: ${LOGIN}.` };
   }

@@ -2,13 +2,15 @@ import { Command, CommanderError, Option } from 'commander';
 
 import { asError } from '../shared/errors.ts';
 import { type Cli } from './cli.ts';
-import { createConnections } from './connections.ts';
+import type { Connections, Environment } from './connections.ts';
 import { type ExitCode, exitCodeMeanings, exitCodes } from './exit-codes.ts';
 import { parseGrouping, parseLabel, parseSeconds, parseSince, parseStates, parseWhole } from './options.ts';
 import { explain } from './problem.ts';
 
 /** What the process gives to the command line. */
-export type World = Pick<Cli, 'terminal' | 'clock' | 'environment' | 'interrupted' | 'readStdin'>;
+export interface World extends Pick<Cli, 'terminal' | 'clock' | 'environment' | 'interrupted' | 'readStdin'> {
+  connect(environment: Environment): Connections;
+}
 
 interface CommonOptions {
   readonly project?: string;
@@ -26,7 +28,7 @@ export async function runCli(args: readonly string[], world: World): Promise<Exi
     const environment = options.project
       ? { ...world.environment, GOOGLE_CLOUD_PROJECT: options.project }
       : world.environment;
-    const connections = createConnections(environment, world.clock, world.interrupted);
+    const connections = world.connect(environment);
     try {
       outcome = await work({ ...world, ...connections, environment, json: options.json === true });
     } finally {

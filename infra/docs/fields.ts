@@ -1,0 +1,90 @@
+import { z } from 'zod';
+
+/** A schema's fields as rows of a table, by their paths. */
+export interface FieldRow {
+  readonly path: string;
+  readonly type: string;
+  readonly isRequired: boolean;
+  readonly description: string;
+}
+
+/** As much of JSON schema as zod writes. */
+interface Json {
+  readonly type?: string;
+  readonly properties?: Readonly<Record<string, Json>>;
+  readonly required?: readonly string[];
+  readonly items?: Json;
+  readonly anyOf?: readonly Json[];
+  readonly oneOf?: readonly Json[];
+  readonly enum?: readonly unknown[];
+  readonly const?: unknown;
+  readonly pattern?: string;
+  readonly format?: string;
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly exclusiveMinimum?: number;
+  readonly maxLength?: number;
+  readonly additionalProperties?: Json | boolean;
+  readonly description?: string;
+  readonly $ref?: string;
+}
+
+/** @param stopAt paths that are described as a whole */
+export function fieldsOf(
+  schema: z.ZodType,
+  io: 'input' | 'output',
+  stopAt: readonly string[] = [],
+): FieldRow[] {
+  return rowsOf(jsonOf(schema, io), '', new Set(stopAt));
+}
+
+export function jsonOf(schema: z.ZodType, io: 'input' | 'output'): Json {
+  return z.toJSONSchema(schema, {
+    io,
+    unrepresentable: 'any',
+    override: ({ zodSchema, jsonSchema }) => {
+      if (zodSchema instanceof z.ZodDate) Object.assign(jsonSchema, { type: 'string', format: 'timestamp' });
+    },
+  }) as Json;
+}
+
+function rowsOf(json: Json, prefix: string, stopAt: ReadonlySet<string>): FieldRow[] {
+  return Object.entries(json.properties ?? {}).flatMap(([name, field]) => {
+    const path = prefix === '' ? name : `${prefix}.${name}`;
+    const row: FieldRow = {
+      path,
+      type: typeOf(field),
+      isRequired: json.required?.includes(name) ?? false,
+      description: field.description ?? '',
+    };
+    return [row, ...(stopAt.has(path) ? [] : rowsOf(field, path, stopAt))];
+  });
+}
+
+export function typeOf(field: Json): string {
+  const { type, items, additionalProperties } = field;
+  const options = field.anyOf ?? field.oneOf;
+  if (field.const !== undefined) return `\`${String(field.const)}\``;
+  if (field.enum) return field.enum.map((value) => `\`${String(value)}\``).join(' ');
+  if (options) return [...new Set(options.map(typeOf))].join(' or ');
+  if (field.format === 'timestamp') return 'timestamp';
+  if (type === 'array') return `list of ${items ? typeOf(items) : 'anything'}`;
+  if (type === 'object' && typeof additionalProperties === 'object') {
+    const values = typeOf(additionalProperties);
+    return values === 'anything' ? 'object' : `map of ${values}`;
+  }
+  if (type === 'integer' || type === 'number')
+    return `${type === 'integer' ? 'whole number' : 'number'}${range(field)}`;
+  if (type === 'string') return field.maxLength === undefined ? 'text' : `text, at most ${field.maxLength}`;
+  return type ?? 'anything';
+}
+
+/** What a whole number in JavaScript cannot be anyway is no limit. */
+const isLimit = (value: number | undefined): value is number =>
+  value !== undefined && Math.abs(value) < Number.MAX_SAFE_INTEGER;
+
+function range({ minimum, maximum, exclusiveMinimum }: Json): string {
+  if (isLimit(minimum) && isLimit(maximum)) return ` ${minimum}–${maximum}`;
+  if (isLimit(minimum)) return ` from ${minimum}`;
+  return isLimit(exclusiveMinimum) ? ` above ${exclusiveMinimum}` : '';
+}
