@@ -53,8 +53,9 @@ async function tellEvents({ pubsub, config }: Stack, signal: AbortSignal): Promi
     for (;;) {
       for (const { attributes } of await pubsub.pull(subscription, signal)) {
         const time = new Date().toLocaleTimeString('en-GB');
-        const { state = '', recordId = '', jobKey = '' } = attributes;
-        console.log(`${time}  ${state.padEnd(10)}  ${recordId}  ${jobKey}`);
+        const { kind = '', state = '', recordId, jobKey = '', batchId = '' } = attributes;
+        const news = kind === 'STALLED' || kind === 'EXTRA_OPERATION' ? `${state}, ${kind}` : state;
+        console.log(`${time}  ${news.padEnd(10)}  ${recordId ?? `batch ${batchId}`}  ${jobKey}`.trimEnd());
       }
     }
   } catch (thrown) {
