@@ -8,14 +8,23 @@ import { targetNames } from '../targets.ts';
 import { byHand } from './by-hand.ts';
 import { EmulatorsUnavailableError } from './emulators.ts';
 import { interruption } from './interrupt.ts';
+import { publishOnSchedule } from './schedule.ts';
 import { eventsSubscription, startStack, type Stack } from './stack.ts';
 
 /*
  * `npm start`: the whole service on this machine, until Ctrl-C. `npm start -- --logs` shows every log line of the
- * functions, not only warnings and errors. Settings of the service in the environment (RETRY_MAX_SECONDS=1 npm start) count.
+ * functions, not only warnings and errors. `npm start -- --schedule --cron="0 6 * * 1"` publishes the manifest among the
+ * examples at these times (each minute without --cron), as Cloud Scheduler would. Settings of the service in the
+ * environment (RETRY_MAX_SECONDS=1 npm start) count.
  */
 
-const { values: options } = parseArgs({ options: { logs: { type: 'boolean', default: false } } });
+const { values: options } = parseArgs({
+  options: {
+    logs: { type: 'boolean', default: false },
+    schedule: { type: 'boolean', default: false },
+    cron: { type: 'string', default: '* * * * *' },
+  },
+});
 
 async function start(): Promise<void> {
   // Heard from the first moment, so that Ctrl-C while it starts leaves nothing behind either.
@@ -37,6 +46,7 @@ async function start(): Promise<void> {
   try {
     console.log(describe(stack));
     const signal = AbortSignal.any([interrupt, stopping.signal]);
+    if (options.schedule) schedule(stack, signal);
     await Promise.race([crashed.promise, tellEvents(stack, signal)]);
     console.log('\nStopping …');
   } finally {
@@ -44,6 +54,20 @@ async function start(): Promise<void> {
     await stack.stop();
   }
   console.log('Everything is stopped.');
+}
+
+function schedule({ pubsub, config }: Stack, signal: AbortSignal): void {
+  const next = publishOnSchedule({
+    cron: options.cron,
+    manifestPath: join(import.meta.dirname, 'examples', 'annual-timelapses-manifest.json'),
+    publish: async (manifest) => {
+      const messageId = await pubsub.publish(config.topics.batches, manifest);
+      console.log(`Published annual-timelapses-manifest.json as message ${messageId}.`);
+    },
+    signal,
+    onProblem: (problem) => console.error(explain(problem)),
+  });
+  console.log(`Next batch: ${next?.toISOString() ?? 'never'} (${options.cron}, UTC)\n`);
 }
 
 /** One line for each change that the service tells of, until the signal. */

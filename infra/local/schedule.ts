@@ -1,0 +1,57 @@
+import { readFile } from 'node:fs/promises';
+
+import { Cron } from 'croner';
+
+import { asError, ServiceError } from '../../shared/errors.ts';
+
+/** What Cloud Scheduler does in the cloud: publishes a manifest whenever a cron expression says so. */
+export interface Schedule {
+  /** Five fields as Cloud Scheduler takes them, in UTC; six where the first is seconds. */
+  readonly cron: string;
+  /** The manifest's file. It is read each time, so that it can be edited meanwhile. */
+  readonly manifestPath: string;
+  /** Publishes to the batch topic. */
+  readonly publish: (manifest: string) => Promise<unknown>;
+  /** Ends it. */
+  readonly signal: AbortSignal;
+  /** A publish or a read that failed; the next one goes on. */
+  readonly onProblem: (problem: Error) => void;
+}
+
+/**
+ * Publishes until the signal; one at a time, a turn that comes while another is under way is left out.
+ *
+ * @returns when it is next
+ * @throws ServiceError CRON_INVALID
+ */
+export function publishOnSchedule({
+  cron,
+  manifestPath,
+  publish,
+  signal,
+  onProblem,
+}: Schedule): Date | undefined {
+  let job: Cron;
+  try {
+    job = new Cron(
+      cron,
+      { timezone: 'UTC', protect: true, catch: (thrown: unknown) => onProblem(asError(thrown)) },
+      async () => {
+        await publish(await readFile(manifestPath, 'utf8'));
+      },
+    );
+  } catch (error) {
+    const hint = 'minute, hour, day of the month, month, day of the week, such as "0 6 * * 1"';
+    throw new ServiceError(
+      'CRON_INVALID',
+      `"${cron}" is no cron expression (${hint}): ${asError(error).message}`,
+      {
+        cause: error,
+      },
+    );
+  }
+  const stop = () => job.stop();
+  signal.addEventListener('abort', stop, { once: true });
+  if (signal.aborted) stop();
+  return job.nextRun() ?? undefined;
+}
