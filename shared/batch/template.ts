@@ -1,4 +1,4 @@
-import { formatPath, type IssueList, type Path } from '../message/issues.ts';
+import type { IssueList, Path } from '../message/issues.ts';
 
 /**
  * A job message with places to fill in. A string that is exactly one `${name}` becomes the value of that name, of any
@@ -181,5 +181,3 @@ export function segmentsOf(template: Template): Segment[] {
 
 /** A text as it stands between the quotes of a JSON string. */
 export const insideOf = (text: string): string => JSON.stringify(text).slice(1, -1);
-
-export const placeOf = ({ path }: Hole): string => formatPath(path);

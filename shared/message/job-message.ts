@@ -9,6 +9,7 @@ import type { Expression, Job, VideoRequest } from './job.ts';
 import { unusableName } from './read-constant.ts';
 import { isJsonObject } from './read-graph.ts';
 import type { Issue } from './rejected-message.ts';
+import { addZodIssues, valueAt } from './zod-issues.ts';
 
 /** EE answers more with 400 "Request payload size exceeds the limit: 10485760 bytes." */
 export const REQUEST_BYTES = 10_485_760;
@@ -72,7 +73,7 @@ function readFields(json: unknown, rules: JobRules, issues: IssueList): JobField
   }
   refuseProto(json, issues);
   const parsed = schema.safeParse(json);
-  if (!parsed.success) parsed.error.issues.forEach((issue) => addZodIssue(issue, json, issues));
+  if (!parsed.success) addZodIssues(parsed.error, json, issues, misplacedField);
   // Asked of what came, so that a message with another error is told these too.
   const project = Object.hasOwn(json, 'project') ? json['project'] : rules.defaultProject;
   if (typeof project === 'string' && !isAllowed(rules.allowedProjects, project)) {
@@ -186,41 +187,15 @@ function refuseProto(json: object, issues: IssueList) {
   }
 }
 
-function addZodIssue(issue: z.core.$ZodIssue, json: unknown, issues: IssueList) {
-  const path = issue.path.map((part) => (typeof part === 'number' ? part : String(part)));
-  if (issue.code === 'unrecognized_keys') {
-    for (const key of issue.keys) {
-      if (key !== '__proto__') {
-        issues.add([...path, key], unknownFieldMessage([...path, key], issue.message));
-      }
-    }
-    return;
-  }
-  const found = valueAt(json, path);
-  const allowed = issue.code === 'invalid_key' ? (issue.issues[0]?.message ?? issue.message) : issue.message;
-  if (issue.code === 'invalid_key') issues.add(path, `found this name; allowed: ${allowed}`);
-  else if (found === undefined) issues.add(path, `is missing; allowed: ${allowed}`);
-  else issues.add(path, `found ${describe(found)}; allowed: ${allowed}`);
-}
-
-function unknownFieldMessage(path: Path, allowed: string): string {
+function misplacedField(path: Path): string | undefined {
   switch (path.join('.')) {
     case 'request.requestId':
       return 'must be left out: the service derives it, so that a job runs once; give the message a jobKey to identify the job, and a higher attempt to run it again';
     case 'request.maxWorkers':
       return 'must be left out: EE refuses it from anyone but its own staff';
     default:
-      return `is not a field; ${allowed}`;
+      return undefined;
   }
-}
-
-function valueAt(json: unknown, path: Path): unknown {
-  let value = json;
-  for (const part of path) {
-    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, part)) return undefined;
-    value = (value as Record<string | number, unknown>)[part];
-  }
-  return value;
 }
 
 function invalid(json: unknown, issues: Issue[]): InvalidJob {

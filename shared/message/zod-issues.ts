@@ -1,29 +1,42 @@
 import type { z } from 'zod';
 
 import { describe, type IssueList, type Path } from './issues.ts';
+import { unusableName } from './read-constant.ts';
 
 /**
  * zod's issues in the words of this service: where, what was found, what is allowed. Each schema's messages say what is
  * allowed.
+ *
+ * @param unknownField says more of a field that should not be there, where there is more to say
  */
-export function addZodIssues(error: z.ZodError, json: unknown, issues: IssueList): void {
+export function addZodIssues(
+  error: z.ZodError,
+  json: unknown,
+  issues: IssueList,
+  unknownField: (path: Path) => string | undefined = () => undefined,
+): void {
   for (const issue of error.issues) {
     const path = issue.path.map((part) => (typeof part === 'number' ? part : String(part)));
     if (issue.code === 'unrecognized_keys') {
-      for (const key of issue.keys) issues.add([...path, key], `is not a field; ${issue.message}`);
+      for (const key of issue.keys) {
+        const field = [...path, key];
+        const message = unknownField(field) ?? `is not a field; ${issue.message}`;
+        // Told in the same words by who looks for it everywhere, so that it is told once.
+        issues.add(field, key === '__proto__' ? unusableName : message);
+      }
       continue;
     }
-    if (issue.code === 'invalid_key') {
-      issues.add(path, `found this name; allowed: ${issue.issues[0]?.message ?? issue.message}`);
-      continue;
-    }
+    const allowed =
+      issue.code === 'invalid_key' ? (issue.issues[0]?.message ?? issue.message) : issue.message;
     const found = valueAt(json, path);
-    const start = found === undefined ? 'is missing' : `found ${describe(found)}`;
-    issues.add(path, `${start}; allowed: ${issue.message}`);
+    if (issue.code === 'invalid_key') issues.add(path, `found this name; allowed: ${allowed}`);
+    else if (found === undefined) issues.add(path, `is missing; allowed: ${allowed}`);
+    else issues.add(path, `found ${describe(found)}; allowed: ${allowed}`);
   }
 }
 
-function valueAt(json: unknown, path: Path): unknown {
+/** What stands at a path in JSON, own fields only. */
+export function valueAt(json: unknown, path: Path): unknown {
   let value = json;
   for (const part of path) {
     if (typeof value !== 'object' || value === null || !Object.hasOwn(value, part)) return undefined;
