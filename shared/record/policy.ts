@@ -55,6 +55,9 @@ export function backoffMs(
   return Math.max(policy.retryMinMs, doubled * (1 - random / 4));
 }
 
+/** Each look at one that runs comes so much later than the one before: every look is a write. */
+const LOOKS_APART = 10;
+
 /**
  * When to ask for an operation by itself. A queued one may sit for hours and every sweep sees it, so its safety net is
  * as wide as it may be; one that runs is looked at more often at first. Jittered, so that a batch does not fall due at once.
@@ -62,6 +65,8 @@ export function backoffMs(
 export function nextLook(policy: Policy, state: string, inStateSince: Date, moment: Moment): Date {
   const age = moment.now.getTime() - inStateSince.getTime();
   const base =
-    state === 'PENDING' ? policy.pollMaxMs : Math.min(policy.pollMaxMs, Math.max(policy.pollMinMs, age));
+    state === 'PENDING'
+      ? policy.pollMaxMs
+      : Math.min(policy.pollMaxMs, Math.max(policy.pollMinMs, LOOKS_APART * age));
   return later(moment.now, Math.max(policy.pollMinMs, base * (1 - moment.random / 4)));
 }
