@@ -18,6 +18,8 @@ import { readManifest } from './manifest.ts';
 
 /** The function has 540 s. Where they do not do, the message comes again and goes on where this delivery stopped. */
 const BUDGET_MS = 8 * MINUTE_MS;
+/** Nothing of a batch is published before all of it is checked, and a check cannot be resumed. */
+const CHECK_MS = 4 * MINUTE_MS;
 /** Renewed with every chunk. A redelivery of the same message need not wait for it. */
 const LEASE_MS = MINUTE_MS;
 const PUBLISH_TIMEOUT_MS = 30_000;
@@ -61,7 +63,8 @@ export async function expandBatch(services: Services, envelope: Envelope): Promi
   const rules = jobRules(services.config);
   if (!known) {
     // A batch that is there was checked when it was made.
-    const issues = await checkExpansion(expansion, rules);
+    const checkedBy = later(services.clock.now(), CHECK_MS);
+    const issues = await checkExpansion(expansion, rules, () => services.clock.now() >= checkedBy);
     if (issues.length > 0) return refuse(services, envelope, 'INVALID_MANIFEST', issues);
   }
   const claimed = await claimBatch(services, expansion, envelope.messageId);

@@ -34,9 +34,13 @@ export async function markBatch(
   batchId: string,
   messageId: string,
 ): Promise<Stored<Batch> | undefined> {
+  // Jobs may have been published by hand under the name of a finished batch.
+  const unfinished = await services.store.records.count(recordQueries.unfinishedOfBatch(batchId));
   const { stored } = await changeBatch(services, batchId, (batch, now) => {
     if (!batch) return unseenBatch(batchId, messageId, now);
-    if (batch.state === 'FINISHED') return batch.manifestHash === '' ? reopened(batch, now) : undefined;
+    if (batch.state === 'FINISHED') {
+      return batch.manifestHash === '' || unfinished > 0 ? reopened(batch, now) : undefined;
+    }
     if (batch.cancelRequestedAt !== undefined) return undefined;
     // The claim of whoever expands it stays: until that is given back, more may be published than is written here.
     return { ...batch, state: 'RUNNING', cancelRequestedAt: now };

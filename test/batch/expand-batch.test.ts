@@ -207,6 +207,27 @@ describe('a manifest', () => {
   });
 });
 
+describe('a manifest that takes too long to check', () => {
+  it('is refused rather than tried again and again', async () => {
+    const harness = createHarness();
+    const slow: Services = {
+      ...harness.services,
+      clock: {
+        ...harness.clock,
+        now: () => {
+          harness.clock.advance(5000);
+          return harness.clock.now();
+        },
+      },
+    };
+    expect(await deliver(harness, smallManifest(200), 'slow', slow)).toMatchObject({
+      reason: 'INVALID_MANIFEST',
+      issues: [{ path: 'job', message: expect.stringContaining('of 200 jobs could be checked') as string }],
+    });
+    expect(jobMessages(harness)).toHaveLength(0);
+  });
+});
+
 describe('a batch is finished', () => {
   it('only when every job that was published has ended or was rejected', async () => {
     const harness = createHarness();

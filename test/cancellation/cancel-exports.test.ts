@@ -342,6 +342,26 @@ describe('cancelling a batch', () => {
     expect(statesOf(harness)).toEqual(['CANCELLED', 'CANCELLED', 'CANCELLED']);
   });
 
+  it('that has finished is left as it is, unless jobs were added to it by hand', async () => {
+    const harness = createHarness({ simulator: { settings: { pendingMs: 0, runMs: [1000, 1000] } } });
+    await expand(harness, 1);
+    for (const { data } of jobMessages(harness)) await harness.submit({ data });
+    await harness.untilQuiet();
+    await harness.poll();
+    const before = await batchOf(harness, 'small@2026-11-23');
+    expect(before).toMatchObject({ state: 'FINISHED' });
+    await cancel(harness, { batchId: 'small@2026-11-23' });
+    expect(await batchOf(harness, 'small@2026-11-23')).toEqual(before);
+    await harness.submit({ data: smallJob({ batchId: 'small@2026-11-23' }) });
+    expect(await cancel(harness, { batchId: 'small@2026-11-23' })).toMatchObject({ operations: 1 });
+    await harness.untilQuiet();
+    await harness.poll();
+    expect(await batchOf(harness, 'small@2026-11-23')).toMatchObject({
+      state: 'FINISHED',
+      counts: { SUCCEEDED: 1, CANCELLED: 1 },
+    });
+  });
+
   it('that a crash interrupted goes on with the poller, and does not ask twice', async () => {
     const harness = createHarness({
       simulator: { settings: { ...slow, concurrency: 2 } },
