@@ -131,7 +131,10 @@ async function queued(services: Sending, stored: Stored<ExportRecord>): Promise<
 async function sent(services: Sending, claimed: Stored<ExportRecord>, bytes: Uint8Array): Promise<Submitted> {
   const { stored, heard } = await send(services, claimed, bytes);
   const { state, project } = stored.value;
-  services.log.info('submit.sent', { recordId: stored.id, project, state, heard });
+  if (heard !== 'OPERATION') {
+    // That an operation was started is told by its record's transition.
+    services.log.info('submit.sent', { recordId: stored.id, project, state, heard });
+  }
   return { outcome: 'SENT', recordId: stored.id, state, heard };
 }
 
