@@ -1,0 +1,276 @@
+import { describe, expect, it } from 'vitest';
+
+import { HOUR_MS, MINUTE_MS } from '../../shared/clock.ts';
+import { type Edge, edges, notes } from '../../shared/record/edges.ts';
+import {
+  lose,
+  noteExtraOperation,
+  noteMissing,
+  observe,
+  recordOperation,
+} from '../../shared/record/observe.ts';
+import {
+  activeStates,
+  type ExportRecord,
+  isActive,
+  isUnsettled,
+  recordSchema,
+  recordStates,
+  type RecordState,
+  terminalStates,
+} from '../../shared/record/record.ts';
+import {
+  cancelUnseen,
+  cancelUnsent,
+  claim,
+  claimAgain,
+  enqueue,
+  fallDue,
+  nextGeneration,
+  reject,
+  requestCancellation,
+  wait,
+} from '../../shared/record/transitions.ts';
+import { afterOperation } from '../../shared/submission/operation-found.ts';
+import {
+  error,
+  job,
+  moment,
+  nothingLearned,
+  operationIn,
+  operationName,
+  origin,
+  policy,
+  recordId,
+  recordIn,
+} from './samples.ts';
+
+/** The state machine: every edge that there is, and that there are no others. */
+
+const { now } = moment;
+const by = { token: 'other', serviceAccount: 'a@demo', search: undefined };
+const learned = { requestId: recordId, submissions: 1, submittedAt: now };
+
+/** Does a transition; undefined where it does not apply to that state. */
+type Doing = (record: ExportRecord | undefined, to: RecordState) => ExportRecord | undefined;
+
+const doings: Readonly<Record<string, Doing>> = {
+  claim: (record) => (record ? undefined : claim(job, origin, 'token', policy, now)),
+  enqueue: (record) => (record ? undefined : enqueue(job, origin, 'QUEUE', now, now)),
+  cancelUnseen: (record) =>
+    record
+      ? undefined
+      : cancelUnseen({ recordId, project: 'demo-test', jobKey: 'k', attempt: 1 }, '1', policy, now),
+  claimAgain: (record) => (record && isUnsettled(record) ? claimAgain(record, by, policy, now) : undefined),
+  nextGeneration: (record) =>
+    record?.state === 'SUBMITTING'
+      ? nextGeneration(record, nothingLearned, { requestId: `${recordId}-g2`, description: 'd' }, now)
+      : undefined,
+  wait: (record) =>
+    record?.state === 'SUBMITTING'
+      ? wait(record, nothingLearned, { waitingFor: 'QUEUE', error }, policy, moment)
+      : undefined,
+  reject: (record) =>
+    record?.state === 'SUBMITTING' ? reject(record, nothingLearned, error, policy, now) : undefined,
+  cancelUnsent: (record) => (record && isUnsettled(record) ? cancelUnsent(record, policy, now) : undefined),
+  recordOperation: (record, to) =>
+    record && isUnsettled(record)
+      ? recordOperation(record, operationIn(to), learned, policy, moment)
+      : undefined,
+  observe: (record, to) =>
+    record && isActive(record) ? observe(record, operationIn(to), policy, moment, true) : undefined,
+  lose: (record) => (record && isActive(record) ? lose(record, policy, now) : undefined),
+};
+
+const from = (state: Edge[0]): ExportRecord | undefined => (state === 'NEW' ? undefined : recordIn(state));
+
+describe('edges', () => {
+  it.each(edges)('%s + %s -> %s', (state, transition, to) => {
+    const before = from(state);
+    const after = doings[transition]?.(before, to);
+    expect(after?.state).toBe(to);
+    expect(recordSchema.parse(after)).toEqual(withoutAbsent(after));
+    expect(after?.revision).toBe((before?.revision ?? 0) + 1);
+    expect(after?.updatedAt).toEqual(now);
+    const isTold = before?.state !== to || transition === 'claimAgain' || transition === 'nextGeneration';
+    expect(after?.history.length).toBe((before?.history.length ?? 0) + (isTold ? 1 : 0));
+  });
+
+  it('are all that the transitions can do', () => {
+    const done = new Set<string>();
+    for (const state of ['NEW', ...recordStates] as const) {
+      for (const [transition, doing] of Object.entries(doings)) {
+        for (const to of recordStates) {
+          const after = isSaidByEarthEngine(to) ? doing(from(state), to) : undefined;
+          if (after) {
+            done.add(`${state} + ${transition} -> ${after.state}`);
+          }
+        }
+      }
+    }
+    expect([...done].sort()).toEqual(edges.map(([a, b, c]) => `${a} + ${b} -> ${c}`).sort());
+  });
+
+  it('lead to every state, and from every state that is not an end to an end', () => {
+    for (const state of recordStates) {
+      expect(edges.some(([, , to]) => to === state)).toBe(true);
+      const leaves = edges.some(([start, , to]) => start === state && to !== state);
+      expect(leaves).toBe(!(terminalStates as readonly string[]).includes(state));
+    }
+  });
+});
+
+const isSaidByEarthEngine = (state: RecordState): boolean =>
+  !['SUBMITTING', 'WAITING', 'REJECTED', 'LOST'].includes(state);
+
+/** Firestore keeps no field that is absent. */
+const withoutAbsent = (record: object | undefined): object =>
+  Object.fromEntries(Object.entries(record ?? {}).filter(([, value]) => value !== undefined));
+
+describe('an end', () => {
+  it.each(terminalStates)('%s is never left, whatever EE says', (state) => {
+    const record = recordIn(state);
+    for (const said of recordStates.filter(isSaidByEarthEngine)) {
+      for (const name of [operationName, 'projects/demo-test/operations/ANOTHER']) {
+        const found = { operation: operationIn(said, { name }), requestId: recordId };
+        const after = afterOperation(record, found, policy, moment) ?? record;
+        expect(after.state).toBe(state);
+        expect(after).toMatchObject('operation' in record ? { operation: record.operation } : {});
+      }
+    }
+  });
+
+  it.each(terminalStates)('%s expires, and falls due no more', (state) => {
+    expect(recordIn(state)).toMatchObject({ expireAt: expect.any(Date), finishedAt: expect.any(Date) });
+    expect(recordIn(state)).not.toHaveProperty('dueAt');
+    expect(recordIn(state)).not.toHaveProperty('claim');
+  });
+});
+
+describe('notes leave the state as it is', () => {
+  const extra = { operation: 'projects/demo-test/operations/EXTRA', requestId: `${recordId}-g2` };
+  const noting: Readonly<Record<(typeof notes)[number], (record: ExportRecord) => ExportRecord | undefined>> =
+    {
+      requestCancellation: (record) => requestCancellation(record, now),
+      noteExtraOperation: (record) => noteExtraOperation(record, extra, now),
+      noteMissing: (record) => (isActive(record) ? noteMissing(record, policy, now) : undefined),
+      fallDue: (record) =>
+        isActive(record) || record.state === 'WAITING' ? fallDue(record, now) : undefined,
+    };
+
+  it.each(notes.flatMap((note) => recordStates.map((state) => [note, state] as const)))(
+    '%s in %s',
+    (note, state) => {
+      const after = noting[note](recordIn(state));
+      expect(after?.state ?? state).toBe(state);
+      expect(after === undefined || recordSchema.safeParse(after).success).toBe(true);
+    },
+  );
+});
+
+describe('a claim', () => {
+  it('is not taken over early: the lease of SUBMITTING is what falls due', () => {
+    const record = recordIn('SUBMITTING');
+    expect(record.dueAt).toEqual(record.claim.leaseUntil);
+  });
+
+  it('that ran out counts one more unanswered send, and drops earlier searches', () => {
+    const searched = { firstEndedAt: now, lastStartedAt: now };
+    const record = { ...recordIn('SUBMITTING'), searches: searched };
+    expect(claimAgain(record, by, policy, now)).toMatchObject({ unanswered: 1, submissions: 1 });
+    expect(claimAgain(record, by, policy, now).searches).toBeUndefined();
+  });
+
+  it('after an answered send counts none', () => {
+    const record = { ...recordIn('WAITING'), submissions: 1 };
+    expect(claimAgain(record, by, policy, now).unanswered).toBe(0);
+  });
+
+  it('by another account stays the first account’s until no operation of it can exist', () => {
+    const search = (ms: number) => ({
+      startedAt: new Date(now.getTime() + ms),
+      endedAt: new Date(now.getTime() + ms),
+    });
+    const other = { token: 'b', serviceAccount: 'b@demo' };
+    const record = { ...recordIn('WAITING'), submissions: 1 };
+    const first = claimAgain(record, { ...other, search: search(0) }, policy, now);
+    expect(first).toMatchObject({ serviceAccount: 'a@demo', unanswered: 1 });
+    const put = wait(
+      first,
+      { ...nothingLearned, unanswered: 1, searches: first.searches },
+      { waitingFor: 'ADOPTION', error },
+      policy,
+      moment,
+    );
+    const second = claimAgain(put, { ...other, search: search(policy.absenceMs) }, policy, now);
+    expect(second).toMatchObject({ serviceAccount: 'b@demo', unanswered: 0 });
+  });
+});
+
+describe('what EE says', () => {
+  const running = { ...recordIn('RUNNING'), progress: 0.2, runAttempt: 1, movedAt: now };
+
+  it.each([
+    ['a tenth more', { progress: 0.3 }, true],
+    ['less than a tenth more', { progress: 0.29 }, false],
+    ['nothing of progress and attempt', {}, false],
+    ['another attempt, from the start', { progress: 0, runAttempt: 2 }, true],
+    ['another state', { state: 'CANCELLING' as const }, true],
+  ])('%s', (_, change, isWritten) => {
+    const said = operationIn('RUNNING', { progress: 0.2, ...change });
+    const operation = 'progress' in change || 'state' in change ? said : { ...said, progress: undefined };
+    expect(observe(running, operation, policy, moment, false) !== undefined).toBe(isWritten);
+  });
+
+  it.each([
+    ['RUNNING', 'UNKNOWN', 'RUNNING'],
+    ['CANCELLING', 'UNKNOWN', 'CANCELLING'],
+    // It started, whatever the word for that is.
+    ['PENDING', 'UNKNOWN', 'RUNNING'],
+  ] as const)('in %s, a state that nobody knows (%s) is %s', (state, said, recorded) => {
+    const after = observe(recordIn(state), operationIn(said, { startTime: now }), policy, moment, true);
+    expect(after?.state).toBe(recorded);
+  });
+
+  it.each([
+    ['done with a response', { hasResponse: true }, 'SUCCEEDED'],
+    ['done with an error', { error: { code: 13, message: 'Internal.' } }, 'FAILED'],
+    ['done with the code of cancelling', { error: { code: 1, message: 'Cancelled.' } }, 'CANCELLED'],
+    ['done with neither', {}, 'FAILED'],
+    ['done with neither, but an output', { destinationUris: ['https://storage.example/v.mp4'] }, 'SUCCEEDED'],
+  ])('%s', (_, change, ending) => {
+    const said = operationIn('RUNNING', { done: true, ...change });
+    expect(observe(recordIn('RUNNING'), said, policy, moment, false)?.state).toBe(ending);
+  });
+
+  it('is stalled where nothing moved for STALLED_HOURS, said once, and over when it moves', () => {
+    const later = { now: new Date(now.getTime() + 25 * HOUR_MS), random: 0 };
+    const same = operationIn('RUNNING', { progress: 0.2, runAttempt: 1 });
+    const stalled = observe(running, same, policy, later, false);
+    expect(stalled).toMatchObject({ state: 'RUNNING', stalledSince: now });
+    if (!stalled || !isActive(stalled)) {
+      throw new Error('it is to be active');
+    }
+    expect(observe(stalled, same, policy, later, false)).toBeUndefined();
+    expect(observe(stalled, { ...same, progress: 0.31 }, policy, later, false)).toMatchObject({
+      stalledSince: undefined,
+    });
+  });
+
+  it('is not stalled where EE leaves fields out', () => {
+    const later = { now: new Date(now.getTime() + 25 * HOUR_MS), random: 0 };
+    const without = operationIn('RUNNING', { runAttempt: undefined, progress: undefined });
+    expect(observe(running, without, policy, later, false)).toMatchObject({ stalledSince: now });
+  });
+});
+
+describe('the next look', () => {
+  it.each(activeStates)('at %s is within POLL_MIN and POLL_MAX', (state) => {
+    for (const random of [0, 0.5, 0.999]) {
+      const after = observe(recordIn(state), operationIn(state), policy, { now, random }, true);
+      const inMs = after && isActive(after) ? after.dueAt.getTime() - now.getTime() : 0;
+      expect(inMs).toBeGreaterThanOrEqual(MINUTE_MS);
+      expect(inMs).toBeLessThanOrEqual(HOUR_MS);
+    }
+  });
+});
