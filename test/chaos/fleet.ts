@@ -8,7 +8,7 @@ export interface Fleet {
   readonly target: Target;
   /** The addresses of those that take requests: what Cloud Run has told to stop gets no new ones. */
   addresses(): readonly string[];
-  /** Ends one of them at once, or asks it to end. */
+  /** Ends one of them at once, or asks it to end; never the last of several. */
   end(index: number, signal: 'SIGKILL' | 'SIGTERM'): void;
   stop(): Promise<void>;
 }
@@ -74,7 +74,8 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
     addresses: () => serving.map(({ url }) => url),
     end(index, signal) {
       const running = serving[index];
-      if (!running) return;
+      // With none left only waiting would be tested.
+      if (!running || (size > 1 && serving.length === 1)) return;
       tally.count(`sent:${signal}`);
       remove(running);
       running.kill(signal);
