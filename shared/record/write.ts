@@ -1,10 +1,11 @@
 import pMap from 'p-map';
 
+import { DAY_MS, later } from '../clock.ts';
 import { StaleWriteError } from '../errors.ts';
 import type { Services } from '../services.ts';
 import { isReadable, type Stored } from '../store/store.ts';
 import { eventMessage, isOwnDecision, newsOf } from './events.ts';
-import { type ExportRecord, recordSchema, type UnpublishedEvent } from './record.ts';
+import { type ExportRecord, isActive, recordSchema, type UnpublishedEvent } from './record.ts';
 
 /** How a decision becomes a write, with the event that tells of it. */
 
@@ -15,6 +16,9 @@ const EVENT_PATIENCE_MS = 2000;
 const MAX_REREADS = 8;
 
 const WRITERS = 16;
+
+/** EE ends a batch task that runs longer (https://developers.google.com/earth-engine/guides/processing_environments). */
+const TASK_LIFETIME_MS = 10 * DAY_MS;
 
 type WriteServices = Pick<Services, 'store' | 'publisher' | 'config' | 'clock' | 'log'>;
 
@@ -178,7 +182,7 @@ function logNews(
       log.info('record.transition', facts);
       break;
     case 'STALLED':
-      log.warning('record.stalled', facts);
+      log.warning('record.stalled', { ...facts, ...stallOf(record) });
       break;
     case 'EXTRA_OPERATION':
       log.warning('record.extra_operation', {
@@ -187,4 +191,12 @@ function logNews(
       });
       break;
   }
+}
+
+function stallOf(record: ExportRecord) {
+  if (!isActive(record)) {
+    return {};
+  }
+  const { stalledSince, startedAt } = record;
+  return { stalledSince, endsAt: startedAt && later(startedAt, TASK_LIFETIME_MS) };
 }

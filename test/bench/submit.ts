@@ -163,15 +163,15 @@ function pushOf(request: object): string {
   return JSON.stringify({ message: { data, messageId: String(jobs) }, subscription: 'bench' });
 }
 
-async function push({ url, output }: FunctionProcess, body: string): Promise<void> {
-  const response = await fetch(url, {
+async function push(endpoint: FunctionProcess, body: string): Promise<void> {
+  const response = await fetch(endpoint.url, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body,
   });
   await response.arrayBuffer();
   if (response.status !== 204) {
-    throw new Error(`a job was answered ${response.status}; the function printed:\n${output()}`);
+    throw new Error(`a job was answered ${response.status}; the function printed:\n${endpoint.output()}`);
   }
 }
 
