@@ -1,0 +1,74 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+
+import { buildMain } from '../../infra/build.ts';
+import { startFunction, type FunctionProcess } from '../../infra/local/function-process.ts';
+import { createPubsubRest } from '../../infra/local/pubsub-rest.ts';
+import {
+  createSimulator,
+  serveSimulator,
+  type Simulator,
+  type SimulatorOptions,
+} from '../../infra/local/simulator/index.ts';
+import type { Target } from '../../infra/targets.ts';
+import { readConfig } from '../../shared/config.ts';
+import { createFirestoreStore } from '../../shared/store/firestore.ts';
+import type { Store } from '../../shared/store/store.ts';
+
+/** Functions as processes, against the emulators that are there and a simulated Earth Engine of their own. */
+export interface Rig extends AsyncDisposable {
+  readonly simulator: Simulator;
+  readonly store: Store;
+  start(target: Target, env?: Readonly<Record<string, string>>): Promise<FunctionProcess>;
+}
+
+const root = resolve(import.meta.dirname, '..', '..');
+
+/** @param name of the emulators' project: what is in it is this rig's alone */
+export async function createRig(name: string, options: SimulatorOptions = {}): Promise<Rig> {
+  await using started = new AsyncDisposableStack();
+  const outDir = await mkdtemp(join(root, 'build-test-'));
+  started.defer(() => rm(outDir, { recursive: true, force: true }));
+  await buildMain(outDir);
+  const simulator = createSimulator(options);
+  const server = await serveSimulator(simulator);
+  started.defer(() => server.close());
+  const environment = {
+    GOOGLE_CLOUD_PROJECT: `demo-${name}-${process.pid}`,
+    FIRESTORE_EMULATOR_HOST: process.env['FIRESTORE_EMULATOR_HOST'] ?? '',
+    PUBSUB_EMULATOR_HOST: process.env['PUBSUB_EMULATOR_HOST'] ?? '',
+    EARTHENGINE_EMULATOR_HOST: `127.0.0.1:${server.port}`,
+    METADATA_SERVER_DETECTION: 'none',
+  };
+  const config = readConfig(environment);
+  const pubsub = createPubsubRest(environment.PUBSUB_EMULATOR_HOST, config.googleCloudProject);
+  await Promise.all(Object.values<string>({ ...config.topics }).map((topic) => pubsub.createTopic(topic)));
+  const store = createFirestoreStore({
+    projectId: config.googleCloudProject,
+    databaseId: config.firestoreDatabase,
+    emulatorHost: config.firestoreEmulatorHost,
+  });
+  started.defer(() => store.close());
+  const parts = started.move();
+  return {
+    simulator,
+    store,
+    async start(target, env = {}) {
+      const source = join(outDir, 'functions', 'index.js');
+      const running = await startFunction({ target, source, env: { ...environment, ...env } });
+      parts.defer(() => running.stop());
+      return running;
+    },
+    [Symbol.asyncDispose]: () => parts.disposeAsync(),
+  };
+}
+
+/** Posts JSON, or whatever else is given. */
+export function post(
+  url: string,
+  body: object | string | Uint8Array,
+  headers: Readonly<Record<string, string>> = { 'content-type': 'application/json' },
+): Promise<Response> {
+  const sent = typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body);
+  return fetch(url, { method: 'POST', headers, body: sent as string });
+}
