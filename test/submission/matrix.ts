@@ -1,11 +1,21 @@
 import { parseArgs } from 'node:util';
 
+import { findCrashPoints, tableOf } from './crash-points.ts';
 import { behaviours, deliveries, play } from './scenario.ts';
 import { findStrikes, nameOf } from './strikes.ts';
 
-/** The whole fault matrix with as many seeds as one likes: `node test/submission/matrix.ts --seeds 5`. */
+/**
+ * The whole fault matrix with as many seeds as one likes: `node test/submission/matrix.ts --seeds 5`. With `--table` it
+ * prints the rows of shared/submission/RECOVERY.md instead.
+ */
 
-const { values } = parseArgs({ options: { seeds: { type: 'string', default: '5' } } });
+const { values } = parseArgs({
+  options: { seeds: { type: 'string', default: '5' }, table: { type: 'boolean', default: false } },
+});
+if (values.table) {
+  process.stdout.write(`${tableOf(await findCrashPoints()).join('\n')}\n`);
+  process.exit();
+}
 let broken = 0;
 let runs = 0;
 
