@@ -7,7 +7,8 @@ import { write } from '../record/write.ts';
 import type { Stored } from '../store/store.ts';
 import type { CompleteListing } from './listing.ts';
 import { noteOperation } from './operation-found.ts';
-import { type Heard, send, type Sending, type Sent } from './send.ts';
+import { type Heard, send, type Sent } from './send.ts';
+import type { Sending } from './try-sending.ts';
 
 /**
  * Moves a record on that has no operation yet: one whose claim ran out, or one that waited. What it may find:

@@ -1,7 +1,8 @@
 import type { ExportRecord } from '../record/record.ts';
 import type { Stored } from '../store/store.ts';
 import type { Feeding } from './gate.ts';
-import type { Heard, Sending } from './send.ts';
+import type { Heard } from './send.ts';
+import type { Sending } from './try-sending.ts';
 
 /** What pollExports answers, and logs once as `poll.finished`. */
 export interface PollSummary {

@@ -14,7 +14,8 @@ import type { ExportRecord } from '../record/record.ts';
 import { claim, enqueue, type Origin } from '../record/transitions.ts';
 import { owingNews, publishOwed } from '../record/write.ts';
 import { isReadable, type Stored } from '../store/store.ts';
-import { type Heard, send, type Sending } from './send.ts';
+import { type Heard, send } from './send.ts';
+import type { Sending } from './try-sending.ts';
 
 /** A job message becomes a record, and the record is sent: steps 1 to 6 of the design. */
 
