@@ -1,8 +1,10 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 
 import type { PollSummary } from '../../shared/submission/run.ts';
 import type { Bill } from './counting-store.ts';
 import { createWatched, submitMany, type Watched } from './watched.ts';
+
+vi.setConfig({ testTimeout: 60_000 });
 
 const MINUTE_MS = 60_000;
 

@@ -1,0 +1,134 @@
+import { describe, expect, it, vi } from 'vitest';
+
+import type { OutgoingMessage, Publisher, PublishOutcome } from '../../shared/publisher.ts';
+import type { Instance, TestClock } from '../harness.ts';
+import { createWatched, submitMany, type Watched } from './watched.ts';
+
+vi.setConfig({ testTimeout: 60_000 });
+
+const MINUTE_MS = 60_000;
+
+interface Topic extends Publisher {
+  /** How many messages each call carried. */
+  readonly calls: number[];
+  readonly taken: OutgoingMessage[];
+  mood: 'FINE' | 'FAILING' | 'SILENT';
+}
+
+/** How long shared/pubsub.ts leaves a topic alone that failed. */
+const PAUSE_MS = 5000;
+
+/**
+ * The event topic as shared/pubsub.ts has it: a call that fails takes its whole time when the topic is silent, and the
+ * calls after it are refused at once for a while. Calls at the same time wait at the same time.
+ */
+function createTopic(clock: TestClock): Topic {
+  let pausedUntil = 0;
+  const topic: Topic = {
+    calls: [],
+    taken: [],
+    mood: 'FINE',
+    publish: async (_topic, messages, timeoutMs): Promise<PublishOutcome[]> => {
+      topic.calls.push(messages.length);
+      if (topic.mood === 'FINE') {
+        topic.taken.push(...messages);
+        return messages.map(() => ({ messageId: 'taken' }));
+      }
+      const isPaused = clock.now().getTime() < pausedUntil;
+      if (topic.mood === 'SILENT' && !isPaused) {
+        const until = clock.now().getTime() + timeoutMs;
+        await new Promise((resolve) => setImmediate(resolve));
+        clock.advance(Math.max(0, until - clock.now().getTime()));
+        pausedUntil = clock.now().getTime() + PAUSE_MS;
+      }
+      return messages.map(() => ({ error: new Error('the topic does not answer') }));
+    },
+    close: async () => {},
+  };
+  return topic;
+}
+
+function withTopic(harness: Watched): { topic: Topic; instance: Instance } {
+  const topic = createTopic(harness.clock);
+  return { topic, instance: harness.instance((services) => ({ ...services, publisher: topic })) };
+}
+
+function endAll(harness: Watched): void {
+  for (const { name } of harness.simulator.operations()) {
+    harness.simulator.endOperation(name, { state: 'SUCCEEDED' });
+  }
+}
+
+const idsOf = (messages: readonly OutgoingMessage[]) =>
+  new Set(messages.map(({ attributes }) => attributes['eventId']));
+
+async function owing(harness: Watched): Promise<number> {
+  return (await harness.records()).filter(({ value }) => value.unpublishedEvents !== undefined).length;
+}
+
+describe.each(['FAILING', 'SILENT'] as const)('an event topic that is %s', (mood) => {
+  it('keeps no record from its state, nor the run beyond its time', async () => {
+    const harness = createWatched();
+    const { topic, instance } = withTopic(harness);
+    const count = 800;
+    await submitMany(instance, count);
+    await instance.poll();
+    endAll(harness);
+    topic.mood = mood;
+    topic.calls.length = 0;
+    harness.clock.advance(MINUTE_MS);
+    const summary = await instance.poll();
+    expect(summary).toMatchObject({ changed: count, failed: 0 });
+    // Two seconds of patience once, not for each record.
+    expect(summary.seconds).toBeLessThan(10);
+    expect((await harness.records()).every(({ value }) => value.state === 'SUCCEEDED')).toBe(true);
+    expect(await owing(harness)).toBe(count);
+  });
+
+  it('is told what it is owed once it answers, each event once, and many at a time', async () => {
+    const harness = createWatched();
+    const { topic, instance } = withTopic(harness);
+    topic.mood = mood;
+    const ids = await submitMany(instance, 250);
+    await instance.poll();
+    endAll(harness);
+    harness.clock.advance(MINUTE_MS);
+    await instance.poll();
+    expect(await owing(harness)).toBe(250);
+
+    topic.mood = 'FINE';
+    topic.calls.length = 0;
+    harness.clock.advance(MINUTE_MS);
+    await instance.poll();
+    expect(await owing(harness)).toBe(0);
+    expect(topic.calls.length).toBeLessThanOrEqual(3);
+    // PENDING and SUCCEEDED of each.
+    expect(topic.taken).toHaveLength(2 * ids.length);
+    expect(idsOf(topic.taken).size).toBe(2 * ids.length);
+  });
+
+  it('does not keep a job from being sent', async () => {
+    const harness = createWatched();
+    const { topic, instance } = withTopic(harness);
+    topic.mood = mood;
+    await submitMany(instance, 10);
+    expect(harness.simulator.operations()).toHaveLength(10);
+    expect(await owing(harness)).toBe(10);
+  });
+});
+
+describe('2,000 changes in one sweep', () => {
+  it('are told, each once, and none is owed', async () => {
+    const harness = createWatched();
+    const { topic, instance } = withTopic(harness);
+    await submitMany(instance, 2000);
+    await instance.poll();
+    endAll(harness);
+    topic.taken.length = 0;
+    harness.clock.advance(MINUTE_MS);
+    expect(await instance.poll()).toMatchObject({ changed: 2000, failed: 0 });
+    expect(idsOf(topic.taken).size).toBe(2000);
+    expect(topic.taken).toHaveLength(2000);
+    expect(await owing(harness)).toBe(0);
+  });
+});
