@@ -1,13 +1,14 @@
+import { EarthEngineError } from '../earth-engine-api.ts';
 import { StaleWriteError } from '../errors.ts';
 import { mayHaveUnknownOperation } from '../record/proof.ts';
 import { policyOf } from '../record/policy.ts';
 import { type ExportRecord, isUnsettled, type UnsettledRecord } from '../record/record.ts';
-import { claimAgain, isAnothers } from '../record/transitions.ts';
+import { claimAgain, isAnothers, wait, type Wait } from '../record/transitions.ts';
 import { write } from '../record/write.ts';
 import type { Stored } from '../store/store.ts';
 import type { CompleteListing } from './listing.ts';
 import { noteOperation } from './operation-found.ts';
-import { type Heard, send, type Sent } from './send.ts';
+import { errorOf, type Heard, send, type Sent, withDeadline } from './send.ts';
 import type { Sending } from './try-sending.ts';
 
 /**
@@ -28,6 +29,9 @@ export async function resume(sending: Sending, stored: Stored<ExportRecord>): Pr
   const serviceAccount = await sending.earthEngine.serviceAccount();
   const mustSearch = mayHaveUnknownOperation(record) || isAnothers(record, serviceAccount);
   const search = mustSearch ? await searchFor(sending, record) : undefined;
+  if (search instanceof EarthEngineError) {
+    return waitToSearch(sending, stored, record, search);
+  }
   const found = search?.operations.get(stored.id)?.[0];
   if (found) {
     const { operation, requestId } = found;
@@ -61,11 +65,56 @@ const unchanged = (stored: Stored<ExportRecord>): { stored: Stored<ExportRecord>
 const lastSendAt = (record: UnsettledRecord): Date =>
   record.state === 'SUBMITTING' ? record.claim.leaseUntil : record.updatedAt;
 
-/** A complete list that started after the last send. */
-async function searchFor(sending: Sending, record: UnsettledRecord): Promise<CompleteListing> {
-  const listing = await sending.listings.since(record.project, lastSendAt(record)).complete();
-  if (listing === undefined) {
-    throw new TypeError('a listing without a time limit is complete');
+/** A complete list that started after the last send; or why there is none. */
+async function searchFor(
+  sending: Sending,
+  record: UnsettledRecord,
+): Promise<CompleteListing | EarthEngineError> {
+  try {
+    const listing = await sending.listings.since(record.project, lastSendAt(record)).complete();
+    if (listing === undefined) {
+      throw new TypeError('a listing without a time limit is complete');
+    }
+    return listing;
+  } catch (error) {
+    if (error instanceof EarthEngineError) {
+      return error;
+    }
+    throw error;
   }
-  return listing;
+}
+
+/**
+ * EE lists nothing now, so nothing may be sent either. The record says so and waits as for any outage, whose deadline
+ * counts from here; it is taken over and given back in one write.
+ */
+async function waitToSearch(
+  sending: Sending,
+  stored: Stored<ExportRecord>,
+  record: UnsettledRecord,
+  failure: EarthEngineError,
+): Promise<Sent> {
+  const { clock, config, newToken, random } = sending;
+  const policy = policyOf(config);
+  const now = clock.now();
+  const { serviceAccount } = record;
+  const claimed = claimAgain(record, { token: newToken(), serviceAccount, search: undefined }, policy, now);
+  const { unanswered, searches } = claimed;
+  const isDenied = failure.kind === 'PERMISSION';
+  const how: Wait = { waitingFor: isDenied ? 'PERMISSION' : 'SERVICE', error: errorOf(failure) };
+  const next = wait(
+    claimed,
+    { sends: 0, unanswered, searches, firstSentAt: undefined },
+    withDeadline(record, how, policy, now),
+    policy,
+    { now, random: random() },
+  );
+  try {
+    return { stored: await write(sending, stored, next), heard: isDenied ? 'PERMISSION' : 'OUTAGE' };
+  } catch (error) {
+    if (error instanceof StaleWriteError) {
+      return unchanged(stored);
+    }
+    throw error;
+  }
 }

@@ -3,7 +3,7 @@ import { EarthEngineError, type Operation } from '../earth-engine-api.ts';
 import { parseRequestId, requestIdInDescription, requestIdOf, withRequestId } from '../message/identity.ts';
 import { type Moment, type Policy, policyOf } from '../record/policy.ts';
 import { afterEmptySearch, afterRefusal, isProvenAbsent, mayGiveUpId } from '../record/proof.ts';
-import type { ExportRecord, RecordError, SubmittingRecord } from '../record/record.ts';
+import { type ExportRecord, isUnsettled, type RecordError, type SubmittingRecord } from '../record/record.ts';
 import {
   cancelUnsent,
   type Learned,
@@ -196,6 +196,7 @@ async function refused(attempt: Attempt, answer: EarthEngineError): Promise<Sent
   const { sending, policy, stored } = attempt;
   const { project } = stored.value;
   const error = errorOf(answer);
+  const now = sending.clock.now();
   const { retryAfterMs } = answer;
   switch (answer.kind) {
     case 'QUEUE_FULL':
@@ -208,12 +209,12 @@ async function refused(attempt: Attempt, answer: EarthEngineError): Promise<Sent
     case 'NOT_SENT': {
       const dueNow = sending.stopping.aborted;
       const how = { waitingFor: 'SERVICE', error, retryAfterMs, dueNow } as const;
-      return putOff(attempt, withDeadline(attempt, how, policy), 'OUTAGE');
+      return putOff(attempt, withDeadline(stored.value, how, policy, now), 'OUTAGE');
     }
     case 'PERMISSION':
       return putOff(
         attempt,
-        withDeadline(attempt, { waitingFor: 'PERMISSION', error }, policy),
+        withDeadline(stored.value, { waitingFor: 'PERMISSION', error }, policy, now),
         'PERMISSION',
       );
     case 'ALREADY_STARTED':
@@ -224,10 +225,8 @@ async function refused(attempt: Attempt, answer: EarthEngineError): Promise<Sent
 }
 
 /** An outage or a missing permission that has lasted too long rejects the job (SUBMIT_DEADLINE_HOURS). */
-function withDeadline(attempt: Attempt, how: Wait, policy: Policy): Wait {
-  const record = attempt.stored.value;
-  const since = record.state === 'SUBMITTING' ? record.outageSince : undefined;
-  const now = attempt.sending.clock.now();
+export function withDeadline(record: ExportRecord, how: Wait, policy: Policy, now: Date): Wait {
+  const since = isUnsettled(record) ? record.outageSince : undefined;
   if (since === undefined || now.getTime() - since.getTime() < policy.submitDeadlineMs) {
     return how;
   }
@@ -273,7 +272,7 @@ const asHolder =
   (record: ExportRecord): ExportRecord | undefined =>
     record.state === 'SUBMITTING' && record.claim.token === token ? decide(record) : undefined;
 
-function errorOf(error: EarthEngineError): RecordError {
+export function errorOf(error: EarthEngineError): RecordError {
   return {
     code: error.httpStatus,
     status: error.status,

@@ -1,3 +1,4 @@
+import { UnreadableError } from '../errors.ts';
 import { type Envelope, readJsonData } from '../message/envelope.ts';
 import {
   differingPaths,
@@ -153,15 +154,26 @@ async function duplicate(
     services.log.info('submit.duplicate', { recordId, state: existing.value.state });
     return { outcome: 'DUPLICATE', recordId };
   }
-  const first = JSON.parse(
-    new TextDecoder().decode(await services.store.records.readRequest(recordId)),
-  ) as ReturnType<typeof sentRequest>;
-  // Under the same id, or the ids of two generations would differ too.
-  const paths = differingPaths(first, sentRequest(job.request, first.requestId));
-  // Two descriptions can be told apart only before they are cleaned and cut to what EE takes.
-  const issues = (paths.length > 0 ? paths : ['request.description']).map((path) => ({
+  const issues = (await pathsThatDiffer(services, recordId, job)).map((path) => ({
     path,
     message: `differs from the job that ${recordId} was made from; use another jobKey, or raise attempt to run it again`,
   }));
   return refuse(services, envelope, { reason: 'CONFLICT', issues, recordId, batchId });
+}
+
+async function pathsThatDiffer({ store }: Sending, recordId: string, job: Job): Promise<string[]> {
+  try {
+    const bytes = await store.records.readRequest(recordId);
+    const first = JSON.parse(new TextDecoder().decode(bytes)) as ReturnType<typeof sentRequest>;
+    // Under the same id, or the ids of two generations would differ too.
+    const paths = differingPaths(first, sentRequest(job.request, first.requestId));
+    // Two descriptions can be told apart only before they are cleaned and cut to what EE takes.
+    return paths.length > 0 ? paths : ['request.description'];
+  } catch (error) {
+    // Expiry takes a record and its parts in any order; that the two differ is known all the same.
+    if (error instanceof UnreadableError) {
+      return ['request'];
+    }
+    throw error;
+  }
 }

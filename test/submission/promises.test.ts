@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { HOUR_MS, MINUTE_MS } from '../../shared/clock.ts';
+import { UnreadableError } from '../../shared/errors.ts';
 import type { ExportRecord } from '../../shared/record/record.ts';
 import { isReadable, type Store } from '../../shared/store/store.ts';
 import { createMemoryStore } from '../../shared/store/memory.ts';
@@ -92,6 +93,26 @@ describe('another content under a name that is taken', () => {
   });
 });
 
+describe('another content where the first request has expired already', () => {
+  it('is rejected all the same', async () => {
+    const whole = createMemoryStore();
+    const records: Store['records'] = {
+      ...whole.records,
+      readRequest: async (id) => {
+        throw new UnreadableError(id, 'it has no parts');
+      },
+    };
+    const harness = createHarness({ store: { ...whole, records } });
+    await harness.submit({ data: smallJob() });
+    const other = smallJob({}, { videoOptions: { framesPerSecond: 12 } });
+    expect(await harness.submit({ data: other, messageId: 'the second' })).toMatchObject({
+      reason: 'CONFLICT',
+    });
+    const rejected = await harness.store.rejectedMessages.get('the second');
+    expect(rejected && isReadable(rejected) && rejected.value.issues).toMatchObject([{ path: 'request' }]);
+  });
+});
+
 describe('waits for an operator', () => {
   const denied = { 'demo-test': 'NO_PERMISSION' } as const;
 
@@ -126,6 +147,23 @@ describe('waits for an operator', () => {
       error: { status: 'SUBMIT_DEADLINE' },
     });
     expect(harness.simulator.operations()).toHaveLength(0);
+  });
+
+  it('an outage in which nothing is listed either is waited for in sight, and ends by itself', async () => {
+    const harness = createHarness();
+    harness.simulator.set({ faultRates: { internal: 1 } });
+    await harness.submit({ data: smallJob() });
+    await pollFor(harness, 5 * HOUR_MS, 10 * MINUTE_MS);
+    expect(await theRecord(harness)).toMatchObject({
+      state: 'WAITING',
+      waitingFor: 'SERVICE',
+      unanswered: 3,
+      outageSince: expect.any(Date),
+    });
+    harness.simulator.set({ faultRates: {} });
+    await harness.untilQuiet();
+    expect((await theRecord(harness)).state).toBe('SUCCEEDED');
+    expect(harness.simulator.operations()).toHaveLength(1);
   });
 
   it('an outage that ends counts no longer: the deadline starts with the next', async () => {

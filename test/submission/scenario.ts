@@ -33,6 +33,10 @@ export interface Behaviour {
   readonly refusesAgain?: 'always' | 'while the first is on its way';
   /** Other people fill the queue so long. */
   readonly fullForMs?: number;
+  /** So many operations of other people are listed. */
+  readonly others?: number;
+  /** Every call is answered 500 for so long. */
+  readonly outageMs?: number;
   /** The poller runs under another service account than the submitter. */
   readonly otherAccountPolls?: boolean;
   /** What the rules assume of EE does not hold: a double is possible, and must be seen. */
@@ -71,6 +75,15 @@ export const behaviours: readonly Behaviour[] = [
     name: 'EE forgets an id',
     settings: { forgetIdsAfterMs: 60 * SECOND_MS, listLagMs: 230 * SECOND_MS },
     breaksAssumption: true,
+  },
+  {
+    // Then the poller asks for the operation itself; EE lists 500 a page.
+    name: 'the list is long',
+    others: 501,
+  },
+  {
+    name: 'EE has an outage, and lists do not work either',
+    outageMs: 5 * MINUTE_MS,
   },
   {
     name: 'another service account takes over',
@@ -127,6 +140,9 @@ export async function play(scenario: Scenario): Promise<Played> {
     const nowMs = clock.now().getTime();
     if (behaviour.fullForMs !== undefined && nowMs - startMs >= behaviour.fullForMs) {
       harness.simulator.setOthers('demo-test', { pending: 0 });
+    }
+    if (behaviour.outageMs !== undefined && nowMs - startMs >= behaviour.outageMs) {
+      harness.simulator.set({ faultRates: {} });
     }
     await held?.releaseAfter(behaviour.arrivesLateByMs ?? 0);
     const due = pending.filter((delivery) => delivery.atMs <= nowMs);
@@ -207,6 +223,12 @@ function createWorld({ behaviour, seed }: Scenario): Harness {
   });
   if (behaviour.fullForMs !== undefined) {
     harness.simulator.setOthers('demo-test', { pending: 1 });
+  }
+  if (behaviour.others !== undefined) {
+    harness.simulator.setOthers('demo-test', { ended: behaviour.others });
+  }
+  if (behaviour.outageMs !== undefined) {
+    harness.simulator.set({ faultRates: { internal: 1 } });
   }
   // Polls do not come at whole minutes after a message.
   harness.clock.advance(seed * 11 * SECOND_MS);
