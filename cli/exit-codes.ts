@@ -17,7 +17,7 @@ export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 /** The same in words, for help and reference. */
 export const exitCodeMeanings: Readonly<Record<ExitCode, string>> = {
   0: 'done; what was watched all succeeded',
-  1: 'it could not be done: no connection, no permission, not found, a finding of doctor',
+  1: 'not done: no connection, no permission, not found; doctor found a problem',
   2: 'wrong arguments, settings, message or manifest: nothing was sent',
   3: 'what was watched ended otherwise than SUCCEEDED',
   130: 'interrupted by Ctrl-C; jobs go on',

@@ -41,7 +41,7 @@ export async function buildMain(outDir: string): Promise<void> {
 }
 
 /** Split, so that a command loads Firestore's or Pub/Sub's client only where it needs them: 150 ms each. */
-async function buildCli(outDir: string): Promise<void> {
+export async function buildCli(outDir: string): Promise<void> {
   await build({
     ...common,
     entryPoints: { 'ee-video-exports': 'cli/ee-video-exports.ts' },

@@ -1,6 +1,6 @@
 import type { Cli } from '../cli.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
-import { explain } from '../problem.ts';
+import { CliError, explain } from '../problem.ts';
 
 /** What is followed: looked at again and again, until it has ended. */
 export interface Watching<Look> {
@@ -26,7 +26,7 @@ export async function watchUntilEnd<Look>(
     for (;;) {
       const look = await unlessInterrupted(interrupted, watching.look()).catch((error: unknown) => {
         // Somebody may watch for days: a failure on the way is only said.
-        if (interrupted.aborted || !hasLooked) throw error;
+        if (interrupted.aborted || !hasLooked || error instanceof CliError) throw error;
         if (!isTroubled) terminal.err(`ee-video-exports: ${explain(error).message} Trying again …`);
         isTroubled = true;
         return undefined;

@@ -1,0 +1,180 @@
+import { readFileSync } from 'node:fs';
+
+import { describe, expect, it } from 'vitest';
+
+import { sample } from '../store/samples.ts';
+import { createRig, idOf, put } from './rig.ts';
+
+const manifest = 'docs/guides/weekly-batch.json';
+
+describe('batch', () => {
+  it('plan says what running would come to, and publishes nothing', async () => {
+    const rig = createRig();
+    const { code, out } = await rig.run('batch', 'plan', manifest);
+    expect(code).toBe(0);
+    expect(out.split('\n')).toEqual([
+      'weekly-ndvi@2026-11-23: 3 jobs',
+      '        3  would be started  first: weekly-ndvi/2026-11-23/sahel',
+      '',
+    ]);
+    expect(rig.publisher.published).toEqual([]);
+  });
+
+  it('run publishes the manifest with its run named', async () => {
+    const rig = createRig();
+    const { code, out, err } = await rig.run('batch', 'run', manifest, '--run', '2026-11-16');
+    expect({ code, out }).toEqual({ code: 0, out: 'weekly-ndvi@2026-11-16  3 jobs\n' });
+    expect(err).toContain('watch --batch weekly-ndvi@2026-11-16');
+    const [{ topic, message } = { topic: '', message: { data: new Uint8Array() } }] = rig.publisher.published;
+    expect(topic).toBe('video-export-batches');
+    expect(JSON.parse(new TextDecoder().decode(message.data))).toEqual({
+      ...(JSON.parse(readFileSync(manifest, 'utf8')) as object),
+      run: '2026-11-16',
+    });
+  });
+
+  it('run --watch waits for a batch that is still to come, and hears that it is refused', async () => {
+    const rig = createRig();
+    const at = rig.clock.now();
+    rig.whileAsleep = () =>
+      rig.store.put('rejectedMessages/1', {
+        reason: 'CONFLICT',
+        issues: [{ path: 'run', message: 'was made from another manifest' }],
+        source: 'expandBatch',
+        attributes: {},
+        data: '',
+        createdAt: at,
+        expireAt: at,
+      });
+    const { code, out, err } = await rig.run('batch', 'run', manifest, '--watch');
+    expect(out).toContain('weekly-ndvi@2026-11-23  0 of 3 ended');
+    expect({ code, err }).toEqual({
+      code: 1,
+      err: 'ee-video-exports: The service refused the manifest: run: was made from another manifest; ee-video-exports show 1 has all of it.\n',
+    });
+  });
+
+  it('tells the mistakes of a manifest with their combinations, and publishes nothing', async () => {
+    const json = JSON.parse(readFileSync(manifest, 'utf8')) as { job: object };
+    const rig = createRig({
+      stdin: JSON.stringify({ ...json, job: { ...json.job, project: '${region.id}' } }),
+    });
+    const { code, err } = await rig.run('batch', 'run', '-');
+    expect(code).toBe(2);
+    expect(err).toMatch(/^-: INVALID_MANIFEST\n {2}job\.project: found "sahel"; allowed: .*combination 0/);
+    expect(err).toContain('ALLOWED_… are read from this environment');
+    expect(rig.publisher.published).toEqual([]);
+  });
+
+  it.each([
+    [['batch', 'plan', '-', '--run', 'b'], '{"run":"a"}', /names its run itself \(a\): leave --run out/],
+    [['batch', 'run', '-'], '{', /INVALID_DATA/],
+  ])('%s of %s', async (args, stdin, message) => {
+    const { code, err } = await createRig({ stdin }).run(...args);
+    expect(code).toBe(2);
+    expect(err).toMatch(message);
+  });
+});
+
+describe('cancel', () => {
+  const rigWithJobs = () => {
+    const rig = createRig();
+    put(rig, idOf('a'), sample('RUNNING', { jobKey: 'a', batchId: 'weekly@1' }));
+    return rig;
+  };
+
+  it.each([
+    [[idOf('a')], { recordId: idOf('a') }],
+    [['--job-key', 'a'], { jobKey: 'a' }],
+    [['--batch', 'weekly@1'], { batchId: 'weekly@1' }],
+    [['--job-key', 'to come', '--ahead'], { jobKey: 'to come' }],
+  ])('%s', async (args, cancellation) => {
+    const rig = rigWithJobs();
+    expect((await rig.run('cancel', ...args)).code).toBe(0);
+    expect(
+      rig.publisher.published.map(({ topic, message }) => [
+        topic,
+        JSON.parse(new TextDecoder().decode(message.data)),
+      ]),
+    ).toEqual([['video-export-cancellations', cancellation]]);
+  });
+
+  it.each([[['--job-key', 'A']], [['--batch', 'weekly@2']], [[idOf('b')]]])(
+    '%s is not there, and nothing is cancelled ahead of it by mistake',
+    async (args) => {
+      const rig = rigWithJobs();
+      const { code, err } = await rig.run('cancel', ...args);
+      expect(code).toBe(1);
+      expect(err).toMatch(/There is nothing of .*--ahead/);
+      expect(rig.publisher.published).toEqual([]);
+    },
+  );
+});
+
+describe('retry', () => {
+  const request = Buffer.from(
+    JSON.stringify({ requestId: idOf('a'), description: idOf('a'), expression: {} }),
+  );
+  const error = { code: 13, status: 'INTERNAL', message: 'An internal error', retryable: true };
+  const rigWithFailure = async () => {
+    const rig = createRig();
+    const failed = sample('FAILED', { jobKey: 'a', batchId: 'weekly@1', error });
+    await rig.store.records.create(idOf('a'), failed, request);
+    put(rig, idOf('b'), sample('SUCCEEDED', { jobKey: 'b', batchId: 'weekly@1' }));
+    put(rig, idOf('c'), sample('FAILED', { jobKey: 'c', batchId: 'weekly@1' }));
+    return rig;
+  };
+
+  it('--dry-run says which, and why not the others', async () => {
+    const rig = await rigWithFailure();
+    const { code, out } = await rig.run('retry', '--batch', 'weekly@1', '--dry-run');
+    expect(code).toBe(0);
+    expect(out).toBe(
+      `1 job would be run again.\n  ${idOf('a')}-2  after ${idOf('a')}\n1 would most likely end alike (--force runs them all the same)\n`,
+    );
+    expect(await rig.store.records.get(`${idOf('a')}-2`)).toBeUndefined();
+  });
+
+  it.each([[['--batch', 'weekly@1']], [['a']], [[idOf('a')]]])('%s makes the next attempt', async (args) => {
+    const rig = await rigWithFailure();
+    const { code, out } = await rig.run('retry', ...args, '--json');
+    expect(code).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({
+      started: 1,
+      attempts: [{ recordId: `${idOf('a')}-2`, retryOf: idOf('a') }],
+    });
+    expect(await rig.store.records.get(`${idOf('a')}-2`)).toMatchObject({
+      value: { state: 'WAITING', attempt: 2 },
+    });
+  });
+
+  it('says which names it does not know', async () => {
+    const { code, err } = await (await rigWithFailure()).run('retry', 'zzz');
+    expect(code).toBe(1);
+    expect(err).toContain('there is no record or job key zzz');
+  });
+});
+
+describe('dead-letters list', () => {
+  it('lists reasons, newest first', async () => {
+    const rig = createRig();
+    const reject = (id: string, reason: string, minute: number) =>
+      rig.store.put(`rejectedMessages/${id}`, {
+        reason,
+        issues: [{ path: 'request', message: 'is missing' }],
+        source: 'submitExport',
+        attributes: {},
+        data: '',
+        createdAt: new Date(Date.UTC(2026, 10, 23, 11, minute)),
+        expireAt: rig.clock.now(),
+      });
+    reject('1', 'INVALID_JOB', 10);
+    reject('2', 'DEAD_LETTER', 50);
+    const all = await rig.run('dead-letters', 'list');
+    expect(all.out).toBe(
+      'REASON       AGE     MESSAGE  WHY\nDEAD_LETTER  10 min  2        request: is missing\nINVALID_JOB  50 min  1        request: is missing\n',
+    );
+    const one = await rig.run('dead-letters', 'list', '--reason', 'DEAD_LETTER', '--json');
+    expect(JSON.parse(one.out)).toMatchObject({ messages: [{ id: '2' }] });
+  });
+});

@@ -1,0 +1,282 @@
+import { createServer, type Server } from 'node:http';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+
+import { afterEach, describe, expect, it } from 'vitest';
+
+import type { Cli } from '../../cli/cli.ts';
+import { examine } from '../../cli/doctor/examine.ts';
+import type { Finding } from '../../cli/doctor/finding.ts';
+import { createProbes, type Probes } from '../../cli/doctor/probes.ts';
+import { readConfig } from '../../shared/config.ts';
+import type { ProjectLook } from '../../shared/earth-engine.ts';
+import type { TopicAccess } from '../../shared/pubsub.ts';
+import { createMemoryStore, type MemoryStore } from '../../shared/store/memory.ts';
+import type { Store } from '../../shared/store/store.ts';
+import { createTestClock } from '../harness.ts';
+
+const clock = createTestClock();
+const grpc = (code: number, message: string) => Object.assign(new Error(message), { code });
+
+interface World {
+  readonly environment?: Record<string, string>;
+  readonly credentials?: () => Promise<string | undefined>;
+  readonly look?: Partial<ProjectLook>;
+  readonly topics?: (name: string) => TopicAccess;
+  readonly store?: Store;
+  readonly probesOf?: (config: ReturnType<typeof readConfig>) => Probes;
+}
+
+/** The findings about a deployed service where all is well but what the test says. */
+async function findingsIn({
+  environment = {},
+  credentials = async () => 'me@my-project.iam.gserviceaccount.com',
+  look = {},
+  topics = () => 'MAY_PUBLISH',
+  store = createMemoryStore(),
+  probesOf,
+}: World): Promise<Finding[]> {
+  const cli = {
+    clock,
+    config: async () => readConfig({ GOOGLE_CLOUD_PROJECT: 'my-project', ...environment }),
+    store: async () => store,
+  };
+  const well: ProjectLook = {
+    httpStatus: 200,
+    registration: 'REGISTERED_COMMERCIALLY',
+    refusal: undefined,
+    date: clock.now(),
+  };
+  const probes: Probes = {
+    credentials,
+    project: async () => ({ ...well, ...look }),
+    topics: async (names) => names.map(topics),
+  };
+  // The rest of what a command gets is for showing.
+  const findings: Finding[] = [];
+  for await (const finding of examine(cli as unknown as Cli, probesOf ?? (() => probes)))
+    findings.push(finding);
+  return findings;
+}
+
+const problemsIn = async (world: World) =>
+  (await findingsIn(world)).filter(({ outcome }) => outcome === 'PROBLEM');
+
+const failingStore = (error: Error): MemoryStore => {
+  const store = createMemoryStore();
+  Object.assign(store.records, { get: () => Promise.reject(error) });
+  return store;
+};
+
+describe('doctor', () => {
+  it('finds nothing where all is well', async () => {
+    expect((await findingsIn({})).map(({ check, outcome }) => [check, outcome])).toEqual(
+      ['Settings', 'Credentials', 'Earth Engine', 'Clock', 'Topics', 'Database', 'Indexes'].map((check) => [
+        check,
+        'OK',
+      ]),
+    );
+  });
+
+  it.each<[string, World, string, RegExp, RegExp]>([
+    [
+      'no credentials',
+      { credentials: () => Promise.reject(new Error('Could not load the default credentials. Browse …')) },
+      'NO_CREDENTIALS',
+      /no Google Cloud credentials here/,
+      /gcloud auth application-default login/,
+    ],
+    [
+      'expired credentials',
+      { credentials: () => Promise.reject(new Error('invalid_grant: reauth related error (invalid_rapt)')) },
+      'CREDENTIALS_REFUSED',
+      /refused the credentials/,
+      /gcloud auth application-default login/,
+    ],
+    [
+      'a project that is not registered',
+      {
+        look: {
+          httpStatus: 403,
+          registration: undefined,
+          refusal: 'Project my-project is not registered to use Earth Engine. Visit …',
+        },
+      },
+      'PROJECT_NOT_REGISTERED',
+      /my-project is not registered/,
+      /console\.cloud\.google\.com\/earth-engine\/configuration\?project=my-project/,
+    ],
+    [
+      'a project whose configuration says so',
+      { look: { registration: 'NOT_REGISTERED' } },
+      'PROJECT_NOT_REGISTERED',
+      /not registered/,
+      /register it/,
+    ],
+    [
+      'the wrong project',
+      {
+        look: {
+          httpStatus: 403,
+          registration: undefined,
+          refusal: 'Caller does not have required permission to use project my-project.',
+        },
+      },
+      'PROJECT_WRONG',
+      /may not use my-project/,
+      /is the id right/,
+    ],
+    [
+      'a project that does not exist',
+      {
+        look: {
+          httpStatus: 403,
+          registration: undefined,
+          refusal: "Permission 'x' denied on resource 'projects/my-project' (or it may not exist).",
+        },
+      },
+      'PROJECT_WRONG',
+      /may not exist/,
+      /check the id/,
+    ],
+    [
+      'the API disabled',
+      {
+        look: {
+          httpStatus: 403,
+          registration: undefined,
+          refusal: 'Earth Engine API has not been used in project 1 before or it is disabled.',
+        },
+      },
+      'API_DISABLED',
+      /disabled in my-project/,
+      /gcloud services enable earthengine\.googleapis\.com --project=my-project/,
+    ],
+    [
+      'a topic missing',
+      { topics: (name) => (name === 'video-export-jobs' ? 'MISSING' : 'MAY_PUBLISH') },
+      'TOPIC_MISSING',
+      /my-project has no video-export-jobs$/,
+      /terraform apply/,
+    ],
+    [
+      'every topic missing',
+      { topics: () => 'MISSING' },
+      'TOPIC_MISSING',
+      /has no/,
+      /is that the service's project/,
+    ],
+    [
+      'a topic that one may not publish to',
+      { topics: (name) => (name === 'video-export-jobs' ? 'MAY_NOT_PUBLISH' : 'MAY_PUBLISH') },
+      'PERMISSION_MISSING',
+      /may not publish to video-export-jobs/,
+      /roles\/pubsub\.publisher/,
+    ],
+    [
+      'the database missing',
+      {
+        store: failingStore(
+          grpc(5, '5 NOT_FOUND: The database (default) does not exist for project my-project'),
+        ),
+      },
+      'DATABASE_MISSING',
+      /no Firestore database \(default\) in my-project/,
+      /terraform apply/,
+    ],
+    [
+      'a database that one may not read',
+      { store: failingStore(grpc(7, '7 PERMISSION_DENIED: Missing or insufficient permissions.')) },
+      'PERMISSION_MISSING',
+      /may not read/,
+      /roles\/datastore\.viewer/,
+    ],
+    [
+      'a clock that is ahead',
+      { look: { date: new Date(clock.now().getTime() - 300_000) } },
+      'CLOCK_OFF',
+      /clock is 5 min ahead/,
+      /NTP/,
+    ],
+    [
+      'a clock that is behind',
+      { look: { date: new Date(clock.now().getTime() + 90_000) } },
+      'CLOCK_OFF',
+      /clock is 90 s behind/,
+      /NTP/,
+    ],
+    [
+      'a wrong setting',
+      { environment: { RETENTION_DAYS: 'x' } },
+      'SETTINGS_WRONG',
+      /RETENTION_DAYS must be a whole number/,
+      /mend the environment/,
+    ],
+  ])('finds %s, and says what to do', async (_name, world, code, found, advice) => {
+    const problems = await problemsIn(world);
+    expect(problems.map((problem) => problem.code)).toEqual([code]);
+    expect(problems[0]?.found).toMatch(found);
+    expect(problems[0]?.advice).toMatch(advice);
+  });
+
+  it('names the queries that have no index', async () => {
+    const store = createMemoryStore();
+    const { find } = store.records;
+    Object.assign(store.records, {
+      find: (query: Parameters<typeof find>[0], page: Parameters<typeof find>[1]) =>
+        query.orderBy.some(([field]) => field === 'priority')
+          ? Promise.reject(grpc(9, '9 FAILED_PRECONDITION: The query requires an index.'))
+          : find(query, page),
+    });
+    expect(await problemsIn({ store })).toMatchObject([
+      { code: 'INDEX_MISSING', found: 'no index for queued' },
+    ]);
+  });
+
+  it('asks nothing of the cloud that credentials are missing for', async () => {
+    const findings = await findingsIn({
+      credentials: () => Promise.reject(new Error('Could not load the default credentials.')),
+    });
+    expect(findings.filter(({ outcome }) => outcome === 'SKIPPED').map(({ check }) => check)).toEqual([
+      'Earth Engine',
+      'Topics',
+      'Database',
+    ]);
+  });
+});
+
+describe('doctor against a machine', () => {
+  let server: Server | undefined;
+  afterEach(() => server?.close());
+
+  /** Port 1 is nobody's. */
+  const nowhere = '127.0.0.1:1';
+  const emulators = {
+    FIRESTORE_EMULATOR_HOST: nowhere,
+    PUBSUB_EMULATOR_HOST: nowhere,
+    EARTHENGINE_EMULATOR_HOST: nowhere,
+  };
+
+  it('finds emulators that are not running', async () => {
+    const problems = await problemsIn({ environment: emulators, probesOf: createProbes });
+    expect(problems.map(({ check, code }) => [check, code])).toEqual([
+      ['Earth Engine', 'EMULATOR_NOT_RUNNING'],
+      ['Topics', 'EMULATOR_NOT_RUNNING'],
+      ['Database', 'EMULATOR_NOT_RUNNING'],
+    ]);
+    expect(problems.every(({ advice }) => advice?.includes('npm start'))).toBe(true);
+  });
+
+  it("holds this machine's clock against the date of an answer", async () => {
+    server = createServer((_request, response) => {
+      response.sendDate = false;
+      response.setHeader('date', new Date(clock.now().getTime() - 600_000).toUTCString());
+      response.end('{"registrationState":"REGISTERED_COMMERCIALLY"}');
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const environment = { ...emulators, EARTHENGINE_EMULATOR_HOST: `127.0.0.1:${port}` };
+    const problems = await problemsIn({ environment, probesOf: createProbes });
+    expect(problems[0]).toMatchObject({ code: 'CLOCK_OFF', found: "this machine's clock is 10 min ahead" });
+  });
+});

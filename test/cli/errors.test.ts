@@ -1,0 +1,137 @@
+import { describe, expect, it } from 'vitest';
+
+import { explain } from '../../cli/problem.ts';
+import { idOf, createRig, type RigOptions } from './rig.ts';
+
+/** What the clients throw, by the shape that they give it. */
+const grpc = (code: number, message: string) => Object.assign(new Error(message), { code });
+const failing = (error: Error): RigOptions => ({
+  connect: () => ({ store: () => Promise.reject(error), publisher: () => Promise.reject(error) }),
+});
+
+/** Every error that a user can cause: what is typed, where, and what is answered. */
+const mistakes: readonly (readonly [
+  args: readonly string[],
+  options: RigOptions,
+  code: number,
+  answer: RegExp,
+])[] = [
+  [['lsit'], {}, 2, /unknown command 'lsit'\n\(Did you mean list\?\)/],
+  [['list', '--sate', 'x'], {}, 2, /unknown option '--sate'/],
+  [['list', '--state', 'done'], {}, 2, /'done' is invalid\. Give one or more of submitting, waiting/],
+  [['list', '--since', 'yesterday'], {}, 2, /Give 90m, 12h, 7d, 2w or a date/],
+  [['list', '--label', 'team'], {}, 2, /Give NAME=VALUE/],
+  [['list', '--limit', '0'], {}, 2, /Give a whole number from 1 to 1000/],
+  [['list', '--page', 'x'], {}, 2, /x is no page of a list: give --page what the list before printed/],
+  [['watch', '--every', '0'], {}, 2, /Give seconds from 0\.1 to 3600/],
+  [['stats', '--by', 'colour'], {}, 2, /Give batch, month or label:NAME/],
+  [['submit'], {}, 2, /missing required argument 'FILE'/],
+  [['submit', 'nowhere.json'], {}, 2, /nowhere\.json cannot be read: there is no such file; name a file/],
+  [['submit', 'docs'], {}, 2, /docs cannot be read: it is a folder/],
+  [['submit', '-'], { stdin: '{' }, 2, /INVALID_DATA\n {2}data: .*JSON/],
+  [['submit', '-'], { stdin: '' }, 2, /INVALID_DATA/],
+  [['submit', '-'], { stdin: '{"request":{}}' }, 2, /INVALID_JOB(?:.|\n)*so nothing was published; mend/],
+  [['list'], { environment: {} }, 2, /The project is not known: set GOOGLE_CLOUD_PROJECT, or give --project/],
+  [
+    ['list'],
+    { environment: { GOOGLE_CLOUD_PROJECT: 'A b' } },
+    2,
+    /GOOGLE_CLOUD_PROJECT must be a Google Cloud project/,
+  ],
+  [['list', '--project', 'A b'], {}, 2, /GOOGLE_CLOUD_PROJECT must be/],
+  [['show', 'nothing'], {}, 1, /There is no record, job key or rejected message nothing; list shows/],
+  [['watch', 'nothing'], {}, 1, /There is no record or job key nothing; list shows/],
+  [['watch', '--batch', 'nothing@1'], {}, 1, /There is no batch nothing@1; list/],
+  [['watch', 'a', '--batch', 'b'], {}, 2, /Give ids or --batch, not both/],
+  [['cancel'], {}, 2, /Say what to cancel: record ids, --job-key or --batch/],
+  [['cancel', 'las-vegas/2020'], {}, 2, /las-vegas\/2020 cannot be cancelled: give a record id.*--job-key/],
+  [['retry'], {}, 2, /Say what to run again: ids or job keys, --batch or --label/],
+  [['retry', 'a', '--batch', 'b'], {}, 2, /one of them/],
+  [
+    ['list'],
+    failing(new Error('Could not load the default credentials. Browse to …')),
+    1,
+    /no Google Cloud credentials here: run gcloud auth/,
+  ],
+  [['list'], failing(grpc(16, '16 UNAUTHENTICATED: invalid')), 1, /refused the credentials: run gcloud auth/],
+  [
+    ['list'],
+    failing(new Error('Unable to read the credential file specified by …')),
+    1,
+    /credentials file cannot be used/,
+  ],
+  [
+    ['list'],
+    failing(grpc(7, '7 PERMISSION_DENIED: Missing permission x.y.z')),
+    1,
+    /lack a permission \(Missing permission x\.y\.z\); run ee-video-exports doctor/,
+  ],
+  [
+    ['list'],
+    failing(grpc(5, '5 NOT_FOUND: The database (default) does not exist')),
+    1,
+    /database \(default\) does not exist; is GOOGLE_CLOUD_PROJECT/,
+  ],
+  [
+    ['list', '--label', 'a=b'],
+    failing(grpc(9, '9 FAILED_PRECONDITION: The query requires an index')),
+    1,
+    /lacks an index.*indexed_labels/,
+  ],
+  [
+    ['list'],
+    failing(grpc(14, '14 UNAVAILABLE: No connection established')),
+    1,
+    /does not answer \(No connection established\); check the network/,
+  ],
+  [
+    ['list'],
+    failing(grpc(14, '14 UNAVAILABLE: connect ECONNREFUSED 127.0.0.1:1')),
+    1,
+    /Nothing answers at 127\.0\.0\.1:1: start the emulators/,
+  ],
+  [['list'], failing(new Error('boom')), 1, /boom \(unexpected; run it again with --debug/],
+];
+
+describe('a mistake is answered in a sentence that says what to do next', () => {
+  it.each(mistakes)('%s %o', async (args, options, code, answer) => {
+    const ran = await createRig(options).run(...args);
+    expect({ code: ran.code, out: ran.out }).toEqual({ code, out: '' });
+    expect(ran.err).toMatch(answer);
+    expect(ran.err).not.toMatch(/^ {4}at /m);
+  });
+
+  it('with --debug the stack follows, with its causes', async () => {
+    const cause = new Error('the cause');
+    const { err } = await createRig(failing(new Error('boom', { cause }))).run('list', '--debug');
+    expect(err).toMatch(/boom.*\n(?: {4}at .*\n)+caused by Error: the cause\n(?: {4}at .*\n)+/);
+  });
+
+  it('with --json it is JSON', async () => {
+    const { err } = await createRig().run('show', idOf('z'), '--json');
+    expect(JSON.parse(err)).toMatchObject({ error: { code: 'NOT_FOUND' } });
+  });
+
+  it('a topic that is missing is named', async () => {
+    const error = new Error('video-export-jobs did not take a message', {
+      cause: grpc(5, '5 NOT_FOUND: Topic not found'),
+    });
+    const rig = createRig({
+      connect: () => ({
+        publisher: async () => ({
+          publish: async (_topic, messages) => messages.map(() => ({ error })),
+          close: async () => {},
+        }),
+      }),
+    });
+    const { code, err } = await rig.run('submit', 'infra/local/examples/africa-ndvi.json');
+    expect(code).toBe(1);
+    expect(err).toBe(
+      "ee-video-exports: 0 of 1 message published: there is no topic video-export-jobs in demo-ee; is that the service's project (GOOGLE_CLOUD_PROJECT)?\n",
+    );
+  });
+
+  it('what is thrown need not be an Error', () => {
+    expect(explain('out of cheese').message).toContain('out of cheese');
+  });
+});

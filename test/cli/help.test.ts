@@ -1,0 +1,102 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+
+import { describe, expect, it } from 'vitest';
+
+import { exitCodeMeanings, exitCodes } from '../../cli/exit-codes.ts';
+import { root } from '../local/processes.ts';
+import { createRig } from './rig.ts';
+
+const commands = [
+  [],
+  ['submit'],
+  ['list'],
+  ['show'],
+  ['watch'],
+  ['stats'],
+  ['batch', 'plan'],
+  ['batch', 'run'],
+  ['cancel'],
+  ['retry'],
+  ['dead-letters', 'list'],
+  ['dead-letters', 'replay'],
+  ['doctor'],
+];
+
+describe('--help', () => {
+  it.each(commands.map((command) => [command]))(
+    '%s: examples, the common options, 80 columns',
+    async (command) => {
+      const { code, out } = await createRig().run(...command, '--help');
+      expect(code).toBe(0);
+      expect(out).toMatch(/Examples:\n {2}\$ ee-video-exports /);
+      expect(out).toContain('--json');
+      expect(Math.max(...out.split('\n').map(({ length }) => length))).toBeLessThanOrEqual(80);
+    },
+  );
+
+  it('of the whole lists every command and exit code', async () => {
+    const { out } = await createRig().run('--help');
+    for (const [command = ''] of commands.slice(1)) expect(out).toMatch(new RegExp(`^  ${command} `, 'm'));
+    for (const code of Object.values(exitCodes))
+      expect(out).toContain(`${code}  ${exitCodeMeanings[code].slice(0, 20)}`);
+  });
+
+  it('every example is a command line that is understood', async () => {
+    const { out } = await createRig().run('--help');
+    const helps = [out];
+    for (const command of commands.slice(1)) helps.push((await createRig().run(...command, '--help')).out);
+    const examples = helps.join('\n').matchAll(/^ {2}\$ ee-video-exports (.*)$/gm);
+    let count = 0;
+    for (const [, text = ''] of examples) {
+      count += 1;
+      const args = text.replace(/ [<>] \S+$/, '').split(' ');
+      const { err } = await createRig({
+        connect: () => ({
+          config: () => Promise.reject(new Error('understood')),
+          store: () => Promise.reject(new Error('understood')),
+          services: () => Promise.reject(new Error('understood')),
+        }),
+      }).run(...args);
+      expect(err, text).not.toMatch(/unknown|missing required|is invalid/);
+    }
+    expect(count).toBeGreaterThan(15);
+  });
+
+  it('loads no heavy client', () => {
+    const loaded = execFileSync(
+      process.execPath,
+      [
+        '--input-type=module',
+        '--eval',
+        `import { registerHooks } from 'node:module';
+         registerHooks({ resolve(name, context, next) { const found = next(name, context); console.log(found.url); return found; } });
+         process.argv.push('--help');
+         const { main } = await import('${join(root, 'cli/main.ts')}');
+         await main(['--help']);`,
+      ],
+      { encoding: 'utf8' },
+    );
+    expect(loaded).toContain('commander');
+    expect(loaded).not.toMatch(/node_modules\/(?:@google-cloud|google-auth-library|zod|@grpc)/);
+  });
+});
+
+describe('an older Node', () => {
+  it('is told what to do', () => {
+    const { status, stderr } = spawnSync(
+      process.execPath,
+      [
+        '--import',
+        `data:text/javascript,Object.defineProperty(process.versions, 'node', { value: '20.1.0' })`,
+        join(root, 'cli/ee-video-exports.ts'),
+        'list',
+      ],
+      { encoding: 'utf8' },
+    );
+    expect(status).toBe(2);
+    expect(stderr).toMatch(
+      /^ee-video-exports needs Node 24 and this is .*npx ee-video-exports brings its own after npm ci/,
+    );
+  });
+});

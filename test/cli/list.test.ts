@@ -1,0 +1,205 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+
+import { sample } from '../store/samples.ts';
+import { createRig, idOf, put, type Rig } from './rig.ts';
+
+const created = (minutesAgo: number) => new Date(Date.UTC(2026, 10, 23, 12, -minutesAgo));
+
+let rig: Rig;
+beforeEach(() => {
+  rig = createRig();
+  put(rig, idOf('a'), sample('SUCCEEDED', { createdAt: created(1), jobKey: 'a' }));
+  put(rig, idOf('b'), sample('FAILED', { createdAt: created(90), jobKey: 'b', labels: { team: 'land' } }));
+  put(
+    rig,
+    idOf('c'),
+    sample('RUNNING', { createdAt: created(3 * 24 * 60), jobKey: 'c', batchId: 'other@1' }),
+  );
+});
+
+const idsIn = (text: string): string[] =>
+  [...text.matchAll(/ve1-([a-z])\1{31}/g)].map(([, letter = '']) => letter);
+
+describe('list', () => {
+  it('is newest first, with the reason of what went wrong', async () => {
+    const { code, out } = await rig.run('list');
+    expect(code).toBe(0);
+    expect(idsIn(out)).toEqual(['a', 'b', 'c']);
+    expect(out).toMatch(/^STATE +AGE +RECORD +JOB\nSUCCEEDED +60 s/);
+    expect(out).toMatch(/^FAILED +90 min .* b {2}Collection not found$/m);
+    expect(out).toMatch(/^RUNNING 25% +3 d /m);
+  });
+
+  it.each([
+    ['--state', 'failed,running', ['b', 'c']],
+    ['--batch', 'other@1', ['c']],
+    ['--label', 'team=land', ['b']],
+    ['--since', '2h', ['a', 'b']],
+    ['--since', '2026-11-23T11:30:00Z', ['a']],
+  ])('%s %s', async (option, value, expected) => {
+    const { out } = await rig.run('list', option, value);
+    expect(idsIn(out)).toEqual(expected);
+  });
+
+  it('holds every filter against what it finds', async () => {
+    const { out, err } = await rig.run('list', '--label', 'team=water', '--state', 'failed');
+    expect({ out, err }).toEqual({ out: '', err: 'No records.\n' });
+  });
+
+  it('goes on page by page', async () => {
+    const seen: string[] = [];
+    let page: string[] = [];
+    for (;;) {
+      const { out } = await rig.run('list', '--limit', '1', '--json', ...page);
+      const { records, next } = JSON.parse(out) as { records: { id: string }[]; next?: string };
+      seen.push(...idsIn(records.map(({ id }) => id).join(' ')));
+      if (next === undefined) break;
+      page = ['--page', next];
+    }
+    expect(seen).toEqual(['a', 'b', 'c']);
+  });
+
+  it('fits a terminal and colours states there alone', async () => {
+    const onTerminal = createRig({ isInteractive: true, hasColour: true });
+    put(onTerminal, idOf('a'), sample('FAILED', { jobKey: 'x'.repeat(150) }));
+    const { out } = await onTerminal.run('list');
+    expect(out).toContain('\u001B[31mFAILED\u001B[39m');
+    const widths = out
+      .replaceAll(/\u001B\[\d+m/g, '')
+      .split('\n')
+      .map(({ length }) => length);
+    expect(Math.max(...widths)).toBe(80);
+    expect((await rig.run('list')).out).not.toContain('\u001B');
+  });
+
+  it('does not let a job steer the terminal', async () => {
+    put(
+      rig,
+      idOf('d'),
+      sample('REJECTED', {
+        jobKey: 'd',
+        error: { code: 400, status: 'X', message: 'a\u001B[2Jb\nc', retryable: false },
+      }),
+    );
+    const { out } = await rig.run('list', '--state', 'rejected');
+    expect(out).toContain('a [2Jb c');
+  });
+
+  it('tells of a record that it cannot read, and goes on', async () => {
+    rig.store.put(`videoExports/${idOf('e')}`, { state: 'RUNNING', createdAt: created(0) });
+    const { out, err } = await rig.run('list');
+    expect(idsIn(out)).toEqual(['a', 'b', 'c']);
+    expect(err).toContain(`videoExports/${idOf('e')} cannot be read`);
+  });
+});
+
+describe('show', () => {
+  it('shows a record as a time line with the reasons', async () => {
+    put(
+      rig,
+      idOf('f'),
+      sample('WAITING', {
+        jobKey: 'f',
+        waitingFor: 'PERMISSION',
+        dueAt: created(-10),
+        history: [
+          { state: 'SUBMITTING', at: created(5) },
+          { state: 'WAITING', at: created(4), note: 'HTTP 403: Permission denied' },
+        ],
+      }),
+    );
+    const { code, out } = await rig.run('show', idOf('f'));
+    expect(code).toBe(0);
+    expect(out).toMatch(/^WAITING {2}ve1-f{32}\n/);
+    expect(out).toMatch(/waits +for a permission, next look in 10 min/);
+    expect(out).toContain('  2026-11-23 11:56:00  WAITING     HTTP 403: Permission denied\n');
+  });
+
+  it('finds the latest attempt of a job key', async () => {
+    put(rig, `${idOf('b')}-2`, sample('SUCCEEDED', { jobKey: 'b', attempt: 2, retryOf: idOf('b') }));
+    const { out } = await rig.run('show', 'b', '--json');
+    expect(JSON.parse(out)).toMatchObject({ id: `${idOf('b')}-2`, attempt: 2 });
+  });
+
+  it('prints the request on demand', async () => {
+    await rig.store.records.create(idOf('g'), sample('PENDING'), Buffer.from('{"requestId":"x"}'));
+    expect((await rig.run('show', idOf('g'), '--request')).out).toBe('{\n  "requestId": "x"\n}\n');
+  });
+
+  it('shows a rejected message by its id', async () => {
+    rig.store.put('rejectedMessages/77', {
+      reason: 'INVALID_JOB',
+      issues: [{ path: 'request', message: 'is missing' }],
+      source: 'submitExport',
+      attributes: {},
+      data: '{}',
+      createdAt: created(0),
+      expireAt: created(0),
+    });
+    const { out } = await rig.run('show', '77');
+    expect(out).toMatch(/Rejected message 77: INVALID_JOB\n(?:.|\n)*issue +request: is missing/);
+  });
+});
+
+describe('stats', () => {
+  it('counts by state', async () => {
+    expect((await rig.run('stats')).out).toBe(
+      'RUNNING           1\nSUCCEEDED         1\nFAILED            1\n',
+    );
+    expect(JSON.parse((await rig.run('stats', '--batch', 'other@1', '--json')).out)).toEqual({
+      counts: { RUNNING: 1 },
+    });
+    expect(JSON.parse((await rig.run('stats', '--since', '2h', '--json')).out)).toEqual({
+      counts: { SUCCEEDED: 1, FAILED: 1 },
+    });
+  });
+
+  it.each([
+    ['label:team', ['water', 'land']],
+    ['batch', ['weekly@2026-11-23', 'other@1']],
+    ['month', ['2026-11']],
+  ])('adds up EECU by %s', async (by, groups) => {
+    const { out } = await rig.run('stats', '--by', by, '--json');
+    const found = (JSON.parse(out) as { groups: { group: string; eecuSeconds: number }[] }).groups;
+    expect(found.map(({ group }) => group)).toEqual(groups);
+    expect(found.reduce((sum, { eecuSeconds }) => sum + eecuSeconds, 0)).toBe(25);
+  });
+});
+
+describe('watch', () => {
+  it('follows a batch as counts until it has ended, and measures its rate', async () => {
+    for (const letter of 'hijk') put(rig, idOf(letter), sample('RUNNING', { batchId: 'many@1' }));
+    put(rig, idOf('l'), sample('WAITING', { batchId: 'many@1', createdAt: created(60) }));
+    const letters = [...'hijkl'];
+    rig.whileAsleep = () => {
+      const letter = letters.shift();
+      if (letter) put(rig, idOf(letter), sample('SUCCEEDED', { batchId: 'many@1' }));
+    };
+    const { code, out } = await rig.run('watch', '--batch', 'many@1', '--every', '60');
+    expect(code).toBe(0);
+    expect(out.split('\n').slice(0, 2)).toEqual([
+      '12:00:00  many@1  0 of 5 ended  WAITING 1  RUNNING 4  (oldest waiting 60 min)',
+      '12:01:00  many@1  1 of 5 ended  WAITING 1  RUNNING 3  SUCCEEDED 1  (60 an hour, about 4 min to go, oldest waiting 61 min)',
+    ]);
+  });
+
+  it('draws a batch on a terminal', async () => {
+    const onTerminal = createRig({ isInteractive: true });
+    put(onTerminal, idOf('a'), sample('SUCCEEDED', { batchId: 'many@1' }));
+    put(onTerminal, idOf('b'), sample('FAILED', { batchId: 'many@1' }));
+    const { code, out } = await onTerminal.run('watch', '--batch', 'many@1');
+    expect(code).toBe(3);
+    expect(out).toContain('████████████████████████ 100%  2 of 2 ended');
+  });
+
+  it('says how to come back to a batch', async () => {
+    const { code, err } = await rig.run('watch', '--batch', 'other@1');
+    expect(code).toBe(130);
+    expect(err).toContain('npx ee-video-exports watch --batch other@1');
+  });
+
+  it('watches everything that has not ended', async () => {
+    rig.whileAsleep = () => put(rig, idOf('c'), sample('SUCCEEDED'));
+    expect((await rig.run('watch')).code).toBe(0);
+  });
+});

@@ -1,0 +1,217 @@
+import { readFileSync } from 'node:fs';
+
+import { describe, expect, it } from 'vitest';
+
+import { parseJobMessage } from '../../shared/message/job-message.ts';
+import { sample } from '../store/samples.ts';
+import { createRig, put, type Rig, type RigOptions } from './rig.ts';
+
+const example = 'infra/local/examples/las-vegas-growth.json';
+const text = readFileSync(example, 'utf8');
+const reading = parseJobMessage(JSON.parse(text), {
+  defaultProject: 'demo-ee',
+  allowedProjects: ['*'],
+  allowedDestinations: ['*'],
+});
+if ('issues' in reading) throw new Error('the example is no job');
+const { recordId, contentHash } = reading.job;
+const jobKey = 'examples/las-vegas/2000-2020';
+
+describe('submit', () => {
+  it('publishes the bytes of the file, and prints the record id', async () => {
+    const rig = createRig();
+    expect(await rig.run('submit', example)).toEqual({ code: 0, out: `${recordId}  ${jobKey}\n`, err: '' });
+    expect(rig.publisher.published).toEqual([
+      { topic: 'video-export-jobs', message: { data: readFileSync(example), attributes: {} } },
+    ]);
+  });
+
+  it('reads standard input', async () => {
+    const { code, out } = await createRig({ stdin: text }).run('submit', '-');
+    expect({ code, out }).toEqual({ code: 0, out: `${recordId}  ${jobKey}\n` });
+  });
+
+  it('publishes nothing where one of the messages has a mistake, and tells all of them as they would be recorded', async () => {
+    const rig = createRig();
+    const { code, out, err } = await rig.run('submit', example, 'docs/guides/broken-job.json');
+    expect({ code, out, published: rig.publisher.published }).toEqual({ code: 2, out: '', published: [] });
+    const broken = parseJobMessage(JSON.parse(readFileSync('docs/guides/broken-job.json', 'utf8')), {
+      defaultProject: 'demo-ee',
+      allowedProjects: ['demo-ee'],
+      allowedDestinations: ['gs://*'],
+    });
+    const issues = 'issues' in broken ? broken.issues : [];
+    expect(issues.length).toBeGreaterThan(2);
+    expect(err.split('\n').slice(0, -2)).toEqual([
+      'docs/guides/broken-job.json: INVALID_JOB',
+      ...issues.map(({ path, message }) => `  ${path}: ${message}`),
+    ]);
+    const json = await rig.run('submit', '--json', 'docs/guides/broken-job.json');
+    expect(JSON.parse(json.out)).toEqual({
+      file: 'docs/guides/broken-job.json',
+      reason: 'INVALID_JOB',
+      issues,
+    });
+  });
+
+  it('says on a dry run what Earth Engine would be sent', async () => {
+    const rig = createRig();
+    const { code, out } = await rig.run('submit', '--dry-run', '--json', example);
+    expect(code).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({
+      recordId,
+      project: 'demo-ee',
+      destination: 'gs://my-bucket/timelapse/las-vegas',
+      request: { requestId: recordId, description: `las-vegas-growth_${recordId}` },
+    });
+    expect(rig.publisher.published).toEqual([]);
+  });
+});
+
+describe('submit --watch', () => {
+  /** One look after the other, each after a sleep. */
+  const following = (looks: readonly ((rig: Rig) => void)[], options: RigOptions = {}) => {
+    const rig = createRig(options);
+    const left = [...looks];
+    rig.whileAsleep = () => {
+      const next = left.shift();
+      if (next) next(rig);
+      else rig.interrupt();
+    };
+    return rig;
+  };
+  const at = new Date('2026-11-23T12:00:01Z');
+  const common = { contentHash, jobKey, attempt: 1, messageId: '1' };
+  const submitting = { state: 'SUBMITTING', at };
+  const looks = [
+    (rig: Rig) =>
+      put(rig, recordId, sample('PENDING', { ...common, history: [submitting, { state: 'PENDING', at }] })),
+    (rig: Rig) =>
+      put(
+        rig,
+        recordId,
+        sample('RUNNING', {
+          ...common,
+          progress: 0.42,
+          history: [submitting, { state: 'PENDING', at }, { state: 'RUNNING', at }],
+        }),
+      ),
+    (rig: Rig) =>
+      put(
+        rig,
+        recordId,
+        sample('SUCCEEDED', {
+          ...common,
+          outputUris: ['gs://bucket/out.mp4'],
+          history: [
+            submitting,
+            { state: 'PENDING', at },
+            { state: 'RUNNING', at },
+            { state: 'SUCCEEDED', at },
+          ],
+        }),
+      ),
+  ];
+
+  it('prints plain lines in a pipe', async () => {
+    const { code, out } = await following(looks).run('submit', example, '--watch');
+    expect(code).toBe(0);
+    expect(out.split('\n')).toEqual([
+      `${recordId}  ${jobKey}`,
+      `12:00:00  PUBLISHED   ${jobKey}`,
+      `12:00:01  SUBMITTING  ${jobKey}`,
+      `12:00:01  PENDING     ${jobKey}`,
+      `12:00:01  RUNNING     ${jobKey}  Render frames`,
+      `12:00:01  SUCCEEDED   ${jobKey}  gs://bucket/out.mp4`,
+      '',
+    ]);
+  });
+
+  it('draws a bar on a terminal, no wider than it', async () => {
+    const { code, out } = await following(looks, { isInteractive: true, columns: 72 }).run(
+      'submit',
+      example,
+      '--watch',
+    );
+    expect(code).toBe(0);
+    expect(out).toContain(`RUNNING     ${jobKey}  ███████░░░░░░░░░  42%  Render…`);
+    const lines = out.replaceAll(/\u001B\[[\dA-Z]+[AK]/g, '').split('\n');
+    expect(Math.max(...lines.slice(1).map(({ length }) => length))).toBeLessThanOrEqual(72);
+    expect(out.endsWith(`${jobKey}\n  gs://bucket/out.mp4\n`)).toBe(true);
+  });
+
+  it('writes a line of JSON for each change', async () => {
+    const { out } = await following(looks).run('submit', example, '--watch', '--json');
+    const [published, ...changes] = out
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as object);
+    expect(published).toEqual({ recordId, messageId: expect.any(String) as string, jobKey, file: example });
+    expect(changes).toMatchObject([
+      { state: 'PUBLISHED', hasEnded: false },
+      { state: 'PENDING' },
+      { state: 'RUNNING', progress: 0.42 },
+      { state: 'SUCCEEDED', hasEnded: true },
+    ]);
+  });
+
+  it('ends with 3 where a job does not succeed, and says why', async () => {
+    const failed = (rig: Rig) => put(rig, recordId, sample('FAILED', common));
+    const { code, out } = await following([failed]).run('submit', example, '--watch');
+    expect(code).toBe(3);
+    expect(out).toContain('Collection not found');
+  });
+
+  it('sees that another job has the key', async () => {
+    const other = (rig: Rig) => put(rig, recordId, sample('SUCCEEDED', { jobKey, contentHash: 'other' }));
+    const { code, out } = await following([other]).run('submit', example, '--watch');
+    expect(code).toBe(3);
+    expect(out).toMatch(/REFUSED .* another job has this key/);
+  });
+
+  it('sees that the service refused the message', async () => {
+    const rig = createRig();
+    rig.whileAsleep = () =>
+      // The test publisher counts.
+      rig.store.put('rejectedMessages/1', {
+        reason: 'INVALID_JOB',
+        issues: [{ path: 'project', message: 'is not allowed' }],
+        source: 'submitExport',
+        attributes: {},
+        data: '',
+        createdAt: at,
+        expireAt: at,
+      });
+    const { code, out } = await rig.run('submit', example, '--watch');
+    expect(code).toBe(3);
+    expect(out).toMatch(/REFUSED .* INVALID_JOB: project: is not allowed/);
+  });
+
+  it('leaves the jobs running on Ctrl-C, and says how to come back', async () => {
+    const { code, err } = await following(looks.slice(0, 1)).run('submit', example, '--watch');
+    expect(code).toBe(130);
+    expect(err).toBe(
+      `\nThe jobs go on without you. To come back:\n  npx ee-video-exports watch ${recordId}\n`,
+    );
+  });
+
+  it('goes on where a look fails', async () => {
+    const rig = createRig();
+    let looksMade = 0;
+    const { getMany } = rig.store.records;
+    Object.assign(rig.store.records, {
+      getMany: (ids: readonly string[]) => {
+        looksMade += 1;
+        return looksMade === 2 ? Promise.reject(new Error('14 UNAVAILABLE: no')) : getMany(ids);
+      },
+    });
+    let sleeps = 0;
+    rig.whileAsleep = () => {
+      sleeps += 1;
+      if (sleeps === 2) put(rig, recordId, sample('SUCCEEDED', common));
+    };
+    const { code, err } = await rig.run('submit', example, '--watch');
+    expect(code).toBe(0);
+    expect(err).toContain('Trying again …');
+  });
+});

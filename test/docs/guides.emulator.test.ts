@@ -1,0 +1,198 @@
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { parse } from '@cdktf/hcl2json';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { buildCli, buildMain } from '../../infra/build.ts';
+import { byHand } from '../../infra/local/by-hand.ts';
+import { startStack, type Stack } from '../../infra/local/stack.ts';
+import { readManifest } from '../../shared/batch/manifest.ts';
+import { root, run } from '../local/processes.ts';
+import { type CodeBlock, codeBlocks, pages, readPage } from './pages.ts';
+
+/** In the order in which a reader meets them: later ones look at what earlier ones made. */
+const guides = [
+  'docs/guides/javascript.md',
+  'docs/guides/weekly-batch.md',
+  'docs/guides/reading-results.md',
+  'docs/guides/when-something-goes-wrong.md',
+];
+
+/** What a block prints, by a part of it. Every other block is only held to its exit code. */
+const prints: readonly (readonly [command: string, output: RegExp])[] = [
+  ['node docs/guides/javascript.mjs', /^ve1-\w{32} SUCCEEDED https:.*africa-2021/m],
+  [
+    'batch plan',
+    /^weekly-ndvi@2026-11-23: 3 jobs\n +3 {2}would be started +first: weekly-ndvi\/2026-11-23\/sahel/,
+  ],
+  ['batch run', /3 of 3 ended {2}SUCCEEDED 3/],
+  [
+    'stats --by batch',
+    /^SUCCEEDED .* weekly-ndvi\/2026-11-23\/alps(?:.|\n)*^weekly-ndvi@2026-11-23 +3 +3 +0 +0/m,
+  ],
+  ['retry --batch weekly-ndvi@2026-11-23 --dry-run', /^0 jobs would be run again/m],
+  ['cancel --batch', /^1 cancellation published/],
+  ['show africa-ndvi/2021', /^SUCCEEDED .*\n {2}job key +africa-ndvi\/2021(?:.|\n)*^MONTH/m],
+  ['reading-results.mjs', /^succeeded: 3$/m],
+  [':runQuery', /"stringValue": "SUCCEEDED"/],
+  [
+    'submit docs/guides/broken-job.json',
+    /INVALID_JOB\n {2}request\.videoOptions\.framesPerSecond: found 500(?:.|\n)*fileFormat(?:.|\n)*bucket/,
+  ],
+  ['subscriptions pull', /las-vegas/],
+  ['dead-letters list', /^REASON/m],
+  ['ee-video-exports doctor', /^ok +Topics .*(?:.|\n)*All is well/m],
+  ['show examples/las-vegas', /History(?:.|\n)*"fileFormat": "MP4"/],
+  ['retry examples/las-vegas', /1 succeeded/],
+];
+
+let stack: Stack;
+let environment: Record<string, string | undefined>;
+let tools: string;
+const problems: Error[] = [];
+
+/** npx takes a second to find what is in this folder; that it does find it, one test below asks of npx itself. */
+const quickNpx = `#!/bin/sh
+case $1 in
+  node) shift; exec "${process.execPath}" "$@" ;;
+  ee-video-exports) shift; exec "${process.execPath}" "${join(root, 'build/cli/ee-video-exports.js')}" "$@" ;;
+esac
+echo "the guides' npx does not know $1" >&2
+exit 127
+`;
+
+beforeAll(async () => {
+  const build = join(root, 'build');
+  await Promise.all([buildMain(build), buildCli(build)]);
+  stack = await startStack({
+    project: `demo-guides-${process.pid}`,
+    simulator: { pendingMs: 0, runMs: [200, 400], startsPerSecond: 100, concurrency: 20 },
+    pollEveryMs: 100,
+    onProblem: (problem) => problems.push(problem),
+  });
+  tools = await mkdtemp(join(tmpdir(), 'guides-'));
+  await writeFile(join(tools, 'npx'), quickNpx);
+  await chmod(join(tools, 'npx'), 0o755);
+  const { exports } = byHand(stack.environment, stack.config.topics);
+  const settings = exports.map((line) =>
+    line
+      .replace(/^export /, '')
+      .split(/=(.*)/s)
+      .slice(0, 2),
+  );
+  environment = {
+    ...process.env,
+    ...(Object.fromEntries(settings) as Record<string, string>),
+    PATH: `${tools}:${process.env['PATH']}`,
+  };
+}, 60_000);
+
+afterAll(async () => {
+  await stack.stop();
+  await rm(tools, { recursive: true });
+});
+
+/** Needs Google Cloud, or a person's browser. */
+const isForTheCloud = ({ text }: CodeBlock): boolean =>
+  /print-access-token|auth application-default/.test(text);
+
+const shellBlocks = guides.flatMap(codeBlocks).filter(({ language }) => language === 'sh');
+
+describe('a guide, as it is written', () => {
+  it.each(
+    shellBlocks
+      .filter((block) => !isForTheCloud(block))
+      .map((block) => [`${block.page}: ${block.text.trim()}`, block] as const),
+  )(
+    '%s',
+    async (_name, { text, exitCode }) => {
+      const shell = run('bash', ['-ec', text], environment);
+      const code = await shell.closed;
+      expect(code, shell.output()).toBe(exitCode);
+      expect(shell.output()).not.toMatch(/^ {4}at /m);
+      for (const [command, output] of prints)
+        if (text.includes(command)) expect(shell.output()).toMatch(output);
+    },
+    60_000,
+  );
+
+  it('npx finds the command line in this folder, and the Node that it needs', async () => {
+    const help = run('npx', ['ee-video-exports', 'submit', '--help']);
+    expect(await help.closed, help.output()).toBe(0);
+    expect(help.output()).toContain('Usage: ee-video-exports submit');
+  });
+
+  it('prints what is expected of a block that is there', () => {
+    const unknown = prints.filter(([command]) => !shellBlocks.some(({ text }) => text.includes(command)));
+    expect(unknown).toEqual([]);
+  });
+
+  it('left no function broken', () => {
+    expect(problems).toEqual([]);
+  });
+});
+
+describe('what needs Google Cloud is at least understood by its tools', () => {
+  const texts = ['README.md', 'infra/README.md', ...pages].map(readPage);
+  /** A command ends with its line, or where what it is substituted into goes on. */
+  const commands = texts.flatMap((text) =>
+    [...text.replaceAll(/\\\n\s*/g, ' ').matchAll(/(?<=^|`|\$\()gcloud [a-z-]+ (?!command)[^`\n]*/gm)].map(
+      ([command]) =>
+        command
+          .replace(/ +# .*$/, '')
+          .replace(/^(gcloud auth print-access-token)\).*$/, '$1')
+          .replaceAll(/"\$\([^)]*\)"/g, 'x')
+          .replaceAll(/\$\(date [^)]*\)/g, 'x')
+          .replaceAll(/\$\w+/g, 'x')
+          .trim(),
+    ),
+  );
+
+  it('gcloud', async () => {
+    expect(commands.length).toBeGreaterThan(5);
+    const file = join(tools, 'commands.json');
+    await writeFile(
+      file,
+      JSON.stringify([...new Set(commands)].map((command) => ({ command_string: command }))),
+    );
+    const { stdout, stderr } = spawnSync(
+      'gcloud',
+      ['meta', 'lint-gcloud-commands', `--commands-file=${file}`],
+      {
+        encoding: 'utf8',
+      },
+    );
+    const results = JSON.parse(stdout || '[]') as {
+      command_string: string;
+      success: boolean;
+      error_message: string | null;
+    }[];
+    expect(results, stderr).toHaveLength(new Set(commands).size);
+    const wrong = results.filter(({ success }) => !success);
+    expect(wrong.map((each) => `${each.command_string}: ${each.error_message}`)).toEqual([]);
+  });
+
+  it('bash', () => {
+    for (const { text } of shellBlocks.filter(isForTheCloud)) {
+      expect(spawnSync('bash', ['-n', '-c', text], { encoding: 'utf8' }).stderr).toBe('');
+    }
+  });
+
+  it('Terraform: a schedule of the guide names its manifest', async () => {
+    const [block] = codeBlocks('docs/guides/weekly-batch.md').filter(({ language }) => language === 'hcl');
+    const parsed = (await parse('guide.tf', `locals {\n${block?.text}}`)) as {
+      locals: [{ schedules: Record<string, { cron: string; manifest: string }> }];
+    };
+    const [{ manifest, cron } = { manifest: '', cron: '' }] = Object.values(parsed.locals[0].schedules);
+    expect(cron).toMatch(/^(?:\S+ ){4}\S+$/);
+    const json: unknown = JSON.parse(readFileSync(join(root, 'infra', manifest), 'utf8'));
+    expect(readManifest(json, new Date('2026-11-23'))).toHaveProperty(
+      'manifest.id',
+      'weekly-ndvi@2026-11-23',
+    );
+  });
+});

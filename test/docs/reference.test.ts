@@ -1,0 +1,110 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
+import { describe, expect, it } from 'vitest';
+
+import { withFiles } from '../../infra/docs/includes.ts';
+import { renderReference } from '../../infra/docs/reference.ts';
+import { readManifest } from '../../shared/batch/manifest.ts';
+import { parseJobMessage } from '../../shared/message/job-message.ts';
+import { collections } from '../../shared/store/collections.ts';
+import { root } from '../local/processes.ts';
+import { codeBlocks, pages, readPage } from './pages.ts';
+
+describe('the reference', () => {
+  const reference = renderReference();
+
+  it('is what the schemas say (npm run docs)', () => {
+    expect(readPage('docs/reference.md')).toBe(reference);
+  });
+
+  it('has every field of what is stored', () => {
+    const shapes = (schema: object): object[] => {
+      if ('shape' in schema) return [schema.shape as object];
+      return 'options' in schema ? (schema.options as object[]).flatMap(shapes) : [];
+    };
+    const { records, batches, rejectedMessages } = collections;
+    for (const { schema } of [records, batches, rejectedMessages]) {
+      for (const name of shapes(schema).flatMap((shape) => Object.keys(shape))) {
+        expect(reference).toMatch(new RegExp(`^\\| \`${name}\`\\??(?:,| \\|).*\\| .+ \\|$`, 'm'));
+      }
+    }
+  });
+});
+
+describe('pages', () => {
+  it.each(pages.map((page) => [page]))('%s shows the files that it names (npm run docs)', (page) => {
+    expect(readPage(page)).toBe(withFiles(join(root, page), readPage(page)));
+  });
+
+  it.each(pages.map((page) => [page]))('%s links to files that are there', (page) => {
+    const links = [...readPage(page).matchAll(/\]\(([^)#:]+)\)/g)].map(([, file = '']) => file);
+    expect(links.filter((file) => !existsSync(join(root, dirname(page), file)))).toEqual([]);
+  });
+});
+
+/** The wire form of what the notebook publishes: the request is as the Python client made it. */
+describe('the Python notebook', () => {
+  const script = readFileSync(join(root, 'docs/guides/python-notebook.py'), 'utf8');
+  const request = JSON.parse(
+    readFileSync(join(root, 'test/fixtures/requests/python-modis-ndvi-africa.json'), 'utf8'),
+  ) as {
+    description: string;
+    videoOptions: { framesPerSecond: number };
+    fileExportOptions: { cloudStorageDestination: { bucket: string; filenamePrefix: string } };
+  };
+  const jobLine = /^job = (\{.*\})$/m.exec(script)?.[1] ?? '';
+  const job = JSON.parse(jobLine.replace(/\brequest\}$/, '0}')) as Record<string, unknown>;
+
+  it('publishes a message that the service takes', () => {
+    const reading = parseJobMessage(
+      { ...job, request },
+      { defaultProject: 'my-ee-project', allowedProjects: ['*'], allowedDestinations: ['*'] },
+    );
+    expect(reading).toHaveProperty('job.jobKey', 'africa-ndvi/2020');
+  });
+
+  it('asks the client for the export whose wire form that is', () => {
+    const { bucket, filenamePrefix } = request.fileExportOptions.cloudStorageDestination;
+    expect(script).toContain(`description="${request.description}"`);
+    expect(script).toContain(`bucket="${bucket}"`);
+    expect(script).toContain(`fileNamePrefix="${filenamePrefix}"`);
+    expect(script).toContain(`framesPerSecond=${request.videoOptions.framesPerSecond}`);
+    const graph = JSON.stringify(request);
+    const texts = [
+      ...script.matchAll(/(?:ImageCollection|filterDate|select|visualize|Rectangle)\((.*)\)/g),
+    ].flatMap(([, args = '']) => [...args.matchAll(/"([^"]+)"/g)].map(([, text = '']) => text));
+    expect(texts.length).toBeGreaterThan(5);
+    for (const text of texts) expect(graph).toContain(`"${text}"`);
+    expect(graph).toContain(`"maxDimension":{"constantValue":${/dimensions=(\d+)/.exec(script)?.[1]}}`);
+    expect(graph).toContain(/Rectangle\((\[.*?\])/.exec(script)?.[1]?.replaceAll(' ', ''));
+  });
+});
+
+describe('the queries of "reading results"', () => {
+  const queriesIn = (file: string, pattern: RegExp) =>
+    [...readFileSync(join(root, 'docs/guides', file), 'utf8').matchAll(pattern)].map(
+      ([, field, op, value = '']) => [field, op, value.replaceAll("'", '"')],
+    );
+
+  it('are the same in Python as in Node, which a test runs', () => {
+    const python = queriesIn('reading-results.py', /FieldFilter\("(.*?)", "(.*?)", (\[.*?\]|".*?")\)/g);
+    expect(python.length).toBeGreaterThan(4);
+    expect(python).toEqual(queriesIn('reading-results.mjs', /where\('(.*?)', '(.*?)', (\[.*?\]|'.*?')\)/g));
+  });
+});
+
+describe('the weekly batch', () => {
+  it('shows the manifest but for its request', () => {
+    const [shown] = codeBlocks('docs/guides/weekly-batch.md').filter(({ language }) => language === 'jsonc');
+    const manifest = JSON.parse(readFileSync(join(root, 'docs/guides/weekly-batch.json'), 'utf8')) as {
+      job: { request: object };
+    };
+    const abridged = JSON.parse(shown?.text ?? '') as { job: { request: object } };
+    expect({ ...abridged, job: { ...abridged.job, request: manifest.job.request } }).toEqual(manifest);
+    expect(readManifest(manifest, new Date('2026-11-23T06:00:00Z'))).toHaveProperty(
+      'manifest.run',
+      '2026-11-23',
+    );
+  });
+});
