@@ -36,7 +36,7 @@ import { differences, openEnds, type Outcome, type PublishedMessage } from './ve
 
 export interface ChaosOptions {
   readonly jobs: number;
-  /** How long things go wrong. */
+  /** How long things go wrong; longer where the machine is too slow to deliver everything by then. */
   readonly seconds: number;
   readonly seed: number;
 }
@@ -187,13 +187,12 @@ export async function runChaos({ jobs, seconds, seed }: ChaosOptions): Promise<C
   });
 
   const roughMs = seconds * SECOND_MS;
+  const trouble = new AbortController();
   const planned = planMessages(jobs, String(seed), stream());
   await Promise.all([
     publishAll(stage, planned, roughMs * PUBLISHING),
-    wreakHavoc(
-      { fleets, firestore, pubsub: pubsubGate, simulator, random: stream(), tally },
-      AbortSignal.timeout(roughMs),
-    ),
+    wreakHavoc({ fleets, firestore, pubsub: pubsubGate, simulator, random: stream(), tally }, trouble.signal),
+    untilAllDelivered(stage, planned.length, roughMs).then(() => trouble.abort()),
   ]);
   rough = false;
   const quietSince = Date.now();
@@ -206,6 +205,19 @@ export async function runChaos({ jobs, seconds, seed }: ChaosOptions): Promise<C
   const outcome = await lookAt(stage);
   problems.push(...differences(outcome));
   return { jobs, seconds, seed, published: published.length, tally, outcome, quietSeconds, problems };
+}
+
+/** A slow machine is behind when the time is up: then trouble goes on for what has not met it, and as long again at most. */
+async function untilAllDelivered(
+  { published, balancer }: Stage,
+  planned: number,
+  roughMs: number,
+): Promise<void> {
+  await wait(roughMs);
+  const deadlineMs = Date.now() + roughMs;
+  const isDelivered = () =>
+    published.length === planned && published.every(({ messageId }) => balancer.acknowledged.has(messageId));
+  while (!isDelivered() && Date.now() < deadlineMs) await wait(LOOK_EVERY_MS);
 }
 
 /** As Cloud Scheduler does, but it does not wait for the others: runs overlap. */

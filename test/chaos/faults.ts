@@ -10,15 +10,15 @@ import type { TcpGate } from './tcp-gate.ts';
 
 /** Chances of one export call; of lists and reads a third of that. */
 const exportFaults: readonly (readonly [chance: number, name: string, fault: Fault])[] = [
-  [0.03, '429', { kind: 'status', status: 429, message: 'Too Many Requests', retryAfter: '1' }],
-  [0.03, '500', { kind: 'status', status: 500, message: 'Internal error.' }],
-  [0.03, '502 in HTML', { kind: 'html' }],
-  [0.03, 'reset before the work', { kind: 'reset' }],
-  [0.05, 'reset after the work', { kind: 'lost' }],
-  [0.02, 'silence before the work', { kind: 'silence' }],
-  [0.03, 'silence after the work', { kind: 'silence', worked: true }],
+  [0.04, '429', { kind: 'status', status: 429, message: 'Too Many Requests', retryAfter: '1' }],
+  [0.05, '500', { kind: 'status', status: 500, message: 'Internal error.' }],
+  [0.05, '502 in HTML', { kind: 'html' }],
+  [0.05, 'reset before the work', { kind: 'reset' }],
+  [0.08, 'reset after the work', { kind: 'lost' }],
+  [0.04, 'silence before the work', { kind: 'silence' }],
+  [0.04, 'silence after the work', { kind: 'silence', worked: true }],
   [0.04, 'slow answer', { kind: 'slow', ms: 1500 }],
-  [0.02, 'garbled answer', { kind: 'garbled', body: '{"name":' }],
+  [0.04, 'garbled answer', { kind: 'garbled', body: '{"name":' }],
 ];
 const OTHER_CALLS = 1 / 3;
 
@@ -42,7 +42,7 @@ type Span = readonly [fromMs: number, toMs: number];
 /** What is done to the stack, how long after the last time, for how long. */
 const plan = {
   end: { pauseMs: [500, 2000] },
-  cutFirestore: { pauseMs: [4000, 9000], lastsMs: [200, 3000] },
+  cutFirestore: { pauseMs: [1500, 5500], lastsMs: [200, 3000] },
   cutPubsub: { pauseMs: [5000, 12_000], lastsMs: [500, 3000] },
   fillQueue: { pauseMs: [5000, 10_000], lastsMs: [1500, 4000] },
   hold: { pauseMs: [1500, 4000], lastsMs: [500, 4000] },

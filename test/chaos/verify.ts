@@ -88,7 +88,9 @@ function untrueRecords({ published, records, operations }: Outcome): string[] {
   return [...records].flatMap(([id, record]) => {
     if (!jobs.has(id)) return [`${id} is a record that nobody asked for`];
     const operation = 'operation' in record && record.operation ? byName.get(record.operation) : undefined;
-    if (operation === undefined) return [`${id} is ${record.state} and names no operation`];
+    if (operation === undefined) {
+      return [`${id} is ${record.state} and names no operation: ${JSON.stringify(record.history)}`];
+    }
     return [
       operation.state === record.state
         ? undefined
