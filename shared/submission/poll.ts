@@ -60,12 +60,12 @@ export async function pollExports(services: Services, gate: Gate): Promise<PollS
 
   const projects = await projectsInUse(run);
   // Claims that ran out first: nothing else may keep them from moving within a lease and a poll (rule 14).
-  await eachDue(run, recordQueries.overdueSubmitting(startedAt), resumeOne);
+  const left = [await eachDue(run, recordQueries.overdueSubmitting, resumeOne)];
   await pMap(projects, (project) => isolated(run, project, () => sweepProject(run, project)), {
     concurrency: PROJECTS_AT_ONCE,
   });
-  await eachDue(run, recordQueries.dueWaiting(startedAt), resumeThroughGate);
-  await eachDue(run, recordQueries.dueOperations(startedAt), followOperation);
+  left.push(await eachDue(run, recordQueries.dueWaiting, resumeThroughGate));
+  left.push(await eachDue(run, recordQueries.dueOperations, followOperation));
   // Before the queues are fed: what is to be cancelled must not be sent first.
   await cancelLateArrivals(run, later(clock.now(), (deadline.getTime() - clock.now().getTime()) / 2));
   await pMap(projects, (project) => isolated(run, project, () => feedQueue(run, project)), {
@@ -77,20 +77,19 @@ export async function pollExports(services: Services, gate: Gate): Promise<PollS
 
   const [waiting, ...due] = await Promise.all([
     store.records.count(recordQueries.waiting()),
-    ...dueQueries(clock.now()).map((query) => store.records.count(query)),
+    ...left.flat().map((query) => store.records.count(query(clock.now()))),
   ]);
   summary.waiting = waiting;
   summary.remaining = due.reduce((sum, count) => sum + count, 0);
   summary.seconds = (clock.now().getTime() - startedAt.getTime()) / SECOND_MS;
-  log.info('poll.finished', { ...summary, oldestWaitingSeconds: await oldestWaitingSeconds(run) });
+  log.info('poll.finished', {
+    ...summary,
+    oldestWaitingSeconds: waiting > 0 ? await oldestWaitingSeconds(run) : 0,
+  });
   return summary;
 }
 
-const dueQueries = (now: Date): Query[] => [
-  recordQueries.overdueSubmitting(now),
-  recordQueries.dueWaiting(now),
-  recordQueries.dueOperations(now),
-];
+type DueQuery = (now: Date) => Query;
 
 /** The projects of all records that are not ended, one read each. */
 async function projectsInUse({ store }: Run): Promise<string[]> {
@@ -111,22 +110,28 @@ async function projectsInUse({ store }: Run): Promise<string[]> {
   }
 }
 
-/** Works on every record of a query, page by page, until there is none left or the run's time is up. */
+/**
+ * Works on every record that is due, page by page, until there is none left or the run's time is up.
+ *
+ * @returns the query where something may be left: an idle run counts nothing
+ */
 async function eachDue(
   run: Run,
-  query: Query,
+  query: DueQuery,
   work: (run: Run, stored: Stored<ExportRecord>) => Promise<void>,
-): Promise<void> {
+): Promise<DueQuery[]> {
+  const due = query(run.startedAt);
   let after: readonly unknown[] | undefined;
   while (!run.isOver()) {
-    const page = await run.store.records.find(query, { limit: PAGE, ...(after ? { after } : {}) });
+    const page = await run.store.records.find(due, { limit: PAGE, ...(after ? { after } : {}) });
     await pMap(page, (found) => eachOne(run, found, work), { concurrency: CONCURRENCY });
     const last = page.at(-1);
     if (page.length < PAGE || last === undefined) {
-      return;
+      return after === undefined && last === undefined ? [] : [query];
     }
-    after = cursorOf(query, last);
+    after = cursorOf(due, last);
   }
+  return [query];
 }
 
 /** One record's trouble is its own: it is set aside, and the run goes on. */

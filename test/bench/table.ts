@@ -32,7 +32,7 @@ export function formatTable(rows: readonly (Row & { readonly bench: string })[])
     row.what,
     `${number(row.value)} ${row.unit}`,
     `${number(row.baseline)} ${row.unit}`,
-    `${number(row.value / row.baseline)}×`,
+    row.baseline === 0 ? '' : `${number(row.value / row.baseline)}×`,
     promise(row),
   ]);
   const widths = header.map((title, column) =>

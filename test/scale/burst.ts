@@ -30,7 +30,8 @@ const MINUTE_MS = 60_000;
 const MAX_DELIVERIES = 5;
 const DELIVERY_MS = 10;
 
-export async function runBurst(options: BurstOptions): Promise<Burst> {
+/** @param onPoll called after each poll */
+export async function runBurst(options: BurstOptions, onPoll?: () => void): Promise<Burst> {
   const { jobs, queueLimit, maxActive, tooManyRequests, startsPerSecond } = options;
   const harness = createHarness({
     environment: { MAX_ACTIVE_OPERATIONS: String(maxActive), RETRY_MAX_SECONDS: '120' },
@@ -53,6 +54,7 @@ export async function runBurst(options: BurstOptions): Promise<Burst> {
       throw new Error(`${open} jobs have not ended after ${polls} polls`);
     }
     await harness.poll();
+    onPoll?.();
     harness.clock.advance(MINUTE_MS);
     open = await countOpen(harness);
   }
