@@ -16,8 +16,8 @@ interface Json {
   readonly items?: Json;
   readonly anyOf?: readonly Json[];
   readonly oneOf?: readonly Json[];
-  readonly enum?: readonly unknown[];
-  readonly const?: unknown;
+  readonly enum?: readonly (string | number | boolean)[];
+  readonly const?: string | number | boolean;
   readonly pattern?: string;
   readonly format?: string;
   readonly minimum?: number;
@@ -57,7 +57,7 @@ function rowsOf(json: Json, prefix: string, stopAt: ReadonlySet<string>): FieldR
       isRequired: json.required?.includes(name) ?? false,
       description: field.description ?? '',
     };
-    return [row, ...(stopAt.has(path) ? [] : rowsOf(field, path, stopAt))];
+    return stopAt.has(path) ? [row] : [row].concat(rowsOf(field, path, stopAt));
   });
 }
 

@@ -157,10 +157,10 @@ function environment(): string[] {
     table(
       ['variable', 'default', 'meaning'],
       Object.entries(properties).map(([name, field]) => {
-        const standard = (field as { default?: unknown }).default;
+        const standard = (field as { default?: string }).default;
         return [
           `\`${name}\``,
-          written[name] ?? (standard === undefined ? '' : `\`${String(standard as string)}\``),
+          written[name] ?? (standard === undefined ? '' : `\`${standard}\``),
           field.description ?? '',
         ];
       }),

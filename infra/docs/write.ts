@@ -2,7 +2,9 @@ import { globSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
 import { withFiles } from './includes.ts';
+import { edges } from '../../shared/record/edges.ts';
 import { renderReference } from './reference.ts';
+import { withStates } from './state-diagram.ts';
 
 /* `npm run docs`: what the pages show of code and schemas is made from these. */
 
@@ -10,5 +12,5 @@ const docs = resolve(import.meta.dirname, '..', '..', 'docs');
 
 writeFileSync(join(docs, 'reference.md'), renderReference());
 for (const page of globSync(join(docs, '**', '*.md'))) {
-  writeFileSync(page, withFiles(page, readFileSync(page, 'utf8')));
+  writeFileSync(page, withStates(withFiles(page, readFileSync(page, 'utf8')), edges));
 }

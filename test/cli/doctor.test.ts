@@ -64,7 +64,11 @@ const problemsIn = async (world: World) =>
 
 const failingStore = (error: Error): MemoryStore => {
   const store = createMemoryStore();
-  Object.assign(store.records, { get: () => Promise.reject(error) });
+  Object.assign(store.records, {
+    get: async () => {
+      throw error;
+    },
+  });
   return store;
 };
 
@@ -221,7 +225,7 @@ describe('doctor', () => {
 
   it('names the queries that have no index', async () => {
     const store = createMemoryStore();
-    const { find } = store.records;
+    const find: typeof store.records.find = store.records.find.bind(store.records);
     Object.assign(store.records, {
       find: (query: Parameters<typeof find>[0], page: Parameters<typeof find>[1]) =>
         query.orderBy.some(([field]) => field === 'priority')

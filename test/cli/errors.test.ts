@@ -5,8 +5,11 @@ import { idOf, createRig, type RigOptions } from './rig.ts';
 
 /** What the clients throw, by the shape that they give it. */
 const grpc = (code: number, message: string) => Object.assign(new Error(message), { code });
+const rejecting = (error: Error) => async (): Promise<never> => {
+  throw error;
+};
 const failing = (error: Error): RigOptions => ({
-  connect: () => ({ store: () => Promise.reject(error), publisher: () => Promise.reject(error) }),
+  connect: () => ({ store: rejecting(error), publisher: rejecting(error) }),
 });
 
 /** Every error that a user can cause: what is typed, where, and what is answered. */

@@ -1,3 +1,5 @@
+import { stripVTControlCharacters } from 'node:util';
+
 import { beforeEach, describe, expect, it } from 'vitest';
 
 import { sample } from '../store/samples.ts';
@@ -64,8 +66,7 @@ describe('list', () => {
     put(onTerminal, idOf('a'), sample('FAILED', { jobKey: 'x'.repeat(150) }));
     const { out } = await onTerminal.run('list');
     expect(out).toContain('\u001B[31mFAILED\u001B[39m');
-    const widths = out
-      .replaceAll(/\u001B\[\d+m/g, '')
+    const widths = stripVTControlCharacters(out)
       .split('\n')
       .map(({ length }) => length);
     expect(Math.max(...widths)).toBe(80);
@@ -170,7 +171,7 @@ describe('watch', () => {
   it('follows a batch as counts until it has ended, and measures its rate', async () => {
     for (const letter of 'hijk') put(rig, idOf(letter), sample('RUNNING', { batchId: 'many@1' }));
     put(rig, idOf('l'), sample('WAITING', { batchId: 'many@1', createdAt: created(60) }));
-    const letters = [...'hijkl'];
+    const letters = ['h', 'i', 'j', 'k', 'l'];
     rig.whileAsleep = () => {
       const letter = letters.shift();
       if (letter) put(rig, idOf(letter), sample('SUCCEEDED', { batchId: 'many@1' }));

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { stripVTControlCharacters } from 'node:util';
 
 import { describe, expect, it } from 'vitest';
 
@@ -135,7 +136,7 @@ describe('submit --watch', () => {
     );
     expect(code).toBe(0);
     expect(out).toContain(`RUNNING     ${jobKey}  ███████░░░░░░░░░  42%  Render…`);
-    const lines = out.replaceAll(/\u001B\[[\dA-Z]+[AK]/g, '').split('\n');
+    const lines = stripVTControlCharacters(out).split('\n');
     expect(Math.max(...lines.slice(1).map(({ length }) => length))).toBeLessThanOrEqual(72);
     expect(out.endsWith(`${jobKey}\n  gs://bucket/out.mp4\n`)).toBe(true);
   });
@@ -198,7 +199,7 @@ describe('submit --watch', () => {
   it('goes on where a look fails', async () => {
     const rig = createRig();
     let looksMade = 0;
-    const { getMany } = rig.store.records;
+    const getMany = rig.store.records.getMany.bind(rig.store.records);
     Object.assign(rig.store.records, {
       getMany: (ids: readonly string[]) => {
         looksMade += 1;

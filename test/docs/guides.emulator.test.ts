@@ -183,7 +183,7 @@ describe('what needs Google Cloud is at least understood by its tools', () => {
   });
 
   it('Terraform: a schedule of the guide names its manifest', async () => {
-    const [block] = codeBlocks('docs/guides/weekly-batch.md').filter(({ language }) => language === 'hcl');
+    const block = codeBlocks('docs/guides/weekly-batch.md').find(({ language }) => language === 'hcl');
     const parsed = (await parse('guide.tf', `locals {\n${block?.text}}`)) as {
       locals: [{ schedules: Record<string, { cron: string; manifest: string }> }];
     };

@@ -96,7 +96,7 @@ describe('the queries of "reading results"', () => {
 
 describe('the weekly batch', () => {
   it('shows the manifest but for its request', () => {
-    const [shown] = codeBlocks('docs/guides/weekly-batch.md').filter(({ language }) => language === 'jsonc');
+    const shown = codeBlocks('docs/guides/weekly-batch.md').find(({ language }) => language === 'jsonc');
     const manifest = JSON.parse(readFileSync(join(root, 'docs/guides/weekly-batch.json'), 'utf8')) as {
       job: { request: object };
     };
