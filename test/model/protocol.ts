@@ -36,7 +36,6 @@ import {
   policy,
   type Process,
   type Step,
-  TIMEOUT_MS,
   TICK_MS,
   toOperation,
   type World,
@@ -96,6 +95,8 @@ const job: Job = {
 
 const error: RecordError = { code: 0, status: '', message: '', retryable: true };
 const MAX_TRIES = 2;
+/** For a claim's tries together. */
+const TIMEOUT_MS = TICK_MS;
 
 export function movesOf(world: World, index: number, rules: Rules): Move[] {
   const process = world.processes[index];

@@ -20,8 +20,6 @@ export const policy: Policy = {
   stalledMs: 1000 * TICK_MS,
   retentionMs: 1000 * TICK_MS,
 };
-/** A claim's tries together. */
-export const TIMEOUT_MS = TICK_MS;
 
 export interface World {
   readonly nowMs: number;
