@@ -119,9 +119,9 @@ describe('waits for an operator', () => {
   it('a missing permission ends in REJECTED after SUBMIT_DEADLINE_HOURS, with what EE said', async () => {
     const harness = createHarness({ simulator: { settings: { denied } } });
     await harness.submit({ data: smallJob() });
-    await pollFor(harness, 71 * HOUR_MS, 10 * MINUTE_MS);
+    await pollFor(harness, 71 * HOUR_MS, 30 * MINUTE_MS);
     expect(await theRecord(harness)).toMatchObject({ state: 'WAITING', waitingFor: 'PERMISSION' });
-    await pollFor(harness, 2 * HOUR_MS, 10 * MINUTE_MS);
+    await pollFor(harness, 2 * HOUR_MS, 30 * MINUTE_MS);
     expect(await theRecord(harness)).toMatchObject({
       state: 'REJECTED',
       error: { status: 'SUBMIT_DEADLINE', message: expect.stringContaining('earthengine.exports.create') },
@@ -131,7 +131,7 @@ describe('waits for an operator', () => {
   it('a permission that is given goes on by itself', async () => {
     const harness = createHarness({ simulator: { settings: { denied } } });
     await harness.submit({ data: smallJob() });
-    await pollFor(harness, 5 * HOUR_MS, 10 * MINUTE_MS);
+    await pollFor(harness, 5 * HOUR_MS, 30 * MINUTE_MS);
     harness.simulator.set({ denied: {} });
     await harness.untilQuiet();
     expect((await theRecord(harness)).state).toBe('SUCCEEDED');
@@ -141,7 +141,7 @@ describe('waits for an operator', () => {
     const harness = createHarness();
     harness.simulator.set({ faultRates: { internal: 1 }, faultyCalls: ['export'] });
     await harness.submit({ data: smallJob() });
-    await pollFor(harness, 74 * HOUR_MS, 10 * MINUTE_MS);
+    await pollFor(harness, 74 * HOUR_MS, 30 * MINUTE_MS);
     expect(await theRecord(harness)).toMatchObject({
       state: 'REJECTED',
       error: { status: 'SUBMIT_DEADLINE' },
@@ -153,7 +153,7 @@ describe('waits for an operator', () => {
     const harness = createHarness();
     harness.simulator.set({ faultRates: { internal: 1 } });
     await harness.submit({ data: smallJob() });
-    await pollFor(harness, 5 * HOUR_MS, 10 * MINUTE_MS);
+    await pollFor(harness, 5 * HOUR_MS, 30 * MINUTE_MS);
     expect(await theRecord(harness)).toMatchObject({
       state: 'WAITING',
       waitingFor: 'SERVICE',
@@ -170,11 +170,11 @@ describe('waits for an operator', () => {
     const harness = createHarness();
     harness.simulator.set({ faultRates: { internal: 1 }, faultyCalls: ['export'] });
     await harness.submit({ data: smallJob() });
-    await pollFor(harness, 60 * HOUR_MS, 10 * MINUTE_MS);
+    await pollFor(harness, 60 * HOUR_MS, 30 * MINUTE_MS);
     harness.simulator.set({ faultRates: { tooManyRequests: 1 } });
-    await pollFor(harness, 2 * HOUR_MS, 10 * MINUTE_MS);
+    await pollFor(harness, 2 * HOUR_MS, 30 * MINUTE_MS);
     harness.simulator.set({ faultRates: { internal: 1 } });
-    await pollFor(harness, 60 * HOUR_MS, 10 * MINUTE_MS);
+    await pollFor(harness, 60 * HOUR_MS, 30 * MINUTE_MS);
     expect((await theRecord(harness)).state).toBe('WAITING');
   });
 
