@@ -1,7 +1,4 @@
-import { buffer } from 'node:stream/consumers';
-
 import { systemClock } from '../shared/clock.ts';
-import { createConnections } from './connections.ts';
 import { exitCodes } from './exit-codes.ts';
 import { explain } from './problem.ts';
 import { runCli } from './program.ts';
@@ -30,7 +27,11 @@ export async function main(args: readonly string[]): Promise<number> {
     clock: systemClock,
     environment: env,
     interrupted: interrupt.signal,
-    readStdin: () => buffer(stdin),
-    connect: (environment) => createConnections(environment, systemClock, interrupt.signal),
+    // Loaded when they are needed, as the clients behind them are: --help is to be quick.
+    readStdin: async () => (await import('node:stream/consumers')).buffer(stdin),
+    async connect(environment) {
+      const { createConnections } = await import('./connections.ts');
+      return createConnections(environment, systemClock, interrupt.signal);
+    },
   });
 }

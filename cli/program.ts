@@ -9,7 +9,7 @@ import { explain } from './problem.ts';
 
 /** What the process gives to the command line. */
 export interface World extends Pick<Cli, 'terminal' | 'clock' | 'environment' | 'interrupted' | 'readStdin'> {
-  connect(environment: Environment): Connections;
+  connect(environment: Environment): Connections | Promise<Connections>;
 }
 
 interface CommonOptions {
@@ -28,7 +28,7 @@ export async function runCli(args: readonly string[], world: World): Promise<Exi
     const environment = options.project
       ? { ...world.environment, GOOGLE_CLOUD_PROJECT: options.project }
       : world.environment;
-    const connections = world.connect(environment);
+    const connections = await world.connect(environment);
     try {
       outcome = await work({ ...world, ...connections, environment, json: options.json === true });
     } finally {

@@ -1,4 +1,5 @@
 import batch from './batch.ts';
+import cliHelp from './cli-help.ts';
 import coldStart from './cold-start.ts';
 import identity from './identity.ts';
 import drain from './drain.ts';
@@ -7,7 +8,7 @@ import submit from './submit.ts';
 import { type Bench, formatTable, isOver, type Row } from './table.ts';
 
 /** `npm run bench [-- NAME…]`: every benchmark, or those named. Fails where a promised ratio is not kept. */
-const benches: readonly Bench[] = [batch, coldStart, identity, submit, poll, drain];
+const benches: readonly Bench[] = [cliHelp, batch, coldStart, identity, submit, poll, drain];
 
 const names = process.argv.slice(2);
 const unknown = names.filter((name) => !benches.some((bench) => bench.name === name));

@@ -1,0 +1,38 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+
+import { type Bench, median, type Row } from './table.ts';
+
+/** How quickly the built command line starts, beside a Node that does nothing, in turns with it. */
+
+const RUNS = 15;
+const MORE_MS = 150;
+
+const root = resolve(import.meta.dirname, '../..');
+const cli = join(root, 'build/cli/ee-video-exports.js');
+
+async function run(): Promise<Row[]> {
+  if (!existsSync(cli)) throw new Error('There is no command line: npm run build comes first');
+  execFileSync(process.execPath, [cli, '--help']);
+  const help: number[] = [];
+  const nothing: number[] = [];
+  for (let n = 0; n < RUNS; n += 1) {
+    nothing.push(timeOf(['-e', '0']));
+    help.push(timeOf([cli, '--help']));
+  }
+  const baseline = median(nothing);
+  return [
+    { what: '--help, beside node -e 0', value: median(help), baseline, unit: 'ms', most: baseline + MORE_MS },
+  ];
+}
+
+function timeOf(args: readonly string[]): number {
+  const began = performance.now();
+  const { status } = spawnSync(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  if (status !== 0) throw new Error(`node ${args.join(' ')} ended with ${status}`);
+  return performance.now() - began;
+}
+
+const bench: Bench = { name: 'cli-help', run };
+export default bench;
