@@ -40,8 +40,8 @@ async function run(): Promise<Row[]> {
       const costs: Cost[] = [];
       const baselines: Cost[] = [];
       for (let n = 0; n < RUNS; n += 1) {
-        costs.push(await cost(ours, changed, async () => void (await ours.poll())));
-        baselines.push(await cost(each, changed, () => askForEach(each)));
+        costs.push(await costOf(ours, changed, async () => void (await ours.poll())));
+        baselines.push(await costOf(each, changed, () => askForEach(each)));
       }
       const most = size === 3000 && changed === 0 ? UNCHANGED_3000 : {};
       rows.push(...rowsOf(`${size} watched, ${changed} changed`, costs, baselines, most));
@@ -57,17 +57,20 @@ function rowsOf(
   most: Partial<Cost>,
 ): Row[] {
   const units = { calls: 'calls', reads: 'reads', writes: 'writes', ms: 'ms' } as const;
-  return (Object.keys(units) as (keyof Cost)[]).map((part) => ({
-    what,
-    value: median(costs.map((one) => one[part])),
-    baseline: median(baselines.map((one) => one[part])),
-    unit: units[part],
-    ...(most[part] === undefined ? {} : { most: most[part] }),
-  }));
+  return (Object.keys(units) as (keyof Cost)[]).map((part) => {
+    const row: Row = {
+      what,
+      value: median(costs.map((one) => one[part])),
+      baseline: median(baselines.map((one) => one[part])),
+      unit: units[part],
+    };
+    const limit = most[part];
+    return limit === undefined ? row : Object.assign(row, { most: limit });
+  });
 }
 
 /** Lets so many operations end, and a minute pass, and counts what `poll` takes to see it. */
-async function cost(harness: Watched, changed: number, poll: () => Promise<void>): Promise<Cost> {
+async function costOf(harness: Watched, changed: number, poll: () => Promise<void>): Promise<Cost> {
   const { simulator, clock, store } = harness;
   const open = simulator.operations().filter(({ endTime }) => endTime === undefined);
   for (const { name } of open.slice(0, changed)) simulator.endOperation(name, { state: 'SUCCEEDED' });
@@ -77,7 +80,12 @@ async function cost(harness: Watched, changed: number, poll: () => Promise<void>
   const start = performance.now();
   await poll();
   const ms = performance.now() - start;
-  return { ...store.takeBill(), calls: callsOf(harness) - before, ms };
+  const cost = { ...store.takeBill(), calls: callsOf(harness) - before, ms };
+  const active = await store.records.count(recordQueries.active(harness.config.earthEngineProject));
+  if (active !== open.length - changed) {
+    throw new Error(`${changed} of ${open.length} operations ended, and ${active} records are still active`);
+  }
+  return cost;
 }
 
 function callsOf({ simulator }: Watched): number {

@@ -37,34 +37,30 @@ async function succeeded(harness: Watched): Promise<string[]> {
     .toSorted();
 }
 
-const sizes = [100, 1000, 3000];
+/** `npm run bench -- poll` has 1,000 and 10,000 as well. */
+const sizes = [100, 3000];
 
 describe.each(sizes)('a poll of %i watched operations', (size) => {
-  it('costs its list pages and a handful of reads when nothing changed, the first poll included', async () => {
+  it('costs its list pages and a handful of reads when nothing changed, and else what changed', async () => {
     const harness = createWatched();
     await submitMany(harness, size);
     const pages = Math.ceil(size / 500);
+    let still: Cost | undefined;
     for (const poll of ['first', 'second', 'third']) {
-      const cost = await pollAfterAMinute(harness);
-      expect(cost.calls, poll).toBeLessThanOrEqual(pages + 1);
-      expect(cost.reads, poll).toBeLessThanOrEqual(20);
-      expect(cost.writes, poll).toBe(poll === 'first' ? 1 : 0);
-      expect(cost.summary).toMatchObject({ due: 0, changed: 0, failed: 0, remaining: 0 });
+      still = await pollAfterAMinute(harness);
+      expect(still.calls, poll).toBeLessThanOrEqual(pages + 1);
+      expect(still.reads, poll).toBeLessThanOrEqual(20);
+      expect(still.writes, poll).toBe(poll === 'first' ? 1 : 0);
+      expect(still.summary).toMatchObject({ due: 0, changed: 0, failed: 0, remaining: 0 });
     }
-  });
-
-  it('reads and writes what changed, and nothing else', async () => {
-    const harness = createWatched();
-    await submitMany(harness, size);
-    const still = await pollAfterAMinute(harness);
     const ended = endSome(harness, 100);
     const changed = await pollAfterAMinute(harness);
     expect(changed.summary.changed).toBe(ended.length);
-    expect(changed.reads - still.reads).toBeLessThanOrEqual(ended.length);
+    expect(changed.reads - (still?.reads ?? 0)).toBeLessThanOrEqual(ended.length);
     // One for each record, one for what the sweep remembers.
     expect(changed.writes).toBe(ended.length + 1);
     expect(await succeeded(harness)).toEqual(ended.toSorted());
-    expect(await pollAfterAMinute(harness)).toMatchObject({ reads: still.reads, writes: 0 });
+    expect(await pollAfterAMinute(harness)).toMatchObject({ reads: still?.reads, writes: 0 });
   });
 
   it('sees what ended whatever the order of the list', async () => {
