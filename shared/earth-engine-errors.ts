@@ -1,5 +1,6 @@
+import { DAY_MS } from './clock.ts';
 import { EarthEngineError, type EarthEngineErrorKind } from './earth-engine-api.ts';
-import { isObject } from './earth-engine-operation.ts';
+import { isObject, startOf } from './earth-engine-operation.ts';
 import { asError } from './errors.ts';
 
 /** What was asked of EE, as far as it changes what an answer means. */
@@ -86,7 +87,7 @@ function parseBody(body: string): Said {
   if (!error) return { reply: plainText(body), status: undefined, rateLimited: false, fromGoogle: false };
   const { message, status, details, errors } = error;
   return {
-    reply: typeof message === 'string' ? message.slice(0, MAX_REPLY_CHARACTERS) : '',
+    reply: typeof message === 'string' ? startOf(message, MAX_REPLY_CHARACTERS) : '',
     status: typeof status === 'string' && /^[A-Z_]{1,40}$/.test(status) ? status : undefined,
     rateLimited: [details, errors]
       .flat()
@@ -105,22 +106,30 @@ function parseGoogleError(body: string): Readonly<Record<string, unknown>> | und
   }
 }
 
-/** An HTML page's title says what its two kilobytes of style do not. */
+/** Where a page's title is, if it has one. */
+const MAX_PAGE_CHARACTERS = 2048;
+
+/**
+ * An HTML page's title says what its two kilobytes of style do not. The page is whatever somebody on the way sends, so
+ * what the patterns see is short and each of them bounded: tens of kilobytes of `<` would take them seconds.
+ */
 function plainText(body: string): string {
-  const title = /<title[^>]*>([^<]{1,300})/i.exec(body)?.[1];
-  return (title ?? body)
-    .replaceAll(/<[^>]*>|\s+/g, ' ')
-    .trim()
-    .slice(0, 300);
+  const page = body.slice(0, MAX_PAGE_CHARACTERS);
+  const title = /<title[^<>]{0,100}>([^<]{1,300})/i.exec(page)?.[1];
+  const text = (title ?? page).replaceAll(/<[^<>]{0,200}>|\s{1,200}/g, ' ').trim();
+  return startOf(text, 300);
 }
 
-/** Retry-After in its two forms, seconds or an HTTP date (RFC 9110, 10.2.3); anything else is as good as absent. */
+/**
+ * Retry-After in its two forms, seconds or an HTTP date (RFC 9110, 10.2.3); anything else is as good as absent. A day at
+ * most: what a number of any length asks for is no time that can be computed with.
+ */
 function retryAfterMs(header: string | null, now: Date): number | undefined {
   if (header === null) return undefined;
-  if (/^\s*\d+(?:\.\d+)?\s*$/.test(header)) return Number(header) * 1000;
+  if (/^\s*\d+(?:\.\d+)?\s*$/.test(header)) return Math.min(DAY_MS, Number(header) * 1000);
   // Date.parse reads almost anything as a date, `-5` too; an HTTP date has a time of day.
   const date = header.includes(':') ? Date.parse(header) : Number.NaN;
-  return Number.isNaN(date) ? undefined : Math.max(0, date - now.getTime());
+  return Number.isNaN(date) ? undefined : Math.min(DAY_MS, Math.max(0, date - now.getTime()));
 }
 
 /** Failures of a connection attempt: nothing of the request can have left this machine. */
@@ -154,8 +163,9 @@ export function failure(call: Call, error: Error, signal: AbortSignal): EarthEng
 }
 
 function unanswered(call: Call, httpStatus: number, status: string, detail: string, cause?: unknown) {
-  const message = `${call.name} ${detail}`;
-  return new EarthEngineError('UNANSWERED', { message, httpStatus, status, reply: detail }, { cause });
+  const reply = startOf(detail, MAX_REPLY_CHARACTERS);
+  const message = `${call.name} ${reply}`;
+  return new EarthEngineError('UNANSWERED', { message, httpStatus, status, reply }, { cause });
 }
 
 function unreadableAnswer(call: Call, detail: string, cause?: unknown): EarthEngineError {
@@ -166,7 +176,8 @@ export function unreadable(call: Call, detail: string): never {
   throw unreadableAnswer(call, detail);
 }
 
-export function notSent(call: Call, reply: string, cause?: unknown): EarthEngineError {
+export function notSent(call: Call, why: string, cause?: unknown): EarthEngineError {
+  const reply = startOf(why, MAX_REPLY_CHARACTERS);
   const detail = {
     message: `${call.name} was not sent: ${reply}`,
     httpStatus: 503,
@@ -184,7 +195,7 @@ export function noToken(call: Call): (error: unknown) => never {
 
 export function badName(operation: string): EarthEngineError {
   return new EarthEngineError('REFUSED', {
-    message: `${JSON.stringify(operation)} is not the name of an operation (projects/P/operations/ID)`,
+    message: `${JSON.stringify(startOf(operation, 200))} is not the name of an operation (projects/P/operations/ID)`,
     httpStatus: 400,
     status: 'INVALID_ARGUMENT',
     reply: '',

@@ -13,16 +13,31 @@ import {
 
 /** Neither part may be a dot segment: a URL parser would resolve it and ask EE for something else. */
 const operationName = /^projects\/(?!\.{1,2}\/)[^/]+\/operations\/(?!\.{1,2}$)[^/]+$/;
+const MAX_NAME_CHARACTERS = 500;
 const states: ReadonlySet<string> = new Set(operationStates);
 /** EE has sent the epoch for tasks that have not started. */
 const EARLIEST_TIME_MS = Date.UTC(1971);
-/** What is kept of an operation's error message: it ends in a Firestore document. */
+/** Firestore keeps no time after the year 9999. */
+const LATEST_TIME_MS = Date.UTC(10_000, 0) - 1;
+/*
+ * What is kept of an operation's texts. They end in a Firestore document of at most 1 MiB: one that does not fit could
+ * never be written again, so its job would never end.
+ */
 const MAX_MESSAGE_CHARACTERS = 4096;
+const MAX_STAGE_CHARACTERS = 500;
+const MAX_URIS = 100;
+const MAX_URI_CHARACTERS = 1024;
 
 type Json = Readonly<Record<string, unknown>>;
 
 export function isOperationName(name: unknown): name is string {
-  return typeof name === 'string' && operationName.test(name);
+  // Half a surrogate pair fits into no URL and no document.
+  return (
+    typeof name === 'string' &&
+    name.length <= MAX_NAME_CHARACTERS &&
+    name.isWellFormed() &&
+    operationName.test(name)
+  );
 }
 
 /** The operation, or undefined where it has no usable name: nothing could be recorded of it, nor asked about it. */
@@ -38,8 +53,8 @@ export function parseOperation(json: unknown): Operation | undefined {
     description: text(metadata['description']),
     progress: clamp(number(metadata['progress'])),
     ...parseStages(metadata['stages']),
-    runAttempt: number(metadata['attempt']),
-    destinationUris: texts(metadata['destinationUris']),
+    runAttempt: integer(metadata['attempt']),
+    destinationUris: parseUris(metadata['destinationUris']),
     eecuSeconds: number(metadata['batchEecuUsageSeconds']),
     startTime: time(metadata['startTime']),
     endTime: time(metadata['endTime']),
@@ -80,21 +95,21 @@ function parseStages(value: unknown): Pick<Operation, 'stage' | 'units'> {
     units = (units ?? 0) + (complete ?? 0);
     if ((complete ?? 0) < (total ?? 0)) stage ??= text(item['displayName']) ?? text(item['description']);
   }
-  return { stage, units };
+  return { stage: stage && startOf(stage, MAX_STAGE_CHARACTERS), units: number(units) };
 }
 
 function parseError(error: Json): Operation['error'] {
   return {
     // 2 is google.rpc.Code UNKNOWN.
-    code: number(error['code']) ?? 2,
-    message: (text(error['message']) ?? '').slice(0, MAX_MESSAGE_CHARACTERS),
+    code: integer(error['code']) ?? 2,
+    message: startOf(text(error['message']) ?? '', MAX_MESSAGE_CHARACTERS),
   };
 }
 
 function time(value: unknown): Date | undefined {
   if (typeof value !== 'string') return undefined;
   const date = new Date(value);
-  return date.getTime() >= EARLIEST_TIME_MS ? date : undefined;
+  return date.getTime() >= EARLIEST_TIME_MS && date.getTime() <= LATEST_TIME_MS ? date : undefined;
 }
 
 export function isObject(value: unknown): value is Json {
@@ -105,12 +120,22 @@ function text(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }
 
-function texts(value: unknown): readonly string[] {
-  return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : [];
+/** The first characters of a text. Made well formed after the cut, which may halve a surrogate pair. */
+export function startOf(value: string, characters: number): string {
+  return value.slice(0, characters).toWellFormed();
+}
+
+function parseUris(value: unknown): readonly string[] {
+  const uris = Array.isArray(value) ? value.filter((item) => typeof item === 'string') : [];
+  return uris.slice(0, MAX_URIS).map((uri) => startOf(uri, MAX_URI_CHARACTERS));
 }
 
 function number(value: unknown): number | undefined {
   return typeof value === 'number' && Number.isFinite(value) ? value : undefined;
+}
+
+function integer(value: unknown): number | undefined {
+  return Number.isSafeInteger(value) ? (value as number) : undefined;
 }
 
 function clamp(progress: number | undefined): number | undefined {

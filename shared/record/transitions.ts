@@ -247,7 +247,10 @@ export function wait(
   const queueing = waitingFor === 'QUEUE' || waitingFor === 'RATE';
   const outage = waitingFor === 'SERVICE' || waitingFor === 'PERMISSION';
   const next: WaitingRecord = {
-    ...carry(record, now, { state: 'WAITING', note: `${waitingFor}: ${error.message}`.slice(0, 200) }),
+    ...carry(record, now, {
+      state: 'WAITING',
+      note: `${waitingFor}: ${error.message}`.slice(0, 200).toWellFormed(),
+    }),
     ...protocolOf(record),
     ...learn(record, learned),
     state: 'WAITING',
@@ -286,7 +289,7 @@ export function reject(
   return {
     ...carry(record, now, {
       state: 'REJECTED',
-      note: error.message.slice(0, 200),
+      note: error.message.slice(0, 200).toWellFormed(),
     }),
     submissions,
     submittedAt,

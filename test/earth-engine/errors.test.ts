@@ -7,6 +7,7 @@ import {
   type EarthEngine,
   type EarthEngineErrorKind,
 } from '../../shared/earth-engine-api.ts';
+import { refusal } from '../../shared/earth-engine-errors.ts';
 import { createEarthEngine } from '../../shared/earth-engine.ts';
 
 const now = new Date('2026-11-23T12:00:00Z');
@@ -159,6 +160,23 @@ describe('what an answer means to the caller', () => {
   });
 });
 
+describe('what a page on the way says', () => {
+  it('never halves a character of EE’s words', async () => {
+    const error = await errorOf(start(answering(400, google(400, `${'x'.repeat(4095)}😀`))));
+    expect(error.reply).toBe(`${'x'.repeat(4095)}\ufffd`);
+    const html = await errorOf(start(answering(502, `${'x'.repeat(299)}😀`)));
+    expect(html.reply).toBe(`${'x'.repeat(299)}\ufffd`);
+  });
+
+  // 64 KB of `<` took the patterns seven seconds.
+  it.each(['<', '<title', '<title ', ' <'])('is read at once, however often it says %j', (text) => {
+    const started = performance.now();
+    const body = text.repeat(65_536 / text.length);
+    refusal({ kind: 'export', name: 'POST x' }, { httpStatus: 502, body, retryAfter: null }, now);
+    expect(performance.now() - started).toBeLessThan(300);
+  });
+});
+
 describe('Retry-After', () => {
   it.each([
     ['120', 120_000],
@@ -168,6 +186,10 @@ describe('Retry-After', () => {
     ['Mon, 23 Nov 2026 11:00:00 GMT', 0],
     ['soon', undefined],
     ['-5', undefined],
+    // Longer than any date that can be computed with.
+    ['9'.repeat(30), 86_400_000],
+    ['9'.repeat(400), 86_400_000],
+    ['Mon, 23 Nov 9026 12:00:30 GMT', 86_400_000],
   ])('%s', async (header, expected) => {
     const error = await errorOf(start(answering(429, '', { 'retry-after': header })));
     expect(error.retryAfterMs).toBe(expected);

@@ -156,6 +156,49 @@ describe('an operation', () => {
   });
 });
 
+/** What Firestore or the record's schema would refuse leaves a record that can never be written again. */
+describe('an operation with odd values', () => {
+  it('has whole numbers where records have them', () => {
+    expect(metadata({ attempt: 1.5 })?.runAttempt).toBeUndefined();
+    expect(metadata({ attempt: 1e300 })?.runAttempt).toBeUndefined();
+    expect(parseOperation({ name, error: { code: 3.5 } })?.error?.code).toBe(2);
+  });
+
+  it('has finite numbers', () => {
+    const huge = { displayName: 'Render', completeWorkUnits: 1.7e308, totalWorkUnits: 1.7e308 };
+    expect(metadata({ stages: [huge, huge] })?.units).toBeUndefined();
+    expect(metadata({ batchEecuUsageSeconds: Infinity, progress: NaN })).toMatchObject({
+      eecuSeconds: undefined,
+      progress: undefined,
+    });
+  });
+
+  it('has times that a document can keep', () => {
+    const far = '+020000-01-01T00:00:00Z';
+    expect(metadata({ startTime: far, endTime: far })).toMatchObject({
+      startTime: undefined,
+      endTime: undefined,
+    });
+    expect(metadata({ endTime: '-000001-01-01T00:00:00Z' })?.endTime).toBeUndefined();
+    expect(metadata({ endTime: '9999-12-31T23:59:59Z' })?.endTime).toBeInstanceOf(Date);
+  });
+
+  it('has short texts, none of them with half a character', () => {
+    const long = `${'x'.repeat(499)}😀`.repeat(1000);
+    const stage = metadata({ stages: [{ displayName: long, totalWorkUnits: 1 }] })?.stage;
+    expect(stage).toBe(`${'x'.repeat(499)}\ufffd`);
+    const message = parseOperation({ name, error: { message: 'bad \ud83d more' } })?.error?.message;
+    expect(message).toBe('bad \ufffd more');
+    const uris = metadata({ destinationUris: Array.from({ length: 5000 }, () => long) })?.destinationUris;
+    expect(uris).toHaveLength(100);
+    expect(uris?.every((uri) => uri.length <= 1024 && uri.isWellFormed())).toBe(true);
+  });
+
+  it.each(['\ud83d', 'x'.repeat(2000)])('is none under a name that nothing can keep: %#', (id) => {
+    expect(parseOperation({ name: `projects/p/operations/${id}` })).toBeUndefined();
+  });
+});
+
 describe('a page of operations', () => {
   it('may be empty', () => {
     expect(parseOperationPage({})).toEqual({ operations: [], nextPageToken: undefined });
