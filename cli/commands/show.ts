@@ -81,7 +81,7 @@ function showRecord(cli: Cli, { id, value }: Stored<ExportRecord>): void {
     ['priority', value.priority],
     ['operation', 'operation' in value ? value.operation : undefined],
     ['waits', value.state === 'WAITING' ? waitingText(value, now) : undefined],
-    ['stage', 'stage' in value ? value.stage : undefined],
+    ['stage', 'stage' in value && !('finishedAt' in value) ? value.stage : undefined],
     [
       'stalled',
       'stalledSince' in value && value.stalledSince ? `for ${age(value.stalledSince, now)}` : undefined,

@@ -34,6 +34,12 @@ const mistakes: readonly (readonly [
   [['submit', '-'], { stdin: '{' }, 2, /INVALID_DATA\n {2}data: .*JSON/],
   [['submit', '-'], { stdin: '' }, 2, /INVALID_DATA/],
   [['submit', '-'], { stdin: '{"request":{}}' }, 2, /INVALID_JOB(?:.|\n)*so nothing was published; mend/],
+  [
+    ['submit', 'docs/guides/weekly-batch.json'],
+    {},
+    2,
+    /INVALID_JOB(?:.|\n)*looks like a batch manifest: batch run publishes those/,
+  ],
   [['list'], { environment: {} }, 2, /The project is not known: set GOOGLE_CLOUD_PROJECT, or give --project/],
   [
     ['list'],

@@ -3,6 +3,8 @@ import { join } from 'node:path';
 
 import { describe, expect, it } from 'vitest';
 
+import { parseStates } from '../../cli/options.ts';
+import { recordStates } from '../../shared/record/record.ts';
 import { exitCodeMeanings, exitCodes } from '../../cli/exit-codes.ts';
 import { root } from '../local/processes.ts';
 import { createRig } from './rig.ts';
@@ -79,6 +81,12 @@ describe('--help', () => {
     );
     expect(loaded).toContain('commander');
     expect(loaded).not.toMatch(/node_modules\/(?:@google-cloud|google-auth-library|zod|@grpc)/);
+  });
+});
+
+describe('options', () => {
+  it('know every state of a record', () => {
+    expect(parseStates(recordStates.join())).toEqual(recordStates);
   });
 });
 

@@ -57,10 +57,10 @@ describe('npm start', () => {
       .split('\n')
       .filter((line) => line.startsWith('  export '))
       .join('\n');
-    const byHand = run('bash', ['-ec', `${exports}\n${block('sh', 'infra/local/examples')}`], bare);
+    const byHand = run('bash', ['-ec', `${exports}\n${block('sh', '$(cat infra/local/examples')}`], bare);
     expect(await byHand.closed, byHand.output()).toBe(0);
     await start.printed('SUCCEEDED   ve1-');
-    const asked = run('bash', ['-ec', `${exports}\n${block('sh', 'infra/local/examples')}`], bare);
+    const asked = run('bash', ['-ec', `${exports}\n${block('sh', '$(cat infra/local/examples')}`], bare);
     await asked.closed;
     expect(asked.output()).toContain('"stringValue": "SUCCEEDED"');
 
