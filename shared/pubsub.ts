@@ -42,10 +42,13 @@ const retries = {
 
 /** One message is wrong, which says nothing of the topic. (https://grpc.io/docs/guides/status-codes/) */
 const INVALID_ARGUMENT = 3;
+const isInvalid = (thrown: unknown): boolean => (thrown as { code?: unknown }).code === INVALID_ARGUMENT;
 
 /** A topic, and since when it is in doubt. */
 interface Target {
   readonly topic: Topic;
+  /** The same, with every message in a request of its own. */
+  readonly singly: Topic;
   /** Until then nothing is sent to it. */
   pausedUntil: number;
 }
@@ -65,15 +68,17 @@ export function createPublisher({ projectId, emulatorHost, clock }: PubSubPublis
   function targetOf(name: string): Target {
     const known = targets.get(name);
     if (known) return known;
-    const topic = client.topic(name, {
-      batching: {
-        maxMessages: REQUEST_MESSAGES,
-        maxBytes: REQUEST_BYTES,
-        maxMilliseconds: BATCHING_MS,
-      },
-      gaxOpts: { retry: { backoffSettings: retries } },
-    });
-    const target = { topic, pausedUntil: 0 };
+    const gaxOpts = { retry: { backoffSettings: retries } };
+    const batching = {
+      maxMessages: REQUEST_MESSAGES,
+      maxBytes: REQUEST_BYTES,
+      maxMilliseconds: BATCHING_MS,
+    };
+    const target = {
+      topic: client.topic(name, { batching, gaxOpts }),
+      singly: client.topic(name, { batching: { maxMessages: 1 }, gaxOpts }),
+      pausedUntil: 0,
+    };
     targets.set(name, target);
     return target;
   }
@@ -82,12 +87,17 @@ export function createPublisher({ projectId, emulatorHost, clock }: PubSubPublis
   async function publishOne(target: Target, message: OutgoingMessage): Promise<PublishOutcome> {
     try {
       const data = Buffer.from(message.data.buffer, message.data.byteOffset, message.data.length);
-      const messageId = await target.topic.publishMessage({ data, attributes: { ...message.attributes } });
+      const outgoing = { data, attributes: { ...message.attributes } };
+      const messageId = await target.topic.publishMessage(outgoing).catch((refusal: unknown) => {
+        // The request is refused as a whole, also for a message of another caller: on its own it may be taken.
+        if (!isInvalid(refusal)) throw refusal;
+        return target.singly.publishMessage(outgoing);
+      });
       target.pausedUntil = 0;
       return { messageId };
     } catch (thrown) {
       const cause = asError(thrown);
-      if (!('code' in cause && cause.code === INVALID_ARGUMENT)) pause(target);
+      if (!isInvalid(cause)) pause(target);
       const error = new ServiceError(
         'PUBLISH_FAILED',
         // The client's message repeats the error of every try, which may be a hundred.

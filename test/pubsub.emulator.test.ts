@@ -120,4 +120,17 @@ describe('a Pub/Sub publisher', () => {
     for (const socket of sockets) socket.destroy();
     silent.close();
   });
+
+  it('publishes what shares a request with a message that Pub/Sub refuses, which alone fails', async () => {
+    await outside.createTopic('mixed');
+    const publisher = open();
+    // One publish for both callers' messages, within the time that they wait for each other.
+    const [bad, good] = await Promise.all([
+      publisher.publish('mixed', [message('')], 5000),
+      publisher.publish('mixed', [message('good'), message('too')], 5000),
+    ]);
+    expect(codes(bad)).toEqual(['PUBLISH_FAILED']);
+    expect(codes(good)).toEqual(['PUBLISHED', 'PUBLISHED']);
+    expect(codes(await publisher.publish('mixed', [message('next')], 5000))).toEqual(['PUBLISHED']);
+  });
 });

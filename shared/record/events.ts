@@ -34,7 +34,13 @@ export function isOwnDecision(record: ExportRecord): boolean {
   return own.includes(record.state) || (record.state === 'CANCELLED' && record.operation === undefined);
 }
 
-/** An event as a Pub/Sub message: attributes to filter by, the record as JSON with ISO 8601 times. */
+/** Pub/Sub refuses a message with a longer value (https://cloud.google.com/pubsub/quotas#resource_limits). */
+const MAX_ATTRIBUTE_BYTES = 1024;
+
+/**
+ * An event as a Pub/Sub message: attributes to filter by, the record as JSON with ISO 8601 times. What is too long for an
+ * attribute, as a job key may be in UTF-8, is in the data alone.
+ */
 export function eventMessage(
   recordId: string,
   record: ExportRecord,
@@ -47,11 +53,9 @@ export function eventMessage(
     state: event.state,
     project: record.project,
   };
-  if (record.jobKey !== undefined) {
-    attributes['jobKey'] = record.jobKey;
-  }
-  if (record.batchId !== undefined) {
-    attributes['batchId'] = record.batchId;
+  for (const name of ['jobKey', 'batchId'] as const) {
+    const value = record[name];
+    if (value !== undefined && Buffer.byteLength(value) <= MAX_ATTRIBUTE_BYTES) attributes[name] = value;
   }
   const { unpublishedEvents: _owed, ...told } = record;
   return { data: Buffer.from(JSON.stringify(told)), attributes };

@@ -1,7 +1,7 @@
 import pMap from 'p-map';
 
 import { DAY_MS, later } from '../clock.ts';
-import { StaleWriteError } from '../errors.ts';
+import { ServiceError, StaleWriteError } from '../errors.ts';
 import type { Services } from '../services.ts';
 import { isReadable, type Stored } from '../store/store.ts';
 import { eventMessage, isOwnDecision, newsOf } from './events.ts';
@@ -109,19 +109,30 @@ export async function publishOwed(
   services: WriteServices,
   owing: readonly Stored<ExportRecord>[],
 ): Promise<Stored<ExportRecord>[]> {
+  return (await tellOwed(services, owing)).stored;
+}
+
+/** As `publishOwed`, and whether the topic takes nothing for now: then the rest need not be tried. */
+export async function tellOwed(
+  services: WriteServices,
+  owing: readonly Stored<ExportRecord>[],
+): Promise<{ stored: Stored<ExportRecord>[]; isTopicDown: boolean }> {
   const events = owing.flatMap(({ id, value }) =>
     (value.unpublishedEvents ?? []).map((event) => ({ recordId: id, record: value, event })),
   );
   const unpublished = await publish(services, events);
-  return pMap(
+  const stored = await pMap(
     owing,
-    (stored) =>
-      stored.value.unpublishedEvents === undefined || unpublished.has(stored.id)
-        ? stored
-        : owesNothing(services, stored),
+    (one) =>
+      one.value.unpublishedEvents === undefined || unpublished.has(one.id) ? one : owesNothing(services, one),
     { concurrency: WRITERS },
   );
+  return { stored, isTopicDown: [...unpublished.values()].some(isTopicFault) };
 }
+
+/** Any other failure may be the message's own, and a topic that fails is left alone for a while right after. */
+const isTopicFault = (error: Error): boolean =>
+  error instanceof ServiceError && (error.code === 'PUBLISH_PAUSED' || error.code === 'PUBLISH_TIMEOUT');
 
 async function owesNothing(
   { store, clock }: WriteServices,
@@ -148,22 +159,22 @@ const owing = (record: ExportRecord, events: readonly UnpublishedEvent[]): Expor
   unpublishedEvents: [...(record.unpublishedEvents ?? []), ...events],
 });
 
-/** @returns the ids of records whose events were not all published */
+/** @returns the records whose events were not all published, by id, and why */
 async function publish(
   services: WriteServices,
   events: readonly { recordId: string; record: ExportRecord; event: UnpublishedEvent }[],
-): Promise<Set<string>> {
+): Promise<Map<string, Error>> {
   const messages = events.map(({ recordId, record, event }) => eventMessage(recordId, record, event));
   const outcomes = await services.publisher.publish(
     services.config.topics.events,
     messages,
     EVENT_PATIENCE_MS,
   );
-  const unpublished = new Set<string>();
+  const unpublished = new Map<string, Error>();
   for (const [n, outcome] of outcomes.entries()) {
     const recordId = events[n]?.recordId;
     if (recordId !== undefined && 'error' in outcome && !unpublished.has(recordId)) {
-      unpublished.add(recordId);
+      unpublished.set(recordId, outcome.error);
       services.log.warning('event.owed', { recordId, error: outcome.error.message });
     }
   }

@@ -6,7 +6,7 @@ import { later, SECOND_MS } from '../clock.ts';
 import { type EarthEngine, EarthEngineError } from '../earth-engine-api.ts';
 import { asError } from '../errors.ts';
 import type { ExportRecord } from '../record/record.ts';
-import { publishOwed } from '../record/write.ts';
+import { tellOwed } from '../record/write.ts';
 import type { Services } from '../services.ts';
 import { type Query, recordQueries } from '../store/queries.ts';
 import { cursorOf, type Found, isReadable, type Stored } from '../store/store.ts';
@@ -197,11 +197,9 @@ async function publishOwedEvents(run: Run): Promise<void> {
     if (last === undefined) {
       return;
     }
-    const readable = page.filter(isReadable);
-    if (
-      readable.length > 0 &&
-      (await publishOwed(run, readable)).every((stored, n) => stored === readable[n])
-    ) {
+    // A page that fails for its own events must not keep those behind it back.
+    const { isTopicDown } = await tellOwed(run, page.filter(isReadable));
+    if (isTopicDown) {
       return;
     }
     after = cursorOf(query, last);
