@@ -82,7 +82,7 @@ export function createSimulator({
         return service.reply(request, route, { slowMs: fault.ms });
       // The one kind left, `garbled`; another would have no body, and not compile.
       default:
-        return workUnheard().then(({ status, headers }) => ({ status, headers, body: fault.body }));
+        return workUnheard().then(({ headers }) => ({ status: 200, headers, body: fault.body }));
     }
   }
 
