@@ -14,6 +14,7 @@ export const recordMeanings: Meanings<ExportRecord> = {
   jobKey: "The message's",
   attempt: "The message's, or one more than that of `retryOf`",
   batchId: "The message's; `{batchId}@{run}` for jobs of a manifest",
+  alsoBatches: 'Further batches that have this job, whose messages came when the record was there',
   labels: "The message's",
   contentHash: 'SHA-256 over what the request means; absent where it was cancelled before its message came',
   messageId: 'The message that made it',

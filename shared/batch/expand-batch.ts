@@ -5,6 +5,7 @@ import type { JobRules } from '../message/job-message.ts';
 import type { Issue } from '../message/rejected-message.ts';
 import { rejectMessage } from '../message/rejection.ts';
 import type { OutgoingMessage } from '../publisher.ts';
+import { isOfBatch } from '../record/batches.ts';
 import type { Services } from '../services.ts';
 import { isReadable, type Stored } from '../store/store.ts';
 import type { Batch } from './batch.ts';
@@ -219,7 +220,7 @@ async function publishChunk(
   const skipped = new Set<number>();
   for (const found of known) {
     const job = ids.get(found.id);
-    if (job === undefined || !isReadable(found) || found.value.batchId === expansion.manifest.id) continue;
+    if (job === undefined || !isReadable(found) || isOfBatch(found.value, expansion.manifest.id)) continue;
     const { contentHash } = found.value;
     if (contentHash === undefined || contentHash === contentHashOfJob(expansion, job, rules))
       skipped.add(job);

@@ -1,6 +1,7 @@
 import { later } from '../clock.ts';
 import { StaleWriteError } from '../errors.ts';
 import { policyOf } from '../record/policy.ts';
+import { isOfBatch } from '../record/batches.ts';
 import { terminalStates } from '../record/record.ts';
 import type { Services } from '../services.ts';
 import { batchQueries, type Query, recordQueries, rejectedMessageQueries } from '../store/queries.ts';
@@ -89,7 +90,7 @@ async function finishBatch(services: Services, stored: Stored<Batch>): Promise<b
 
 /**
  * Whether every published job has ended, when no record of the batch is unfinished: each has a record of its own here (later
- * attempts do not count), had one elsewhere, or was rejected. One that is still on its way as a message has neither.
+ * attempts do not count), has or had one elsewhere, or was rejected. One that is still on its way as a message has none.
  *
  * @returns how many were rejected; undefined where jobs are missing
  */
@@ -97,12 +98,13 @@ async function allJobsEnded(
   { store }: Services,
   { id, value: batch }: Stored<Batch>,
 ): Promise<number | undefined> {
-  const [records, retries, rejected] = await Promise.all([
+  const [records, retries, elsewhere, rejected] = await Promise.all([
     store.records.count(recordQueries.terminalOfBatch(id)),
     store.records.count(recordQueries.retriesOfBatch(id)),
+    store.records.count(recordQueries.alsoOfBatch(id)),
     store.rejectedMessages.count(rejectedMessageQueries.ofBatch(id)),
   ]);
-  const missing = batch.published - (batch.existing ?? 0) - (records - retries);
+  const missing = batch.published - (batch.existing ?? 0) - elsewhere - (records - retries);
   if (missing > rejected) return undefined;
   // A message that was delivered or published twice is rejected twice: then they are told apart by what they were for.
   const distinct = rejected === 0 ? 0 : await countRejectedJobs(store, id);
@@ -126,9 +128,9 @@ async function countRejectedJobs(store: Services['store'], batchId: string): Pro
       else recordIds.add(recordId);
     }
   } while (page.length === PAGE);
-  // A job of the batch itself that was contradicted later is counted by its record.
+  // A job that has a record and was contradicted later is counted by that.
   const own = (await store.records.getMany([...recordIds])).filter(
-    (found) => isReadable(found) && found.value.batchId === batchId,
+    (found) => isReadable(found) && isOfBatch(found.value, batchId),
   );
   return recordIds.size - own.length + unnamed;
 }

@@ -52,6 +52,8 @@ const common = {
   jobKey: z.string().optional(),
   attempt: z.int().min(1).max(999),
   batchId: z.string().optional(),
+  /** Further batches that have this job: their messages came when the record was there. */
+  alsoBatches: z.array(z.string()).optional(),
   labels: z.record(z.string(), z.string()),
   contentHash: z.string(),
   messageId: z.string(),

@@ -29,6 +29,7 @@ export function carry(record: ExportRecord, now: Date, entry?: { state: string; 
     jobKey: record.jobKey,
     attempt: record.attempt,
     batchId: record.batchId,
+    alsoBatches: record.alsoBatches,
     labels: record.labels,
     // Only a job cancelled before its message came lacks these three, and it goes nowhere.
     contentHash: record.contentHash ?? '',

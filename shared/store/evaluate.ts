@@ -51,6 +51,8 @@ function valueAt(fields: Fields, path: string): unknown {
 function holds(value: unknown, op: Query['where'][number][1], wanted: unknown): boolean {
   if (value === undefined) return false;
   if (op === 'in') return (wanted as readonly unknown[]).some((one) => compareValues(value, one) === 0);
+  if (op === 'array-contains')
+    return Array.isArray(value) && value.some((one) => compareValues(one, wanted) === 0);
   if (typeRank(value) !== typeRank(wanted)) return false;
   const order = compareValues(value, wanted);
   switch (op) {

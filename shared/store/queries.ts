@@ -7,7 +7,7 @@ import { activeStates, terminalStates, unsettledStates, type RecordState } from 
 export interface Query {
   readonly where: readonly (readonly [
     field: string,
-    op: '==' | '<=' | '>=' | '<' | '>' | 'in',
+    op: '==' | '<=' | '>=' | '<' | '>' | 'in' | 'array-contains',
     value: unknown,
   ])[];
   readonly orderBy: readonly (readonly [field: string, direction: 'asc' | 'desc'])[];
@@ -111,6 +111,11 @@ export const recordQueries = {
       ['batchId', '==', batchId],
       ['state', 'in', [...unsettledStates, ...activeStates]],
     ],
+    orderBy: [],
+  }),
+  /** Jobs of the batch whose record is another batch's, or nobody's. */
+  alsoOfBatch: (batchId: string): Query => ({
+    where: [['alsoBatches', 'array-contains', batchId]],
     orderBy: [],
   }),
   /** Attempts that were made of earlier ones. */

@@ -1,19 +1,14 @@
 import { UnreadableError } from '../errors.ts';
 import { type Envelope, readJsonData } from '../message/envelope.ts';
-import {
-  differingPaths,
-  markedDescription,
-  parseRequestId,
-  sentRequest,
-  serialiseRequest,
-} from '../message/identity.ts';
+import { differingPaths, markedDescription, sentRequest, serialiseRequest } from '../message/identity.ts';
 import { parseJobMessage } from '../message/job-message.ts';
 import type { Job } from '../message/job.ts';
 import { type RejectionDetail, rejectMessage } from '../message/rejection.ts';
+import { withBatch } from '../record/batches.ts';
 import { policyOf } from '../record/policy.ts';
 import type { ExportRecord } from '../record/record.ts';
 import { claim, enqueue, type Origin } from '../record/transitions.ts';
-import { owingNews, publishOwed } from '../record/write.ts';
+import { owingNews, publishOwed, settle } from '../record/write.ts';
 import { isReadable, type Stored } from '../store/store.ts';
 import { type Heard, send } from './send.ts';
 import type { Sending } from './try-sending.ts';
@@ -77,7 +72,6 @@ async function submitJob(services: Sending, envelope: Envelope, job: Job): Promi
     description: markedDescription(job.request.description, recordId),
     messageId: envelope.messageId,
     serviceAccount,
-    retryOf: recordIdIn(envelope.attributes['retryOf']),
   };
   const { record, token } = await admitted(services, job, origin);
   const created = await services.store.records.create(recordId, record, bytes);
@@ -89,11 +83,6 @@ async function submitJob(services: Sending, envelope: Envelope, job: Job): Promi
     ? duplicate(services, envelope, job, created.existing)
     : // Somebody must look at that record; the poller sets it aside and says so. The message has done its part.
       { outcome: 'DUPLICATE', recordId };
-}
-
-/** Anyone may publish anything: an attribute that is no record id is dropped. */
-function recordIdIn(attribute: string | undefined): string | undefined {
-  return attribute !== undefined && parseRequestId(attribute)?.recordId === attribute ? attribute : undefined;
 }
 
 /** A record to send now or one that waits: a new job goes behind those that wait already. */
@@ -151,6 +140,9 @@ async function duplicate(
   const { contentHash } = existing.value;
   // A job that was cancelled before its message came has no content to compare.
   if (contentHash === undefined || contentHash === job.contentHash) {
+    if (batchId !== undefined) {
+      await settle(services, existing, (record) => withBatch(record, batchId, services.clock.now()));
+    }
     services.log.info('submit.duplicate', { recordId, state: existing.value.state });
     return { outcome: 'DUPLICATE', recordId };
   }

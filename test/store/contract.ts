@@ -398,7 +398,10 @@ const queried = [
   ['b1', sample('SUCCEEDED', { project: 'p3', batchId: 'batch', createdAt: at(3), eecuSeconds: 1.5 })],
   ['b2', sample('FAILED', { project: 'p3', batchId: 'batch', createdAt: at(2), eecuSeconds: 2 })],
   ['b3', sample('LOST', { project: 'p3', batchId: 'batch', createdAt: at(1), eecuSeconds: undefined })],
-  ['b4', sample('REJECTED', { project: 'p3', batchId: 'other', createdAt: at(1) })],
+  [
+    'b4',
+    sample('REJECTED', { project: 'p3', batchId: 'other', alsoBatches: ['a', 'batch'], createdAt: at(1) }),
+  ],
 ] as const;
 
 const ended: RecordState[] = ['SUCCEEDED', 'LOST'];
@@ -419,6 +422,8 @@ const expected: [string, Query, string[]][] = [
   ['a record by its operation', recordQueries.byOperation('projects/p1/operations/D1'), ['d1']],
   ['nothing by an unknown operation', recordQueries.byOperation('projects/p1/operations/none'), []],
   ['a batch, oldest first', recordQueries.ofBatch('batch'), ['b3', 'b2', 'b1']],
+  ['jobs of a batch whose record is of another', recordQueries.alsoOfBatch('batch'), ['b4']],
+  ['no batch by a part of its name', recordQueries.alsoOfBatch('batc'), []],
   ['some states of a batch', recordQueries.ofBatchIn('batch', ended), ['b3', 'b1']],
   ['what ended of a batch', recordQueries.terminalOfBatch('batch'), ['b1', 'b2', 'b3']],
 ];
