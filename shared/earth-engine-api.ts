@@ -100,6 +100,11 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+export interface OperationCallOptions extends CallOptions {
+  /** The project that the call counts for; without it the one in the operation's name, which EE may give as a number. */
+  readonly project?: string | undefined;
+}
+
 /**
  * The five things that we ask of EE, each one HTTP request: no call here retries, since what a lost answer means is for
  * the caller to decide. All reject with EarthEngineError.
@@ -107,7 +112,7 @@ export interface CallOptions {
 export interface EarthEngine {
   /** `POST /v1/projects/{project}/video:export` with exactly these bytes. */
   startExport(project: string, request: Uint8Array, options: CallOptions): Promise<Operation>;
-  getOperation(operation: string, options: CallOptions): Promise<Operation>;
+  getOperation(operation: string, options: OperationCallOptions): Promise<Operation>;
   /** One page of at most 500, of all users' operations, in no documented order. */
   listOperations(
     project: string,
@@ -115,7 +120,7 @@ export interface EarthEngine {
     options: CallOptions,
   ): Promise<OperationPage>;
   /** Asks EE to cancel; it may still succeed. */
-  cancelOperation(operation: string, options: CallOptions): Promise<void>;
+  cancelOperation(operation: string, options: OperationCallOptions): Promise<void>;
   /** The service account that calls are made as; absent where no credentials are used. */
   serviceAccount(): Promise<string | undefined>;
 }

@@ -40,6 +40,31 @@ export function isOperationName(name: unknown): name is string {
   );
 }
 
+/**
+ * Whether two names are one operation's. EE may name its project by id or by number; what it numbers its operations with
+ * is unique among all of them.
+ */
+export function sameOperation(one: string, other: string): boolean {
+  return operationIdOf(one) === operationIdOf(other);
+}
+
+/** What is left of an operation's name without its project. */
+export function operationIdOf(name: string): string {
+  return name.slice(name.lastIndexOf('/') + 1);
+}
+
+/** Whether an operation's name says for certain that it is not of this project: a number may be any project's. */
+export function isOfAnotherProject(name: string, project: string): boolean {
+  const named = projectOf(name);
+  return named !== project && !isNumber(named) && !isNumber(project);
+}
+
+export function projectOf(name: string): string {
+  return name.slice('projects/'.length, name.indexOf('/operations/'));
+}
+
+const isNumber = (project: string): boolean => /^\d+$/.test(project);
+
 /** The operation, or undefined where it has no usable name: nothing could be recorded of it, nor asked about it. */
 export function parseOperation(json: unknown): Operation | undefined {
   if (!isObject(json) || !isOperationName(json['name'])) return undefined;

@@ -4,8 +4,16 @@ import {
   type EarthEngine,
   type EarthEngineObserver,
   type Operation,
+  type OperationCallOptions,
 } from './earth-engine-api.ts';
-import { isOperationName, parseOperation, parseOperationPage } from './earth-engine-operation.ts';
+import {
+  isOfAnotherProject,
+  isOperationName,
+  parseOperation,
+  parseOperationPage,
+  projectOf,
+  sameOperation,
+} from './earth-engine-operation.ts';
 import { badName, failure, noToken, notSent, refusal, unreadable, type Call } from './earth-engine-errors.ts';
 import { asError } from './errors.ts';
 
@@ -93,24 +101,36 @@ export function createEarthEngine({
     }
   }
 
-  function operationCall(kind: 'get' | 'cancel', operation: string): [Call, string, string] {
+  function operationCall(
+    kind: 'get' | 'cancel',
+    operation: string,
+    options: OperationCallOptions,
+  ): [Call, string, string] {
     if (!isOperationName(operation)) throw badName(operation);
     const [, project, , id] = operation.split('/').map(encodeSegment) as [string, string, string, string];
     const path = `/v1/projects/${project}/operations/${id}${kind === 'cancel' ? ':cancel' : ''}`;
     const call: Call = { kind, name: `${kind === 'cancel' ? 'POST' : 'GET'} ${path}` };
-    return [call, operation.slice('projects/'.length, operation.indexOf('/operations/')), path];
+    return [call, options.project ?? projectOf(operation), path];
   }
 
   return {
     async startExport(project, request, options) {
       const path = `/v1/projects/${encodeSegment(project)}/video:export`;
       const call: Call = { kind: 'export', name: `POST ${path}` };
-      return readOperation(call, await send(call, project, path, request, options));
+      const started = readOperation(call, await send(call, project, path, request, options));
+      // All that is asked of it later, cancelling too, would go to that project.
+      if (isOfAnotherProject(started.name, project)) unreadable(call, 'an operation of another project');
+      return started;
     },
 
     async getOperation(operation, options) {
-      const [call, project, path] = operationCall('get', operation);
-      return readOperation(call, await send(call, project, path, undefined, options));
+      const [call, project, path] = operationCall('get', operation, options);
+      const found = readOperation(call, await send(call, project, path, undefined, options));
+      // Its end would be taken for the other's.
+      if (!sameOperation(found.name, operation) || isOfAnotherProject(found.name, projectOf(operation))) {
+        unreadable(call, 'another operation');
+      }
+      return found;
     },
 
     async listOperations(project, pageToken, options) {
@@ -122,7 +142,7 @@ export function createEarthEngine({
     },
 
     async cancelOperation(operation, options) {
-      const [call, project, path] = operationCall('cancel', operation);
+      const [call, project, path] = operationCall('cancel', operation, options);
       await send(call, project, path, new TextEncoder().encode('{}'), options);
     },
 

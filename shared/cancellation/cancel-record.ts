@@ -79,7 +79,7 @@ export async function cancelOperations(
       await pace.turn();
       if (stopping.aborted || clock.now() >= deadline) return;
       try {
-        await cancelPatiently(services, pace, stored.value.operation, deadline);
+        await cancelPatiently(services, pace, stored.value, deadline);
         asked += 1;
       } catch (error) {
         log.warning('cancellation.postponed', { recordId: stored.id, reason: String(error) });
@@ -98,12 +98,12 @@ export async function cancelOperations(
 async function cancelPatiently(
   services: Services,
   pace: Pace,
-  operation: string,
+  { operation, project }: ActiveRecord,
   deadline: Date,
 ): Promise<void> {
   for (let tries = 1; ; tries += 1) {
     try {
-      await cancelAtEarthEngine(services, operation);
+      await cancelAtEarthEngine(services, operation, project);
       return;
     } catch (error) {
       const isBusy = error instanceof EarthEngineError && error.kind === 'RATE_LIMITED';

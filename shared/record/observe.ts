@@ -1,6 +1,7 @@
 import { later } from '../clock.ts';
 import { parseRequestId } from '../message/identity.ts';
 import type { Operation } from '../earth-engine-api.ts';
+import { sameOperation } from '../earth-engine-operation.ts';
 import { type Moment, nextLook, type Policy } from './policy.ts';
 import {
   type ActiveRecord,
@@ -206,7 +207,8 @@ export function observe(
 ): ActiveRecord | TerminalRecord | undefined {
   const { now } = moment;
   const state = stateOf(operation, record.state);
-  const seen = { ...keep(record), ...defined(viewOf(operation)) };
+  // Under the name that it was recorded by, whatever EE calls its project now.
+  const seen = { ...keep(record), ...defined(viewOf(operation)), operation: record.operation };
   if (state === 'SUCCEEDED' || state === 'FAILED' || state === 'CANCELLED') {
     return ended(carry(record, now, { state }), seen, state, operation, policy, now);
   }
@@ -307,7 +309,9 @@ export function noteExtraOperation(
   extra: { operation: string; requestId: string; cancelledAt?: Date | undefined },
   now: Date,
 ): ExportRecord {
-  const others = (record.extraOperations ?? []).filter((known) => known.operation !== extra.operation);
+  const others = (record.extraOperations ?? []).filter(
+    (known) => !sameOperation(known.operation, extra.operation),
+  );
   return {
     ...record,
     revision: record.revision + 1,
@@ -323,17 +327,33 @@ export function noteExtraOperation(
 
 /**
  * Whether an extra operation is to be cancelled: it is another generation's, which this record sent, or nobody wants any
- * (the record was cancelled before it had one). The record's own and its double are so never both cancelled.
+ * (the record was cancelled before it had one). The record's own and its double are so never both cancelled. Anybody can
+ * write a marker into a description: only of what this record can have sent is it believed.
  */
 export function isOursToCancel(record: ExportRecord, extraRequestId: string): boolean {
-  if ('operation' in record && record.operation !== undefined) {
-    return extraRequestId !== record.requestId && generationOf(extraRequestId) <= sentGenerations(record);
+  if (!canHaveSent(record, extraRequestId)) {
+    return false;
   }
-  return record.state === 'CANCELLED';
+  return 'operation' in record && record.operation !== undefined
+    ? extraRequestId !== record.requestId
+    : record.state === 'CANCELLED';
+}
+
+/**
+ * Nothing is sent without a claim, and the history has every record's first. The count of submissions would not do: a
+ * holder that dies after a send has not counted it.
+ */
+function canHaveSent(record: ExportRecord, requestId: string): boolean {
+  const own = parseRequestId(record.requestId);
+  const extra = parseRequestId(requestId);
+  return (
+    record.history.some((entry) => entry.state === 'SUBMITTING') &&
+    extra?.recordId === own?.recordId &&
+    extra !== undefined &&
+    extra.generation <= sentGenerations(record)
+  );
 }
 
 /** What it sent at least; the exact number is kept until it ends. */
 const sentGenerations = (record: ExportRecord): number =>
-  'generation' in record ? record.generation : generationOf(record.requestId);
-
-const generationOf = (requestId: string): number => parseRequestId(requestId)?.generation ?? 1;
+  'generation' in record ? record.generation : (parseRequestId(record.requestId)?.generation ?? 1);

@@ -20,7 +20,7 @@ export async function followOperation(run: Run, stored: Stored<ExportRecord>): P
     (await listedSinceMissing(run, record)) ??
     // What the sweep has just read of it is not asked for again.
     run.listings.seen(record.project, record.operation) ??
-    (await getOperation(run, record.operation));
+    (await getOperation(run, record));
   if (operation === undefined) {
     await operationMissing(run, stored);
     return;
@@ -32,9 +32,11 @@ export async function followOperation(run: Run, stored: Stored<ExportRecord>): P
   }
 }
 
-async function getOperation(run: Run, operation: string): Promise<Operation | undefined> {
+async function getOperation(run: Run, record: ActiveRecord): Promise<Operation | undefined> {
+  const { operation, project } = record;
   try {
-    return await run.earthEngine.getOperation(operation, { timeoutMs: GET_TIMEOUT_MS, signal: run.stopping });
+    const options = { timeoutMs: GET_TIMEOUT_MS, signal: run.stopping, project };
+    return await run.earthEngine.getOperation(operation, options);
   } catch (error) {
     if (error instanceof EarthEngineError && error.kind === 'NOT_FOUND') {
       return undefined;

@@ -1,4 +1,5 @@
-import type { Operation } from '../earth-engine-api.ts';
+import { EarthEngineError, type Operation } from '../earth-engine-api.ts';
+import { operationIdOf } from '../earth-engine-operation.ts';
 import { parseRequestId, requestIdInDescription } from '../message/identity.ts';
 import type { EmptySearch } from '../record/proof.ts';
 import type { Services } from '../services.ts';
@@ -52,7 +53,9 @@ function createListing(
   const { earthEngine, clock, stopping } = services;
   const startedAt = clock.now();
   const operations = new Map<string, MarkedOperation[]>();
-  const byName = new Map<string, Operation>();
+  /** By the ID in their names: EE may name their project by id or by number. */
+  const byId = new Map<string, Operation>();
+  const tokens = new Set<string>();
   const pages: (readonly MarkedOperation[])[] = [];
   let pageToken: string | undefined;
   let endedAt: Date | undefined;
@@ -63,10 +66,16 @@ function createListing(
       timeoutMs: PAGE_TIMEOUT_MS,
       signal: stopping,
     });
+    if (page.nextPageToken !== undefined) {
+      if (tokens.has(page.nextPageToken)) {
+        throw unreadable(project, 'a page that leads back to one read before');
+      }
+      tokens.add(page.nextPageToken);
+    }
     const ours: MarkedOperation[] = [];
     for (const operation of page.operations) {
-      // By name even without a marker: EE has been seen to leave a description out.
-      byName.set(operation.name, operation);
+      // Even without a marker: EE has been seen to leave a description out.
+      byId.set(operationIdOf(operation.name), operation);
       const mark = marked(operation);
       if (mark) {
         ours.push(mark);
@@ -94,7 +103,7 @@ function createListing(
     });
     return reading;
   };
-  const named = (operation: string): Operation | undefined => byName.get(operation);
+  const named = (operation: string): Operation | undefined => byId.get(operationIdOf(operation));
   return {
     startedAt,
     named,
@@ -119,6 +128,12 @@ function createListing(
       return { startedAt, endedAt, operations, pages: pages.length, named };
     },
   };
+}
+
+/** A list that cannot be told to be complete proves nothing: the same as none. */
+function unreadable(project: string, reply: string): EarthEngineError {
+  const message = `The list of operations of ${project} has ${reply}; it is read again later.`;
+  return new EarthEngineError('UNANSWERED', { message, httpStatus: 502, status: 'UNKNOWN', reply });
 }
 
 /** The listings of one run: each serves the sweep and every search that it is recent enough for (rule 5). */

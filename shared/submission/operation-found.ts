@@ -1,5 +1,6 @@
 import type { Operation } from '../earth-engine-api.ts';
 import { EarthEngineError } from '../earth-engine-api.ts';
+import { sameOperation } from '../earth-engine-operation.ts';
 import { isOursToCancel, noteExtraOperation, observe, recordOperation } from '../record/observe.ts';
 import { type Moment, type Policy, policyOf } from '../record/policy.ts';
 import { type ExportRecord, isActive, isUnsettled } from '../record/record.ts';
@@ -52,7 +53,7 @@ export async function noteOperation(
   const policy = policyOf(services.config);
   const result = await settle(services, stored, (record) => afterOperation(record, found, policy, moment));
   if (wantsCancelling(result.stored.value, found)) {
-    await cancelAtEarthEngine(services, found.operation.name);
+    await cancelAtEarthEngine(services, found.operation.name, stored.value.project);
   }
   return result;
 }
@@ -68,7 +69,7 @@ export function afterOperation(
   if (isUnsettled(record)) {
     return recordOperation(record, operation, learnedBy(record, found), policy, moment, found.note);
   }
-  if ('operation' in record && record.operation === operation.name) {
+  if (isOwn(record, operation)) {
     if (!isActive(record)) {
       return undefined;
     }
@@ -76,13 +77,16 @@ export function afterOperation(
     const asked = found.asked === true && record.dueAt <= moment.now;
     return observe(record, operation, policy, moment, asked);
   }
-  const known = record.extraOperations?.some((extra) => extra.operation === operation.name);
+  const known = record.extraOperations?.some((extra) => sameOperation(extra.operation, operation.name));
   if (known) {
     return undefined;
   }
   const cancelledAt = !operation.done && isOursToCancel(record, requestId) ? moment.now : undefined;
   return noteExtraOperation(record, { operation: operation.name, requestId, cancelledAt }, moment.now);
 }
+
+const isOwn = (record: ExportRecord, { name }: Operation): boolean =>
+  'operation' in record && record.operation !== undefined && sameOperation(record.operation, name);
 
 function learnedBy(record: ExportRecord & { state: 'SUBMITTING' | 'WAITING' }, found: FoundOperation) {
   const { sender, requestId } = found;
@@ -103,7 +107,7 @@ export function wantsCancelling(record: ExportRecord, { operation, requestId }: 
   if (operation.done || operation.state === 'CANCELLING') {
     return false;
   }
-  if ('operation' in record && record.operation === operation.name) {
+  if (isOwn(record, operation)) {
     return isActive(record) && record.state !== 'CANCELLING' && record.cancelRequestedAt !== undefined;
   }
   return isOursToCancel(record, requestId);
@@ -115,9 +119,11 @@ const CANCEL_TIMEOUT_MS = 15_000;
 export async function cancelAtEarthEngine(
   { earthEngine, log, stopping }: Pick<Services, 'earthEngine' | 'log' | 'stopping'>,
   operation: string,
+  project: string,
 ): Promise<void> {
   try {
-    await earthEngine.cancelOperation(operation, { timeoutMs: CANCEL_TIMEOUT_MS, signal: stopping });
+    const options = { timeoutMs: CANCEL_TIMEOUT_MS, signal: stopping, project };
+    await earthEngine.cancelOperation(operation, options);
     log.info('operation.cancelled', { operation });
   } catch (error) {
     const gone =

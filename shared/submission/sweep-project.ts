@@ -2,6 +2,7 @@ import pMap from 'p-map';
 
 import { later } from '../clock.ts';
 import type { Operation } from '../earth-engine-api.ts';
+import { sameOperation } from '../earth-engine-operation.ts';
 import { StaleWriteError } from '../errors.ts';
 import { type Policy, policyOf } from '../record/policy.ts';
 import { fallDue } from '../record/transitions.ts';
@@ -208,7 +209,7 @@ async function lookUp(run: Run, news: readonly MarkedOperation[], seen: Seen): P
 }
 
 const follows = (record: ExportRecord, operation: Operation): record is ActiveRecord =>
-  isActive(record) && record.operation === operation.name;
+  isActive(record) && sameOperation(record.operation, operation.name);
 
 /** @returns the record as it is then; undefined where it could not be written */
 async function bringUpToDate(

@@ -203,7 +203,8 @@ describe('what the client sends', () => {
   const sent: { url: string; init: RequestInit }[] = [];
   const fetch = (url: string, init: RequestInit) => {
     sent.push({ url, init });
-    return Promise.resolve(Response.json({ name: 'projects/p/operations/x' }));
+    const [, asked] = /\/v1\/(projects\/.*\/operations\/.*)$/.exec(decodeURIComponent(url)) ?? [];
+    return Promise.resolve(Response.json({ name: asked ?? 'projects/123456789/operations/x' }));
   };
   const auth: TokenSource = {
     token: () => Promise.resolve('secret'),
@@ -254,6 +255,20 @@ describe('what the client sends', () => {
     expect(sent).toHaveLength(2);
   });
 
+  it('counts for the project that its caller names, whatever EE calls it', async () => {
+    const engine = createEarthEngine({ url: 'http://ee', fetch, auth });
+    const name = 'projects/123456789/operations/x';
+    await engine.getOperation(name, { ...options, project: 'my-project' });
+    await engine.cancelOperation(name, { ...options, project: 'my-project' });
+    await engine.getOperation(name, options);
+    expect(sent.map(({ init }) => new Headers(init.headers).get('x-goog-user-project'))).toEqual([
+      'my-project',
+      'my-project',
+      '123456789',
+    ]);
+    expect(sent[0]?.url).toBe('http://ee/v1/projects/123456789/operations/x');
+  });
+
   it('is nothing where there is no token', async () => {
     const noToken = { ...auth, token: () => Promise.reject(new Error('metadata server is away')) };
     const engine = createEarthEngine({ url: 'http://ee', fetch, auth: noToken });
@@ -268,5 +283,30 @@ describe('what the client sends', () => {
       }),
     ).rejects.toMatchObject({ kind: 'NOT_SENT' });
     expect(sent).toHaveLength(0);
+  });
+});
+
+describe('an answer about something else', () => {
+  const naming = (name: string) =>
+    createEarthEngine({ url: 'http://ee', fetch: () => Promise.resolve(Response.json({ name })) });
+  const asked = 'projects/my-project/operations/x';
+
+  it.each(['projects/my-project/operations/y', 'projects/other/operations/x', 'projects/123/operations/y'])(
+    'is no answer to a get: %s',
+    async (name) => {
+      await expect(naming(name).getOperation(asked, options)).rejects.toMatchObject({ kind: 'UNANSWERED' });
+    },
+  );
+
+  it('is no answer to an export: an operation of another project', async () => {
+    const request = exportRequest({});
+    const elsewhere = naming('projects/other/operations/x').startExport('my-project', request, options);
+    await expect(elsewhere).rejects.toMatchObject({ kind: 'UNANSWERED' });
+  });
+
+  it('is none where EE names the project by its number', async () => {
+    const engine = naming('projects/123456789/operations/x');
+    expect(await engine.getOperation(asked, options)).toMatchObject({ done: false });
+    expect(await engine.startExport('my-project', exportRequest({}), options)).toMatchObject({ done: false });
   });
 });
