@@ -49,7 +49,7 @@ const prints: readonly (readonly [command: string, output: RegExp])[] = [
     /INVALID_JOB\n {2}request\.videoOptions\.framesPerSecond: found 500(?:.|\n)*fileFormat(?:.|\n)*bucket/,
   ],
   ['subscriptions pull', /weekly-ndvi\/2026-11-30/],
-  ['dead-letters list', /^REASON/m],
+  ['dead-letters replay', /^\d+ {2}would be published again {2}video-export-jobs$/m],
   ['ee-video-exports doctor', /^ok +Topics .*(?:.|\n)*All is well/m],
   ['2000-2020 --request', /History(?:.|\n)*"fileFormat": "MP4"/],
   ['retry examples/las-vegas', /1 succeeded/],
