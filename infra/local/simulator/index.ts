@@ -1,4 +1,4 @@
-export type { ExportCall, HeldRequest, Simulator, TrueOperation } from './api.ts';
+export type { ExportCall, Simulator, TrueOperation } from './api.ts';
 export { serveSimulator, simulatorFetch, type SimulatorServer } from './http.ts';
 export type { CallKind, Fault, SimulatorSettings } from './settings.ts';
 export { createSimulator, type SimulatorOptions } from './simulator.ts';
