@@ -77,6 +77,7 @@ const outcomeWords: Readonly<Record<ReplayedMessage['outcome'], string>> = {
   WOULD_REPLAY: 'would be published again',
   UNKNOWN_SOURCE: 'kept: its topic cannot be told; publish it by hand',
   NOT_PUBLISHED: 'kept: its topic did not take it; try again',
+  FAILED: 'kept: it could not be looked up or marked; the log says why',
 };
 
 export async function replay(
@@ -112,6 +113,8 @@ export async function replay(
     }
     terminal.err(`${plural(results.length, 'message')}${dryRun ? '; nothing was published' : ''}.`);
   }
-  const isKept = results.some(({ outcome }) => outcome === 'NOT_PUBLISHED' || outcome === 'UNKNOWN_SOURCE');
+  const isKept = results.some(({ outcome }) =>
+    ['NOT_PUBLISHED', 'UNKNOWN_SOURCE', 'FAILED'].includes(outcome),
+  );
   return isKept ? exitCodes.FAILED : exitCodes.DONE;
 }

@@ -5,7 +5,7 @@ import { dateRule, runIntervals } from './run-date.ts';
 const MAX_AXES = 20;
 const MAX_DATES = 20;
 
-const batchIdRule = '1 to 64 of A-Z, a-z, 0-9, ".", "_", "-"';
+const batchIdRule = '1 to 64 of A-Z, a-z, 0-9, ".", "_", "-", not ".", ".." or __x__';
 const runRule = '1 to 32 of A-Z, a-z, 0-9, "-"';
 const runEveryRule = `one of ${runIntervals.join(', ')}`;
 const nameRule = 'a name of at most 64: a letter, then letters, digits, "_", "-"; not batchId or run';
@@ -24,7 +24,7 @@ export const manifestSchema = z.strictObject(
   {
     batchId: z
       .string(batchIdRule)
-      .regex(/^[A-Za-z0-9._-]{1,64}$/, batchIdRule)
+      .regex(/^(?!\.{1,2}$)(?!__.*__$)[A-Za-z0-9._-]{1,64}$/, batchIdRule)
       .describe('The name of the batch; with the run it makes the batchId of each job'),
     run: z
       .string(runRule)

@@ -1,10 +1,8 @@
 import { z } from 'zod';
 
+import { attempt, batchId, jobKey, project } from '../message/job-schema.ts';
+
 const recordIdRule = 'a record id: ve1- and 32 characters of a-z, 2-7, with -2, -3 … for a later attempt';
-const jobKeyRule = '1 to 200 characters';
-const attemptRule = 'a whole number from 1 to 999';
-const projectRule = 'a Google Cloud project id or number';
-const batchIdRule = '1 to 129 of A-Z, a-z, 0-9, ".", "_", "@", "-", such as weekly@2026-11-23';
 const oneRule = 'exactly one of recordId, jobKey, batchId';
 
 /** What is published to the cancellation topic: one job, all attempts at one, or a batch. */
@@ -16,29 +14,14 @@ export const cancellationSchema = z
         .regex(/^ve1-[a-z2-7]{32}(?:-(?:[2-9]|[1-9]\d{1,2}))?$/, recordIdRule)
         .optional()
         .describe('The id of a record'),
-      project: z
-        .string(projectRule)
-        .min(1, projectRule)
-        .max(127, projectRule)
+      project: project
         .optional()
         .describe("With jobKey: the Earth Engine project of the job (default: the service's)"),
-      jobKey: z
-        .string(jobKeyRule)
-        .min(1, jobKeyRule)
-        .max(400, jobKeyRule)
-        .optional()
-        .describe('The name of a job, which need not have come yet'),
-      attempt: z
-        .int(attemptRule)
-        .min(1, attemptRule)
-        .max(999, attemptRule)
+      jobKey: jobKey.optional().describe('The name of a job, which need not have come yet'),
+      attempt: attempt
         .optional()
         .describe('With jobKey: only this attempt (default: all that have not ended, or the first)'),
-      batchId: z
-        .string(batchIdRule)
-        .regex(/^[A-Za-z0-9._@-]{1,129}$/, batchIdRule)
-        .optional()
-        .describe('The batchId of jobs: {batchId}@{run} for those of a manifest'),
+      batchId: batchId.optional().describe('The batchId of jobs: {batchId}@{run} for those of a manifest'),
     },
     {
       error: (issue) =>

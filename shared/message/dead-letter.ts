@@ -2,6 +2,7 @@ import { carry } from '../record/transitions.ts';
 import type { ExportRecord } from '../record/record.ts';
 import { settle } from '../record/write.ts';
 import type { Services } from '../services.ts';
+import { cutToBytes, isDocumentId } from '../store/limits.ts';
 import { isReadable } from '../store/store.ts';
 import { type Envelope, readJsonData } from './envelope.ts';
 import { parseJobMessage } from './job-message.ts';
@@ -35,7 +36,7 @@ export async function recordDeadLetter(
   envelope: Envelope,
 ): Promise<DeadLetterOutcome> {
   const { store, log } = services;
-  const known = envelope.attributes['rejectedMessageId'];
+  const known = rejectedMessageIdIn(envelope.attributes);
   // Asked for, not believed: anybody who may publish can set an attribute.
   if (known !== undefined && (await store.rejectedMessages.get(known)) !== undefined) {
     return { outcome: 'KNOWN', messageId: known };
@@ -59,18 +60,30 @@ export async function recordDeadLetter(
   return { outcome: 'RECORDED', messageId: envelope.messageId };
 }
 
+/** The id under which a dead message was recorded already, where it has one that a document can have. */
+export function rejectedMessageIdIn(attributes: Readonly<Record<string, string>>): string | undefined {
+  const id = attributes['rejectedMessageId'];
+  return id !== undefined && isDocumentId(id) ? id : undefined;
+}
+
 function readDeath({ attributes }: Envelope): string {
   const subscription = attributes['CloudPubSubDeadLetterSourceSubscription'];
   const attempts = attributes['CloudPubSubDeadLetterSourceDeliveryCount'];
   return subscription === undefined
     ? 'was published to the dead-letter topic by hand'
-    : `was given up by subscription ${subscription} after ${attempts ?? 'its last'} delivery attempts`;
+    : `was given up by subscription ${shown(subscription)} after ${shown(attempts ?? 'its last')} delivery attempts`;
 }
+
+/** It goes into a record's history, which must stay small. Pub/Sub's names are at most 255 long. */
+const shown = (attribute: string): string => cutToBytes(attribute, 255);
 
 /** The attempts that count are those of the subscription that gave up, not our own. */
 function withAttempts(envelope: Envelope): Envelope {
   const attempts = Number(envelope.attributes['CloudPubSubDeadLetterSourceDeliveryCount']);
-  return { ...envelope, deliveryAttempt: Number.isInteger(attempts) ? attempts : envelope.deliveryAttempt };
+  return {
+    ...envelope,
+    deliveryAttempt: Number.isSafeInteger(attempts) ? attempts : envelope.deliveryAttempt,
+  };
 }
 
 /** Most that die are jobs; anything else is recorded as what it is, without a guess at what is wrong with it. */

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 
 import { z } from 'zod';
 
+import { isDocumentId, isTimestamp } from '../store/limits.ts';
 import { describe } from './issues.ts';
 import type { Issue } from './rejected-message.ts';
 
@@ -172,23 +173,14 @@ function textsOf(attributes: Readonly<Record<string, unknown>>): Record<string, 
   return Object.fromEntries(texts) as Record<string, string>;
 }
 
+/** Only what can be stored: anybody may set the attribute, and a write of another time would fail for ever. */
 function dateOf(text: string | undefined): Date | undefined {
   const date = text === undefined ? undefined : new Date(text);
-  return date && !Number.isNaN(date.getTime()) ? date : undefined;
+  return date && isTimestamp(date) ? date : undefined;
 }
 
-const DOCUMENT_ID_BYTES = 1500;
-
-/** https://firebase.google.com/docs/firestore/quotas#collections_documents_and_fields */
 function usableAsDocumentId(messageId: string): string {
-  const usable =
-    !messageId.includes('/') &&
-    messageId !== '.' &&
-    messageId !== '..' &&
-    !/^__.*__$/s.test(messageId) &&
-    messageId.isWellFormed() &&
-    Buffer.byteLength(messageId) <= DOCUMENT_ID_BYTES;
-  return usable ? messageId : `sha256-${hash('sha256', messageId, 'hex')}`;
+  return isDocumentId(messageId) ? messageId : `sha256-${hash('sha256', messageId, 'hex')}`;
 }
 
 function dataIssue(message: string): Issue {

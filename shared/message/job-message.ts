@@ -169,8 +169,8 @@ function refuseProto(json: object, issues: IssueList) {
   const pathOf = (place: Place | undefined, last: string): Path => {
     const path: (string | number)[] = [last];
     // The root's own key is not part of the path.
-    for (let at = place; at?.parent; at = at.parent) path.unshift(at.key);
-    return path;
+    for (let at = place; at?.parent; at = at.parent) path.push(at.key);
+    return path.reverse();
   };
   const expression = expressionIn(json);
   const open: Place[] = [{ value: json, key: '', parent: undefined }];

@@ -30,7 +30,7 @@ function pattern(regex: RegExp, allowed: string) {
 
 const jobKeyRule = '1 to 200 characters, no control characters';
 /** Characters as people count them: code points. */
-const jobKey = textOf(jobKeyRule)
+export const jobKey = textOf(jobKeyRule)
   .min(1, jobKeyRule)
   .refine((text) => text.length <= 400 && Array.from(text).length <= 200, jobKeyRule)
   .refine((text) => !/\p{Cc}/u.test(text), jobKeyRule)
@@ -38,20 +38,23 @@ const jobKey = textOf(jobKeyRule)
   .describe("The caller's own name for this job; without one, its content identifies it");
 
 const attemptRule = 'a whole number from 1 to 999';
-const attempt = z
+export const attempt = z
   .int(attemptRule)
   .min(1, attemptRule)
   .max(999, attemptRule)
   .describe('Raise it to run the same job again on purpose (default 1)');
 
 const projectRule = 'a Google Cloud project id or number';
-const project = pattern(/^(?:[a-z0-9.-]{1,63}:)?[a-z0-9][a-z0-9-]{0,61}[a-z0-9]$/, projectRule).describe(
-  "The Earth Engine project that runs it (default: the service's)",
-);
+export const project = pattern(
+  /^(?:[a-z0-9.-]{1,63}:)?[a-z0-9][a-z0-9-]{0,61}[a-z0-9]$/,
+  projectRule,
+).describe("The Earth Engine project that runs it (default: the service's)");
 
-const batchId = pattern(/^[A-Za-z0-9._@-]{1,129}$/, '1 to 129 of A-Z, a-z, 0-9, ".", "_", "@", "-"').describe(
-  'Groups jobs',
-);
+/** It is the id of a batch's document: Firestore keeps ".", ".." and names of the form __x__ to itself. */
+export const batchId = pattern(
+  /^(?!\.{1,2}$)(?!__.*__$)[A-Za-z0-9._@-]{1,129}$/,
+  '1 to 129 of A-Z, a-z, 0-9, ".", "_", "@", "-", not ".", ".." or __x__',
+).describe('Groups jobs');
 
 const labelKeyRule = 'a label name of at most 63: a-z, then a-z, 0-9, "_", "-"';
 const labelsRule = 'an object of at most 16 labels';

@@ -32,6 +32,8 @@ export function isJsonObject(value: unknown): value is JsonObject {
  * Reads an expression's nodes one by one. What concerns several entries together, cycles and scopes, is for the caller.
  *
  * @param base the expression's own path, `['request', 'expression']`
+ * Stops looking where the list of issues is full.
+ *
  * @returns undefined where nothing could be read; otherwise what could, with an issue for each thing that could not
  */
 export function readGraph(
@@ -67,6 +69,7 @@ export function readGraph(
   function fieldsOf(value: unknown, known: readonly string[], allowed: string): JsonObject | undefined {
     if (!isJsonObject(value)) return refuse(value, allowed);
     for (const key of Object.keys(value)) {
+      if (issues.isFull) break;
       if (!known.includes(key))
         at(key, () => issues.add(path, `is not a field; allowed: ${known.join(', ')}`));
     }
@@ -111,6 +114,7 @@ export function readGraph(
 
   function refuseNode(keys: readonly string[], value: JsonObject): undefined {
     for (const key of keys) {
+      if (issues.isFull) break;
       if (!isKind(key))
         at(key, () => issues.add(path, `is not a field of a value node; allowed: ${kinds.join(', ')}`));
     }
@@ -164,7 +168,7 @@ export function readGraph(
     path.push('values');
     const items: GraphNode[] = [];
     if (Array.isArray(nodes)) {
-      for (let index = 0; index < nodes.length; index += 1) {
+      for (let index = 0; index < nodes.length && !issues.isFull; index += 1) {
         path.push(index);
         const node = readNode(nodes[index], depth + 1);
         if (node) items.push(node);
@@ -182,6 +186,7 @@ export function readGraph(
     if (value !== undefined && !isJsonObject(value)) refuse(value, 'an object of value nodes');
     else if (value !== undefined) {
       for (const name of Object.keys(value)) {
+        if (issues.isFull) break;
         path.push(name);
         if (!isUsableName(name)) issues.add(path, unusableName);
         const node = readNode(value[name], depth + 1);
@@ -205,6 +210,7 @@ export function readGraph(
       if (!Array.isArray(names)) return refuse(names, 'an array of names');
       return names.forEach((name: unknown, index) =>
         at(index, () => {
+          if (issues.isFull) return;
           const argument = readName(name, 'the name of an argument');
           if (argument === undefined) return;
           if (known.has(argument)) refuse(argument, 'each name once');
@@ -260,6 +266,7 @@ export function readGraph(
   const entries = new Map<string, Entry>();
   path.push('values');
   for (const key of Object.keys(values)) {
+    if (issues.isFull) break;
     path.push(key);
     if (!isUsableName(key)) issues.add(path, unusableName);
     targets = [];

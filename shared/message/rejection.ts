@@ -1,7 +1,9 @@
 import { later } from '../clock.ts';
 import { policyOf } from '../record/policy.ts';
 import type { Services } from '../services.ts';
+import { cutToBytes, isReserved } from '../store/limits.ts';
 import type { Envelope } from './envelope.ts';
+import { storableIssues } from './issues.ts';
 import type { Issue, RejectedMessage } from './rejected-message.ts';
 
 /** Recording a message that cannot become a job, where its sender can look it up. */
@@ -36,7 +38,7 @@ export async function rejectMessage(
   const { messageId, publishTime, attributes, deliveryAttempt, data } = envelope;
   const rejected: RejectedMessage = {
     reason,
-    issues: [...issues],
+    issues: storableIssues(issues),
     source,
     publishTime,
     attributes: storable(attributes),
@@ -54,7 +56,7 @@ export async function rejectMessage(
     source,
     recordId,
     issues: issues.length,
-    path: issues[0]?.path,
+    path: rejected.issues[0]?.path,
   });
   // A dead letter is where it would be kept.
   if ('created' in outcome && reason !== 'DEAD_LETTER') {
@@ -64,15 +66,16 @@ export async function rejectMessage(
 
 /** Pub/Sub's own limits (https://cloud.google.com/pubsub/quotas#resource_limits), for who posts without Pub/Sub. */
 const MAX_ATTRIBUTES = 100;
-const MAX_ATTRIBUTE_CHARACTERS = 1024;
+const NAME_BYTES = 256;
+const VALUE_BYTES = 1024;
 
-/** Attributes as a Firestore map: names of the form `__x__` are reserved there, and the write would fail for ever. */
+/** Attributes as a map that Firestore takes: the write of any other would fail for ever. */
 function storable(attributes: Readonly<Record<string, string>>): Record<string, string> {
   const entries = Object.entries(attributes).slice(0, MAX_ATTRIBUTES);
-  const cut = entries.map(([name, value]) => [
-    (/^__.*__$/s.test(name) || name === '' ? `(${name})` : name).slice(0, MAX_ATTRIBUTE_CHARACTERS),
-    value.slice(0, MAX_ATTRIBUTE_CHARACTERS),
-  ]);
+  const cut = entries.map(([longName, value]) => {
+    const name = cutToBytes(longName, NAME_BYTES);
+    return [isReserved(name) || name === '' ? `(${name})` : name, cutToBytes(value, VALUE_BYTES)];
+  });
   return Object.fromEntries(cut) as Record<string, string>;
 }
 

@@ -1,7 +1,9 @@
 import type { Topics } from '../config.ts';
+import { ServiceError } from '../errors.ts';
 import type { OutgoingMessage } from '../publisher.ts';
 import type { Services } from '../services.ts';
 import { isReadable, type Stored } from '../store/store.ts';
+import { rejectedMessageIdIn } from './dead-letter.ts';
 import type { RejectedMessage } from './rejected-message.ts';
 
 /**
@@ -52,7 +54,9 @@ export interface ReplayedMessage {
     /** It cannot be told which topic it came from. */
     | 'UNKNOWN_SOURCE'
     /** The topic did not take it; it is kept. */
-    | 'NOT_PUBLISHED';
+    | 'NOT_PUBLISHED'
+    /** Something else failed, which the log tells; it is kept. */
+    | 'FAILED';
   readonly topic?: string;
   readonly recordId?: string;
 }
@@ -60,7 +64,11 @@ export interface ReplayedMessage {
 const PULLED_AT_ONCE = 10;
 const PATIENCE_MS = 30_000;
 
-/** Replays every kept message that the options name; the rest stay. Never throws for a single message. */
+/**
+ * Replays every kept message that the options name; the rest stay. Never throws for a single message.
+ *
+ * @throws ServiceError STORE_TIMEOUT when the store does not answer
+ */
 export async function replayDeadLetters(
   services: Pick<Services, 'store' | 'publisher' | 'config' | 'clock' | 'log'>,
   kept: KeptMessages,
@@ -74,7 +82,7 @@ export async function replayDeadLetters(
       const messages = await kept.pull(PULLED_AT_ONCE);
       if (messages.length === 0) return results;
       for (const message of messages) {
-        const result = await replayOne(services, message, options);
+        const result = await replayOrFail(services, message, options);
         if (result) results.push(result);
         if (result?.outcome === 'REPLAYED' || result?.outcome === 'REPLAYED_BEFORE')
           await message.acknowledge();
@@ -86,13 +94,30 @@ export async function replayDeadLetters(
   }
 }
 
+/** One message that cannot be replayed must not hold up those behind it. */
+async function replayOrFail(
+  services: Pick<Services, 'store' | 'publisher' | 'config' | 'clock' | 'log'>,
+  message: KeptMessage,
+  options: ReplayOptions,
+): Promise<ReplayedMessage | undefined> {
+  try {
+    return await replayOne(services, message, options);
+  } catch (error) {
+    // A store that does not answer would not for the next one either.
+    if (error instanceof ServiceError && error.code === 'STORE_TIMEOUT') throw error;
+    const { messageId } = message;
+    services.log.error('dead_letter.failed', error, { messageId });
+    return { messageId, outcome: 'FAILED' };
+  }
+}
+
 async function replayOne(
   services: Pick<Services, 'store' | 'publisher' | 'config' | 'clock' | 'log'>,
   message: KeptMessage,
   { reasons = ['DEAD_LETTER'], messageIds, dryRun = false }: ReplayOptions,
 ): Promise<ReplayedMessage | undefined> {
   const { store, publisher, config, clock, log } = services;
-  const messageId = message.attributes['rejectedMessageId'] ?? message.messageId;
+  const messageId = rejectedMessageIdIn(message.attributes) ?? message.messageId;
   const found = await store.rejectedMessages.get(messageId);
   const rejected = found && isReadable(found) ? found : undefined;
   // Without a document it died beside a record that noted it, or has not been recorded yet.

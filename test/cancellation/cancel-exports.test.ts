@@ -225,6 +225,12 @@ describe('a cancellation that is wrong', () => {
     ['names a record that is not there', { recordId: `ve1-${'a'.repeat(32)}` }, 'recordId'],
     ['has a project that is not allowed', { jobKey: 'a', project: 'other' }, 'project'],
     ['has a batchId that is none', { batchId: 'a/b' }, 'batchId'],
+    ['has a batchId that is a place', { batchId: '.' }, 'batchId'],
+    ['has a batchId that is another place', { batchId: '..' }, 'batchId'],
+    ['has a batchId that is reserved', { batchId: '__x__' }, 'batchId'],
+    ['has a jobKey that cannot be encoded', { jobKey: '\ud800' }, 'jobKey'],
+    ['has a jobKey that no job has', { jobKey: 'a\n' }, 'jobKey'],
+    ['has a project that is none', { jobKey: 'a', project: '../x' }, 'project'],
     ['has an attempt that is none', { jobKey: 'a', attempt: 0 }, 'attempt'],
   ])('%s', async (_, data, path) => {
     const harness = createHarness();

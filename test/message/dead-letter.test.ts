@@ -163,6 +163,31 @@ describe('recordDeadLetter', () => {
     expect(await rejectedMessage('dead-1')).toMatchObject({ reason: 'DEAD_LETTER', deliveryAttempt: 50 });
   });
 
+  it.each([['a/b'], [''], ['.'], ['__x__'], ['\ud800'], ['x'.repeat(2000)]])(
+    'records a message that claims to be known under an id that no document can have: %j',
+    async (rejectedMessageId) => {
+      await expect(recordDeadLetter(services(), delivered(jobData, { rejectedMessageId }))).resolves.toEqual({
+        outcome: 'RECORDED',
+        messageId: 'dead-1',
+      });
+    },
+  );
+
+  it('keeps what dead lettering says short, whoever wrote it', async () => {
+    const recordId = await storeItsRecord();
+    const endless = '\ud800'.repeat(2_000_000);
+    const attributes = {
+      CloudPubSubDeadLetterSourceSubscription: endless,
+      CloudPubSubDeadLetterSourceDeliveryCount: endless,
+    };
+    await recordDeadLetter(services(), delivered(jobData, attributes));
+    const found = await store.records.get(recordId);
+    const note = (found && isReadable(found) && found.value.history.at(-1)?.note) || '';
+    expect(note).toContain('was given up by');
+    expect(note.length).toBeLessThan(700);
+    expect(note.isWellFormed()).toBe(true);
+  });
+
   it('fails when Firestore fails, so that the message comes again', async () => {
     const down = { get: () => Promise.reject(new Error('unavailable')) };
     const broken = { ...store, records: { ...store.records, ...down } };
@@ -293,6 +318,24 @@ describe('replayDeadLetters', () => {
     const results = await replayDeadLetters(services(), kept, { messageIds: ['dead-3', 'dead-24'] });
     expect(results.map(({ messageId }) => messageId)).toEqual(['dead-3', 'dead-24']);
     expect(kept.left).toHaveLength(23);
+  });
+
+  it('goes on past a message that fails', async () => {
+    const kept = keep(
+      { id: 'dead-1', data: jobData, attributes: { ...forwarded, rejectedMessageId: 'a/b' } },
+      { id: 'dead-2', data: jobData, attributes: forwarded },
+      { id: 'dead-3', data: jobData, attributes: forwarded },
+    );
+    const { rejectedMessages } = store;
+    const get = (id: string) =>
+      id === 'dead-2' ? Promise.reject(new Error('unreadable')) : rejectedMessages.get(id);
+    const failing = { ...store, rejectedMessages: { ...rejectedMessages, get } };
+    await expect(replayDeadLetters({ ...services(), store: failing }, kept)).resolves.toMatchObject([
+      { messageId: 'dead-1', outcome: 'REPLAYED' },
+      { messageId: 'dead-2', outcome: 'FAILED' },
+      { messageId: 'dead-3', outcome: 'REPLAYED' },
+    ]);
+    expect(kept.left).toEqual(['dead-2']);
   });
 
   it('says so where it cannot tell the topic, and keeps the message', async () => {

@@ -188,6 +188,18 @@ describe('an envelope', () => {
     expect(inPush({ data, attributes: 'none' })?.attributes).toEqual({});
   });
 
+  it.each([
+    ['+020000-01-01T00:00:00Z'],
+    ['+275760-09-13T00:00:00Z'],
+    ['-000001-01-01T00:00:00Z'],
+    ['0000-12-31T23:59:59Z'],
+  ])('has no publish time that could not be stored: %s', (time) => {
+    const publishTime = '2026-11-23T11:00:00Z';
+    const said = inPush({ data, publishTime, attributes: { originalPublishTime: time } });
+    expect(said?.publishTime).toEqual(new Date(publishTime));
+    expect(inPush({ data, publishTime: time })?.publishTime).toBeUndefined();
+  });
+
   it.each<[string, unknown]>([
     ['nothing', undefined],
     ['null', null],

@@ -305,7 +305,7 @@ describe('hostile graphs', () => {
     const issues = issuesOf({ values, result: 'k0' });
     expect(performance.now() - start).toBeLessThan(2_000);
     expect(issues).toHaveLength(51);
-    expect(issues.at(-1)?.message).toMatch(/^and \d+ more$/);
+    expect(issues.at(-1)?.message).toMatch(/^and at least \d+ more$/);
   });
 
   it('with many cycles or unbound names are told quickly', () => {

@@ -318,6 +318,19 @@ describe('hostile messages', () => {
     ]);
   });
 
+  it('__proto__ at any depth is told quickly, with a path that can be stored', () => {
+    const levels = 200_000;
+    const nest = `${'['.repeat(levels)}{"__proto__":1}${']'.repeat(levels)}`;
+    const json: unknown = JSON.parse(
+      JSON.stringify({ ...message, labels: { a: 'NEST' } }).replace('"NEST"', nest),
+    );
+    const start = performance.now();
+    const issues = issuesOf(json);
+    expect(performance.now() - start).toBeLessThan(2_000);
+    expect(issues[0]?.path).toMatch(/^labels\.a\[0\].*….*\.__proto__$/);
+    expect(Buffer.byteLength(JSON.stringify(issues))).toBeLessThan(2_000);
+  });
+
   it('__proto__ is told with its path', () => {
     const text = JSON.stringify({ ...message, labels: { team: 'water' } });
     const withProto = (after: string) =>
@@ -348,7 +361,7 @@ describe('hostile messages', () => {
     const wide = Object.fromEntries(Array.from({ length: 100_000 }, (_, index) => [`k${index}`, index]));
     const issues = issuesOf({ ...wide, ...message });
     expect(issues).toHaveLength(51);
-    expect(issues.at(-1)?.message).toBe('and 99950 more');
+    expect(issues.at(-1)?.message).toMatch(/^and at least \d+ more$/);
   });
 
   it('names the job and the batch where they are valid themselves', () => {

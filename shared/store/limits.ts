@@ -1,0 +1,81 @@
+import type { Fields } from './fields.ts';
+
+/**
+ * What Firestore takes as a document. What it refuses once it refuses for ever: a message that led to such a write would be
+ * delivered again and again.
+ * Source: https://firebase.google.com/docs/firestore/quotas#collections_documents_and_fields
+ */
+
+const ID_BYTES = 1500;
+const NAME_BYTES = 1500;
+const DOCUMENT_BYTES = 1024 * 1024;
+
+/** A Timestamp's range, the years 1 to 9999: https://protobuf.dev/reference/protobuf/google.protobuf/#timestamp */
+const FIRST_MS = Date.parse('0001-01-01T00:00:00.000Z');
+const LAST_MS = Date.parse('9999-12-31T23:59:59.999Z');
+
+/** Names of the form `__x__` are Firestore's own. */
+export const isReserved = (name: string): boolean => /^__.*__$/s.test(name);
+
+export function isDocumentId(text: string): boolean {
+  return (
+    text !== '' &&
+    text !== '.' &&
+    text !== '..' &&
+    !text.includes('/') &&
+    !isReserved(text) &&
+    text.isWellFormed() &&
+    Buffer.byteLength(text) <= ID_BYTES
+  );
+}
+
+export function isTimestamp(date: Date): boolean {
+  const ms = date.getTime();
+  return ms >= FIRST_MS && ms <= LAST_MS;
+}
+
+/** The beginning of a text, in whole characters of UTF-8 and without half surrogate pairs. */
+export function cutToBytes(text: string, bytes: number): string {
+  const kept = new Uint8Array(bytes);
+  const { written } = new TextEncoder().encodeInto(text, kept);
+  return new TextDecoder('utf-8', { ignoreBOM: true }).decode(kept.subarray(0, written));
+}
+
+/** Why Firestore would not take a document; undefined where it would. Sizes are counted much as Firestore does. */
+export function refusalOf(id: string, fields: Fields): string | undefined {
+  if (!isDocumentId(id)) return 'the id cannot be that of a document';
+  let bytes = 0;
+  let refusal: string | undefined;
+
+  const measure = (value: unknown): void => {
+    if (typeof value === 'string') {
+      if (!value.isWellFormed()) refusal ??= 'it has text with half a surrogate pair';
+      bytes += Buffer.byteLength(value) + 1;
+    } else if (value instanceof Date) {
+      if (!isTimestamp(value)) refusal ??= 'it has a time outside of the years 1 to 9999';
+      bytes += 8;
+    } else if (value instanceof Uint8Array) {
+      bytes += value.length;
+    } else if (Array.isArray(value)) {
+      for (const item of value) measure(item);
+    } else if (typeof value === 'object' && value !== null) {
+      measureFields(value as Fields);
+    } else {
+      bytes += 8;
+    }
+  };
+  const measureFields = (map: Fields): void => {
+    for (const [name, value] of Object.entries(map)) {
+      if (value === undefined) continue;
+      const length = Buffer.byteLength(name);
+      if (name === '' || isReserved(name) || length > NAME_BYTES || !name.isWellFormed()) {
+        refusal ??= 'it has a field whose name cannot be used';
+      }
+      bytes += length + 1;
+      measure(value);
+    }
+  };
+
+  measureFields(fields);
+  return refusal ?? (bytes > DOCUMENT_BYTES ? `it has ${bytes} bytes, over ${DOCUMENT_BYTES}` : undefined);
+}

@@ -1,0 +1,58 @@
+import { describe, expect, it } from 'vitest';
+
+import { rejectMessage } from '../../shared/message/rejection.ts';
+import { isReadable } from '../../shared/store/store.ts';
+import { refusalOf } from '../../shared/store/limits.ts';
+import { createHarness, envelopeOf } from '../harness.ts';
+
+/** What a rejection holds after `change`d parts of a message went into it. */
+async function recorded(
+  attributes: Readonly<Record<string, string>>,
+  issues: readonly { path: string; message: string }[] = [],
+) {
+  const { services, store } = createHarness();
+  const envelope = { ...envelopeOf({ data: 'x', messageId: 'm-1' }), attributes };
+  await rejectMessage(services, envelope, { reason: 'INVALID_JOB', issues, source: 'submitExport' });
+  const found = await store.rejectedMessages.get('m-1');
+  if (!found || !isReadable(found)) throw new Error('it is not recorded');
+  expect(refusalOf(found.id, found.value)).toBeUndefined();
+  return found.value;
+}
+
+const half = '\ud83d';
+
+describe('a rejected message is a document that Firestore takes', () => {
+  it.each([
+    ['long names, in bytes', { ['日'.repeat(5000)]: 'x' }],
+    ['long values', { a: '日'.repeat(5000) }],
+    ['half a surrogate pair', { [half]: half }],
+    ['half a pair where it is cut', { ['x'.repeat(255) + '😀']: 'x'.repeat(1023) + '😀' }],
+    ['names that are reserved when they are cut', { ['_'.repeat(3000)]: 'x' }],
+    [
+      'many',
+      Object.fromEntries(
+        Array.from({ length: 1000 }, (_, n) => [`${n}${'日'.repeat(2000)}`, '日'.repeat(2000)]),
+      ),
+    ],
+  ])('with attributes that have %s', async (_, attributes) => {
+    const { attributes: kept } = await recorded(attributes);
+    expect(Object.keys(kept).length).toBeGreaterThan(0);
+    for (const [name, value] of Object.entries(kept)) {
+      expect(Buffer.byteLength(name)).toBeLessThanOrEqual(258);
+      expect(Buffer.byteLength(value)).toBeLessThanOrEqual(1024);
+    }
+  });
+
+  it('with issues without end', async () => {
+    const issue = { path: '日'.repeat(1_000_000), message: '日'.repeat(1_000_000) };
+    const { issues } = await recorded({}, Array<typeof issue>(10_000).fill(issue));
+    expect(Buffer.byteLength(JSON.stringify(issues))).toBeLessThan(110_000);
+    expect(issues.at(-1)?.message).toBe(`and ${10_001 - issues.length} more`);
+  });
+
+  it('with issues that were cut in the middle of a character', async () => {
+    const { issues } = await recorded({}, [{ path: `${'x'.repeat(149)}😀`.repeat(9), message: half }]);
+    expect(issues[0]?.path.isWellFormed()).toBe(true);
+    expect(issues[0]?.message).toBe('\ufffd');
+  });
+});
