@@ -32,7 +32,9 @@ const hours = (standard: number) =>
     .string()
     .regex(/^\d+(?:\.\d+)?$/, 'a number of hours')
     .default(String(standard))
-    .transform((value) => Number(value) * HOUR_MS);
+    .transform(Number)
+    .refine((value) => value > 0, 'more than 0 hours')
+    .transform((value) => value * HOUR_MS);
 
 const list = z
   .string()

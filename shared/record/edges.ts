@@ -18,6 +18,7 @@ const between = (
 export const edges: readonly Edge[] = [
   ['NEW', 'claim', 'SUBMITTING'],
   ['NEW', 'enqueue', 'WAITING'],
+  ['NEW', 'enqueueInOutage', 'WAITING'],
   ['NEW', 'cancelUnseen', 'CANCELLED'],
   ...between(unsettledStates, 'claimAgain', ['SUBMITTING']),
   ['SUBMITTING', 'nextGeneration', 'SUBMITTING'],
@@ -30,4 +31,10 @@ export const edges: readonly Edge[] = [
 ];
 
 /** Transitions that note something and leave the state as it is. */
-export const notes = ['requestCancellation', 'noteExtraOperation', 'noteMissing', 'fallDue'] as const;
+export const notes = [
+  'requestCancellation',
+  'noteExtraOperation',
+  'noteMissing',
+  'fallDue',
+  'setAside',
+] as const;

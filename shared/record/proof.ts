@@ -5,10 +5,15 @@ import type { Policy } from './policy.ts';
 export interface EmptySearch {
   readonly startedAt: Date;
   readonly endedAt: Date;
+  /** EE was seen not to echo the marker in this project: that nothing was found says nothing then (rule 5). */
+  readonly markerMissing?: boolean;
 }
 
-/** What is known after one more complete search that found nothing. */
-export function afterEmptySearch(searches: Searches | undefined, search: EmptySearch): Searches {
+/** What is known after one more complete search that found nothing; nothing where the marker could not have been found. */
+export function afterEmptySearch(searches: Searches | undefined, search: EmptySearch): Searches | undefined {
+  if (search.markerMissing) {
+    return undefined;
+  }
   return searches === undefined
     ? { firstEndedAt: search.endedAt, lastStartedAt: search.startedAt }
     : { ...searches, lastStartedAt: search.startedAt };

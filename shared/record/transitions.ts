@@ -126,6 +126,24 @@ export function enqueue(
   };
 }
 
+/** A job becomes a record that waits for an outage to end, which was seen before anything was sent. */
+export function enqueueInOutage(
+  job: Job,
+  origin: Origin,
+  error: RecordError,
+  dueAt: Date,
+  now: Date,
+): WaitingRecord {
+  return {
+    ...newborn(job, origin, now, 'WAITING', `SERVICE: ${error.message}`.slice(0, 200)),
+    state: 'WAITING',
+    waitingFor: 'SERVICE',
+    error,
+    outageSince: now,
+    dueAt,
+  };
+}
+
 /** A job that was cancelled before its message came: the claim will find it and send nothing (rule 8). */
 export function cancelUnseen(
   job: { recordId: string; project: string; jobKey: string; attempt: number },
@@ -188,7 +206,6 @@ export function claimAgain(
     ...protocolOf(record),
     state: 'SUBMITTING',
     serviceAccount: otherAccount && !takesOver ? record.serviceAccount : by.serviceAccount,
-    submissions: record.submissions + (ranOut ? 1 : 0),
     unanswered: takesOver ? 0 : unanswered,
     searches: takesOver ? undefined : searches,
     claim: { token: by.token, leaseUntil },
@@ -198,7 +215,8 @@ export function claimAgain(
 
 /** Whether another account sent it, or may have: EE tells a replay from a new request per account (rule 11). */
 export function isAnothers(record: UnsettledRecord, serviceAccount: string | undefined): boolean {
-  const wasSent = record.submissions > 0 || record.state === 'SUBMITTING';
+  // A holder that died counted no submission.
+  const wasSent = record.submissions > 0 || record.unanswered > 0 || record.state === 'SUBMITTING';
   return wasSent && record.serviceAccount !== serviceAccount;
 }
 
@@ -360,4 +378,29 @@ export function cancelUnsent(record: UnsettledRecord, policy: Policy, now: Date)
  */
 export function fallDue(record: WaitingRecord | ActiveRecord, now: Date): ExportRecord {
   return { ...record, dueAt: now, revision: record.revision + 1, updatedAt: now };
+}
+
+/**
+ * Falls due later, since working on it failed: a record that cannot be worked on must not stay in front of others, in its
+ * project's queue least of all, where it would be the one that probes (rule 14).
+ */
+export function setAside(
+  record: UnsettledRecord | ActiveRecord,
+  problem: string,
+  dueAt: Date,
+  now: Date,
+): ExportRecord {
+  const written = { dueAt, revision: record.revision + 1, updatedAt: now };
+  if (record.state !== 'WAITING') {
+    return { ...record, ...written };
+  }
+  const isQueued = record.waitingFor === 'QUEUE' || record.waitingFor === 'RATE';
+  const error: RecordError = { code: 500, status: 'SET_ASIDE', message: problem, retryable: true };
+  return {
+    ...record,
+    ...written,
+    waitingFor: isQueued ? 'SERVICE' : record.waitingFor,
+    // Why it is to be rejected is told in the end.
+    error: record.rejecting ? record.error : error,
+  };
 }

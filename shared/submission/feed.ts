@@ -1,12 +1,12 @@
 import pMap from 'p-map';
 
-import { asError } from '../errors.ts';
 import { type ExportRecord, isUnsettled } from '../record/record.ts';
 import { recordQueries } from '../store/queries.ts';
 import { cursorOf, isReadable, type Stored } from '../store/store.ts';
-import { endProbe, openGate, startFeeding } from './gate.ts';
+import { endProbe, LOOK_EVERY_MS, openGate, startFeeding } from './gate.ts';
 import { resume } from './resume.ts';
 import { isTroubled, noteHeard, type ProjectGate, type Run } from './run.ts';
+import { recordFailed } from './set-aside.ts';
 
 /** Feeding EE's queue from ours: highest priority first, then oldest, as far as there is room. */
 
@@ -52,8 +52,7 @@ async function feedOne(run: Run, stored: Stored<ExportRecord>): Promise<void> {
   try {
     await resumeThroughGate(run, stored);
   } catch (error) {
-    run.summary.failed += 1;
-    run.log.error('record.failed', asError(error), { recordId: stored.id });
+    await recordFailed(run, stored, error);
   }
 }
 
@@ -82,12 +81,26 @@ export async function resumeThroughGate(run: Run, stored: Stored<ExportRecord>):
     // Until the answer is there, nobody else of this run sends.
     gate.feeding = 'CLOSED';
   }
-  const heard = await resumeAndCount(run, stored);
+  const heard = await resumeAndCount(run, stored).catch(async (error: unknown) => {
+    if (feeding === 'PROBE') {
+      await giveUpProbe(run, record.project, gate);
+    }
+    throw error;
+  });
   if (heard === 'QUEUE_FULL' || heard === 'RATE_LIMITED') {
     gate.feeding = 'CLOSED';
   } else if (feeding === 'PROBE') {
     await concludeProbe(run, record.project, gate, heard);
   }
+}
+
+/** Working on the record failed, which says nothing of EE's queue: the next one probes. */
+async function giveUpProbe(run: Run, project: string, { token }: ProjectGate): Promise<void> {
+  run.gates.delete(project);
+  await endProbe(run, project, token).catch((failure: unknown) =>
+    // Its lease ends by itself.
+    run.log.error('gate.probe_not_ended', failure, { project }),
+  );
 }
 
 async function concludeProbe(
@@ -114,10 +127,20 @@ async function resumeAndCount(run: Run, stored: Stored<ExportRecord>) {
   return sent.heard;
 }
 
-/** Asked of the store once per run: no probe is begun that there is no room for. */
+/**
+ * Asked of the store once per run, and again while it is open, since another instance may close it. No probe is begun that
+ * there is no room for.
+ */
 async function gateOf(run: Run, project: string): Promise<ProjectGate> {
   const known = run.gates.get(project);
+  const now = run.clock.now();
   if (known) {
+    if (known.feeding === 'OPEN' && now.getTime() - known.lookedAt.getTime() >= LOOK_EVERY_MS) {
+      known.lookedAt = now;
+      const feeding = await startFeeding(run, project, known.token);
+      // What one of our own senders heard meanwhile is newer.
+      known.feeding = run.gates.get(project)?.feeding === 'OPEN' ? feeding : known.feeding;
+    }
     return known;
   }
   const token = run.newToken();
@@ -128,7 +151,7 @@ async function gateOf(run: Run, project: string): Promise<ProjectGate> {
   if (first && (first.feeding !== 'CLOSED' || feeding === 'CLOSED')) {
     return first;
   }
-  const gate: ProjectGate = { feeding, token, room };
+  const gate: ProjectGate = { feeding, token, lookedAt: now, room };
   run.gates.set(project, gate);
   return gate;
 }

@@ -1,12 +1,12 @@
-import { EarthEngineError, type Operation } from '../earth-engine-api.ts';
+import { EarthEngineError } from '../earth-engine-api.ts';
 import { isLostOn404, lose, noteMissing } from '../record/observe.ts';
 import { policyOf } from '../record/policy.ts';
 import { type ActiveRecord, type ExportRecord, isActive } from '../record/record.ts';
 import { settle } from '../record/write.ts';
 import type { Stored } from '../store/store.ts';
-import { marked } from './listing.ts';
+import { marked, type Sighting } from './listing.ts';
 import { noteOperation } from './operation-found.ts';
-import type { Run } from './run.ts';
+import { readUntil, type Run } from './run.ts';
 
 const GET_TIMEOUT_MS = 20_000;
 
@@ -16,27 +16,35 @@ export async function followOperation(run: Run, stored: Stored<ExportRecord>): P
   if (!isActive(record)) {
     return;
   }
-  const operation =
-    (await listedSinceMissing(run, record)) ??
+  const listed = await listedSinceMissing(run, record);
+  if (listed === 'UNFINISHED') {
+    // It stays due: the next run reads the list anew.
+    run.log.warning('search.unfinished', { recordId: stored.id, project: record.project });
+    return;
+  }
+  const sighting =
+    listed ??
     // What the sweep has just read of it is not asked for again.
-    run.listings.seen(record.project, record.operation) ??
+    run.listings.seen(record.project, record.operation, record.updatedAt) ??
     (await getOperation(run, record));
-  if (operation === undefined) {
+  if (sighting === undefined) {
     await operationMissing(run, stored);
     return;
   }
-  const { requestId } = marked(operation) ?? record;
-  const { stored: after, written } = await noteOperation(run, stored, { operation, requestId, asked: true });
+  const { requestId } = marked(sighting.operation) ?? record;
+  const found = { ...sighting, requestId, asked: true };
+  const { stored: after, written } = await noteOperation(run, stored, found);
   if (written && after.value.state !== record.state) {
     run.summary.changed += 1;
   }
 }
 
-async function getOperation(run: Run, record: ActiveRecord): Promise<Operation | undefined> {
+async function getOperation(run: Run, record: ActiveRecord): Promise<Sighting | undefined> {
   const { operation, project } = record;
+  const asOf = run.clock.now();
   try {
     const options = { timeoutMs: GET_TIMEOUT_MS, signal: run.stopping, project };
-    return await run.earthEngine.getOperation(operation, options);
+    return { operation: await run.earthEngine.getOperation(operation, options), asOf };
   } catch (error) {
     if (error instanceof EarthEngineError && error.kind === 'NOT_FOUND') {
       return undefined;
@@ -46,12 +54,20 @@ async function getOperation(run: Run, record: ActiveRecord): Promise<Operation |
 }
 
 /** Between the two 404s that make a record LOST, a complete list is read: the operation may be in it (rule 10). */
-async function listedSinceMissing(run: Run, record: ActiveRecord): Promise<Operation | undefined> {
+async function listedSinceMissing(
+  run: Run,
+  record: ActiveRecord,
+): Promise<Sighting | undefined | 'UNFINISHED'> {
   if (!isLostOn404(record, policyOf(run.config), run.clock.now()) || record.missingSince === undefined) {
     return undefined;
   }
-  const listing = await run.listings.since(record.project, record.missingSince).complete();
-  return listing?.named(record.operation);
+  const listing = run.listings.since(record.project, record.missingSince);
+  const complete = await listing.complete(readUntil(run, listing));
+  if (!complete) {
+    return 'UNFINISHED';
+  }
+  const operation = complete.named(record.operation);
+  return operation && { operation, asOf: complete.startedAt };
 }
 
 async function operationMissing(run: Run, stored: Stored<ExportRecord>): Promise<void> {

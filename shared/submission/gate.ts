@@ -12,7 +12,7 @@ import type { ProjectStatus } from './project-status.ts';
  * price is that they start what they start in that time.
  */
 
-const LOOK_EVERY_MS = 5 * SECOND_MS;
+export const LOOK_EVERY_MS = 5 * SECOND_MS;
 
 export type QueueReason = 'QUEUE' | 'RATE';
 
@@ -124,6 +124,11 @@ export async function readStatus(
     throw found.unreadable;
   }
   return found;
+}
+
+/** Whether EE was seen not to echo the marker: then that a search finds nothing says nothing (rule 5). */
+export async function isMarkerMissing(services: Pick<Services, 'store'>, project: string): Promise<boolean> {
+  return (await readStatus(services, project))?.value.markerMissingAt !== undefined;
 }
 
 /**

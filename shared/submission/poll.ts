@@ -3,8 +3,7 @@ import pMap from 'p-map';
 import { finishBatches } from '../batch/finish-batches.ts';
 import { cancelLateArrivals } from '../cancellation/cancel-batch.ts';
 import { later, SECOND_MS } from '../clock.ts';
-import { type EarthEngine, EarthEngineError } from '../earth-engine-api.ts';
-import { asError } from '../errors.ts';
+import type { EarthEngine } from '../earth-engine-api.ts';
 import type { ExportRecord } from '../record/record.ts';
 import { tellOwed } from '../record/write.ts';
 import type { Services } from '../services.ts';
@@ -15,7 +14,8 @@ import { followOperation } from './follow.ts';
 import type { Gate } from './gate.ts';
 import { createListings } from './listing.ts';
 import { resume } from './resume.ts';
-import { isTroubled, noteHeard, noteTrouble, type PollSummary, type Run } from './run.ts';
+import { isTroubled, noteHeard, type PollSummary, type Run } from './run.ts';
+import { recordFailed } from './set-aside.ts';
 import { sweepProject } from './sweep-project.ts';
 
 /** One run of the poller: looks at what changed at EE, moves on what is due, feeds the queues. */
@@ -143,8 +143,7 @@ async function eachOne(
   if (run.isOver()) {
     return;
   }
-  const { log, summary } = run;
-  summary.due += 1;
+  run.summary.due += 1;
   try {
     if (!isReadable(found)) {
       throw found.unreadable;
@@ -153,39 +152,9 @@ async function eachOne(
       await work(run, found);
     }
   } catch (thrown) {
-    summary.failed += 1;
-    const error = asError(thrown);
-    log.error('record.failed', error, { recordId: found.id });
-    if (isReadable(found) && error instanceof EarthEngineError && costsTime(error)) {
-      noteTrouble(run, found.value.project);
-    }
-    await setAside(run, found, error).catch((failure: unknown) =>
-      log.error('record.not_set_aside', failure, { recordId: found.id }),
-    );
+    await recordFailed(run, found, thrown);
   }
 }
-
-/** Out of the way of others, or three bad ones in front would hold up everything behind them for ever. */
-async function setAside(
-  { store, clock, config }: Run,
-  found: Found<ExportRecord>,
-  error: Error,
-): Promise<void> {
-  if (isReadable(found)) {
-    const current = await store.records.get(found.id);
-    if (current && isReadable(current) && current.version !== found.version) {
-      // Somebody moved it on meanwhile, to where it may have nothing to be due for.
-      return;
-    }
-  }
-  await store.records.setAside(found.id, error.message, later(clock.now(), config.retryMaxMs));
-}
-
-/** The same will come of the project's other records, and take its time. A quick error may be this record's own. */
-const costsTime = ({ kind, httpStatus }: EarthEngineError): boolean =>
-  kind === 'PERMISSION' || kind === 'NOT_SENT' || httpStatus === GATEWAY_TIMEOUT;
-
-const GATEWAY_TIMEOUT = 504;
 
 /** Publishes the events that are owed, a page at a time, until the topic takes none. */
 async function publishOwedEvents(run: Run): Promise<void> {

@@ -6,10 +6,11 @@ import { type ExportRecord, isUnsettled, type UnsettledRecord } from '../record/
 import { claimAgain, isAnothers, wait, type Wait } from '../record/transitions.ts';
 import { write } from '../record/write.ts';
 import type { Stored } from '../store/store.ts';
+import { isMarkerMissing } from './gate.ts';
 import type { CompleteListing } from './listing.ts';
 import { noteOperation } from './operation-found.ts';
-import { errorOf, type Heard, send, type Sent, withDeadline } from './send.ts';
-import type { Sending } from './try-sending.ts';
+import { readUntil, type Run } from './run.ts';
+import { errorOf, giveBack, type Heard, send, type Sent, serviceAccountOf, withDeadline } from './send.ts';
 
 /**
  * Moves a record on that has no operation yet: one whose claim ran out, or one that waited. What it may find:
@@ -21,33 +22,43 @@ import type { Sending } from './try-sending.ts';
  * - WAITING, to be cancelled or rejected: searched for; nothing is sent. It ends when its absence is proven.
  * - moved on by somebody else since it was read: nothing is done.
  */
-export async function resume(sending: Sending, stored: Stored<ExportRecord>): Promise<Sent> {
+export async function resume(run: Run, stored: Stored<ExportRecord>): Promise<Sent> {
   const record = stored.value;
   if (!isUnsettled(record)) {
     return unchanged(stored);
   }
-  const serviceAccount = await sending.earthEngine.serviceAccount();
-  const mustSearch = mayHaveUnknownOperation(record) || isAnothers(record, serviceAccount);
-  const search = mustSearch ? await searchFor(sending, record) : undefined;
-  if (search instanceof EarthEngineError) {
-    return waitToSearch(sending, stored, record, search);
+  const serviceAccount = await serviceAccountOf(run);
+  if (serviceAccount instanceof EarthEngineError) {
+    return waitToGoOn(run, stored, record, serviceAccount);
   }
-  const found = search?.operations.get(stored.id)?.[0];
+  const mustSearch = mayHaveUnknownOperation(record) || isAnothers(record, serviceAccount);
+  const listing = mustSearch ? await searchFor(run, record) : undefined;
+  if (listing instanceof EarthEngineError) {
+    return waitToGoOn(run, stored, record, listing);
+  }
+  if (listing === 'UNFINISHED') {
+    // It stays due: the next run reads the list anew.
+    run.log.warning('search.unfinished', { recordId: stored.id, project: record.project });
+    return unchanged(stored);
+  }
+  const found = listing?.operations.get(stored.id)?.[0];
   if (found) {
     const { operation, requestId } = found;
-    const noted = await noteOperation(sending, stored, { operation, requestId, note: 'adopted' });
+    const noted = await noteOperation(run, stored, { operation, requestId, note: 'adopted' });
     return { stored: noted.stored, heard: 'OPERATION' };
   }
-  const { clock, config, newToken, store } = sending;
-  const claimed = claimAgain(
-    record,
-    { token: newToken(), serviceAccount, search },
-    policyOf(config),
-    clock.now(),
-  );
+  const { clock, config, newToken, store } = run;
+  const search = listing && { ...listing, markerMissing: await isMarkerMissing(run, record.project) };
+  const by = { token: newToken(), serviceAccount, search };
+  const claimed = claimAgain(record, by, policyOf(config), clock.now());
+  // Before the claim: damaged bytes fail here, and leave a record that can be set aside instead of one more claim.
+  const isHeldBack =
+    claimed.cancelRequestedAt !== undefined ||
+    claimed.rejecting === true ||
+    claimed.serviceAccount !== serviceAccount;
+  const request = isHeldBack ? undefined : await store.records.readRequest(stored.id);
   try {
-    const claim = await write(sending, stored, claimed);
-    return await send(sending, claim, await store.records.readRequest(stored.id), lastSendAt(record));
+    return await send(run, await write(run, stored, claimed), request, lastSendAt(record));
   } catch (error) {
     if (error instanceof StaleWriteError) {
       return unchanged(stored);
@@ -67,15 +78,12 @@ const lastSendAt = (record: UnsettledRecord): Date =>
 
 /** A complete list that started after the last send; or why there is none. */
 async function searchFor(
-  sending: Sending,
+  run: Run,
   record: UnsettledRecord,
-): Promise<CompleteListing | EarthEngineError> {
+): Promise<CompleteListing | EarthEngineError | 'UNFINISHED'> {
   try {
-    const listing = await sending.listings.since(record.project, lastSendAt(record)).complete();
-    if (listing === undefined) {
-      throw new TypeError('a listing without a time limit is complete');
-    }
-    return listing;
+    const listing = run.listings.since(record.project, lastSendAt(record));
+    return (await listing.complete(readUntil(run, listing))) ?? 'UNFINISHED';
   } catch (error) {
     if (error instanceof EarthEngineError) {
       return error;
@@ -85,32 +93,36 @@ async function searchFor(
 }
 
 /**
- * EE lists nothing now, so nothing may be sent either. The record says so and waits as for any outage, whose deadline
- * counts from here; it is taken over and given back in one write.
+ * EE lists nothing now, or we cannot say who we are, so nothing may be sent either. The record says so and waits as for any
+ * outage, whose deadline counts from here; it is taken over and given back in one write.
  */
-async function waitToSearch(
-  sending: Sending,
+async function waitToGoOn(
+  run: Run,
   stored: Stored<ExportRecord>,
   record: UnsettledRecord,
   failure: EarthEngineError,
 ): Promise<Sent> {
-  const { clock, config, newToken, random } = sending;
+  const { clock, config, newToken, random } = run;
   const policy = policyOf(config);
   const now = clock.now();
   const { serviceAccount } = record;
   const claimed = claimAgain(record, { token: newToken(), serviceAccount, search: undefined }, policy, now);
   const { unanswered, searches } = claimed;
+  const learned = { sends: 0, unanswered, searches, firstSentAt: undefined };
   const isDenied = failure.kind === 'PERMISSION';
-  const how: Wait = { waitingFor: isDenied ? 'PERMISSION' : 'SERVICE', error: errorOf(failure) };
-  const next = wait(
-    claimed,
-    { sends: 0, unanswered, searches, firstSentAt: undefined },
-    withDeadline(record, how, policy, now),
-    policy,
-    { now, random: random() },
-  );
+  const waitingFor = isDenied ? 'PERMISSION' : 'SERVICE';
+  // Why it is to be rejected is told in the end, and not what came up on the way.
+  const how: Wait =
+    record.rejecting && record.error
+      ? { waitingFor, error: record.error, rejecting: true }
+      : withDeadline(record, { waitingFor, error: errorOf(failure) }, policy, now);
+  const moment = { now, random: random() };
+  const next =
+    unanswered === 0
+      ? giveBack(claimed, learned, how, policy, moment)
+      : wait(claimed, learned, how, policy, moment);
   try {
-    return { stored: await write(sending, stored, next), heard: isDenied ? 'PERMISSION' : 'OUTAGE' };
+    return { stored: await write(run, stored, next), heard: isDenied ? 'PERMISSION' : 'OUTAGE' };
   } catch (error) {
     if (error instanceof StaleWriteError) {
       return unchanged(stored);

@@ -1,6 +1,8 @@
+import { later } from '../clock.ts';
 import type { ExportRecord } from '../record/record.ts';
 import type { Stored } from '../store/store.ts';
 import type { Feeding } from './gate.ts';
+import type { Listing } from './listing.ts';
 import type { Heard } from './send.ts';
 import type { Sending } from './try-sending.ts';
 
@@ -27,6 +29,8 @@ export interface PollSummary {
 export interface ProjectGate {
   feeding: Feeding;
   readonly token: string;
+  /** An open gate is looked at again before long: another instance may have closed it. */
+  lookedAt: Date;
   /** How many more may be started under MAX_ACTIVE_OPERATIONS. */
   room: number;
 }
@@ -56,6 +60,12 @@ export function noteTrouble(run: Run, project: string): void {
 
 export function isTroubled(run: Run, project: string): boolean {
   return (run.troubles.get(project) ?? 0) >= MAX_TROUBLES;
+}
+
+/** Until when a list is read: one that is slow, or has no end, must not take the time of all other projects. */
+export function readUntil({ config, deadline }: Run, { startedAt }: Listing): Date {
+  const half = later(startedAt, config.pollBudgetMs / 2);
+  return half < deadline ? half : deadline;
 }
 
 /** Counts what came of sending a record. */

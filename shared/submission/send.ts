@@ -13,8 +13,9 @@ import {
   type Wait,
 } from '../record/transitions.ts';
 import { settle } from '../record/write.ts';
+import type { Services } from '../services.ts';
 import type { Stored } from '../store/store.ts';
-import { readStatus } from './gate.ts';
+import { isMarkerMissing } from './gate.ts';
 import { noteOperation } from './operation-found.ts';
 import { type Attempt, type Sending, trySending } from './try-sending.ts';
 
@@ -36,14 +37,14 @@ export interface Sent {
  * the claim; an operation is recorded whoever holds it.
  *
  * @param claimed the record in SUBMITTING, as this process wrote it
- * @param request the bytes that are stored for it
+ * @param request the bytes that are stored for it; absent where none are to be sent
  * @param sentUntil when it can last have been sent before this claim: a list that started later shows what came of that
  * @throws whatever the store rejects with: the lease then runs out and the poller goes on
  */
 export async function send(
   sending: Sending,
   claimed: Stored<ExportRecord>,
-  request: Uint8Array,
+  request: Uint8Array | undefined,
   sentUntil: Date = claimed.value.updatedAt,
 ): Promise<Sent> {
   const record = claimed.value;
@@ -58,20 +59,38 @@ export async function send(
     token: record.claim.token,
     deadline: timeout < record.claim.leaseUntil ? timeout : record.claim.leaseUntil,
     stored: claimed,
-    request,
+    request: request ?? new Uint8Array(),
     learned: { sends: 0, unanswered: record.unanswered, searches: record.searches, firstSentAt: undefined },
     sentUntil,
   };
   if (record.cancelRequestedAt !== undefined || record.rejecting) {
     return holdBack(attempt, record);
   }
-  if (record.serviceAccount !== (await sending.earthEngine.serviceAccount())) {
+  const account = await serviceAccountOf(sending);
+  if (account instanceof EarthEngineError) {
+    return refused(attempt, account);
+  }
+  if (request === undefined || record.serviceAccount !== account) {
     return holdBack(attempt, { ...record, error: record.error ?? sentByAnother });
   }
-  if (record.unanswered > 0 && (await mayGiveUp(attempt)) && !(await giveUpId(attempt))) {
+  if (record.unanswered > 0 && mayGiveUp(attempt) && !(await giveUpId(attempt))) {
     return holdBack(attempt, record);
   }
   return sendUntilAnswered(attempt);
+}
+
+/** As whom we would send; or why that cannot be known now, and nothing be sent. */
+export async function serviceAccountOf({
+  earthEngine,
+}: Pick<Services, 'earthEngine'>): Promise<string | undefined | EarthEngineError> {
+  try {
+    return await earthEngine.serviceAccount();
+  } catch (error) {
+    if (error instanceof EarthEngineError) {
+      return error;
+    }
+    throw error;
+  }
 }
 
 /** Nothing is sent any more; it ends as soon as no operation can exist, and until then the search goes on. */
@@ -111,7 +130,7 @@ async function sendUntilAnswered(attempt: Attempt): Promise<Sent> {
       return adopted;
     }
     const tired = generation >= MAX_GENERATIONS_PER_CLAIM;
-    if (tired || !(await mayGiveUp(attempt)) || !(await giveUpId(attempt))) {
+    if (tired || !mayGiveUp(attempt) || !(await giveUpId(attempt))) {
       return putOff(attempt, { waitingFor: 'ADOPTION', error: errorOf(answer) }, 'OTHER');
     }
   }
@@ -154,17 +173,12 @@ async function adopt(attempt: Attempt, refusal: EarthEngineError): Promise<Sent 
     const adopted = { operation: found.operation, requestId: found.requestId, sender, note: 'adopted' };
     return { stored: (await noteOperation(sending, stored, adopted)).stored, heard: 'OPERATION' };
   }
-  attempt.learned = { ...attempt.learned, searches: afterEmptySearch(attempt.learned.searches, listing) };
+  const search = { ...listing, markerMissing: await isMarkerMissing(sending, project) };
+  attempt.learned = { ...attempt.learned, searches: afterEmptySearch(attempt.learned.searches, search) };
   return undefined;
 }
 
-async function mayGiveUp(attempt: Attempt): Promise<boolean> {
-  if (!mayGiveUpId(attempt.learned, attempt.policy)) {
-    return false;
-  }
-  const status = await readStatus(attempt.sending, attempt.stored.value.project);
-  return status?.value.markerMissingAt === undefined;
-}
+const mayGiveUp = ({ learned, policy }: Attempt): boolean => mayGiveUpId(learned, policy);
 
 /**
  * Writes the next generation with its bytes, before they are sent (rule 2); false where the claim was lost or the job

@@ -1,3 +1,5 @@
+import { later } from '../clock.ts';
+import { EarthEngineError } from '../earth-engine-api.ts';
 import { UnreadableError } from '../errors.ts';
 import { type Envelope, readJsonData } from '../message/envelope.ts';
 import { differingPaths, markedDescription, sentRequest, serialiseRequest } from '../message/identity.ts';
@@ -7,10 +9,10 @@ import { type RejectionDetail, rejectMessage } from '../message/rejection.ts';
 import { withBatch } from '../record/batches.ts';
 import { policyOf } from '../record/policy.ts';
 import type { ExportRecord } from '../record/record.ts';
-import { claim, enqueue, type Origin } from '../record/transitions.ts';
+import { claim, enqueue, enqueueInOutage, type Origin } from '../record/transitions.ts';
 import { owingNews, publishOwed, settle } from '../record/write.ts';
 import { isReadable, type Stored } from '../store/store.ts';
-import { type Heard, send } from './send.ts';
+import { errorOf, type Heard, send, serviceAccountOf } from './send.ts';
 import type { Sending } from './try-sending.ts';
 
 /** A job message becomes a record, and the record is sent: steps 1 to 6 of the design. */
@@ -48,8 +50,8 @@ export async function submit(services: Sending, envelope: Envelope): Promise<Sub
     allowedDestinations: config.allowedDestinations,
   });
   if ('issues' in reading) {
-    const { issues, batchId } = reading;
-    return refuse(services, envelope, { reason: 'INVALID_JOB', issues, batchId });
+    const { issues, recordId, batchId } = reading;
+    return refuse(services, envelope, { reason: 'INVALID_JOB', issues, recordId, batchId });
   }
   return submitJob(services, envelope, reading.job);
 }
@@ -66,12 +68,10 @@ async function refuse(
 async function submitJob(services: Sending, envelope: Envelope, job: Job): Promise<Submitted> {
   const { recordId } = job;
   const bytes = serialiseRequest(job.request, recordId);
-  const serviceAccount = await services.earthEngine.serviceAccount();
   const origin: Origin = {
     requestId: recordId,
     description: markedDescription(job.request.description, recordId),
     messageId: envelope.messageId,
-    serviceAccount,
   };
   const { record, token } = await admitted(services, job, origin);
   const created = await services.store.records.create(recordId, record, bytes);
@@ -95,8 +95,16 @@ async function admitted(
   const policy = policyOf(config);
   const admission = await gate.admit(job.project);
   if ('send' in admission) {
+    const serviceAccount = await serviceAccountOf(services);
+    if (serviceAccount instanceof EarthEngineError) {
+      // The job is kept all the same: redelivery would end in the dead-letter topic before a long outage does.
+      const error = errorOf(serviceAccount);
+      const dueAt = later(clock.now(), policy.retryMinMs);
+      const waiting = enqueueInOutage(job, origin, error, dueAt, clock.now());
+      return { record: owingNews(waiting), token: undefined };
+    }
     const token = newToken();
-    return { record: claim(job, origin, token, policy, clock.now()), token };
+    return { record: claim(job, { ...origin, serviceAccount }, token, policy, clock.now()), token };
   }
   const { waitingFor, dueAt } = admission;
   return { record: owingNews(enqueue(job, origin, waitingFor, dueAt, clock.now())), token: undefined };

@@ -25,10 +25,12 @@ import {
   claim,
   claimAgain,
   enqueue,
+  enqueueInOutage,
   fallDue,
   nextGeneration,
   reject,
   requestCancellation,
+  setAside,
   wait,
 } from '../../shared/record/transitions.ts';
 import { afterOperation } from '../../shared/submission/operation-found.ts';
@@ -57,6 +59,7 @@ type Doing = (record: ExportRecord | undefined, to: RecordState) => ExportRecord
 const doings: Readonly<Record<string, Doing>> = {
   claim: (record) => (record ? undefined : claim(job, origin, 'token', policy, now)),
   enqueue: (record) => (record ? undefined : enqueue(job, origin, 'QUEUE', now, now)),
+  enqueueInOutage: (record) => (record ? undefined : enqueueInOutage(job, origin, error, now, now)),
   cancelUnseen: (record) =>
     record
       ? undefined
@@ -156,6 +159,8 @@ describe('notes leave the state as it is', () => {
       noteMissing: (record) => (isActive(record) ? noteMissing(record, policy, now) : undefined),
       fallDue: (record) =>
         isActive(record) || record.state === 'WAITING' ? fallDue(record, now) : undefined,
+      setAside: (record) =>
+        isActive(record) || isUnsettled(record) ? setAside(record, 'damaged', now, now) : undefined,
     };
 
   it.each(notes.flatMap((note) => recordStates.map((state) => [note, state] as const)))(
@@ -177,7 +182,7 @@ describe('a claim', () => {
   it('that ran out counts one more unanswered send, and drops earlier searches', () => {
     const searched = { firstEndedAt: now, lastStartedAt: now };
     const record = { ...recordIn('SUBMITTING'), searches: searched };
-    expect(claimAgain(record, by, policy, now)).toMatchObject({ unanswered: 1, submissions: 1 });
+    expect(claimAgain(record, by, policy, now)).toMatchObject({ unanswered: 1, submissions: 0 });
     expect(claimAgain(record, by, policy, now).searches).toBeUndefined();
   });
 
