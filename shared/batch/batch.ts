@@ -1,13 +1,15 @@
 import { z } from 'zod';
 
+import { DAY_MS } from '../clock.ts';
 import { recordStates } from '../record/record.ts';
 
 /**
  * `videoExportBatches/{batchId}@{run}`: one run of one manifest, or a group of jobs that was cancelled by its name.
  *
  * Written by: expandBatch (EXPANDING, its progress, RUNNING), cancelExports and pollExports (`cancelRequestedAt`,
- * `cancelledThrough`), pollExports (FINISHED), whoever runs its jobs again (RUNNING). Every write is conditioned on the
- * version that was read. Deleted by Firestore's TTL on `expireAt`, which a finished batch has.
+ * `cancelledThrough`), pollExports (FINISHED, and RUNNING again where a job came late), whoever runs its jobs again (RUNNING). Every write is conditioned on the
+ * version that was read. Deleted by Firestore's TTL on `expireAt`, which a finished batch has, and one that is being expanded, in
+ * case nobody goes on with it.
  */
 export const batchSchema = z.object({
   state: z.enum(['EXPANDING', 'RUNNING', 'FINISHED']),
@@ -45,6 +47,22 @@ export const batchSchema = z.object({
   expireAt: z.date().optional(),
 });
 export type Batch = z.infer<typeof batchSchema>;
+
+/** Pub/Sub delivers a job's message no later than this (`message_retention_duration`). */
+export const ON_THE_WAY_MS = 7 * DAY_MS;
+
+/** A batch that has finished, RUNNING again: what was found at its end is found anew. */
+export function runningAgain(batch: Batch) {
+  const {
+    finishedAt: _finished,
+    expireAt: _expiry,
+    counts: _counts,
+    eecuSeconds: _eecu,
+    owesEvent: _event,
+    ...rest
+  } = batch;
+  return { ...rest, state: 'RUNNING' } as const;
+}
 
 /** The id of a batch's document, and the `batchId` of its jobs: at most 97 characters. */
 export const batchDocumentId = (batchId: string, run: string): string => `${batchId}@${run}`;

@@ -6,6 +6,7 @@ import type { Issue } from '../message/rejected-message.ts';
 import { rejectMessage } from '../message/rejection.ts';
 import type { OutgoingMessage } from '../publisher.ts';
 import { isOfBatch } from '../record/batches.ts';
+import { policyOf } from '../record/policy.ts';
 import type { Services } from '../services.ts';
 import { isReadable, type Stored } from '../store/store.ts';
 import type { Batch } from './batch.ts';
@@ -103,6 +104,9 @@ function concluded(batch: Batch, manifestHash: string): Conclusion | undefined {
   return batch.cancelRequestedAt !== undefined ? 'CANCELLED' : 'DUPLICATE';
 }
 
+/** A manifest whose message died leaves a batch that nobody goes on with: it must not stay for ever. */
+const abandonedAt = ({ config }: Services, now: Date): Date => later(now, policyOf(config).retentionMs);
+
 interface Claimed {
   readonly stored: Stored<Batch>;
   readonly token: string;
@@ -131,11 +135,11 @@ async function claimBatch(
         jobs,
         published: 0,
       } as const;
-      return { ...made, claim, createdAt: now };
+      return { ...made, claim, createdAt: now, expireAt: abandonedAt(services, now) };
     }
     // The same message comes again when its delivery was given up; another one waits for that to be clear.
     const isBusy = batch.claim && batch.claim.leaseUntil > now && batch.messageId !== messageId;
-    return isBusy ? undefined : { ...batch, messageId, claim };
+    return isBusy ? undefined : { ...batch, messageId, claim, expireAt: abandonedAt(services, now) };
   });
   if (conclusion) return { concluded: conclusion };
   if (!written || !stored) {
@@ -257,12 +261,16 @@ async function saveProgress(
     isOurs = batch?.manifestHash === hash && batch.claim?.token === token;
     if (!batch || !isOurs) return undefined;
     const counted = { ...batch, published, existing: (stored.value.existing ?? 0) + existing };
-    const { claim: _ended, ...rest } = counted;
+    const { claim: _ended, expireAt: _expiry, ...rest } = counted;
     // Cancelled meanwhile: it is no longer EXPANDING, and waited only to know how far this came.
     if (batch.state !== 'EXPANDING') return rest;
     return published === expansion.jobs
       ? { ...rest, state: 'RUNNING', expandedAt: now }
-      : { ...counted, claim: { token, leaseUntil: later(now, LEASE_MS) } };
+      : {
+          ...counted,
+          claim: { token, leaseUntil: later(now, LEASE_MS) },
+          expireAt: abandonedAt(services, now),
+        };
   });
   if (!isOurs || !change.stored) {
     throw new ServiceError('BATCH_BUSY', `${id} was taken over by another delivery`);

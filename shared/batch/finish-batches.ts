@@ -1,4 +1,4 @@
-import { later } from '../clock.ts';
+import { HOUR_MS, later } from '../clock.ts';
 import { StaleWriteError } from '../errors.ts';
 import { policyOf } from '../record/policy.ts';
 import { isOfBatch } from '../record/batches.ts';
@@ -6,7 +6,8 @@ import { terminalStates } from '../record/record.ts';
 import type { Services } from '../services.ts';
 import { batchQueries, type Query, recordQueries, rejectedMessageQueries } from '../store/queries.ts';
 import { cursorOf, type Found, isReadable, type Stored } from '../store/store.ts';
-import type { Batch } from './batch.ts';
+import { type Batch, ON_THE_WAY_MS, runningAgain } from './batch.ts';
+import { changeBatch } from './change-batch.ts';
 
 /**
  * Ending the batches whose jobs have all ended. A batch that still has work costs one count a run, however many jobs it has.
@@ -22,7 +23,33 @@ export async function finishBatches(services: Services, deadline: Date): Promise
     if (await finishBatch(services, stored)) finished += 1;
   });
   await eachBatch(services, batchQueries.owingEvents(), deadline, (stored) => tell(services, stored));
+  await eachBatch(services, batchQueries.finishedSince(lookBack(services)), deadline, (stored) =>
+    reopenForLateJob(services, stored),
+  );
   return finished;
+}
+
+/**
+ * A batch cannot tell its manifest's jobs from others that carry its name, which were then counted for one whose message
+ * was still on its way. It comes soon after in general, so that the older batches are looked at once an hour.
+ */
+function lookBack({ clock }: Services): Date {
+  const now = clock.now();
+  return later(now, now.getUTCMinutes() === 0 ? -ON_THE_WAY_MS : -HOUR_MS);
+}
+
+/** One read, where no job has come. What has is counted by the next run, and told as another end. */
+async function reopenForLateJob(services: Services, { id, value }: Stored<Batch>): Promise<void> {
+  const { finishedAt } = value;
+  if (value.state !== 'FINISHED' || finishedAt === undefined) return;
+  const [late] = await services.store.records.find(recordQueries.ofBatchSince(id, later(finishedAt, 1)), {
+    limit: 1,
+  });
+  if (!late) return;
+  const { written } = await changeBatch(services, id, (batch) =>
+    batch?.state === 'FINISHED' && batch.revision === value.revision ? runningAgain(batch) : undefined,
+  );
+  if (written) services.log.warning('batch.reopened', { batchId: id, recordId: late.id });
 }
 
 async function eachBatch(

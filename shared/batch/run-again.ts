@@ -11,6 +11,7 @@ import { owingNews, publishOwed } from '../record/write.ts';
 import type { Services } from '../services.ts';
 import { type Query, recordQueries } from '../store/queries.ts';
 import { cursorOf, type Found, isReadable, type Stored } from '../store/store.ts';
+import { runningAgain } from './batch.ts';
 import { changeBatch } from './change-batch.ts';
 
 /**
@@ -243,15 +244,8 @@ function createReopening(services: Services, dryRun: boolean): Reopening {
     await changeBatch(services, batchId, (batch, now) => {
       mayRun = batch === undefined || batch.state === 'FINISHED' || batch.cancelRequestedAt === undefined;
       if (!batch || !mayRun || dryRun || batch.state === 'EXPANDING') return undefined;
-      const { cancelRequestedAt: _request, cancelledThrough: _through, owesEvent: _event, ...rest } = batch;
-      const {
-        finishedAt: _finished,
-        expireAt: _expiry,
-        counts: _counts,
-        eecuSeconds: _eecu,
-        ...running
-      } = rest;
-      return { ...running, state: 'RUNNING', claim: { token, leaseUntil: later(now, LEASE_MS) } };
+      const { cancelRequestedAt: _request, cancelledThrough: _through, ...running } = runningAgain(batch);
+      return { ...running, claim: { token, leaseUntil: later(now, LEASE_MS) } };
     });
     return mayRun;
   };

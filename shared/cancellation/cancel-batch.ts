@@ -1,8 +1,8 @@
 import pMap from 'p-map';
 
-import type { Batch } from '../batch/batch.ts';
+import { type Batch, ON_THE_WAY_MS, runningAgain } from '../batch/batch.ts';
 import { changeBatch } from '../batch/change-batch.ts';
-import { DAY_MS, HOUR_MS, later, MINUTE_MS } from '../clock.ts';
+import { HOUR_MS, later, MINUTE_MS } from '../clock.ts';
 import { StaleWriteError } from '../errors.ts';
 import type { ActiveRecord, ExportRecord } from '../record/record.ts';
 import { isTerminal } from '../record/record.ts';
@@ -20,30 +20,37 @@ const PAGE = 300;
 const WRITES_AT_ONCE = 16;
 /** A record is in the store so long after its `createdAt` at the latest: a commit takes seconds, and clocks differ. */
 const APPEARS_WITHIN_MS = 2 * MINUTE_MS;
-/** Pub/Sub delivers no later than this (`message_retention_duration`). */
-const ON_THE_WAY_MS = 7 * DAY_MS;
-
 /**
  * Marks a batch as cancelled, so that it stops expanding and what appears later is cancelled too. A name that no manifest
  * has (yet) gets a batch of its own: a manifest that comes after it is not expanded.
  *
- * @returns undefined where it has finished: nothing of it is left to cancel
+ * @returns undefined where it has finished and nothing of it is left to cancel: only what may still come
  */
 export async function markBatch(
   services: Services,
   batchId: string,
   messageId: string,
 ): Promise<Stored<Batch> | undefined> {
-  // Jobs may have been published by hand under the name of a finished batch.
+  // Jobs may have been published by hand under the name of a finished batch, or come late.
+  const lookedAt = services.clock.now();
   const unfinished = await services.store.records.count(recordQueries.unfinishedOfBatch(batchId));
   const { stored } = await changeBatch(services, batchId, (batch, now) => {
     if (!batch) return unseenBatch(batchId, messageId, now);
-    if (batch.state === 'FINISHED') {
-      return batch.manifestHash === '' || unfinished > 0 ? reopened(batch, now) : undefined;
+    if (batch.state === 'FINISHED' && (batch.manifestHash === '' || unfinished > 0)) {
+      const { cancelledThrough: _through, ...running } = runningAgain(batch);
+      return { ...running, cancelRequestedAt: now };
     }
     if (batch.cancelRequestedAt !== undefined) return undefined;
+    if (batch.state === 'FINISHED') {
+      return {
+        ...batch,
+        cancelRequestedAt: now,
+        cancelledThrough: later(lookedAt, -APPEARS_WITHIN_MS),
+      };
+    }
     // The claim of whoever expands it stays: until that is given back, more may be published than is written here.
-    return { ...batch, state: 'RUNNING', cancelRequestedAt: now };
+    const { expireAt: _expiry, ...expanding } = batch;
+    return { ...expanding, state: 'RUNNING', cancelRequestedAt: now };
   });
   return stored?.value.state === 'FINISHED' ? undefined : stored;
 }
@@ -61,11 +68,6 @@ function unseenBatch(id: string, messageId: string, now: Date) {
     cancelRequestedAt: now,
     createdAt: now,
   } as const;
-}
-
-function reopened(batch: Batch, now: Date) {
-  const { finishedAt: _finished, expireAt: _expiry, cancelledThrough: _through, ...rest } = batch;
-  return { ...rest, state: 'RUNNING', cancelRequestedAt: now } as const;
 }
 
 export interface BatchCancelled {

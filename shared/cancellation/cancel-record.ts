@@ -108,7 +108,9 @@ async function cancelPatiently(
     } catch (error) {
       const isBusy = error instanceof EarthEngineError && error.kind === 'RATE_LIMITED';
       const pauseMs = Math.max(FIRST_PAUSE_MS * tries, (isBusy && error.retryAfterMs) || 0);
-      if (!isBusy || tries === MAX_TRIES || later(services.clock.now(), pauseMs) >= deadline) throw error;
+      // Not `>=`: what EE asks to be left alone for may be beyond any date, and such a moment is neither.
+      const isInTime = later(services.clock.now(), pauseMs) < deadline;
+      if (!isBusy || tries === MAX_TRIES || !isInTime) throw error;
       pace.pause(pauseMs);
       await pace.turn();
     }

@@ -146,6 +146,10 @@ export const recordQueries = {
 /** Queries over `videoExportBatches`. */
 export const batchQueries = {
   running: (): Query => ({ where: [['state', '==', 'RUNNING']], orderBy: [] }),
+  finishedSince: (since: Date): Query => ({
+    where: [['finishedAt', '>=', since]],
+    orderBy: [['finishedAt', 'asc']],
+  }),
   cancelledSince: (since: Date): Query => ({
     where: [['cancelRequestedAt', '>=', since]],
     orderBy: [['cancelRequestedAt', 'asc']],

@@ -116,3 +116,81 @@ describe('a publisher that says its job is another attempt', () => {
     expect(await batchOf(harness, 'small@2026-11-23')).toMatchObject({ state: 'FINISHED' });
   });
 });
+
+describe('a job of the same batchId that its manifest does not have', () => {
+  it('may end the batch too early: it is RUNNING again once the missing one has come, and ends once more', async () => {
+    const harness = createHarness(fast);
+    await expand(harness, smallManifest(2));
+    const [first, second] = takeJobs(harness);
+    await harness.submit({ data: first?.data ?? '' });
+    await harness.submit({ data: smallJob({ jobKey: 'by hand', batchId: 'small@2026-11-23' }) });
+    await runToEnd(harness);
+    const early = await batchOf(harness, 'small@2026-11-23');
+    expect(early).toMatchObject({ state: 'FINISHED', counts: { SUCCEEDED: 2 } });
+    harness.clock.advance(60_000);
+    await harness.poll();
+    expect(await batchOf(harness, 'small@2026-11-23')).toEqual(early);
+
+    await harness.submit({ data: second?.data ?? '' });
+    await harness.poll();
+    const again = await batchOf(harness, 'small@2026-11-23');
+    expect(again).toMatchObject({ state: 'RUNNING' });
+    expect(again).not.toHaveProperty('expireAt');
+    await runToEnd(harness);
+    const ended = await batchOf(harness, 'small@2026-11-23');
+    expect(ended).toMatchObject({ state: 'FINISHED', counts: { SUCCEEDED: 3 } });
+    harness.clock.advance(60_000);
+    await harness.poll();
+    expect(await batchOf(harness, 'small@2026-11-23')).toEqual(ended);
+  });
+
+  it('is waited for days later, within the time that Pub/Sub takes at most', async () => {
+    const harness = createHarness(fast);
+    await expand(harness, smallManifest(2));
+    const [first, second] = takeJobs(harness);
+    await harness.submit({ data: first?.data ?? '' });
+    await harness.submit({ data: smallJob({ jobKey: 'by hand', batchId: 'small@2026-11-23' }) });
+    await runToEnd(harness);
+    harness.clock.advance(6 * 86_400_000);
+    await harness.submit({ data: second?.data ?? '' });
+    // A run each minute, as in production: the older batches are looked at in one of an hour's.
+    for (let minute = 0; minute < 61; minute += 1) {
+      harness.clock.advance(60_000);
+      await harness.poll();
+    }
+    expect(await batchOf(harness, 'small@2026-11-23')).toMatchObject({
+      state: 'FINISHED',
+      counts: { SUCCEEDED: 3 },
+    });
+  });
+});
+
+describe('a batch whose manifest is delivered no more', () => {
+  it('expires, and not once all of it is published', async () => {
+    const harness = createHarness(fast);
+    const dying = {
+      ...harness.services,
+      publisher: { ...harness.publisher, publish: () => Promise.reject(new Error('killed')) },
+    };
+    const manifest = envelopeOf({ data: smallManifest(2) });
+    await expect(expandBatch(dying, manifest)).rejects.toThrow('killed');
+    const { state, expireAt } = await batchOf(harness, 'small@2026-11-23');
+    expect(state).toBe('EXPANDING');
+    expect(expireAt?.getTime()).toBeGreaterThan(harness.clock.now().getTime() + 7 * 86_400_000);
+    await expandBatch(harness.services, manifest);
+    const published = await batchOf(harness, 'small@2026-11-23');
+    expect(published).toMatchObject({ state: 'RUNNING' });
+    expect(published).not.toHaveProperty('expireAt');
+  });
+
+  it('does not expire where it is cancelled while it is expanding', async () => {
+    const harness = createHarness(fast);
+    const dying = {
+      ...harness.services,
+      publisher: { ...harness.publisher, publish: () => Promise.reject(new Error('killed')) },
+    };
+    await expect(expandBatch(dying, envelopeOf({ data: smallManifest(2) }))).rejects.toThrow('killed');
+    await cancelExports(harness.services, envelopeOf({ data: { batchId: 'small@2026-11-23' } }));
+    expect(await batchOf(harness, 'small@2026-11-23')).not.toHaveProperty('expireAt');
+  });
+});

@@ -6,6 +6,7 @@ import { finishBatches } from '../../shared/batch/finish-batches.ts';
 import { cancelLateArrivals } from '../../shared/cancellation/cancel-batch.ts';
 import { cancelExports } from '../../shared/cancellation/cancel-exports.ts';
 import { later } from '../../shared/clock.ts';
+import { EarthEngineError } from '../../shared/earth-engine-api.ts';
 import { recordIdOf } from '../../shared/message/identity.ts';
 import type { Services } from '../../shared/services.ts';
 import { isReadable } from '../../shared/store/store.ts';
@@ -54,6 +55,30 @@ describe('cancelling a job', () => {
     const record = await harness.record(idOf('test/1'));
     expect(record).toMatchObject({ state: 'SUCCEEDED' });
     expect(record.cancelRequestedAt).toBeDefined();
+  });
+
+  it('is left to the poller at once where EE asks to be left alone for ever', async () => {
+    const harness = createHarness({ simulator: { settings: slow } });
+    await harness.submit({ data: smallJob() });
+    harness.clock.advance(10_000);
+    const startedAt = harness.clock.now().getTime();
+    let calls = 0;
+    const busy = harness.instance((services) => ({
+      ...services,
+      earthEngine: {
+        ...services.earthEngine,
+        cancelOperation: () => {
+          calls += 1;
+          const answer = { httpStatus: 429, status: 'RESOURCE_EXHAUSTED', message: 'Slow down.', reply: '' };
+          return Promise.reject(new EarthEngineError('RATE_LIMITED', { ...answer, retryAfterMs: 1e300 }));
+        },
+      },
+    }));
+    expect(await cancel(busy, { jobKey: 'test/1' })).toMatchObject({ records: 1, operations: 0 });
+    expect(calls).toBe(1);
+    expect(harness.clock.now().getTime()).toBe(startedAt);
+    await harness.untilQuiet();
+    expect(await harness.record(idOf('test/1'))).toMatchObject({ state: 'CANCELLED' });
   });
 
   it('that waits, every send answered, ends at once and is never sent', async () => {
@@ -356,8 +381,15 @@ describe('cancelling a batch', () => {
     await harness.poll();
     const before = await batchOf(harness, 'small@2026-11-23');
     expect(before).toMatchObject({ state: 'FINISHED' });
-    await cancel(harness, { batchId: 'small@2026-11-23' });
-    expect(await batchOf(harness, 'small@2026-11-23')).toEqual(before);
+    for (let times = 0; times < 3; times += 1) await cancel(harness, { batchId: 'small@2026-11-23' });
+    const { cancelRequestedAt, cancelledThrough, revision, updatedAt, ...same } = await batchOf(
+      harness,
+      'small@2026-11-23',
+    );
+    expect({ ...before, ...same }).toEqual(before);
+    // What may still come is cancelled; repeating that changes nothing.
+    expect([cancelRequestedAt, cancelledThrough, updatedAt]).not.toContain(undefined);
+    expect(revision).toBe(before.revision + 1);
     await harness.submit({ data: smallJob({ batchId: 'small@2026-11-23' }) });
     expect(await cancel(harness, { batchId: 'small@2026-11-23' })).toMatchObject({ operations: 1 });
     await harness.untilQuiet();
@@ -365,6 +397,29 @@ describe('cancelling a batch', () => {
     expect(await batchOf(harness, 'small@2026-11-23')).toMatchObject({
       state: 'FINISHED',
       counts: { SUCCEEDED: 1, CANCELLED: 1 },
+    });
+  });
+
+  it('that has finished too early cancels a job of it that comes later', async () => {
+    const harness = createHarness({ simulator: { settings: { pendingMs: 0, runMs: [1000, 1000] } } });
+    await expand(harness, 2);
+    const [first, second] = jobMessages(harness);
+    await harness.submit({ data: first?.data ?? '' });
+    await harness.submit({ data: smallJob({ jobKey: 'by hand', batchId: 'small@2026-11-23' }) });
+    await harness.untilQuiet();
+    await harness.poll();
+    expect(await batchOf(harness, 'small@2026-11-23')).toMatchObject({ state: 'FINISHED' });
+    expect(await cancel(harness, { batchId: 'small@2026-11-23' })).toMatchObject({ records: 0 });
+
+    harness.clock.advance(600_000);
+    harness.simulator.set({ runMs: [36_000_000, 36_000_000] });
+    await harness.submit({ data: second?.data ?? '' });
+    await harness.poll();
+    await harness.untilQuiet();
+    await harness.poll();
+    expect(await batchOf(harness, 'small@2026-11-23')).toMatchObject({
+      state: 'FINISHED',
+      counts: { SUCCEEDED: 2, CANCELLED: 1 },
     });
   });
 
