@@ -85,6 +85,12 @@ export function stateOf(operation: Operation, recorded?: ActiveRecord['state']):
   }
 }
 
+/** Whether EE has ended it, whatever was recorded of it. */
+export function hasEnded(operation: Operation): boolean {
+  const state = stateOf(operation);
+  return state === 'SUCCEEDED' || state === 'FAILED' || state === 'CANCELLED';
+}
+
 /** Why an operation failed. Whether running it again could help follows from what EE says, as far as it is known. */
 export function operationError(operation: Operation): RecordError {
   const code = operation.error?.code ?? RPC_CODES.indexOf('UNKNOWN');

@@ -136,12 +136,18 @@ function unreadable(project: string, reply: string): EarthEngineError {
   return new EarthEngineError('UNANSWERED', { message, httpStatus: 502, status: 'UNKNOWN', reply });
 }
 
+/** What EE said of an operation, and when it was asked. */
+export interface Sighting {
+  readonly operation: Operation;
+  readonly asOf: Date;
+}
+
 /** The listings of one run: each serves the sweep and every search that it is recent enough for (rule 5). */
 export interface Listings {
   /** A listing of the project that started at `since` or later: one under way or read already, or a new one. */
   since(project: string, since: Date): Listing;
-  /** What the latest listing of the project said of an operation, as far as it was read. */
-  seen(project: string, operation: string): Operation | undefined;
+  /** What the latest listing of the project said of an operation, as far as it was read, where it began at `since` or later. */
+  seen(project: string, operation: string, since: Date): Sighting | undefined;
 }
 
 export function createListings(services: Pick<Services, 'earthEngine' | 'clock' | 'stopping'>): Listings {
@@ -156,6 +162,12 @@ export function createListings(services: Pick<Services, 'earthEngine' | 'clock' 
       latest.set(project, listing);
       return listing;
     },
-    seen: (project, operation) => latest.get(project)?.named(operation),
+    seen: (project, name, since) => {
+      const listing = latest.get(project);
+      const operation = listing?.named(name);
+      return operation && listing && listing.startedAt >= since
+        ? { operation, asOf: listing.startedAt }
+        : undefined;
+    },
   };
 }

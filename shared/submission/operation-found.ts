@@ -1,7 +1,7 @@
 import type { Operation } from '../earth-engine-api.ts';
 import { EarthEngineError } from '../earth-engine-api.ts';
 import { sameOperation } from '../earth-engine-operation.ts';
-import { isOursToCancel, noteExtraOperation, observe, recordOperation } from '../record/observe.ts';
+import { hasEnded, isOursToCancel, noteExtraOperation, observe, recordOperation } from '../record/observe.ts';
 import { type Moment, type Policy, policyOf } from '../record/policy.ts';
 import { type ExportRecord, isActive, isUnsettled } from '../record/record.ts';
 import type { Learned } from '../record/transitions.ts';
@@ -25,6 +25,8 @@ export interface FoundOperation {
   };
   /** EE was asked for this one because it fell due. */
   readonly asked?: boolean;
+  /** When EE was asked, or the list that shows it began: what it says may be as old. */
+  readonly asOf?: Date;
   readonly note?: string;
 }
 
@@ -73,6 +75,9 @@ export function afterOperation(
     if (!isActive(record)) {
       return undefined;
     }
+    if (isOutdated(record, found)) {
+      return undefined;
+    }
     // Another run may have asked for it meanwhile.
     const asked = found.asked === true && record.dueAt <= moment.now;
     return observe(record, operation, policy, moment, asked);
@@ -83,6 +88,17 @@ export function afterOperation(
   }
   const cancelledAt = !operation.done && isOursToCancel(record, requestId) ? moment.now : undefined;
   return noteExtraOperation(record, { operation: operation.name, requestId, cancelledAt }, moment.now);
+}
+
+/**
+ * Whether a record was written after EE was asked: another run may have recorded what is newer, and its operation would
+ * seem to go back. An ending cannot be older than anything.
+ */
+export function isOutdated(
+  record: ExportRecord,
+  { operation, asOf }: Pick<FoundOperation, 'operation' | 'asOf'>,
+): boolean {
+  return asOf !== undefined && asOf < record.updatedAt && !hasEnded(operation);
 }
 
 const isOwn = (record: ExportRecord, { name }: Operation): boolean =>

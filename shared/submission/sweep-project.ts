@@ -12,7 +12,7 @@ import { recordQueries } from '../store/queries.ts';
 import { isReadable, type Stored } from '../store/store.ts';
 import { followOperation } from './follow.ts';
 import type { MarkedOperation } from './listing.ts';
-import { noteOperation } from './operation-found.ts';
+import { isOutdated, noteOperation } from './operation-found.ts';
 import type { Sweep } from './project-status.ts';
 import type { Run } from './run.ts';
 import {
@@ -108,7 +108,7 @@ async function readList(
     if (seen.complete || enough) {
       // As many as there are active records: then they are theirs, and need not be read.
       const theirs = followed + queued.length === expected.active;
-      followed += theirs ? trust(queued, seen) : await lookUp(run, queued, seen);
+      followed += theirs ? trust(queued, seen) : await lookUp(run, project, queued, seen);
       queued = [];
       if (seen.complete || followed >= expected.active) {
         break;
@@ -140,7 +140,7 @@ async function readList(
         news.push(mark);
       }
     }
-    followed += await lookUp(run, news, seen);
+    followed += await lookUp(run, project, news, seen);
   }
   if (!seen.complete) {
     keepUnseen(before, seen);
@@ -174,11 +174,16 @@ function trust(queued: readonly MarkedOperation[], { known }: Seen): number {
 
 /**
  * Brings the records of operations that look new up to date, and remembers what is recorded then; those whose write
- * failed are not remembered.
+ * failed are not remembered, nor those that another run has written since the list began.
  *
  * @returns how many of their records were active when the sweep counted them
  */
-async function lookUp(run: Run, news: readonly MarkedOperation[], seen: Seen): Promise<number> {
+async function lookUp(
+  run: Run,
+  project: string,
+  news: readonly MarkedOperation[],
+  seen: Seen,
+): Promise<number> {
   const founds = await run.store.records.getMany([...new Set(news.map((mark) => mark.recordId))]);
   const records = new Map(founds.map((found) => [found.id, found]));
   let counted = 0;
@@ -187,15 +192,16 @@ async function lookUp(run: Run, news: readonly MarkedOperation[], seen: Seen): P
     async ({ operation, ...mark }) => {
       const found = records.get(mark.recordId);
       const key = nameKey(operation.name);
-      if (found === undefined) {
+      if (found && !isReadable(found)) {
+        return;
+      }
+      // A record's operation is in its project: in another, a marker was copied.
+      if (found?.value.project !== project) {
         seen.known.set(key, remember(operation, undefined));
         return;
       }
-      if (!isReadable(found)) {
-        return;
-      }
       counted += follows(found.value, operation) && found.value.updatedAt <= run.startedAt ? 1 : 0;
-      const after = await bringUpToDate(run, found, { operation, ...mark });
+      const after = await bringUpToDate(run, found, { operation, ...mark }, seen.startedAt);
       if (after) {
         seen.known.set(
           key,
@@ -211,18 +217,20 @@ async function lookUp(run: Run, news: readonly MarkedOperation[], seen: Seen): P
 const follows = (record: ExportRecord, operation: Operation): record is ActiveRecord =>
   isActive(record) && sameOperation(record.operation, operation.name);
 
-/** @returns the record as it is then; undefined where it could not be written */
+/** @returns the record as it is then; undefined where it could not be written, or another run knows more of it */
 async function bringUpToDate(
   run: Run,
   stored: Stored<ExportRecord>,
   mark: MarkedOperation,
+  asOf: Date,
 ): Promise<ExportRecord | undefined> {
   try {
     const adopted = isUnsettled(stored.value) ? { note: 'adopted by the sweep' } : {};
     const { operation, requestId } = mark;
-    const noted = await noteOperation(run, stored, { operation, requestId, ...adopted });
-    run.summary.changed += noted.written ? 1 : 0;
-    return noted.stored.value;
+    const found = { operation, requestId, asOf, ...adopted };
+    const { stored: after, written } = await noteOperation(run, stored, found);
+    run.summary.changed += written ? 1 : 0;
+    return written || !isOutdated(after.value, found) ? after.value : undefined;
   } catch (error) {
     run.summary.failed += 1;
     run.log.error('record.failed', error, { recordId: stored.id });

@@ -118,6 +118,28 @@ describe('a marker that somebody else wrote', () => {
   });
 });
 
+describe('a marker in another project', () => {
+  it('is a copy: the record is neither given its operation nor told of it', async () => {
+    const harness = createHarness({ environment: { ALLOWED_PROJECTS: '*' }, simulator: { settings } });
+    await harness.submit({ data: smallJob({ jobKey: 'A' }) });
+    await harness.submit({ data: smallJob({ jobKey: 'B', project: 'other-project' }) });
+    const copy = {
+      ...operationWith('COPY', `x_${idOf('A')}`),
+      name: 'projects/other-project/operations/COPY',
+    };
+    const instance = answering(harness, (earthEngine) => ({
+      listOperations: async (project, ...call) => {
+        const page = await earthEngine.listOperations(project, ...call);
+        return project === 'other-project' ? { ...page, operations: [...page.operations, copy] } : page;
+      },
+    }));
+    await poll(harness, instance, 60);
+    const record = await harness.record(idOf('A'));
+    expect(record.state).toBe('SUCCEEDED');
+    expect(record.extraOperations).toBeUndefined();
+  });
+});
+
 describe('a list', () => {
   const listingsOf = (harness: Harness, tokens: string[]) => {
     const { services } = answering(harness, () => ({
@@ -131,5 +153,89 @@ describe('a list', () => {
     const listings = listingsOf(harness, ['one', 'two']);
     const listing = listings.since('demo-test', harness.clock.now());
     await expect(listing.complete()).rejects.toMatchObject({ kind: 'UNANSWERED', httpStatus: 502 });
+  });
+});
+
+describe('two runs at once', () => {
+  const slowly = { ...settings, pendingMs: 90_000, runMs: endless };
+
+  /** A process whose calls are answered at once, and hear of it only when `go` is called. */
+  function holdingBack(harness: Harness, change: (earthEngine: EarthEngine) => EarthEngine = (same) => same) {
+    const asked = Promise.withResolvers<void>();
+    const held = Promise.withResolvers<void>();
+    const hold =
+      <A extends unknown[], R>(call: (...args: A) => Promise<R>) =>
+      async (...args: A): Promise<R> => {
+        const answer = await call(...args);
+        asked.resolve();
+        await held.promise;
+        return answer;
+      };
+    const instance = answering(harness, (earthEngine) => {
+      const { listOperations, getOperation } = change(earthEngine);
+      return { listOperations: hold(listOperations), getOperation: hold(getOperation) };
+    });
+    return { poll: () => instance.poll(), asked: asked.promise, go: held.resolve };
+  }
+
+  it('do not take a record back to what an older list says', async () => {
+    const harness = createHarness({ simulator: { settings: slowly } });
+    await harness.submit({ data: smallJob({ jobKey: 'A' }) });
+    // One more than there are records, so that the sweep reads the record of each that waits in EE's queue.
+    const foreign = operationWith('FOREIGN', `x_ve1-${'a'.repeat(32)}`, 'PENDING');
+    const other = listingAlso(harness, foreign);
+    const old = holdingBack(harness, () => other.services.earthEngine);
+    harness.clock.advance(MINUTE_MS);
+    const polling = old.poll();
+    await old.asked;
+    await poll(harness, other, 1);
+    expect((await harness.record(idOf('A'))).state).toBe('RUNNING');
+    old.go();
+    await polling;
+    const states = [(await harness.record(idOf('A'))).state];
+    for (let n = 0; n < 40; n += 1) {
+      await poll(harness, other, 1);
+      states.push((await harness.record(idOf('A'))).state);
+    }
+    expect([...new Set(states)]).toEqual(['RUNNING']);
+  });
+
+  it('do not take a record back to an older answer to a get', async () => {
+    const harness = createHarness({ simulator: { settings: { ...settings, runMs: [600_000, 600_000] } } });
+    // Once a list takes more pages than there are records, each record is asked for by itself.
+    harness.simulator.setOthers('demo-test', { ended: 600 });
+    await harness.submit({ data: smallJob({ jobKey: 'A' }) });
+    await poll(harness, harness, 1);
+    const old = holdingBack(harness);
+    harness.clock.advance(2 * MINUTE_MS);
+    const polling = old.poll();
+    await old.asked;
+    harness.clock.advance(2 * MINUTE_MS);
+    await harness.poll();
+    const { progress } = (await harness.record(idOf('A'))) as { progress: number };
+    expect(progress).toBeGreaterThan(0.4);
+    old.go();
+    await polling;
+    expect(await harness.record(idOf('A'))).toMatchObject({ state: 'RUNNING', progress });
+    expect(harness.simulator.counters().calls.get).toBe(2);
+  });
+
+  it('both see an end, whoever comes first', async () => {
+    const harness = createHarness({
+      simulator: { settings: { ...settings, pendingMs: 0, runMs: [30_000, 30_000] } },
+    });
+    await harness.submit({ data: smallJob({ jobKey: 'A' }) });
+    harness.clock.advance(MINUTE_MS);
+    const old = holdingBack(harness);
+    const polling = old.poll();
+    await old.asked;
+    harness.clock.advance(MINUTE_MS);
+    await cancelExports(
+      answering(harness, () => ({ cancelOperation: async () => {} })).services,
+      envelopeOf({ data: { jobKey: 'A' } }),
+    );
+    old.go();
+    await polling;
+    expect((await harness.record(idOf('A'))).state).toBe('SUCCEEDED');
   });
 });
