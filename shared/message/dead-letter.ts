@@ -42,7 +42,7 @@ export async function recordDeadLetter(
     return { outcome: 'KNOWN', messageId: known };
   }
   const death = readDeath(envelope);
-  const { job, issues } = readJob(services, envelope);
+  const { job, recordId, batchId, issues } = readJob(services, envelope);
   const found = job && (await store.records.get(job.recordId));
   if (job && found && isReadable(found)) {
     const note = `dead letter ${envelope.messageId}: ${death}`;
@@ -54,8 +54,8 @@ export async function recordDeadLetter(
     reason: 'DEAD_LETTER',
     issues: [{ path: 'delivery', message: `${death}; replay it when the cause is mended` }, ...issues],
     source: SOURCE,
-    recordId: job?.recordId,
-    batchId: job?.batchId,
+    recordId,
+    batchId,
   });
   return { outcome: 'RECORDED', messageId: envelope.messageId };
 }
@@ -86,19 +86,24 @@ function withAttempts(envelope: Envelope): Envelope {
   };
 }
 
+interface DeadJob {
+  readonly job?: Job;
+  readonly recordId?: string | undefined;
+  readonly batchId?: string | undefined;
+  readonly issues: readonly Issue[];
+}
+
 /** Most that die are jobs; anything else is recorded as what it is, without a guess at what is wrong with it. */
-function readJob(
-  { config }: Pick<Services, 'config'>,
-  envelope: Envelope,
-): { job: Job | undefined; issues: readonly Issue[] } {
+function readJob({ config }: Pick<Services, 'config'>, envelope: Envelope): DeadJob {
   const data = readJsonData(envelope);
-  if ('issues' in data) return { job: undefined, issues: data.issues };
+  if ('issues' in data) return { issues: data.issues };
   const reading = parseJobMessage(data.json, {
     defaultProject: config.earthEngineProject,
     allowedProjects: config.allowedProjects,
     allowedDestinations: config.allowedDestinations,
   });
-  return { job: 'job' in reading ? reading.job : undefined, issues: [] };
+  const { recordId, batchId } = 'job' in reading ? reading.job : reading;
+  return { ...('job' in reading ? { job: reading.job } : {}), recordId, batchId, issues: [] };
 }
 
 /** The record with a line in its history; undefined where the line is there. */

@@ -27,6 +27,8 @@ export interface InvalidJob {
   readonly issues: Issue[];
   readonly jobKey: string | undefined;
   readonly batchId: string | undefined;
+  /** The record that it would have become, where the fields that say so are valid: two copies of it are one job. */
+  readonly recordId: string | undefined;
 }
 
 export type JobReading = { readonly job: Job } | InvalidJob;
@@ -44,14 +46,15 @@ export function parseJobMessage(json: unknown, rules: JobRules): JobReading {
   const expression = expressionIn(json);
   const reading = expression === undefined ? undefined : readExpression(expression);
   const graphIssues = reading && 'issues' in reading ? reading.issues : [];
-  if (!fields || !reading || 'issues' in reading) return invalid(json, [...issues.list(), ...graphIssues]);
+  if (!fields || !reading || 'issues' in reading)
+    return invalid(json, rules, [...issues.list(), ...graphIssues]);
 
   const contentHash = contentHashOf(fields.request, reading.graphHash);
   const recordId = recordIdOf({ ...fields, contentHash });
   const bytes = serialisedLength(fields.request, recordId);
   if (bytes > REQUEST_BYTES) {
     issues.add(['request'], `found ${bytes} bytes as it would be sent; allowed: at most ${REQUEST_BYTES}`);
-    return invalid(json, issues.list());
+    return invalid(json, rules, issues.list());
   }
   return { job: { ...fields, recordId, contentHash } };
 }
@@ -63,7 +66,7 @@ export function parseJobMessage(json: unknown, rules: JobRules): JobReading {
 export function parseJobFields(json: unknown, rules: JobRules): { readonly fields: JobFields } | InvalidJob {
   const issues = createIssueList();
   const fields = readFields(json, rules, issues);
-  return fields ? { fields } : invalid(json, issues.list());
+  return fields ? { fields } : invalid(json, rules, issues.list());
 }
 
 function readFields(json: unknown, rules: JobRules, issues: IssueList): JobFields | undefined {
@@ -71,7 +74,8 @@ function readFields(json: unknown, rules: JobRules, issues: IssueList): JobField
     issues.add(['data'], `found ${describe(json)}; allowed: a job message, an object with request`);
     return undefined;
   }
-  refuseProto(json, issues);
+  // What is too wide is not looked at further: zod would look at each member.
+  if (refuseStrays(json, issues)) return undefined;
   const parsed = schema.safeParse(json);
   if (!parsed.success) addZodIssues(parsed.error, json, issues, misplacedField);
   // Asked of what came, so that a message with another error is told these too.
@@ -157,34 +161,51 @@ function expressionIn(json: unknown): unknown {
   return isJsonObject(request) && Object.hasOwn(request, 'expression') ? request['expression'] : undefined;
 }
 
+/** Nothing but the graph has a hundredth of it. */
+const MAX_MEMBERS = 1000;
+
 const PROTOS_TOLD = 20;
 
-/** zod skips an own `__proto__` of a record, so it is looked for here; the expression's reader looks for it itself. */
-function refuseProto(json: object, issues: IssueList) {
+/**
+ * What zod does not look for, or too slowly: an own `__proto__` of a record, and objects and arrays without end. The
+ * expression's reader looks for both itself.
+ *
+ * @returns whether something has too many members
+ */
+function refuseStrays(json: object, issues: IssueList): boolean {
   interface Place {
     readonly value: object;
     readonly key: string | number;
     readonly parent: Place | undefined;
   }
-  const pathOf = (place: Place | undefined, last: string): Path => {
+  const pathOf = (place: Place | undefined, last: string | number): Path => {
     const path: (string | number)[] = [last];
     // The root's own key is not part of the path.
     for (let at = place; at?.parent; at = at.parent) path.push(at.key);
     return path.reverse();
   };
   const expression = expressionIn(json);
+  let isTooWide = false;
   const open: Place[] = [{ value: json, key: '', parent: undefined }];
   for (let place = open.pop(); place; place = open.pop()) {
+    // Telling each costs its depth.
+    if (issues.count >= PROTOS_TOLD) return true;
     if (!Array.isArray(place.value) && Object.hasOwn(place.value, '__proto__')) {
-      // Telling each costs its depth.
-      if (issues.count >= PROTOS_TOLD) return;
       issues.add(pathOf(place, '__proto__'), unusableName);
+    }
+    const members = Array.isArray(place.value) ? place.value.length : Object.keys(place.value).length;
+    if (members > MAX_MEMBERS) {
+      isTooWide = true;
+      const path = place.parent ? pathOf(place.parent, place.key) : [];
+      issues.add(path, `has ${members} members; allowed: at most ${MAX_MEMBERS}`);
+      continue;
     }
     for (const [key, value] of Object.entries(place.value) as [string, unknown][]) {
       if (typeof value !== 'object' || value === null || value === expression) continue;
       open.push({ value, key: Array.isArray(place.value) ? Number(key) : key, parent: place });
     }
   }
+  return isTooWide;
 }
 
 function misplacedField(path: Path): string | undefined {
@@ -198,8 +219,19 @@ function misplacedField(path: Path): string | undefined {
   }
 }
 
-function invalid(json: unknown, issues: Issue[]): InvalidJob {
-  const text = (name: keyof typeof recordableFields): string | undefined =>
-    recordableFields[name].safeParse(valueAt(json, [name])).data;
-  return { issues, jobKey: text('jobKey'), batchId: text('batchId') };
+function invalid(json: unknown, rules: JobRules, issues: Issue[]): InvalidJob {
+  const valid = <Name extends keyof typeof recordableFields>(name: Name, otherwise?: unknown) => {
+    const found = valueAt(json, [name]);
+    const parsed = recordableFields[name].safeParse(found === undefined ? otherwise : found);
+    return parsed.data as z.output<(typeof recordableFields)[Name]> | undefined;
+  };
+  const [jobKey, batchId] = [valid('jobKey'), valid('batchId')];
+  const [project, attempt] = [valid('project', rules.defaultProject), valid('attempt', 1)];
+  const isNamed = jobKey !== undefined && project !== undefined && attempt !== undefined;
+  return {
+    issues,
+    jobKey,
+    batchId,
+    recordId: isNamed ? recordIdOf({ project, jobKey, attempt }) : undefined,
+  };
 }

@@ -189,5 +189,5 @@ export function jobMessageSchema<Schema extends z.ZodType>(expression: Schema) {
   });
 }
 
-/** Fields that a rejected message is found by, where they are valid themselves. */
-export const recordableFields = { jobKey, batchId };
+/** Fields that a rejected message is found by, and that say which job it was for, where they are valid themselves. */
+export const recordableFields = { jobKey, batchId, project, attempt };

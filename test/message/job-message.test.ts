@@ -358,10 +358,46 @@ describe('hostile messages', () => {
     ]) {
       expect(issuesOf(changed(path, deep)).length).toBeGreaterThan(0);
     }
-    const wide = Object.fromEntries(Array.from({ length: 100_000 }, (_, index) => [`k${index}`, index]));
+    const wide = Object.fromEntries(Array.from({ length: 900 }, (_, index) => [`k${index}`, index]));
     const issues = issuesOf({ ...wide, ...message });
     expect(issues).toHaveLength(51);
-    expect(issues.at(-1)?.message).toMatch(/^and at least \d+ more$/);
+    expect(issues.at(-1)?.message).toBe('and 850 more');
+  });
+
+  const million = Array.from({ length: 1_000_000 }, () => 1);
+  const manyNames = (value: unknown) =>
+    Object.fromEntries(Array.from({ length: 300_000 }, (_, index) => [`K${index}`, value]));
+  it.each<[string, unknown, string]>([
+    ['addresses', changed(`${storage}.bucketCorsUris`, million), `${storage}.bucketCorsUris`],
+    ['labels', changed('labels', manyNames(1)), 'labels'],
+    ['fields', { ...manyNames(1), request: {} }, ''],
+    ['fields within', changed('request.videoOptions', manyNames({})), 'request.videoOptions'],
+  ])('of hundreds of thousands of %s is told once, quickly', (_, json, path) => {
+    const start = performance.now();
+    expect(issuesOf(json)).toEqual([
+      { path, message: expect.stringMatching(/^has \d+ members; allowed: at most 1000$/) as string },
+    ]);
+    expect(performance.now() - start).toBeLessThan(500);
+  });
+
+  it('names the record where jobKey, project and attempt are valid themselves', () => {
+    const known = (fields: object) => {
+      const reading = parseJobMessage({ ...fields, request: 1 }, rules);
+      return 'issues' in reading ? reading.recordId : 'a job';
+    };
+    expect(known({ jobKey: 'a/1' })).toBe(jobOf(message).recordId);
+    expect(known({ jobKey: 'a/1', project: 'team-a', attempt: 3 })).toBe(
+      jobOf({ ...message, project: 'team-a', attempt: 3 }).recordId,
+    );
+    for (const wrong of [
+      {},
+      { jobKey: '' },
+      { jobKey: 'a', attempt: 0 },
+      { jobKey: 'a', attempt: null },
+      { jobKey: 'a', project: '/' },
+    ]) {
+      expect(known(wrong)).toBeUndefined();
+    }
   });
 
   it('names the job and the batch where they are valid themselves', () => {

@@ -45,7 +45,10 @@ describe('a rejected message is a document that Firestore takes', () => {
 
   it('with issues without end', async () => {
     const issue = { path: '日'.repeat(1_000_000), message: '日'.repeat(1_000_000) };
-    const { issues } = await recorded({}, Array<typeof issue>(10_000).fill(issue));
+    const { issues } = await recorded(
+      {},
+      Array.from({ length: 10_000 }, () => issue),
+    );
     expect(Buffer.byteLength(JSON.stringify(issues))).toBeLessThan(110_000);
     expect(issues.at(-1)?.message).toBe(`and ${10_001 - issues.length} more`);
   });
