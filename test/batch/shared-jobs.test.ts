@@ -105,6 +105,28 @@ describe('a job cancelled by its key while its message is on its way', () => {
   });
 });
 
+describe('a job that is refused twice', () => {
+  it('does not stand for one that has not come', async () => {
+    const harness = createHarness(fast);
+    await expand(harness, smallManifest(2));
+    const [first, second] = takeJobs(harness);
+    const strict = harness.instance((services) => ({
+      ...services,
+      config: { ...services.config, allowedDestinations: ['gs://other/*'] },
+    }));
+    await strict.submit({ data: first?.data ?? '' });
+    await strict.submit({ data: first?.data ?? '' });
+    await runToEnd(harness);
+    expect(await batchOf(harness, 'small@2026-11-23')).toMatchObject({ state: 'RUNNING' });
+    await strict.submit({ data: second?.data ?? '' });
+    await runToEnd(harness);
+    expect(await batchOf(harness, 'small@2026-11-23')).toMatchObject({
+      state: 'FINISHED',
+      rejectedMessages: 2,
+    });
+  });
+});
+
 describe('a publisher that says its job is another attempt', () => {
   it('is not believed: the batch counts the job, and finishes', async () => {
     const harness = createHarness(fast);
