@@ -1,8 +1,11 @@
+import { globSync } from 'node:fs';
+
 import { describe, expect, it } from 'vitest';
 
 import { withStates } from '../../infra/docs/state-diagram.ts';
 import { edges } from '../../shared/record/edges.ts';
 import { recordStates, terminalStates } from '../../shared/record/record.ts';
+import { root } from '../local/processes.ts';
 import { codeBlocks, readPage } from './pages.ts';
 
 const page = 'docs/design.md';
@@ -41,5 +44,34 @@ describe('the state diagram', () => {
   it('would show a transition that is new', () => {
     const more = withStates(readPage(page), [...edges, ['WAITING', 'forget', 'LOST']]);
     expect(arrowsIn(more)).toContain('WAITING forget LOST');
+  });
+});
+
+describe('the rules and steps', () => {
+  const sources = globSync('{functions,shared,cli,infra,test}/**/*.ts', { cwd: root }).map(readPage);
+  /** The numbers of the list below a heading, in order. */
+  const numbersUnder = (heading: string): number[] => {
+    const [, text = ''] = readPage(page).split(`\n## ${heading}\n`);
+    const [section = ''] = text.split('\n## ');
+    return [...section.matchAll(/^(\d+)\. \*\*\S/gm)].map(([, number]) => Number(number));
+  };
+  const named = (pattern: RegExp): Set<number> =>
+    new Set(sources.flatMap((text) => [...text.matchAll(pattern)].map(([, number]) => Number(number))));
+
+  it('are numbered from 1 without a gap', () => {
+    for (const heading of ['Rules', 'From a message to an operation', 'A poll']) {
+      const numbers = numbersUnder(heading);
+      expect(numbers.length).toBeGreaterThan(0);
+      expect(numbers).toEqual(numbers.map((_, index) => index + 1));
+    }
+  });
+
+  it('that comments and tests name are there', () => {
+    const rules = named(/\brule (\d+)\b/g);
+    expect(rules.size).toBeGreaterThan(10);
+    expect([...rules.difference(new Set(numbersUnder('Rules')))]).toEqual([]);
+    const steps = named(/\b[Ss]teps? (?:\d+ (?:and|to) )?(\d+) of (?:the design|submit)\b/g);
+    expect(steps.size).toBeGreaterThan(0);
+    expect([...steps.difference(new Set(numbersUnder('From a message to an operation')))]).toEqual([]);
   });
 });
