@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { cancelExports } from '../../shared/cancellation/cancel-exports.ts';
-import type { EarthEngine, Operation } from '../../shared/earth-engine-api.ts';
+import { type EarthEngine, EarthEngineError, type Operation } from '../../shared/earth-engine-api.ts';
 import { parseOperation } from '../../shared/earth-engine-operation.ts';
 import { recordIdOf } from '../../shared/message/identity.ts';
 import type { Services } from '../../shared/services.ts';
@@ -96,6 +96,26 @@ describe('a project that EE names by its number', () => {
   });
 });
 
+describe('a refusal', () => {
+  it.each([199, 191])('is noted without half a character, wherever the note is cut: %i', async (length) => {
+    const harness = createHarness();
+    const reply = `${'x'.repeat(length)}😀`;
+    for (const [jobKey, kind] of [
+      ['A', 'REFUSED'],
+      ['B', 'UNANSWERED'],
+    ] as const) {
+      const refusing = answering(harness, () => ({
+        startExport: async () => {
+          throw new EarthEngineError(kind, { message: reply, httpStatus: 400, status: 'X', reply });
+        },
+      }));
+      await refusing.submit({ data: smallJob({ jobKey }) });
+      const { history } = await harness.record(idOf(jobKey));
+      expect(history.at(-1)?.note?.isWellFormed()).toBe(true);
+    }
+  });
+});
+
 describe('a marker that somebody else wrote', () => {
   it('into a task of theirs does not get it cancelled: the record was never sent', async () => {
     const harness = createHarness({ simulator: { settings: { ...settings, runMs: endless } } });
@@ -172,8 +192,15 @@ describe('two runs at once', () => {
         return answer;
       };
     const instance = answering(harness, (earthEngine) => {
-      const { listOperations, getOperation } = change(earthEngine);
-      return { listOperations: hold(listOperations), getOperation: hold(getOperation) };
+      const changed = change(earthEngine);
+      return {
+        listOperations: hold((...call: Parameters<EarthEngine['listOperations']>) =>
+          changed.listOperations(...call),
+        ),
+        getOperation: hold((...call: Parameters<EarthEngine['getOperation']>) =>
+          changed.getOperation(...call),
+        ),
+      };
     });
     return { poll: () => instance.poll(), asked: asked.promise, go: held.resolve };
   }
