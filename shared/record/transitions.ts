@@ -135,7 +135,7 @@ export function enqueueInOutage(
   now: Date,
 ): WaitingRecord {
   return {
-    ...newborn(job, origin, now, 'WAITING', `SERVICE: ${error.message}`.slice(0, 200)),
+    ...newborn(job, origin, now, 'WAITING', `SERVICE: ${error.message}`.slice(0, 200).toWellFormed()),
     state: 'WAITING',
     waitingFor: 'SERVICE',
     error,
