@@ -69,9 +69,10 @@ describe('the rules and steps', () => {
   it('that comments and tests name are there', () => {
     const rules = named(/\brule (\d+)\b/g);
     expect(rules.size).toBeGreaterThan(10);
-    expect([...rules.difference(new Set(numbersUnder('Rules')))]).toEqual([]);
+    expect([...rules].filter((rule) => !numbersUnder('Rules').includes(rule))).toEqual([]);
     const steps = named(/\b[Ss]teps? (?:\d+ (?:and|to) )?(\d+) of (?:the design|submit)\b/g);
+    const submitSteps = numbersUnder('From a message to an operation');
     expect(steps.size).toBeGreaterThan(0);
-    expect([...steps.difference(new Set(numbersUnder('From a message to an operation')))]).toEqual([]);
+    expect([...steps].filter((step) => !submitSteps.includes(step))).toEqual([]);
   });
 });
