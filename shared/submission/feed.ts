@@ -107,7 +107,7 @@ async function concludeProbe(
   run: Run,
   project: string,
   gate: ProjectGate,
-  heard: 'OPERATION' | 'OUTAGE' | 'PERMISSION' | 'OTHER',
+  heard: 'OPERATION' | 'OUTAGE' | 'PERMISSION' | 'NOT_ASKED' | 'OTHER',
 ): Promise<void> {
   if (heard === 'OPERATION') {
     await openGate(run, project, gate.token);
@@ -115,7 +115,7 @@ async function concludeProbe(
     return;
   }
   await endProbe(run, project, gate.token);
-  if (heard === 'OTHER') {
+  if (heard === 'OTHER' || heard === 'NOT_ASKED') {
     // The job itself was the matter: the next one probes.
     run.gates.delete(project);
   }

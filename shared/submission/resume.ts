@@ -122,7 +122,7 @@ async function waitToGoOn(
       ? giveBack(claimed, learned, how, policy, moment)
       : wait(claimed, learned, how, policy, moment);
   try {
-    return { stored: await write(run, stored, next), heard: isDenied ? 'PERMISSION' : 'OUTAGE' };
+    return { stored: await write(run, stored, next), heard: 'NOT_ASKED' };
   } catch (error) {
     if (error instanceof StaleWriteError) {
       return unchanged(stored);

@@ -77,7 +77,7 @@ export function noteHeard(run: Run, stored: Stored<ExportRecord>, heard: Heard):
   if (heard === 'OPERATION') {
     run.summary.submitted += 1;
   }
-  if (heard === 'OUTAGE' || heard === 'PERMISSION') {
+  if (heard === 'OUTAGE' || heard === 'PERMISSION' || heard === 'NOT_ASKED') {
     noteTrouble(run, project);
   } else {
     run.troubles.delete(project);

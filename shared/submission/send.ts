@@ -25,7 +25,15 @@ import { type Attempt, type Sending, trySending } from './try-sending.ts';
 const MAX_GENERATIONS_PER_CLAIM = 3;
 
 /** What the sender heard, for whoever feeds the queue. */
-export type Heard = 'OPERATION' | 'QUEUE_FULL' | 'RATE_LIMITED' | 'OUTAGE' | 'PERMISSION' | 'OTHER';
+export type Heard =
+  | 'OPERATION'
+  | 'QUEUE_FULL'
+  | 'RATE_LIMITED'
+  | 'OUTAGE'
+  | 'PERMISSION'
+  /** EE was not asked, since what must come first failed. */
+  | 'NOT_ASKED'
+  | 'OTHER';
 
 export interface Sent {
   readonly stored: Stored<ExportRecord>;

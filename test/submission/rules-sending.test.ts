@@ -113,8 +113,8 @@ describe('rule 3: a sender looks at its own lease before each POST', () => {
     expect(sender.posts()).toBe(1);
   });
 
-  // Taken out: stillOurs before another try.
-  it('sends nothing once the job was cancelled or taken over', async () => {
+  // Taken out: stillOurs before another try; then each of the two that it looks at.
+  it('sends nothing once the job was cancelled', async () => {
     const harness = world();
     const sender = sendSlowly(harness);
     await sender.asked;
@@ -123,11 +123,46 @@ describe('rule 3: a sender looks at its own lease before each POST', () => {
     await sender.submitted;
     expect(sender.posts()).toBe(1);
   });
+
+  it('nor once it was taken over, whatever its clock says', async () => {
+    const harness = world();
+    const sender = sendSlowly(harness, (services) => {
+      // It stands still with the process, and finds its lease as it was.
+      const now = services.clock.now();
+      return { ...services, clock: { ...services.clock, now: () => now } };
+    });
+    await sender.asked;
+    harness.clock.advance(3 * MINUTE_MS);
+    const taken = harness.instance((services) => ({
+      ...services,
+      earthEngine: {
+        ...services.earthEngine,
+        startExport: async () => {
+          sender.fail(refusal('UNANSWERED', 503));
+          await sender.submitted;
+          throw refusal('UNANSWERED', 503);
+        },
+      },
+    }));
+    await taken.poll();
+    expect(sender.posts()).toBe(1);
+  });
 });
 
 describe('rule 4: unanswered sends are remembered', () => {
-  // Taken out: resume's search before it claims. EE has forgotten the id by then, and starts it again.
+  // Taken out: resume's search before it claims. EE has forgotten the id by then, and starts it again. Nothing but the
+  // search is in time to see the first: an overdue claim goes before the sweep.
   it('a new claim’s send after an unanswered one is preceded by a search', async () => {
+    const harness = world({ simulator: { settings: { forgetIdsAfterMs: 10 * SECOND_MS } } });
+    const dying = faulty(harness, { step: 'ee.startExport', occurrence: 1, kind: 'crash after' });
+    await expect(dying.submit({ data: smallJob() })).rejects.toThrow();
+    await harness.untilQuiet();
+    expect(harness.simulator.operations()).toHaveLength(1);
+    expect((await theRecord(harness)).history.map(({ note }) => note)).toContain('adopted');
+  });
+
+  // Taken out: that WAITING with unanswered sends is searched for too (mayHaveUnknownOperation).
+  it('also of a job that waits since, where no sweep came first', async () => {
     const harness = world({ simulator: { settings: { forgetIdsAfterMs: 10 * SECOND_MS } } });
     harness.simulator.failNext('export', { kind: 'lost' }, 3);
     await harness.submit({ data: smallJob() });
@@ -136,9 +171,10 @@ describe('rule 4: unanswered sends are remembered', () => {
       waitingFor: 'SERVICE',
       unanswered: 3,
     });
-    await harness.untilQuiet();
+    harness.clock.advance(MINUTE_MS);
+    await faulty(harness, { step: 'sweeps.get', occurrence: 1, kind: 'error' }).poll();
     expect(harness.simulator.operations()).toHaveLength(1);
-    expect((await theRecord(harness)).history.map(({ note }) => note)).toContain('adopted by the sweep');
+    expect(await theRecord(harness)).toMatchObject({ operation: harness.simulator.operations()[0]?.name });
   });
 
   // Taken out: that a claim which ran out counts as an unanswered send (claimAgain).
