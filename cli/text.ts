@@ -1,4 +1,4 @@
-import { fit } from '../infra/local/screen.ts';
+import { fit } from './screen.ts';
 import type { ExportRecord } from '../shared/record/record.ts';
 
 /** Records and times as people read them. */

@@ -1,4 +1,4 @@
-import { wrap } from '../../infra/local/screen.ts';
+import { wrap } from '../screen.ts';
 import { type Cli, writeJson } from '../cli.ts';
 import { examine } from '../doctor/examine.ts';
 import type { Finding } from '../doctor/finding.ts';

@@ -1,4 +1,4 @@
-import { wrap } from '../../infra/local/screen.ts';
+import { wrap } from '../screen.ts';
 import type { RejectedMessage } from '../../shared/message/rejected-message.ts';
 import type { ExportRecord } from '../../shared/record/record.ts';
 import { recordQueries } from '../../shared/store/queries.ts';

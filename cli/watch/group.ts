@@ -1,4 +1,4 @@
-import { bar } from '../../infra/local/screen.ts';
+import { bar } from '../screen.ts';
 import type { Batch } from '../../shared/batch/batch.ts';
 import { type RecordState, recordStates, terminalStates } from '../../shared/record/record.ts';
 import { listQueries } from '../../shared/store/list-queries.ts';

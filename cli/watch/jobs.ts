@@ -1,4 +1,4 @@
-import { bar } from '../../infra/local/screen.ts';
+import { bar } from '../screen.ts';
 import { type ExportRecord, isTerminal } from '../../shared/record/record.ts';
 import { isReadable } from '../../shared/store/store.ts';
 import { type Cli, writeJson } from '../cli.ts';

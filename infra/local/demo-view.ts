@@ -1,7 +1,7 @@
 import { styleText } from 'node:util';
 
 import type { ExportRecord, RecordState } from '../../shared/record/record.ts';
-import { bar, fit } from './screen.ts';
+import { bar, fit } from '../../cli/screen.ts';
 
 /** What is shown of a record while it moves. */
 export interface Shown {

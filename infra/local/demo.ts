@@ -1,7 +1,6 @@
 import { glob, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 
 import { SECOND_MS } from '../../shared/clock.ts';
 import { asError, ServiceError } from '../../shared/errors.ts';
@@ -13,7 +12,8 @@ import { embeddedStage, stackStage, type Stage } from './demo-stage.ts';
 import { createLiveView, nameOf, type Shown } from './demo-view.ts';
 import { EmulatorsUnavailableError } from './emulators.ts';
 import { interruption } from './interrupt.ts';
-import { table, wrap } from './screen.ts';
+import { readOptions } from './options.ts';
+import { table, wrap } from '../../cli/screen.ts';
 import type { TrueOperation } from './simulator/index.ts';
 
 /*
@@ -22,7 +22,12 @@ import type { TrueOperation } from './simulator/index.ts';
  * `npm run demo -- --embedded` does without emulators also where they are installed.
  */
 
-const { values: options } = parseArgs({ options: { embedded: { type: 'boolean', default: false } } });
+const usage = `usage: npm run demo [-- --embedded]
+
+  --embedded  in one process, without emulators, also where they are installed`;
+const { values: options } = readOptions(usage, {
+  options: { embedded: { type: 'boolean', default: false } },
+});
 
 const LOOK_EVERY_MS = 250;
 /** It takes ten to fifteen; a machine that is busy with other things gets more. */

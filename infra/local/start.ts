@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 
 import { environmentSchema } from '../../shared/config.ts';
 import { asError, ServiceError } from '../../shared/errors.ts';
@@ -8,6 +7,7 @@ import { targetNames } from '../targets.ts';
 import { byHand } from './by-hand.ts';
 import { EmulatorsUnavailableError } from './emulators.ts';
 import { interruption } from './interrupt.ts';
+import { readOptions } from './options.ts';
 import { publishOnSchedule } from './schedule.ts';
 import { eventsSubscription, startStack, type Stack } from './stack.ts';
 
@@ -18,7 +18,12 @@ import { eventsSubscription, startStack, type Stack } from './stack.ts';
  * environment (RETRY_MAX_SECONDS=1 npm start) count.
  */
 
-const { values: options } = parseArgs({
+const usage = `usage: npm start [-- --logs] [--schedule] [--cron="0 6 * * 1"]
+
+  --logs      every log line of the functions, not only warnings and errors
+  --schedule  publish the example manifest at the times of --cron
+  --cron      five fields, in UTC (default: each minute)`;
+const { values: options } = readOptions(usage, {
   options: {
     logs: { type: 'boolean', default: false },
     schedule: { type: 'boolean', default: false },

@@ -1,3 +1,4 @@
+import { readOptions, wrongOption } from '../../infra/local/options.ts';
 import batch from './batch.ts';
 import cliHelp from './cli-help.ts';
 import coldStart from './cold-start.ts';
@@ -5,24 +6,21 @@ import identity from './identity.ts';
 import drain from './drain.ts';
 import poll from './poll.ts';
 import submit from './submit.ts';
-import { type Bench, formatTable, isOver, type Row } from './table.ts';
+import { type Bench, formatTable, isOver } from './table.ts';
 
 /** `npm run bench [-- NAME…]`: every benchmark, or those named. Fails where a promised ratio is not kept. */
 const benches: readonly Bench[] = [cliHelp, batch, coldStart, identity, submit, poll, drain];
 
-const names = process.argv.slice(2);
-const unknown = names.filter((name) => !benches.some((bench) => bench.name === name));
-if (unknown.length > 0) {
-  console.error(
-    `No benchmark ${unknown.join(', ')}; there are ${benches.map(({ name }) => name).join(', ')}.`,
-  );
-  process.exit(2);
-}
+const usage = `usage: npm run bench [-- NAME…]
 
-const rows: (Row & { bench: string })[] = [];
+  NAME  ${benches.map(({ name }) => name).join(', ')} (default: all)`;
+const { positionals: names } = readOptions(usage, { allowPositionals: true });
+const unknown = names.filter((name) => !benches.some((bench) => bench.name === name));
+if (unknown.length > 0) wrongOption(`There is no benchmark ${unknown.join(', ')}.`, usage);
+
 for (const bench of benches) {
   if (names.length > 0 && !names.includes(bench.name)) continue;
-  for (const row of await bench.run()) rows.push({ bench: bench.name, ...row });
+  const rows = await bench.run();
+  console.log(`${formatTable(bench.name, rows)}\n`);
+  if (rows.some(isOver)) process.exitCode = 1;
 }
-console.log(formatTable(rows));
-if (rows.some(isOver)) process.exitCode = 1;

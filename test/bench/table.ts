@@ -25,10 +25,10 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2;
 }
 
-export function formatTable(rows: readonly (Row & { readonly bench: string })[]): string {
+export function formatTable(bench: string, rows: readonly Row[]): string {
   const header = ['bench', 'what', 'value', 'baseline', 'ratio', 'limit'];
   const lines = rows.map((row) => [
-    row.bench,
+    bench,
     row.what,
     `${number(row.value)} ${row.unit}`,
     `${number(row.baseline)} ${row.unit}`,

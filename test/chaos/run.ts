@@ -1,5 +1,4 @@
-import { parseArgs } from 'node:util';
-
+import { readOptions, wholeNumber } from '../../infra/local/options.ts';
 import { runChaos } from './chaos.ts';
 import { report } from './report.ts';
 
@@ -8,7 +7,12 @@ import { report } from './report.ts';
  * lost, doubled or untrue.
  */
 
-const { values } = parseArgs({
+const usage = `usage: npm run chaos [-- --jobs 300] [--seconds 60] [--seed 1]
+
+  --jobs     how many
+  --seconds  how long the trouble lasts
+  --seed     which trouble`;
+const { values } = readOptions(usage, {
   options: {
     jobs: { type: 'string', default: '300' },
     seconds: { type: 'string', default: '60' },
@@ -16,12 +20,7 @@ const { values } = parseArgs({
   },
 });
 
-function whole(name: keyof typeof values): number {
-  const value = Number(values[name]);
-  if (Number.isInteger(value) && value >= 1) return value;
-  console.error(`--${name} must be a whole number from 1: found ${values[name]}`);
-  process.exit(2);
-}
+const whole = (name: keyof typeof values): number => wholeNumber(name, values[name], usage);
 
 const options = { jobs: whole('jobs'), seconds: whole('seconds'), seed: whole('seed') };
 console.log(`${options.jobs} jobs, ${options.seconds} s of trouble, seed ${options.seed} …\n`);

@@ -6,7 +6,7 @@ import { controls, slices } from './slices.ts';
 
 /**
  * Every order of things that two deliveries, two pollers, crashes, time-outs, late requests, EE's replies, lagging lists and
- * a cancellation can happen in, up to a number of worlds; `node test/model/run.ts --states 1000000` goes further. Every
+ * a cancellation can happen in, up to a number of worlds; `npm run model -- --states 1000000` goes further. Every
  * decision on a record is the product's own function.
  */
 

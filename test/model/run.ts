@@ -1,12 +1,14 @@
-import { parseArgs } from 'node:util';
-
+import { readOptions, wholeNumber } from '../../infra/local/options.ts';
 import { explore } from './explore.ts';
 import { controls, slices } from './slices.ts';
 
-/** The model with budgets as large as one has time for: `node test/model/run.ts --states 1000000`. */
+/** The model with budgets as large as one has time for: `npm run model -- --states 1000000`. */
 
-const { values } = parseArgs({ options: { states: { type: 'string', default: '200000' } } });
-const maxStates = Number(values.states);
+const usage = `usage: npm run model [-- --states 200000]
+
+  --states  how many worlds to look at for each slice of the protocol`;
+const { values } = readOptions(usage, { options: { states: { type: 'string', default: '200000' } } });
+const maxStates = wholeNumber('states', values.states, usage);
 
 const print = (text: string): void => void process.stdout.write(`${text}\n`);
 

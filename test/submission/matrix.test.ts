@@ -6,7 +6,7 @@ import { findStrikes, nameOf } from './strikes.ts';
 /**
  * The fault matrix: every step of submit and poll × {crash before, crash after, error, time-out, lost answer} × what EE does
  * × how the message is delivered. Here each fault is struck with one of five seeds (jitter, the list's order, when the
- * poller comes, whether its runs overlap); `node test/submission/matrix.ts --seeds 5` strikes each with all of them.
+ * poller comes, whether its runs overlap); `npm run matrix -- --seeds 5` strikes each with all of them.
  */
 
 const seeds = [1, 2, 3, 4, 5];

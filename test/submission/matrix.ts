@@ -1,17 +1,21 @@
-import { parseArgs } from 'node:util';
-
+import { readOptions, wholeNumber } from '../../infra/local/options.ts';
 import { findCrashPoints, tableOf } from './crash-points.ts';
 import { behaviours, deliveries, play } from './scenario.ts';
 import { findStrikes, nameOf } from './strikes.ts';
 
 /**
- * The whole fault matrix with as many seeds as one likes: `node test/submission/matrix.ts --seeds 5`. With `--table` it
+ * The whole fault matrix with as many seeds as one likes: `npm run matrix -- --seeds 5`. With `--table` it
  * prints the rows of shared/submission/RECOVERY.md instead.
  */
 
-const { values } = parseArgs({
+const usage = `usage: npm run matrix [-- --seeds 5] [--table]
+
+  --seeds  how often each fault is played, each time otherwise
+  --table  print the rows of shared/submission/RECOVERY.md instead`;
+const { values } = readOptions(usage, {
   options: { seeds: { type: 'string', default: '5' }, table: { type: 'boolean', default: false } },
 });
+const seeds = wholeNumber('seeds', values.seeds, usage);
 if (values.table) {
   process.stdout.write(`${tableOf(await findCrashPoints()).join('\n')}\n`);
   process.exit();
@@ -23,7 +27,7 @@ for (const behaviour of behaviours) {
   let played = 0;
   let doubles = 0;
   for (const delivery of deliveries) {
-    for (let seed = 1; seed <= Number(values.seeds); seed += 1) {
+    for (let seed = 1; seed <= seeds; seed += 1) {
       const base = { behaviour, delivery, seed };
       for (const at of await findStrikes(base)) {
         const { violations, operations } = await play({ ...base, at });

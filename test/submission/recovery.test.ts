@@ -6,7 +6,7 @@ import { findCrashPoints, tableOf } from './crash-points.ts';
 
 /**
  * The crash-point table beside the code says what is true, and leaves nothing out. Where the code's calls have changed,
- * `node test/submission/matrix.ts --table` prints the rows as they are to be.
+ * `npm run matrix -- --table` prints the rows as they are to be.
  */
 
 const document = readFileSync(new URL('../../shared/submission/RECOVERY.md', import.meta.url), 'utf8');

@@ -1,0 +1,33 @@
+import { parseArgs, type ParseArgsConfig } from 'node:util';
+
+/**
+ * The options of an npm script, from the command line. `--help` prints the usage and ends the process with 0; an option that
+ * there is not prints it as well, after what is wrong, and ends it with 2.
+ */
+export function readOptions<const T extends ParseArgsConfig>(
+  usage: string,
+  config: T,
+): ReturnType<typeof parseArgs<T>> {
+  if (process.argv.slice(2).some((argument) => argument === '--help' || argument === '-h')) {
+    console.log(usage);
+    process.exit(0);
+  }
+  try {
+    return parseArgs(config);
+  } catch (error) {
+    const { code = '', message } = error as NodeJS.ErrnoException;
+    if (!code.startsWith('ERR_PARSE_ARGS_')) throw error;
+    return wrongOption(message, usage);
+  }
+}
+
+/** A whole number from 1, or the end of the process with 2. */
+export function wholeNumber(name: string, text: string, usage: string): number {
+  const value = /^\d{1,9}$/.test(text) ? Number(text) : 0;
+  return value >= 1 ? value : wrongOption(`--${name} must be a whole number from 1: found ${text}`, usage);
+}
+
+export function wrongOption(problem: string, usage: string): never {
+  console.error(`${problem}\n\n${usage}`);
+  process.exit(2);
+}
