@@ -5,7 +5,8 @@ import canonicalize from 'canonicalize';
 import { createIssueList, describe, type IssueList, type Path } from '../message/issues.ts';
 import { isUsableName, brokenText, unusableName } from '../message/read-constant.ts';
 import type { Issue } from '../message/rejected-message.ts';
-import { addZodIssues } from '../message/zod-issues.ts';
+import { isTooWide } from '../message/width.ts';
+import { addZodIssues, valueAt } from '../message/zod-issues.ts';
 import { batchDocumentId } from './batch.ts';
 import { type ManifestJson, manifestSchema } from './manifest-schema.ts';
 import { dateRule, readDate, runOf } from './run-date.ts';
@@ -47,6 +48,7 @@ export type ManifestReading = { readonly manifest: Manifest } | { readonly issue
 export function readManifest(json: unknown, publishTime: Date | undefined): ManifestReading {
   const issues = createIssueList();
   checkValues(json, issues);
+  refuseTooWide(json, issues);
   if (issues.count > 0) return { issues: issues.list() };
   const parsed = manifestSchema.safeParse(json);
   if (!parsed.success) {
@@ -82,6 +84,11 @@ export function readManifest(json: unknown, publishTime: Date | undefined): Mani
       hash: hashOf(fields, run),
     },
   };
+}
+
+/** The schema looks at each of these, whatever their number. */
+function refuseTooWide(json: unknown, issues: IssueList): void {
+  for (const path of [[], ['matrix'], ['dates']]) isTooWide(valueAt(json, path), () => path, issues);
 }
 
 function readDates(fields: ManifestJson, run: string, issues: IssueList): Manifest['dates'] {

@@ -5,6 +5,7 @@ import { recordIdOf } from '../message/identity.ts';
 import { createIssueList, describe } from '../message/issues.ts';
 import type { Issue } from '../message/rejected-message.ts';
 import { rejectMessage } from '../message/rejection.ts';
+import { isTooWide } from '../message/width.ts';
 import { addZodIssues } from '../message/zod-issues.ts';
 import { policyOf } from '../record/policy.ts';
 import { type ExportRecord, isTerminal } from '../record/record.ts';
@@ -44,9 +45,12 @@ export async function cancelExports(services: Services, envelope: Envelope): Pro
   const deadline = later(services.clock.now(), BUDGET_MS);
   const data = readJsonData(envelope);
   if ('issues' in data) return refuse(services, envelope, 'INVALID_DATA', data.issues);
+  const issues = createIssueList();
+  if (isTooWide(data.json, () => [], issues)) {
+    return refuse(services, envelope, 'INVALID_CANCELLATION', issues.list());
+  }
   const parsed = cancellationSchema.safeParse(data.json);
   if (!parsed.success) {
-    const issues = createIssueList();
     addZodIssues(parsed.error, data.json, issues);
     return refuse(services, envelope, 'INVALID_CANCELLATION', issues.list());
   }

@@ -9,6 +9,7 @@ import type { Expression, Job, VideoRequest } from './job.ts';
 import { unusableName } from './read-constant.ts';
 import { isJsonObject } from './read-graph.ts';
 import type { Issue } from './rejected-message.ts';
+import { isTooWide } from './width.ts';
 import { addZodIssues, valueAt } from './zod-issues.ts';
 
 /** EE answers more with 400 "Request payload size exceeds the limit: 10485760 bytes." */
@@ -161,9 +162,6 @@ function expressionIn(json: unknown): unknown {
   return isJsonObject(request) && Object.hasOwn(request, 'expression') ? request['expression'] : undefined;
 }
 
-/** Nothing but the graph has a hundredth of it. */
-const MAX_MEMBERS = 1000;
-
 const PROTOS_TOLD = 20;
 
 /**
@@ -185,7 +183,7 @@ function refuseStrays(json: object, issues: IssueList): boolean {
     return path.reverse();
   };
   const expression = expressionIn(json);
-  let isTooWide = false;
+  let foundTooWide = false;
   const open: Place[] = [{ value: json, key: '', parent: undefined }];
   for (let place = open.pop(); place; place = open.pop()) {
     // Telling each costs its depth.
@@ -193,19 +191,19 @@ function refuseStrays(json: object, issues: IssueList): boolean {
     if (!Array.isArray(place.value) && Object.hasOwn(place.value, '__proto__')) {
       issues.add(pathOf(place, '__proto__'), unusableName);
     }
-    const members = Array.isArray(place.value) ? place.value.length : Object.keys(place.value).length;
-    if (members > MAX_MEMBERS) {
-      isTooWide = true;
-      const path = place.parent ? pathOf(place.parent, place.key) : [];
-      issues.add(path, `has ${members} members; allowed: at most ${MAX_MEMBERS}`);
+    const { value, key, parent } = place;
+    if (isTooWide(value, () => (parent ? pathOf(parent, key) : []), issues)) {
+      foundTooWide = true;
       continue;
     }
-    for (const [key, value] of Object.entries(place.value) as [string, unknown][]) {
-      if (typeof value !== 'object' || value === null || value === expression) continue;
-      open.push({ value, key: Array.isArray(place.value) ? Number(key) : key, parent: place });
-    }
+    const add = (member: unknown, name: string | number) => {
+      if (typeof member !== 'object' || member === null || member === expression) return;
+      open.push({ value: member, key: name, parent: place });
+    };
+    if (Array.isArray(value)) value.forEach(add);
+    else for (const name of Object.keys(value)) add((value as Record<string, unknown>)[name], name);
   }
-  return isTooWide;
+  return foundTooWide;
 }
 
 function misplacedField(path: Path): string | undefined {

@@ -122,6 +122,9 @@ const filenamePrefix = textOf(prefixRule)
   .refine((text) => Buffer.byteLength(text) <= OBJECT_NAME_BYTES && !/[\r\n]/.test(text), prefixRule)
   .describe('A trailing "/" makes it a folder');
 
+/** It is part of the record's `destination`, which must fit into a document. */
+const folderRule = `the name of a folder, at most ${OBJECT_NAME_BYTES} bytes`;
+
 const bucketRule =
   'a bucket name: 3 to 63 of a-z, 0-9, "-", "_" (222 with dots, 63 between them), letter or digit at both ends, not "goog…", no IP address, no gs://';
 /** https://cloud.google.com/storage/docs/buckets#naming */
@@ -150,7 +153,9 @@ const fileExportOptions = fields({
     bucketCorsUris: z.array(textOf('an address'), corsRule).optional(),
   }).optional(),
   driveDestination: fields({
-    folder: textOf('the name of a folder').optional(),
+    folder: textOf(folderRule)
+      .refine((text) => Buffer.byteLength(text) <= OBJECT_NAME_BYTES, folderRule)
+      .optional(),
     filenamePrefix: filenamePrefix.optional(),
   })
     .optional()

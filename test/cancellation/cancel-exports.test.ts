@@ -257,6 +257,7 @@ describe('a cancellation that is wrong', () => {
     ['has a jobKey that no job has', { jobKey: 'a\n' }, 'jobKey'],
     ['has a project that is none', { jobKey: 'a', project: '../x' }, 'project'],
     ['has an attempt that is none', { jobKey: 'a', attempt: 0 }, 'attempt'],
+    ['has fields without end', Object.fromEntries(Array.from({ length: 1001 }, (_, n) => [`f${n}`, n])), ''],
   ])('%s', async (_, data, path) => {
     const harness = createHarness();
     expect(await cancel(harness, JSON.stringify(data), 'wrong')).toMatchObject({

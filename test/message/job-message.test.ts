@@ -297,6 +297,14 @@ describe('the destination', () => {
     expect(other('private/a')).toHaveLength(1);
   });
 
+  it('fits into a record', () => {
+    const driveDestination = { folder: 'é'.repeat(513) };
+    const json = changed('request.fileExportOptions', { fileFormat: 'MP4', driveDestination });
+    expect(issuesOf(json, { ...rules, allowedDestinations: ['drive:*'] })).toMatchObject([
+      { path: 'request.fileExportOptions.driveDestination.folder' },
+    ]);
+  });
+
   it('is Drive only where that is listed', () => {
     const drive = withOptions({ driveDestination: { folder: 'films', filenamePrefix: 'a' } });
     expect(issuesOf(drive)).toMatchObject([{ path: `${path}.driveDestination` }]);
@@ -378,6 +386,14 @@ describe('hostile messages', () => {
       { path, message: expect.stringMatching(/^has \d+ members; allowed: at most 1000$/) as string },
     ]);
     expect(performance.now() - start).toBeLessThan(500);
+  });
+
+  it('of a million levels with __proto__ beneath them is told quickly', () => {
+    const nest = `${'['.repeat(1200)}{"__proto__":1}${']'.repeat(1200)}`;
+    const json = changed('labels', JSON.parse(`[${Array.from({ length: 900 }, () => nest).join()}]`));
+    const start = performance.now();
+    expect(issuesOf(json)).toHaveLength(20);
+    expect(performance.now() - start).toBeLessThan(2_000);
   });
 
   it('names the record where jobKey, project and attempt are valid themselves', () => {
