@@ -16,6 +16,7 @@ import type { ExportRecord } from '../record/record.ts';
 import { boundedCalls, codeOf, type BoundedCall } from './bounded-call.ts';
 import { collections, parseDocument, type Collection } from './collections.ts';
 import { changedFields, sameValue, type Fields } from './fields.ts';
+import { requireDocumentId } from './limits.ts';
 import type { Query } from './queries.ts';
 import { COMMITTED_PARTS, joinRequest, partId, splitRequest, type RequestPart } from './request-parts.ts';
 import type { Created, Documents, Found, Page, Records, Store, Stored } from './store.ts';
@@ -91,7 +92,11 @@ function documents<T extends object>(
   collection: Collection<T>,
 ): FirestoreDocuments<T> {
   const { path } = collection;
-  const reference = (id: string) => database.collection(path).doc(id);
+  const reference = (id: string) => {
+    // The client would throw for some, mend others, and leave the rest to the server.
+    requireDocumentId(path, id);
+    return database.collection(path).doc(id);
+  };
 
   const read = (snapshot: DocumentSnapshot): Found<T> | undefined => {
     const data = snapshot.data();

@@ -1,3 +1,4 @@
+import { ServiceError } from '../errors.ts';
 import type { Fields } from './fields.ts';
 
 /**
@@ -27,6 +28,13 @@ export function isDocumentId(text: string): boolean {
     text.isWellFormed() &&
     Buffer.byteLength(text) <= ID_BYTES
   );
+}
+
+/** @throws ServiceError STORE_FAILED, as every other failure of a store */
+export function requireDocumentId(path: string, id: string): void {
+  if (isDocumentId(id)) return;
+  const shown = JSON.stringify(id.slice(0, 100));
+  throw new ServiceError('STORE_FAILED', `no document of ${path} can have the id ${shown}`);
 }
 
 export function isTimestamp(date: Date): boolean {

@@ -1,8 +1,9 @@
-import { StaleWriteError, UnreadableError } from '../errors.ts';
+import { ServiceError, StaleWriteError, UnreadableError } from '../errors.ts';
 import type { ExportRecord } from '../record/record.ts';
 import { collections, parseDocument, type Collection } from './collections.ts';
 import { evaluate, type Row } from './evaluate.ts';
 import { changedFields, copyFields, type Fields } from './fields.ts';
+import { refusalOf, requireDocumentId } from './limits.ts';
 import type { Query } from './queries.ts';
 import type { Created, Documents, Found, Page, Records, Store, Stored } from './store.ts';
 
@@ -32,7 +33,10 @@ export function createMemoryStore(): MemoryStore {
     tables.set(path, rows);
     return rows;
   };
+  /** As Firestore, which takes no such document however often it is asked. */
   const write = (rows: Rows, id: string, fields: Fields): StoredRow => {
+    const refusal = refusalOf(id, fields);
+    if (refusal !== undefined) throw new ServiceError('STORE_FAILED', `${id} was not written: ${refusal}`);
     const row = { id, fields: copyFields(fields), version: String(++writes) };
     rows.set(id, row);
     return row;
@@ -49,11 +53,13 @@ export function createMemoryStore(): MemoryStore {
 
     return {
       async get(id: string): Promise<Found<T> | undefined> {
+        requireDocumentId(collection.path, id);
         const row = rows.get(id);
         return row && read(row);
       },
 
       async getMany(ids: readonly string[]): Promise<Found<T>[]> {
+        for (const id of ids) requireDocumentId(collection.path, id);
         return [...new Set(ids)].flatMap((id) => rows.get(id) ?? []).map(read);
       },
 
@@ -98,8 +104,11 @@ export function createMemoryStore(): MemoryStore {
     ...plainRecords,
 
     async create(id: string, value: ExportRecord, request?: Uint8Array): Promise<Created<ExportRecord>> {
-      if (request && !recordRows.has(id)) requests.set(id, new Uint8Array(request));
-      return plainRecords.create(id, value);
+      const isNew = !recordRows.has(id);
+      // Written when the call returns, so that nobody finds the record without its request.
+      const creating = plainRecords.create(id, value);
+      if (request && isNew && recordRows.has(id)) requests.set(id, new Uint8Array(request));
+      return creating;
     },
 
     async replace(

@@ -98,6 +98,63 @@ function describeDocuments(current: () => Opened): void {
     });
   });
 
+  it.each([
+    ['a/b'],
+    [''],
+    ['a//b'],
+    ['/'],
+    ['.'],
+    ['..'],
+    ['__x__'],
+    ['x'.repeat(1501)],
+    ['é'.repeat(751)],
+    ['\ud800'],
+  ])('takes no document whose id is %j', async (id) => {
+    const { rejectedMessages } = current().store;
+    const document = {
+      reason: 'x',
+      issues: [],
+      source: 'x',
+      attributes: {},
+      data: '',
+      createdAt: now,
+      expireAt: now,
+    };
+    await expect(rejectedMessages.create(id, document)).rejects.toMatchObject({ code: 'STORE_FAILED' });
+    await expect(rejectedMessages.get(id)).rejects.toMatchObject({ code: 'STORE_FAILED' });
+  });
+
+  it.each([
+    ['a time after the year 9999', { submittedAt: new Date('+010000-01-01T00:00:00Z') }],
+    ['a time before the year 1', { submittedAt: new Date('0000-12-31T23:59:59Z') }],
+    ['half a surrogate pair', { labels: { a: 'b\ud800' } }],
+    ['half a surrogate pair in a name', { labels: { '\ud800': 'b' } }],
+    ['a reserved name', { labels: { __a__: 'b' } }],
+    ['a name of over 1,500 bytes', { labels: { ['é'.repeat(751)]: 'b' } }],
+    ['over 1 MiB', { labels: { a: 'x'.repeat(1_048_576) } }],
+  ])('takes no document with %s', async (_, fields) => {
+    const { records } = current().store;
+    await expect(records.create('id', sample('PENDING', fields))).rejects.toMatchObject({
+      code: 'STORE_FAILED',
+    });
+    const stored = createdIn(await records.create('id', sample('PENDING')));
+    await expect(records.replace(stored, sample('PENDING', fields))).rejects.toMatchObject({
+      code: 'STORE_FAILED',
+    });
+    expect(readable(await records.get('id'))).toEqual(stored);
+  });
+
+  it('takes what just fits', async () => {
+    const { records } = current().store;
+    const last = new Date('9999-12-31T23:59:59.999Z');
+    const record = sample('PENDING', {
+      submittedAt: last,
+      labels: { a: '😀'.repeat(250_000) },
+    });
+    await records.create('x'.repeat(1500), record);
+    expect(readable(await records.get('x'.repeat(1500))).value).toEqual(record);
+  });
+
   it('finds nothing where nothing is', async () => {
     const { records } = current().store;
     expect(await records.get('nothing')).toBeUndefined();
