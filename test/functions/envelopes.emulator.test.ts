@@ -191,7 +191,42 @@ const hostile: readonly (readonly [string, object, string, RegExp])[] = [
     'INVALID_DATA',
     /^data$/,
   ],
+  [
+    'attributes of many bytes, and half pairs',
+    { attributes: { ['日'.repeat(1000)]: '日'.repeat(5000), '\ud800': '\ud800' } },
+    'INVALID_DATA',
+    /^data$/,
+  ],
+  [
+    'a publish time of another age',
+    { attributes: { originalPublishTime: '+020000-01-01T00:00:00Z' } },
+    'INVALID_DATA',
+    /^data$/,
+  ],
+  [
+    '__proto__ far down',
+    { data: base64(JSON.stringify(smallJob({ labels: 'NEST' })).replace('"NEST"', nestOf(400_000))) },
+    'INVALID_JOB',
+    /^labels\[0\].*__proto__$/,
+  ],
+  [
+    'a million addresses',
+    {
+      data: base64(
+        destination({
+          fileFormat: 'MP4',
+          cloudStorageDestination: { ...storage, bucketCorsUris: Array.from({ length: 1_000_000 }, () => 1) },
+        }),
+      ),
+    },
+    'INVALID_JOB',
+    /bucketCorsUris$/,
+  ],
 ];
+
+function nestOf(levels: number): string {
+  return `${'['.repeat(levels)}{"__proto__":1}${']'.repeat(levels)}`;
+}
 
 function deepGraph(levels: number): string {
   return `{"result":"0","values":{"0":${'{"arrayValue":{"values":['.repeat(levels)}{"constantValue":1}${']}}'.repeat(levels)}}}`;
