@@ -3,9 +3,11 @@ import { join } from 'node:path';
 
 import { GoogleAuth } from 'google-auth-library';
 
+import { readOptions, wrongOption } from './local/options.ts';
+
 /**
- * Releases firestore.rules, with application default credentials: `npm exec -- node infra/release-rules.ts PROJECT
- * [DATABASE]`. Repeating it changes nothing but the ruleset's name.
+ * Releases firestore.rules, with application default credentials: `npm run release-rules -- PROJECT [DATABASE]`.
+ * Repeating it changes nothing but the ruleset's name.
  */
 
 const api = 'https://firebaserules.googleapis.com/v1';
@@ -47,11 +49,9 @@ function named({ status, body }: Awaited<ReturnType<Call>>, problem: string): st
 }
 
 if (import.meta.main) {
-  const [project, database = '(default)'] = process.argv.slice(2);
-  if (project === undefined) {
-    console.error('usage: npm exec -- node infra/release-rules.ts PROJECT [DATABASE]');
-    process.exit(2);
-  }
+  const usage = 'usage: npm run release-rules -- PROJECT [DATABASE]';
+  const [project, database = '(default)'] = readOptions(usage, { allowPositionals: true }).positionals;
+  if (project === undefined) wrongOption('Which project?', usage);
   const auth = new GoogleAuth({ scopes: 'https://www.googleapis.com/auth/cloud-platform' });
   const call: Call = async (method, url, body) => {
     const headers = new Headers(await auth.getRequestHeaders(url));
