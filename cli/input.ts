@@ -46,8 +46,11 @@ export function tellIssues(cli: Cli, file: string, reason: string, issues: reado
   for (const { path, message } of issues) {
     terminal.err(`  ${path === '' ? '' : `${printable(path)}: `}${printable(message)}`);
   }
-  if (issues.some(({ path }) => path === 'job')) {
+  if (reason === 'INVALID_JOB' && issues.some(({ path }) => path === 'job')) {
     terminal.err('  (this looks like a batch manifest: batch run publishes those)');
+  }
+  if (reason === 'INVALID_MANIFEST' && issues.some(({ path }) => path === 'request')) {
+    terminal.err('  (this looks like a job message: submit publishes those)');
   }
   if (issues.some(({ message }) => /ALLOWED_(?:PROJECTS|DESTINATIONS)/.test(message))) {
     terminal.err('  (ALLOWED_… are read from this environment: set them as the service has them)');

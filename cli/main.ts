@@ -17,6 +17,11 @@ export async function main(args: readonly string[]): Promise<number> {
     stderr.write(`ee-video-exports: ${explain(thrown).message}\n`);
     process.exit(exitCodes.FAILED);
   });
+  // Google's library warns of a search for credentials that found none, which is told in a sentence of our own.
+  process.removeAllListeners('warning');
+  process.on('warning', ({ name, message }) => {
+    if (name !== 'MetadataLookupWarning') stderr.write(`${name}: ${message}\n`);
+  });
   const interrupt = new AbortController();
   const onInterrupt = () => interrupt.abort(new DOMException('Ctrl-C', 'AbortError'));
   // Once: a second Ctrl-C ends the process whatever it does.

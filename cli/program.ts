@@ -109,7 +109,9 @@ FIRESTORE_EMULATOR_HOST and PUBSUB_EMULATOR_HOST name.`,
 
   program
     .command('submit')
-    .description('Check job messages as the service does, and publish them.')
+    .description(
+      'Check job messages as the service does, and publish them. A job that is there already stays as it is: --watch says so.',
+    )
     .argument('<FILE...>', 'files with a job message each; - is standard input')
     .option('--dry-run', 'publish nothing: print the record id and what Earth Engine would be sent')
     .option('--watch', 'follow the jobs until they end')

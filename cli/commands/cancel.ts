@@ -1,5 +1,7 @@
 import { type Cancellation, cancellationSchema } from '../../shared/cancellation/cancellation-schema.ts';
+import { type ExportRecord, isTerminal } from '../../shared/record/record.ts';
 import { recordQueries } from '../../shared/store/queries.ts';
+import { isReadable } from '../../shared/store/store.ts';
 import { type Cli, writeJson } from '../cli.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import { CliError, wrongInput } from '../problem.ts';
@@ -23,6 +25,7 @@ export async function cancel(cli: Cli, ids: readonly string[], options: CancelOp
   if (cancellations.length === 0) {
     throw wrongInput('ARGUMENTS_WRONG', 'Say what to cancel: record ids, --job-key or --batch.');
   }
+  const wanted: Cancellation[] = [];
   for (const cancellation of cancellations) {
     const parsed = cancellationSchema.safeParse(cancellation);
     const [issue] = parsed.error?.issues ?? [];
@@ -34,33 +37,47 @@ export async function cancel(cli: Cli, ids: readonly string[], options: CancelOp
       );
     }
     // A mistyped name would keep a job from running that comes one day.
-    if (!ahead && !(await isKnown(cli, cancellation))) {
+    const known = ahead ? true : await lookUp(cli, cancellation);
+    if (known === false) {
       const [name] = Object.values(cancellation);
       throw new CliError(
         'NOT_FOUND',
         `There is nothing of ${printable(String(name))}, so nothing was cancelled; list shows what there is, and --ahead cancels what has not come yet.`,
       );
     }
+    if (typeof known === 'string') {
+      cli.terminal.err(`${cancellation.recordId} has ended already (${known}): there is nothing to cancel.`);
+    } else {
+      wanted.push(cancellation);
+    }
   }
+  if (wanted.length === 0) return exitCodes.DONE;
   const config = await cli.config();
   const topic = config.topics.cancellations;
-  const data = cancellations.map((cancellation) => Buffer.from(JSON.stringify(cancellation)));
+  const data = wanted.map((cancellation) => Buffer.from(JSON.stringify(cancellation)));
   const outcomes = await publishAll(cli, topic, data);
   const failed = outcomes.find((outcome) => 'error' in outcome);
   if (failed) throw publishFailure(failed.error, topic, config, 'Not all cancellations were published');
   if (cli.json) {
-    for (const cancellation of cancellations) writeJson(cli, cancellation);
+    for (const cancellation of wanted) writeJson(cli, cancellation);
     return exitCodes.DONE;
   }
   cli.terminal.out(
-    `${plural(cancellations.length, 'cancellation')} published; what Earth Engine already renders may still succeed.`,
+    `${plural(wanted.length, 'cancellation')} published; what Earth Engine already renders may still succeed.`,
   );
   return exitCodes.DONE;
 }
 
-async function isKnown(cli: Cli, { recordId, jobKey, batchId }: Cancellation): Promise<boolean> {
+/** Whether there is anything of it; of a single job that has ended, how. */
+async function lookUp(
+  cli: Cli,
+  { recordId, jobKey, batchId }: Cancellation,
+): Promise<boolean | ExportRecord['state']> {
   const { records, batches } = await cli.store();
-  if (recordId !== undefined) return (await records.get(recordId)) !== undefined;
+  if (recordId !== undefined) {
+    const found = await records.get(recordId);
+    return found && isReadable(found) && isTerminal(found.value) ? found.value.state : found !== undefined;
+  }
   if (jobKey !== undefined)
     return (await records.find(recordQueries.ofJobKey(jobKey), { limit: 1 })).length > 0;
   if (batchId === undefined) return false;

@@ -4,8 +4,9 @@ import { rejectedMessageListQueries } from '../../shared/store/list-queries.ts';
 import { cursorOf, isReadable, type Stored } from '../../shared/store/store.ts';
 import { type Cli, writeJson } from '../cli.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
+import { CliError } from '../problem.ts';
 import { paint } from '../terminal.ts';
-import { age, columns, plural } from '../text.ts';
+import { ageWord, columns, plural, printable } from '../text.ts';
 
 export interface DeadLetterFilter {
   readonly reason?: readonly string[];
@@ -33,7 +34,7 @@ export async function listDeadLetters(cli: Cli, options: ListDeadLettersOptions)
   const [title, ...rows] = columns(
     [
       ['REASON', 'AGE', 'MESSAGE', 'WHY'],
-      ...messages.map(({ id, value }) => [value.reason, age(value.createdAt, now), id, whyOf(value)]),
+      ...messages.map(({ id, value }) => [value.reason, ageWord(value.createdAt, now), id, whyOf(value)]),
     ],
     terminal.columns,
   );
@@ -104,14 +105,21 @@ export async function replay(
   } finally {
     await kept.close();
   }
+  const unknown = messageIds.filter((id) => !results.some(({ messageId }) => messageId === id));
   if (cli.json) {
     writeJson(cli, { messages: results });
-  } else {
+  } else if (results.length > 0 || unknown.length === 0) {
     for (const { messageId, outcome, topic, recordId } of results) {
       const to = [topic, recordId].filter(Boolean).join('  ');
       terminal.out(`${messageId}  ${outcomeWords[outcome]}  ${to}`.trimEnd());
     }
     terminal.err(`${plural(results.length, 'message')}${dryRun ? '; nothing was published' : ''}.`);
+  }
+  if (unknown.length > 0) {
+    throw new CliError(
+      'NOT_FOUND',
+      `No message is kept as ${printable(unknown.join(', '))} with the reason ${(reason ?? ['DEAD_LETTER']).join(' or ')}; dead-letters list shows ids and reasons (--reason).`,
+    );
   }
   const isKept = results.some(({ outcome }) =>
     ['NOT_PUBLISHED', 'UNKNOWN_SOURCE', 'FAILED'].includes(outcome),

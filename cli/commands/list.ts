@@ -8,7 +8,7 @@ import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import type { Label } from '../options.ts';
 import { wrongInput } from '../problem.ts';
 import { paint, paintState } from '../terminal.ts';
-import { age, columns, detailOf, nameOf, percent, progressOf } from '../text.ts';
+import { ageWord, columns, detailOf, nameOf, percent, progressOf } from '../text.ts';
 
 export interface RecordFilter {
   readonly state?: readonly RecordState[];
@@ -41,7 +41,12 @@ export async function list(cli: Cli, options: ListOptions): Promise<ExitCode> {
   const [title, ...rows] = columns(
     [
       ['STATE', 'AGE', 'RECORD', 'JOB'],
-      ...records.map(({ id, value }) => [stateOf(value), age(value.createdAt, now), id, jobOf(id, value)]),
+      ...records.map(({ id, value }) => [
+        stateOf(value),
+        ageWord(value.createdAt, now),
+        id,
+        jobOf(id, value),
+      ]),
     ],
     terminal.columns,
   );

@@ -72,9 +72,12 @@ function merged(results: readonly RunAgain[]): RunAgain {
 }
 
 function tell({ terminal }: Cli, { started, attempts, skipped, unknown }: RunAgain, dryRun: boolean): void {
-  terminal.out(
-    `${plural(started, 'job')} ${dryRun ? 'would be run again' : started === 1 ? 'runs again' : 'run again'}.`,
-  );
+  const isOnlyUnknown = started === 0 && unknown.length > 0 && Object.keys(skipped).length === 0;
+  if (!isOnlyUnknown) {
+    terminal.out(
+      `${plural(started, 'job')} ${dryRun ? 'would be run again' : started === 1 ? 'runs again' : 'run again'}.`,
+    );
+  }
   for (const { recordId, retryOf } of attempts) terminal.out(`  ${recordId}  after ${retryOf}`);
   if (started > attempts.length) terminal.out(`  … and ${started - attempts.length} more`);
   for (const [reason, count] of Object.entries(skipped) as [NotRunAgain, number][]) {

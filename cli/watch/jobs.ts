@@ -71,13 +71,15 @@ async function lookAtJobs(cli: Cli, jobs: readonly WatchedJob[]): Promise<JobLoo
       };
     };
     if (record) {
-      if (isOther(record, job)) return refused(`another job has this key: show ${recordId} has it`);
+      if (isOther(record, job)) return refused(`another job has this key: ${recordId} (show prints it)`);
       return {
         recordId,
         name,
         state: record.state,
         progress: progressOf(record),
-        detail: printable(detailOf(record)),
+        detail: printable(
+          `${wasThere(record, job) ? 'there already, nothing new; ' : ''}${detailOf(record)}`,
+        ),
         hasEnded: isTerminal(record),
         record,
       };
@@ -92,6 +94,10 @@ async function lookAtJobs(cli: Cli, jobs: readonly WatchedJob[]): Promise<JobLoo
 /** The job key was taken by a job of other content: the service refuses this message. */
 const isOther = (record: ExportRecord, { contentHash }: WatchedJob): boolean =>
   contentHash !== undefined && record.contentHash !== undefined && record.contentHash !== contentHash;
+
+/** It had ended before this message came, which then changed nothing: a message that made a record is named in it. */
+const wasThere = (record: ExportRecord, { messageId }: WatchedJob): boolean =>
+  messageId !== undefined && isTerminal(record) && record.messageId !== messageId;
 
 const issueText = (issue: { path: string; message: string } | undefined): string =>
   issue ? `${issue.path}: ${issue.message}` : '';

@@ -111,6 +111,24 @@ describe('cancel', () => {
   );
 });
 
+describe('cancel of what has ended', () => {
+  it('says so, and publishes only the rest', async () => {
+    const rig = createRig();
+    put(rig, idOf('a'), sample('SUCCEEDED'));
+    put(rig, idOf('b'), sample('RUNNING'));
+    const ended = await rig.run('cancel', idOf('a'));
+    expect(ended).toEqual({
+      code: 0,
+      out: '',
+      err: `${idOf('a')} has ended already (SUCCEEDED): there is nothing to cancel.\n`,
+    });
+    expect(rig.publisher.published).toEqual([]);
+    const both = await rig.run('cancel', idOf('a'), idOf('b'));
+    expect(both.out).toMatch(/^1 cancellation published/);
+    expect(rig.publisher.published).toHaveLength(1);
+  });
+});
+
 describe('retry', () => {
   const request = Buffer.from(
     JSON.stringify({ requestId: idOf('a'), description: idOf('a'), expression: {} }),
@@ -149,8 +167,9 @@ describe('retry', () => {
   });
 
   it('says which names it does not know', async () => {
-    const { code, err } = await (await rigWithFailure()).run('retry', 'zzz');
+    const { code, out, err } = await (await rigWithFailure()).run('retry', 'zzz');
     expect(code).toBe(1);
+    expect(out).toBe('');
     expect(err).toContain('there is no record or job key zzz');
   });
 });
@@ -172,7 +191,7 @@ describe('dead-letters list', () => {
     reject('2', 'DEAD_LETTER', 50);
     const all = await rig.run('dead-letters', 'list');
     expect(all.out).toBe(
-      'REASON       AGE     MESSAGE  WHY\nDEAD_LETTER  10 min  2        request: is missing\nINVALID_JOB  50 min  1        request: is missing\n',
+      'REASON       AGE    MESSAGE  WHY\nDEAD_LETTER  10min  2        request: is missing\nINVALID_JOB  50min  1        request: is missing\n',
     );
     const one = await rig.run('dead-letters', 'list', '--reason', 'DEAD_LETTER', '--json');
     expect(JSON.parse(one.out)).toMatchObject({ messages: [{ id: '2' }] });

@@ -40,6 +40,12 @@ const mistakes: readonly (readonly [
     2,
     /INVALID_JOB(?:.|\n)*looks like a batch manifest: batch run publishes those/,
   ],
+  [
+    ['batch', 'run', 'infra/local/examples/africa-ndvi.json'],
+    {},
+    2,
+    /INVALID_MANIFEST(?:(?!batch run)(?:.|\n))*looks like a job message: submit publishes those/,
+  ],
   [['list'], { environment: {} }, 2, /The project is not known: set GOOGLE_CLOUD_PROJECT, or give --project/],
   [
     ['list'],

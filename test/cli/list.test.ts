@@ -27,9 +27,9 @@ describe('list', () => {
     const { code, out } = await rig.run('list');
     expect(code).toBe(0);
     expect(idsIn(out)).toEqual(['a', 'b', 'c']);
-    expect(out).toMatch(/^STATE +AGE +RECORD +JOB\nSUCCEEDED +60 s/);
-    expect(out).toMatch(/^FAILED +90 min .* b {2}Collection not found$/m);
-    expect(out).toMatch(/^RUNNING 25% +3 d /m);
+    expect(out).toMatch(/^STATE +AGE +RECORD +JOB\nSUCCEEDED +60s /);
+    expect(out).toMatch(/^FAILED +90min .* b {2}Collection not found$/m);
+    expect(out).toMatch(/^RUNNING 25% +3d /m);
   });
 
   it.each([

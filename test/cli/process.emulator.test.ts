@@ -1,9 +1,13 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 
 import { beforeAll, describe, expect, it } from 'vitest';
 
 import { createPubsubRest } from '../../infra/local/pubsub-rest.ts';
 import { readConfig } from '../../shared/config.ts';
+import { keptSubscription } from '../../shared/message/replay.ts';
 import { root, run, type Run } from '../local/processes.ts';
 
 /** The command line as a process, against emulators where no service runs. */
@@ -28,6 +32,7 @@ beforeAll(async () => {
   const { topics } = readConfig(environment);
   const pubsub = createPubsubRest(pubsubHost, project);
   await Promise.all(Object.values<string>({ ...topics }).map((topic) => pubsub.createTopic(topic)));
+  await pubsub.subscribe(keptSubscription(topics), { topic: topics.deadLetters });
 });
 
 describe('the process', () => {
@@ -72,7 +77,7 @@ describe('the process', () => {
   });
 
   it.each([
-    ['none', {}, /There are no Google Cloud credentials here: run gcloud auth/],
+    ['none', {}, /^ee-video-exports: There are no Google Cloud credentials here: run gcloud auth/],
     [
       'of a file that is not there',
       { GOOGLE_APPLICATION_CREDENTIALS: '/nonexistent/key.json' },
@@ -84,6 +89,28 @@ describe('the process', () => {
     expect(code).toBe(1);
     expect(output).toMatch(message);
     expect(output).not.toMatch(/^ {4}at /m);
+  });
+
+  it('says nothing of the search for credentials that a library warns of', async () => {
+    const server = createServer((_request, response) => response.writeHead(403).end());
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    try {
+      const { port } = server.address() as AddressInfo;
+      const env = { ...bare, GCE_METADATA_HOST: `127.0.0.1:${port}`, HOME: '/nonexistent' };
+      const { output } = await ran(['list'], env);
+      expect(output).toMatch(/^ee-video-exports: .*\n$/);
+    } finally {
+      server.close();
+    }
+  });
+
+  it('replays no message that is not kept', async () => {
+    const { code, output } = await ran(['dead-letters', 'replay', 'nosuch']);
+    expect({ code, output }).toEqual({
+      code: 1,
+      output:
+        'ee-video-exports: No message is kept as nosuch with the reason DEAD_LETTER; dead-letters list shows ids and reasons (--reason).\n',
+    });
   });
 
   it('survives a reader that leaves', async () => {

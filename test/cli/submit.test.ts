@@ -167,7 +167,15 @@ describe('submit --watch', () => {
     const other = (rig: Rig) => put(rig, recordId, sample('SUCCEEDED', { jobKey, contentHash: 'other' }));
     const { code, out } = await following([other]).run('submit', example, '--watch');
     expect(code).toBe(3);
-    expect(out).toMatch(/REFUSED .* another job has this key/);
+    expect(out).toMatch(/REFUSED .* another job has this key: ve1-\w+ \(show prints it\)/);
+  });
+
+  it('says that the job had ended already, so that nothing is new', async () => {
+    const rig = createRig();
+    put(rig, recordId, sample('SUCCEEDED', { ...common, messageId: 'an earlier one' }));
+    const { code, out } = await rig.run('submit', example, '--watch');
+    expect(code).toBe(0);
+    expect(out).toMatch(/SUCCEEDED .* there already, nothing new; gs:/);
   });
 
   it('sees that the service refused the message', async () => {
