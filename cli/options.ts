@@ -1,9 +1,10 @@
 import { InvalidArgumentError } from 'commander';
 
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../shared/clock.ts';
+
 /** Arguments as people write them. What is wrong with one, commander puts after the option's name. */
 
-const DAY_MS = 86_400_000;
-const units: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: DAY_MS, w: 7 * DAY_MS };
+const units: Readonly<Record<string, number>> = { m: MINUTE_MS, h: HOUR_MS, d: DAY_MS, w: 7 * DAY_MS };
 
 /** `90m`, `12h`, `7d` or `2w` ago, or a date. */
 export function parseSince(text: string, now: Date): Date {

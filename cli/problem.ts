@@ -1,4 +1,5 @@
 import { asError, ServiceError } from '../shared/errors.ts';
+import { rpcCodes } from '../shared/rpc-codes.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';
 
 /** What a person can do something about: one sentence of what is wrong and what to do next. */
@@ -25,14 +26,6 @@ export interface Problem {
   readonly message: string;
   readonly exitCode: ExitCode;
 }
-
-/** google.rpc codes as gRPC's errors carry them (https://grpc.io/docs/guides/status-codes/). */
-const DEADLINE_EXCEEDED = 4;
-const NOT_FOUND = 5;
-const PERMISSION_DENIED = 7;
-const FAILED_PRECONDITION = 9;
-const UNAVAILABLE = 14;
-const UNAUTHENTICATED = 16;
 
 const LOGIN = 'run gcloud auth application-default login, or set GOOGLE_APPLICATION_CREDENTIALS';
 
@@ -83,22 +76,22 @@ function explainCause(error: Error): Omit<Problem, 'exitCode'> | undefined {
       message: `The credentials file cannot be used (${firstLine(text)}): correct or unset GOOGLE_APPLICATION_CREDENTIALS, or ${LOGIN}.`,
     };
   }
-  if (/invalid_grant|invalid_rapt|reauth related error/i.test(text) || code === UNAUTHENTICATED) {
+  if (/invalid_grant|invalid_rapt|reauth related error/i.test(text) || code === rpcCodes.UNAUTHENTICATED) {
     return { code: 'CREDENTIALS_REFUSED', message: `Google Cloud refused the credentials: ${LOGIN}.` };
   }
-  if (code === PERMISSION_DENIED) {
+  if (code === rpcCodes.PERMISSION_DENIED) {
     return {
       code: 'PERMISSION_DENIED',
       message: `You lack a permission (${firstLine(detailOf(text))}); run ee-video-exports doctor to see which, and ask for it.`,
     };
   }
-  if (code === NOT_FOUND) {
+  if (code === rpcCodes.NOT_FOUND) {
     return {
       code: 'NOT_FOUND',
       message: `${firstLine(detailOf(text))}; is GOOGLE_CLOUD_PROJECT the service's project? ee-video-exports doctor checks it.`,
     };
   }
-  if (code === FAILED_PRECONDITION && /index/i.test(text)) {
+  if (code === rpcCodes.FAILED_PRECONDITION && /index/i.test(text)) {
     return {
       code: 'INDEX_MISSING',
       message:
@@ -112,7 +105,12 @@ function explainCause(error: Error): Omit<Problem, 'exitCode'> | undefined {
       message: `Nothing answers${address ? ` at ${address}` : ''}: start the emulators (npm start), or unset the …_EMULATOR_HOST variables.`,
     };
   }
-  if (code === UNAVAILABLE || code === DEADLINE_EXCEEDED || code === 'ENOTFOUND' || code === 'CALL_TIMEOUT') {
+  if (
+    code === rpcCodes.UNAVAILABLE ||
+    code === rpcCodes.DEADLINE_EXCEEDED ||
+    code === 'ENOTFOUND' ||
+    code === 'CALL_TIMEOUT'
+  ) {
     return {
       code: 'UNREACHABLE',
       message: `Google Cloud, or the emulator, does not answer (${firstLine(detailOf(text))}); check the network, and that …_EMULATOR_HOST variables are right or unset, then try again.`,

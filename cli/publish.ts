@@ -1,11 +1,10 @@
 import type { Config } from '../shared/config.ts';
 import type { PublishOutcome } from '../shared/publisher.ts';
+import { rpcCodes } from '../shared/rpc-codes.ts';
 import type { Cli } from './cli.ts';
 import { CliError } from './problem.ts';
 
 const PUBLISH_TIMEOUT_MS = 30_000;
-/** https://grpc.io/docs/guides/status-codes/ */
-const NOT_FOUND = 5;
 
 export async function publishAll(
   cli: Cli,
@@ -35,7 +34,7 @@ export function publishFailure(
   what: string,
 ): CliError {
   const { code } = (failure?.cause ?? failure ?? {}) as { code?: unknown };
-  if (code !== NOT_FOUND) {
+  if (code !== rpcCodes.NOT_FOUND) {
     const why = failure?.message.replace(/\.$/, '') ?? 'Pub/Sub did not answer';
     return new CliError('PUBLISH_FAILED', `${what}: ${why}; publishing all again is safe.`, {
       cause: failure,

@@ -1,5 +1,5 @@
-import { fit } from './screen.ts';
 import type { ExportRecord } from '../shared/record/record.ts';
+import { fit } from './screen.ts';
 
 /** Records and times as people read them. */
 

@@ -4,6 +4,7 @@ import { SECOND_MS, type Clock } from './clock.ts';
 import { asError, ServiceError } from './errors.ts';
 import type { KeptMessage, KeptMessages } from './message/replay.ts';
 import type { OutgoingMessage, Publisher, PublishOutcome } from './publisher.ts';
+import { rpcCodes } from './rpc-codes.ts';
 
 export interface PubSubPublisherOptions {
   readonly projectId: string;
@@ -40,9 +41,9 @@ const retries = {
   totalTimeoutMillis: 30 * SECOND_MS,
 };
 
-/** One message is wrong, which says nothing of the topic. (https://grpc.io/docs/guides/status-codes/) */
-const INVALID_ARGUMENT = 3;
-const isInvalid = (thrown: unknown): boolean => (thrown as { code?: unknown }).code === INVALID_ARGUMENT;
+/** One message is wrong, which says nothing of the topic. */
+const isInvalid = (thrown: unknown): boolean =>
+  (thrown as { code?: unknown }).code === rpcCodes.INVALID_ARGUMENT;
 
 /** A topic, and since when it is in doubt. */
 interface Target {
@@ -198,9 +199,6 @@ function* slices(messages: readonly OutgoingMessage[]): Generator<readonly Outgo
 const PULL_PATIENCE_MS = 5 * SECOND_MS;
 const ACKNOWLEDGE_TIMEOUT_MS = 30 * SECOND_MS;
 
-/** https://grpc.io/docs/guides/status-codes/ */
-const DEADLINE_EXCEEDED = 4;
-
 interface ReceivedMessage {
   readonly ackId: string;
   readonly message: {
@@ -266,7 +264,7 @@ export function createKeptMessages({
         return (receivedMessages ?? []).map(kept);
       } catch (thrown) {
         const cause = asError(thrown);
-        if ('code' in cause && cause.code === DEADLINE_EXCEEDED) return [];
+        if ('code' in cause && cause.code === rpcCodes.DEADLINE_EXCEEDED) return [];
         throw new ServiceError('PULL_FAILED', `${subscription} could not be read: ${cause.message}`, {
           cause,
         });
@@ -279,7 +277,6 @@ export function createKeptMessages({
 /** Whether a topic is there, and whether who asks may publish to it. */
 export type TopicAccess = 'MISSING' | 'MAY_PUBLISH' | 'MAY_NOT_PUBLISH';
 
-const NOT_FOUND = 5;
 const LOOK_TIMEOUT_MS = 10 * SECOND_MS;
 
 /** @throws what Pub/Sub answers beyond that: no credentials, no connection, the API disabled */
@@ -303,7 +300,7 @@ export async function lookAtTopics(
       const [granted] = await topic.iam.testPermissions('pubsub.topics.publish', gaxOpts);
       return granted['pubsub.topics.publish'] ? 'MAY_PUBLISH' : 'MAY_NOT_PUBLISH';
     } catch (thrown) {
-      if ((thrown as { code?: unknown }).code === NOT_FOUND) return 'MISSING';
+      if ((thrown as { code?: unknown }).code === rpcCodes.NOT_FOUND) return 'MISSING';
       throw thrown;
     }
   };

@@ -1,8 +1,8 @@
-import { wrap } from '../screen.ts';
 import { type Cli, writeJson } from '../cli.ts';
 import { examine } from '../doctor/examine.ts';
 import type { Finding } from '../doctor/finding.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
+import { wrap } from '../screen.ts';
 import { paint } from '../terminal.ts';
 import { plural, printable } from '../text.ts';
 

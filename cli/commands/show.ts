@@ -1,4 +1,3 @@
-import { wrap } from '../screen.ts';
 import type { RejectedMessage } from '../../shared/message/rejected-message.ts';
 import type { ExportRecord } from '../../shared/record/record.ts';
 import { recordQueries } from '../../shared/store/queries.ts';
@@ -6,6 +5,7 @@ import { type Found, isReadable, type Stored } from '../../shared/store/store.ts
 import { type Cli, writeJson } from '../cli.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import { CliError } from '../problem.ts';
+import { wrap } from '../screen.ts';
 import { paint, paintState } from '../terminal.ts';
 import { age, eecu, percent, printable, progressOf, time, waitingWords } from '../text.ts';
 

@@ -1,3 +1,4 @@
+import { rpcCodes } from '../../shared/rpc-codes.ts';
 import {
   batchListQueries,
   listQueries,
@@ -13,11 +14,6 @@ import type { Documents, Store } from '../../shared/store/store.ts';
 import { explain } from '../problem.ts';
 import { type Finding, ok, problem } from './finding.ts';
 
-/** https://grpc.io/docs/guides/status-codes/ */
-const NOT_FOUND = 5;
-const PERMISSION_DENIED = 7;
-const FAILED_PRECONDITION = 9;
-
 export async function checkDatabase(store: Store, database: string, project: string): Promise<Finding> {
   const check = 'Database';
   try {
@@ -25,7 +21,7 @@ export async function checkDatabase(store: Store, database: string, project: str
     return ok(check, database);
   } catch (error) {
     const code = codeOf(error);
-    if (code === NOT_FOUND || code === FAILED_PRECONDITION) {
+    if (code === rpcCodes.NOT_FOUND || code === rpcCodes.FAILED_PRECONDITION) {
       return problem(
         check,
         'DATABASE_MISSING',
@@ -33,7 +29,7 @@ export async function checkDatabase(store: Store, database: string, project: str
         "is that the service's project? Else terraform apply makes it (infra/README.md); FIRESTORE_DATABASE names another",
       );
     }
-    if (code === PERMISSION_DENIED) {
+    if (code === rpcCodes.PERMISSION_DENIED) {
       return problem(
         check,
         'PERMISSION_MISSING',
@@ -63,7 +59,7 @@ export async function checkIndexes(store: Store): Promise<Finding> {
   );
   const missing = asked.filter((_, index) => {
     const result = results[index];
-    return result?.status === 'rejected' && codeOf(result.reason) === FAILED_PRECONDITION;
+    return result?.status === 'rejected' && codeOf(result.reason) === rpcCodes.FAILED_PRECONDITION;
   });
   if (missing.length > 0) {
     return problem(

@@ -1,11 +1,12 @@
-import { bar } from '../screen.ts';
 import type { Batch } from '../../shared/batch/batch.ts';
+import { HOUR_MS } from '../../shared/clock.ts';
 import { type RecordState, recordStates, terminalStates } from '../../shared/record/record.ts';
 import { listQueries } from '../../shared/store/list-queries.ts';
 import { type Query, recordQueries, rejectedMessageQueries } from '../../shared/store/queries.ts';
 import { isReadable } from '../../shared/store/store.ts';
 import { type Cli, writeJson } from '../cli.ts';
 import { CliError } from '../problem.ts';
+import { bar } from '../screen.ts';
 import { paint } from '../terminal.ts';
 import { age, columns, duration, line, percent, plural, printable } from '../text.ts';
 import { createFrame } from './frame.ts';
@@ -134,7 +135,7 @@ function figures(first: GroupLook, look: GroupLook): string[] {
   const elapsedMs = look.at.getTime() - first.at.getTime();
   const perMs = elapsedMs > 0 ? (ended - sums(first).ended) / elapsedMs : 0;
   return [
-    ...(perMs > 0 ? [`${Math.round(perMs * 3_600_000)} an hour`] : []),
+    ...(perMs > 0 ? [`${Math.round(perMs * HOUR_MS)} an hour`] : []),
     ...(perMs > 0 && ended < total ? [`about ${duration((total - ended) / perMs)} to go`] : []),
     ...(look.oldestWaiting ? [`oldest waiting ${age(look.oldestWaiting, look.at)}`] : []),
     ...(look.refused > 0 ? [`${plural(look.refused, 'message')} refused`] : []),

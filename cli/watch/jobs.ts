@@ -1,7 +1,7 @@
-import { bar } from '../screen.ts';
 import { type ExportRecord, isTerminal } from '../../shared/record/record.ts';
 import { isReadable } from '../../shared/store/store.ts';
 import { type Cli, writeJson } from '../cli.ts';
+import { bar } from '../screen.ts';
 import { paintState, type Terminal } from '../terminal.ts';
 import { detailOf, line, nameOf, percent, printable, progressOf } from '../text.ts';
 import { createFrame } from './frame.ts';

@@ -13,6 +13,7 @@ import {
 import { DAY_MS, later } from '../clock.ts';
 import { ServiceError, StaleWriteError } from '../errors.ts';
 import type { ExportRecord } from '../record/record.ts';
+import { rpcCodes } from '../rpc-codes.ts';
 import { boundedCalls, codeOf, type BoundedCall } from './bounded-call.ts';
 import { collections, parseDocument, type Collection } from './collections.ts';
 import { changedFields, sameValue, type Fields } from './fields.ts';
@@ -60,11 +61,6 @@ export function createFirestoreStore({
     },
   };
 }
-
-// google.rpc codes: https://grpc.io/docs/guides/status-codes/
-const NOT_FOUND = 5;
-const ALREADY_EXISTS = 6;
-const FAILED_PRECONDITION = 9;
 
 /** How many documents one read asks for. */
 const READ_CHUNK = 300;
@@ -125,7 +121,7 @@ function documents<T extends object>(
         const results = await call('create', `${path}/${id}`, () => batch.commit());
         return { created: { id, value, version: writtenVersion(results, company) } };
       } catch (error) {
-        if (codeOf(error) !== ALREADY_EXISTS) throw error;
+        if (codeOf(error) !== rpcCodes.ALREADY_EXISTS) throw error;
         const existing = await get(id);
         if (existing) return { existing };
         if (tries === CREATE_TRIES) throw error;
@@ -151,7 +147,7 @@ function documents<T extends object>(
       return { id, value: next, version: writtenVersion(results, company, version) };
     } catch (error) {
       const code = codeOf(error);
-      if (code !== FAILED_PRECONDITION && code !== NOT_FOUND) throw error;
+      if (code !== rpcCodes.FAILED_PRECONDITION && code !== rpcCodes.NOT_FOUND) throw error;
       throw new StaleWriteError(`${path}/${id}`, { cause: error });
     }
   }
@@ -216,7 +212,7 @@ function recordDocuments(database: Firestore, call: BoundedCall): Records {
           const fields = { ...part, expireAt: later(now, DAY_MS) };
           await call('create', document.path, () => document.create(fields));
         } catch (error) {
-          if (codeOf(error) !== ALREADY_EXISTS) throw error;
+          if (codeOf(error) !== rpcCodes.ALREADY_EXISTS) throw error;
         }
       }),
     );
@@ -298,7 +294,7 @@ function recordDocuments(database: Firestore, call: BoundedCall): Records {
         await call('set aside', record.path, () => record.update({ setAside: { problem }, dueAt }));
       } catch (error) {
         // Deleted meanwhile: it is out of the way.
-        if (codeOf(error) !== NOT_FOUND) throw error;
+        if (codeOf(error) !== rpcCodes.NOT_FOUND) throw error;
       }
     },
   };

@@ -1,4 +1,4 @@
-import { later } from '../clock.ts';
+import { HOUR_MS, later } from '../clock.ts';
 import { EarthEngineError, type Operation } from '../earth-engine-api.ts';
 import { parseRequestId, requestIdInDescription, requestIdOf, withRequestId } from '../message/identity.ts';
 import { type Moment, type Policy, policyOf } from '../record/policy.ts';
@@ -252,7 +252,7 @@ export function withDeadline(record: ExportRecord, how: Wait, policy: Policy, no
   if (since === undefined || now.getTime() - since.getTime() < policy.submitDeadlineMs) {
     return how;
   }
-  const hours = Math.round(policy.submitDeadlineMs / 3_600_000);
+  const hours = Math.round(policy.submitDeadlineMs / HOUR_MS);
   const message = `Earth Engine could not take it for ${hours} hours. Its last answer: ${how.error.message}`;
   return { ...how, error: { ...how.error, status: 'SUBMIT_DEADLINE', message }, rejecting: true };
 }

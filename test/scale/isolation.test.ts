@@ -1,12 +1,10 @@
 import { describe, expect, it } from 'vitest';
 
+import { HOUR_MS, MINUTE_MS } from '../../shared/clock.ts';
 import { type EarthEngine, EarthEngineError } from '../../shared/earth-engine-api.ts';
 import type { Services } from '../../shared/services.ts';
 import { type TestClock, smallJob } from '../harness.ts';
 import { createWatched, submitMany, type Watched } from './watched.ts';
-
-const MINUTE_MS = 60_000;
-const HOUR_MS = 60 * MINUTE_MS;
 
 async function states(harness: Watched, project: string): Promise<Record<string, number>> {
   const counts: Record<string, number> = {};

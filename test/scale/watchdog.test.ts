@@ -1,9 +1,8 @@
 import { describe, expect, it } from 'vitest';
 
+import { HOUR_MS } from '../../shared/clock.ts';
 import type { EarthEngine, Operation } from '../../shared/earth-engine-api.ts';
 import { createHarness, type Harness, type Instance, smallJob } from '../harness.ts';
-
-const HOUR_MS = 3_600_000;
 
 /** Polls as often as the service does when nothing happens: by the safety net's hour. */
 async function pollForHours(harness: Harness, poller: Instance, hours: number): Promise<void> {
