@@ -10,6 +10,8 @@ import { findStrikes, nameOf } from './strikes.ts';
  */
 
 const seeds = [1, 2, 3, 4, 5];
+/** Every other fault, to keep the tests short; the command strikes each. */
+const everyOther = 2;
 
 describe.each(behaviours)('$name', (behaviour) => {
   describe.each(deliveries)('delivered %s', (delivery) => {
@@ -17,7 +19,7 @@ describe.each(behaviours)('$name', (behaviour) => {
       const base = { behaviour, delivery, seed };
       const failures: string[] = [];
       for (const [index, at] of (await findStrikes(base)).entries()) {
-        if (index % seeds.length === seed - 1) {
+        if (index % (everyOther * seeds.length) === everyOther * (seed - 1)) {
           const { violations } = await play({ ...base, at });
           failures.push(...violations.map((violation) => `${nameOf(at)}: ${violation}`));
         }
