@@ -85,7 +85,9 @@ export function createConnections(
 
   /** The clients look for credentials in the background, where what they throw ends the process: so look before. */
   async function untilReady(name: string, emulatorHost: string | undefined): Promise<void> {
-    if (emulatorHost !== undefined) return untilListening(name, emulatorHost);
+    if (emulatorHost !== undefined) {
+      return untilListening(name, emulatorHost);
+    }
     const { googleCloudProject } = await connections.config();
     const { applicationDefaultCredentials } = await import('../shared/earth-engine.ts');
     await applicationDefaultCredentials(googleCloudProject).serviceAccount();
@@ -108,7 +110,9 @@ const LISTENING_TIMEOUT_MS = 2000;
 
 /** The clients go on trying an emulator that is not there for ten seconds; whether it is takes a millisecond. */
 export async function untilListening(name: string, host: string | undefined): Promise<void> {
-  if (host === undefined) return;
+  if (host === undefined) {
+    return;
+  }
   const [address = '', port] = host.split(':');
   const socket = connect({ host: address, port: Number(port) });
   try {

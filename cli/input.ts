@@ -9,7 +9,9 @@ import { printable } from './text.ts';
 /** Messages and manifests as files, and what is wrong with them as `rejectedMessages` would have it. */
 
 export async function readInput(cli: Cli, file: string): Promise<Uint8Array> {
-  if (file === '-') return cli.readStdin();
+  if (file === '-') {
+    return cli.readStdin();
+  }
   try {
     return await readFile(file);
   } catch (cause) {

@@ -9,7 +9,9 @@ export async function main(args: readonly string[]): Promise<number> {
   const { stdin, stdout, stderr, env } = process;
   // The reader of a pipe may leave early (`… list | head`): that is no failure of ours.
   stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
+    if (error.code !== 'EPIPE') {
+      throw error;
+    }
     process.exit(exitCodes.DONE);
   });
   // A library may throw where nobody waits for it: that, too, is one sentence.
@@ -20,7 +22,9 @@ export async function main(args: readonly string[]): Promise<number> {
   // Google's library warns of a search for credentials that found none, which is told in a sentence of our own.
   process.removeAllListeners('warning');
   process.on('warning', ({ name, message }) => {
-    if (name !== 'MetadataLookupWarning') stderr.write(`${name}: ${message}\n`);
+    if (name !== 'MetadataLookupWarning') {
+      stderr.write(`${name}: ${message}\n`);
+    }
   });
   const interrupt = new AbortController();
   const onInterrupt = () => interrupt.abort(new DOMException('Ctrl-C', 'AbortError'));

@@ -10,7 +10,9 @@ const units: Readonly<Record<string, number>> = { m: MINUTE_MS, h: HOUR_MS, d: D
 export function parseSince(text: string, now: Date): Date {
   const [, amount, unit = ''] = /^(\d{1,6})([mhdw])$/.exec(text) ?? [];
   const ms = units[unit];
-  if (amount !== undefined && ms !== undefined) return new Date(now.getTime() - Number(amount) * ms);
+  if (amount !== undefined && ms !== undefined) {
+    return new Date(now.getTime() - Number(amount) * ms);
+  }
   const date = /^\d{4}-\d{2}-\d{2}/.test(text) ? new Date(text) : new Date(Number.NaN);
   if (Number.isNaN(date.getTime())) {
     throw new InvalidArgumentError('Give 90m, 12h, 7d, 2w or a date such as 2026-11-23.');
@@ -48,7 +50,9 @@ const states = [
 export function parseStates(text: string): (typeof states)[number][] {
   return text.split(',').map((part) => {
     const state = states.find((known) => known === part.trim().toUpperCase());
-    if (!state) throw new InvalidArgumentError(`Give one or more of ${states.join(', ').toLowerCase()}.`);
+    if (!state) {
+      throw new InvalidArgumentError(`Give one or more of ${states.join(', ').toLowerCase()}.`);
+    }
     return state;
   });
 }
@@ -56,22 +60,30 @@ export function parseStates(text: string): (typeof states)[number][] {
 export function parseWhole(most: number): (text: string) => number {
   return (text) => {
     const value = /^\d{1,9}$/.test(text) ? Number(text) : 0;
-    if (value < 1 || value > most) throw new InvalidArgumentError(`Give a whole number from 1 to ${most}.`);
+    if (value < 1 || value > most) {
+      throw new InvalidArgumentError(`Give a whole number from 1 to ${most}.`);
+    }
     return value;
   };
 }
 
 export function parseSeconds(text: string): number {
   const value = /^\d+(?:\.\d+)?$/.test(text) ? Number(text) : 0;
-  if (value < 0.1 || value > 3600) throw new InvalidArgumentError('Give seconds from 0.1 to 3600.');
+  if (value < 0.1 || value > 3600) {
+    throw new InvalidArgumentError('Give seconds from 0.1 to 3600.');
+  }
   return value;
 }
 
 export type Grouping = { readonly by: 'batch' | 'month' } | { readonly by: 'label'; readonly name: string };
 
 export function parseGrouping(text: string): Grouping {
-  if (text === 'batch' || text === 'month') return { by: text };
+  if (text === 'batch' || text === 'month') {
+    return { by: text };
+  }
   const [, name] = /^label:([a-z][a-z0-9_-]{0,62})$/.exec(text) ?? [];
-  if (name === undefined) throw new InvalidArgumentError('Give batch, month or label:NAME.');
+  if (name === undefined) {
+    throw new InvalidArgumentError('Give batch, month or label:NAME.');
+  }
   return { by: 'label', name };
 }

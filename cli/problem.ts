@@ -34,14 +34,17 @@ export function explain(thrown: unknown): Problem {
   const error = asError(thrown);
   const chain = causes(error);
   for (const cause of chain) {
-    if (cause instanceof CliError)
+    if (cause instanceof CliError) {
       return { code: cause.code, message: cause.message, exitCode: cause.exitCode };
+    }
     if (cause instanceof ServiceError && cause.code === 'CONFIG_INVALID') {
       return { code: cause.code, message: settingsProblem(cause.message), exitCode: exitCodes.WRONG_INPUT };
     }
   }
   const known = chain.map(explainCause).find((found) => found !== undefined);
-  if (known) return { ...known, exitCode: exitCodes.FAILED };
+  if (known) {
+    return { ...known, exitCode: exitCodes.FAILED };
+  }
   if (error instanceof ServiceError) {
     return { code: error.code, message: error.message, exitCode: exitCodes.FAILED };
   }
@@ -60,7 +63,9 @@ function settingsProblem(message: string): string {
 
 function causes(error: Error): Error[] {
   const chain: Error[] = [];
-  for (let at: unknown = error; at instanceof Error && chain.length < 10; at = at.cause) chain.push(at);
+  for (let at: unknown = error; at instanceof Error && chain.length < 10; at = at.cause) {
+    chain.push(at);
+  }
   return chain;
 }
 

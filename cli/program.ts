@@ -46,7 +46,9 @@ export async function runCli(args: readonly string[], world: World): Promise<Exi
     terminal.err(
       options.json ? JSON.stringify({ error: { code, message } }) : `ee-video-exports: ${message}`,
     );
-    if (options.debug) terminal.err(stackOf(asError(thrown)));
+    if (options.debug) {
+      terminal.err(stackOf(asError(thrown)));
+    }
     return exitCode;
   }
 }

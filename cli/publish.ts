@@ -22,7 +22,9 @@ export async function publishAll(
 /** @returns the message's id */
 export async function publishOne(cli: Cli, topic: string, data: Uint8Array): Promise<string> {
   const [outcome] = await publishAll(cli, topic, [data]);
-  if (outcome && 'messageId' in outcome) return outcome.messageId;
+  if (outcome && 'messageId' in outcome) {
+    return outcome.messageId;
+  }
   throw publishFailure(outcome?.error, topic, await cli.config(), 'Nothing was published');
 }
 

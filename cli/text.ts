@@ -10,9 +10,15 @@ const DAY = 86_400;
 /** `42 s`, `5 min`, `3 h`, `12 d`: one figure tells enough. */
 export function duration(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1000));
-  if (seconds < 2 * MINUTE) return `${seconds} s`;
-  if (seconds < 2 * HOUR) return `${Math.round(seconds / MINUTE)} min`;
-  if (seconds < 2 * DAY) return `${Math.round(seconds / HOUR)} h`;
+  if (seconds < 2 * MINUTE) {
+    return `${seconds} s`;
+  }
+  if (seconds < 2 * HOUR) {
+    return `${Math.round(seconds / MINUTE)} min`;
+  }
+  if (seconds < 2 * DAY) {
+    return `${Math.round(seconds / HOUR)} h`;
+  }
   return `${Math.round(seconds / DAY)} d`;
 }
 
@@ -31,7 +37,9 @@ export const nameOf = (id: string, { jobKey, attempt }: ExportRecord): string =>
   jobKey === undefined ? id : `${jobKey}${attempt > 1 ? ` (attempt ${attempt})` : ''}`;
 
 export function progressOf(record: ExportRecord): number | undefined {
-  if (record.state === 'SUCCEEDED') return 1;
+  if (record.state === 'SUCCEEDED') {
+    return 1;
+  }
   return 'progress' in record ? record.progress : undefined;
 }
 

@@ -69,7 +69,9 @@ const withoutUnusedTypes: Plugin = {
     ];
     bundling.onLoad({ filter: /\/build\/protos\/(?:protos|iam_service|locations)\.js$/ }, ({ path }) => {
       const found = unused.find((file) => path.endsWith(`/node_modules/${file}`));
-      if (found === undefined) return undefined;
+      if (found === undefined) {
+        return undefined;
+      }
       emptied.add(found);
       return { contents: 'module.exports = {};', loader: 'js' };
     });
@@ -144,7 +146,9 @@ async function deployManifest(target: Target): Promise<{ manifest: Manifest; loc
     readJson<Lockfile>('package-lock.json'),
   ]);
   const exact = dependencies[framework];
-  if (exact === undefined) throw new Error(`package.json does not name ${framework}`);
+  if (exact === undefined) {
+    throw new Error(`package.json does not name ${framework}`);
+  }
   const manifest: Manifest = {
     name: `ee-video-exports-${targets[target]}`,
     version,

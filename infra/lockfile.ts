@@ -41,7 +41,9 @@ export function lockfileFor(manifest: Manifest, project: Lockfile): Lockfile {
       if (path === undefined || locked === undefined) {
         throw new Error(`package-lock.json lacks ${dependency}@${range}, needed by ${from || name}`);
       }
-      if (packages[path]) continue;
+      if (packages[path]) {
+        continue;
+      }
       // In the project some are development dependencies as well; here none is.
       const { dev: _dev, devOptional: _devOptional, ...rest } = locked;
       packages[path] = rest;
@@ -56,8 +58,12 @@ export function lockfileFor(manifest: Manifest, project: Lockfile): Lockfile {
 function locate(project: Lockfile, from: string, dependency: string): string | undefined {
   for (let at = from; ; at = at.slice(0, Math.max(0, at.lastIndexOf('/node_modules/')))) {
     const path = at === '' ? `node_modules/${dependency}` : `${at}/node_modules/${dependency}`;
-    if (project.packages[path]) return path;
-    if (at === '') return undefined;
+    if (project.packages[path]) {
+      return path;
+    }
+    if (at === '') {
+      return undefined;
+    }
   }
 }
 

@@ -51,7 +51,9 @@ function named({ status, body }: Awaited<ReturnType<Call>>, problem: string): st
 if (import.meta.main) {
   const usage = 'usage: npm run release-rules -- PROJECT [DATABASE]';
   const [project, database = '(default)'] = readOptions(usage, { allowPositionals: true }).positionals;
-  if (project === undefined) wrongOption('Which project?', usage);
+  if (project === undefined) {
+    wrongOption('Which project?', usage);
+  }
   const auth = new GoogleAuth({ scopes: 'https://www.googleapis.com/auth/cloud-platform' });
   const call: Call = async (method, url, body) => {
     const headers = new Headers(await auth.getRequestHeaders(url));

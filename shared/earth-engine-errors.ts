@@ -58,15 +58,27 @@ export function refusal(call: Call, answer: Answer, now: Date): EarthEngineError
 
 function kindOf(call: Call, httpStatus: number, said: Said): EarthEngineErrorKind {
   // A redirect would carry the request, and the token, to somewhere else: never followed, so nobody knows.
-  if (httpStatus < 400) return 'UNANSWERED';
-  if (queueFull.test(said.reply)) return 'QUEUE_FULL';
-  if (httpStatus === 429 || (httpStatus === 403 && said.rateLimited)) return 'RATE_LIMITED';
+  if (httpStatus < 400) {
+    return 'UNANSWERED';
+  }
+  if (queueFull.test(said.reply)) {
+    return 'QUEUE_FULL';
+  }
+  if (httpStatus === 429 || (httpStatus === 403 && said.rateLimited)) {
+    return 'RATE_LIMITED';
+  }
   if (call.kind === 'export') {
     const used = differentOperation.test(said.reply) || said.status === 'ALREADY_EXISTS';
-    if (used || httpStatus === 409) return 'ALREADY_STARTED';
+    if (used || httpStatus === 409) {
+      return 'ALREADY_STARTED';
+    }
   }
-  if (httpStatus === 401 || httpStatus === 403) return 'PERMISSION';
-  if (httpStatus === 408 || httpStatus >= 500) return 'UNANSWERED';
+  if (httpStatus === 401 || httpStatus === 403) {
+    return 'PERMISSION';
+  }
+  if (httpStatus === 408 || httpStatus >= 500) {
+    return 'UNANSWERED';
+  }
   if (httpStatus === 404 && (call.kind === 'get' || call.kind === 'cancel')) {
     // A proxy's 404 page says nothing about the operation, and LOST is for ever.
     return said.fromGoogle ? 'NOT_FOUND' : 'UNANSWERED';
@@ -84,7 +96,9 @@ interface Said {
 
 function parseBody(body: string): Said {
   const error = parseGoogleError(body);
-  if (!error) return { reply: plainText(body), status: undefined, rateLimited: false, fromGoogle: false };
+  if (!error) {
+    return { reply: plainText(body), status: undefined, rateLimited: false, fromGoogle: false };
+  }
   const { message, status, details, errors } = error;
   return {
     reply: typeof message === 'string' ? startOf(message, MAX_REPLY_CHARACTERS) : '',
@@ -125,8 +139,12 @@ function plainText(body: string): string {
  * most: what a number of any length asks for is no time that can be computed with.
  */
 function retryAfterMs(header: string | null, now: Date): number | undefined {
-  if (header === null) return undefined;
-  if (/^\s*\d+(?:\.\d+)?\s*$/.test(header)) return Math.min(DAY_MS, Number(header) * 1000);
+  if (header === null) {
+    return undefined;
+  }
+  if (/^\s*\d+(?:\.\d+)?\s*$/.test(header)) {
+    return Math.min(DAY_MS, Number(header) * 1000);
+  }
   // Date.parse reads almost anything as a date, `-5` too; an HTTP date has a time of day.
   const date = header.includes(':') ? Date.parse(header) : Number.NaN;
   return Number.isNaN(date) ? undefined : Math.min(DAY_MS, Math.max(0, date - now.getTime()));
@@ -157,8 +175,12 @@ export function failure(call: Call, error: Error, signal: AbortSignal): EarthEng
   // fetch wraps what happened to the connection; several addresses tried make an AggregateError, which has a code too.
   const cause = error.cause === undefined ? error : asError(error.cause);
   const code = 'code' in cause ? String(cause.code) : '';
-  if (notConnected.has(code)) return notSent(call, cause.message || code, error);
-  if (error instanceof SyntaxError) return unreadableAnswer(call, 'no JSON', error);
+  if (notConnected.has(code)) {
+    return notSent(call, cause.message || code, error);
+  }
+  if (error instanceof SyntaxError) {
+    return unreadableAnswer(call, 'no JSON', error);
+  }
   return unanswered(call, 503, 'UNAVAILABLE', `got no answer: ${cause.message || code}`, error);
 }
 

@@ -67,7 +67,9 @@ const isNumber = (project: string): boolean => /^\d+$/.test(project);
 
 /** The operation, or undefined where it has no usable name: nothing could be recorded of it, nor asked about it. */
 export function parseOperation(json: unknown): Operation | undefined {
-  if (!isObject(json) || !isOperationName(json['name'])) return undefined;
+  if (!isObject(json) || !isOperationName(json['name'])) {
+    return undefined;
+  }
   const metadata = isObject(json['metadata']) ? json['metadata'] : {};
   const error = json['error'];
   return {
@@ -93,10 +95,16 @@ export function parseOperation(json: unknown): Operation | undefined {
  * complete: a caller concludes from a complete listing that an operation does not exist.
  */
 export function parseOperationPage(json: unknown): OperationPage | undefined {
-  if (!isObject(json)) return undefined;
+  if (!isObject(json)) {
+    return undefined;
+  }
   const { operations = [], nextPageToken = '', unreachable = [] } = json;
-  if (!Array.isArray(operations) || typeof nextPageToken !== 'string') return undefined;
-  if (!Array.isArray(unreachable) || unreachable.length > 0) return undefined;
+  if (!Array.isArray(operations) || typeof nextPageToken !== 'string') {
+    return undefined;
+  }
+  if (!Array.isArray(unreachable) || unreachable.length > 0) {
+    return undefined;
+  }
   return {
     operations: operations.map(parseOperation).filter((operation) => operation !== undefined),
     nextPageToken: nextPageToken === '' ? undefined : nextPageToken,
@@ -104,7 +112,9 @@ export function parseOperationPage(json: unknown): OperationPage | undefined {
 }
 
 function parseState(value: unknown): OperationState | undefined {
-  if (typeof value !== 'string') return undefined;
+  if (typeof value !== 'string') {
+    return undefined;
+  }
   return states.has(value) ? (value as OperationState) : 'UNKNOWN';
 }
 
@@ -113,12 +123,18 @@ function parseStages(value: unknown): Pick<Operation, 'stage' | 'units'> {
   let stage: string | undefined;
   let units: number | undefined;
   for (const item of Array.isArray(value) ? value : []) {
-    if (!isObject(item)) continue;
+    if (!isObject(item)) {
+      continue;
+    }
     const complete = number(item['completeWorkUnits']);
     const total = number(item['totalWorkUnits']);
-    if (complete === undefined && total === undefined) continue;
+    if (complete === undefined && total === undefined) {
+      continue;
+    }
     units = (units ?? 0) + (complete ?? 0);
-    if ((complete ?? 0) < (total ?? 0)) stage ??= text(item['displayName']) ?? text(item['description']);
+    if ((complete ?? 0) < (total ?? 0)) {
+      stage ??= text(item['displayName']) ?? text(item['description']);
+    }
   }
   return { stage: stage && startOf(stage, MAX_STAGE_CHARACTERS), units: number(units) };
 }
@@ -132,7 +148,9 @@ function parseError(error: Json): Operation['error'] {
 }
 
 function time(value: unknown): Date | undefined {
-  if (typeof value !== 'string') return undefined;
+  if (typeof value !== 'string') {
+    return undefined;
+  }
   const date = new Date(value);
   return date.getTime() >= EARLIEST_TIME_MS && date.getTime() <= LATEST_TIME_MS ? date : undefined;
 }

@@ -67,13 +67,17 @@ export function createEarthEngine({
       'user-agent': PRODUCT,
       'x-goog-api-client': `${PRODUCT} gl-node/${process.versions.node}`,
     };
-    if (body) headers['content-type'] = 'application/json';
+    if (body) {
+      headers['content-type'] = 'application/json';
+    }
     const token = auth && (await deadline.race(auth.token()).catch(noToken(call)));
     if (token !== undefined) {
       headers['authorization'] = `Bearer ${token}`;
       headers['x-goog-user-project'] = project;
     }
-    if (deadline.signal.aborted) throw notSent(call, 'given up before it was sent', deadline.signal.reason);
+    if (deadline.signal.aborted) {
+      throw notSent(call, 'given up before it was sent', deadline.signal.reason);
+    }
     try {
       const response = await fetch(url + path, {
         method: body ? 'POST' : 'GET',
@@ -84,9 +88,15 @@ export function createEarthEngine({
         redirect: 'manual',
       });
       const quota = response.headers.get('x-earth-engine-quota-status');
-      if (quota !== null) observer?.quotaStatus(project, quota.includes('parallelism_restricted=true'));
-      if (response.ok) return JSON.parse(await readText(response, MAX_ANSWER_BYTES));
-      if (response.status === 401 && token !== undefined) auth?.drop(token);
+      if (quota !== null) {
+        observer?.quotaStatus(project, quota.includes('parallelism_restricted=true'));
+      }
+      if (response.ok) {
+        return JSON.parse(await readText(response, MAX_ANSWER_BYTES));
+      }
+      if (response.status === 401 && token !== undefined) {
+        auth?.drop(token);
+      }
       throw refusal(
         call,
         {
@@ -106,7 +116,9 @@ export function createEarthEngine({
     operation: string,
     options: OperationCallOptions,
   ): [Call, string, string] {
-    if (!isOperationName(operation)) throw badName(operation);
+    if (!isOperationName(operation)) {
+      throw badName(operation);
+    }
     const [, project, , id] = operation.split('/').map(encodeSegment) as [string, string, string, string];
     const path = `/v1/projects/${project}/operations/${id}${kind === 'cancel' ? ':cancel' : ''}`;
     const call: Call = { kind, name: `${kind === 'cancel' ? 'POST' : 'GET'} ${path}` };
@@ -119,7 +131,9 @@ export function createEarthEngine({
       const call: Call = { kind: 'export', name: `POST ${path}` };
       const started = readOperation(call, await send(call, project, path, request, options));
       // All that is asked of it later, cancelling too, would go to that project.
-      if (isOfAnotherProject(started.name, project)) unreadable(call, 'an operation of another project');
+      if (isOfAnotherProject(started.name, project)) {
+        unreadable(call, 'an operation of another project');
+      }
       return started;
     },
 
@@ -147,7 +161,9 @@ export function createEarthEngine({
     },
 
     async serviceAccount() {
-      if (!auth) return undefined;
+      if (!auth) {
+        return undefined;
+      }
       account ??= auth.serviceAccount();
       try {
         return await account;
@@ -182,7 +198,9 @@ export function applicationDefaultCredentials(project: string): TokenSource {
       credentials ??= load();
       // The library keeps the token until shortly before it expires.
       const token = await (await credentials).getAccessToken();
-      if (!token) throw new Error('the credentials gave no access token');
+      if (!token) {
+        throw new Error('the credentials gave no access token');
+      }
       current = token;
       return token;
     } catch (error) {
@@ -227,8 +245,11 @@ function startDeadline({ timeoutMs, signal: caller }: CallOptions) {
     timeoutMs,
   );
   const abort = () => controller.abort(caller?.reason);
-  if (caller?.aborted) abort();
-  else caller?.addEventListener('abort', abort, { once: true });
+  if (caller?.aborted) {
+    abort();
+  } else {
+    caller?.addEventListener('abort', abort, { once: true });
+  }
   const { signal } = controller;
   return {
     signal,
@@ -236,8 +257,11 @@ function startDeadline({ timeoutMs, signal: caller }: CallOptions) {
     race: <T>(promise: Promise<T>): Promise<T> =>
       new Promise((resolve, reject) => {
         const giveUp = () => reject(asError(signal.reason));
-        if (signal.aborted) giveUp();
-        else signal.addEventListener('abort', giveUp, { once: true });
+        if (signal.aborted) {
+          giveUp();
+        } else {
+          signal.addEventListener('abort', giveUp, { once: true });
+        }
         promise.then(resolve, reject);
       }),
     [Symbol.dispose]() {
@@ -249,7 +273,9 @@ function startDeadline({ timeoutMs, signal: caller }: CallOptions) {
 
 /** The body as text. More than `limit` bytes are an error, or cut off: what comes after is never held in memory. */
 async function readText(response: Response, limit: number, excess: 'cut' | 'refuse' = 'refuse') {
-  if (!response.body) return '';
+  if (!response.body) {
+    return '';
+  }
   const decoder = new TextDecoder();
   let text = '';
   let bytes = 0;
@@ -257,7 +283,9 @@ async function readText(response: Response, limit: number, excess: 'cut' | 'refu
   for await (const chunk of response.body) {
     bytes += chunk.byteLength;
     if (bytes > limit) {
-      if (excess === 'cut') return text + decoder.decode(chunk).slice(0, limit);
+      if (excess === 'cut') {
+        return text + decoder.decode(chunk).slice(0, limit);
+      }
       throw new Error(`the answer is longer than ${limit} bytes`);
     }
     text += decoder.decode(chunk, { stream: true });
@@ -309,7 +337,9 @@ export async function lookAtProject(
 function textIn(json: string, path: readonly string[]): string | undefined {
   try {
     let value: unknown = JSON.parse(json);
-    for (const name of path) value = (value as Record<string, unknown> | null | undefined)?.[name];
+    for (const name of path) {
+      value = (value as Record<string, unknown> | null | undefined)?.[name];
+    }
     return typeof value === 'string' ? value : undefined;
   } catch {
     return undefined;

@@ -68,7 +68,9 @@ export function createPublisher({ projectId, emulatorHost, clock }: PubSubPublis
 
   function targetOf(name: string): Target {
     const known = targets.get(name);
-    if (known) return known;
+    if (known) {
+      return known;
+    }
     const gaxOpts = { retry: { backoffSettings: retries } };
     const batching = {
       maxMessages: REQUEST_MESSAGES,
@@ -91,14 +93,18 @@ export function createPublisher({ projectId, emulatorHost, clock }: PubSubPublis
       const outgoing = { data, attributes: { ...message.attributes } };
       const messageId = await target.topic.publishMessage(outgoing).catch((refusal: unknown) => {
         // The request is refused as a whole, also for a message of another caller: on its own it may be taken.
-        if (!isInvalid(refusal)) throw refusal;
+        if (!isInvalid(refusal)) {
+          throw refusal;
+        }
         return target.singly.publishMessage(outgoing);
       });
       target.pausedUntil = 0;
       return { messageId };
     } catch (thrown) {
       const cause = asError(thrown);
-      if (!isInvalid(cause)) pause(target);
+      if (!isInvalid(cause)) {
+        pause(target);
+      }
       const error = new ServiceError(
         'PUBLISH_FAILED',
         // The client's message repeats the error of every try, which may be a hundred.
@@ -131,9 +137,13 @@ export function createPublisher({ projectId, emulatorHost, clock }: PubSubPublis
           `${name} failed a moment ago; publish again in ${PAUSE_MS / 1000} s`,
         ),
       );
-    if (clock.now().getTime() < target.pausedUntil) return paused();
+    if (clock.now().getTime() < target.pausedUntil) {
+      return paused();
+    }
     // After a failure the first to come tries alone: until its answer the others are told to wait.
-    if (target.pausedUntil > 0) pause(target);
+    if (target.pausedUntil > 0) {
+      pause(target);
+    }
 
     const stop = new AbortController();
     const late = clock.sleep(timeoutMs, stop.signal).then(
@@ -152,7 +162,9 @@ export function createPublisher({ projectId, emulatorHost, clock }: PubSubPublis
           return fillWith(new ServiceError('PUBLISH_TIMEOUT', message));
         }
         outcomes.push(...sent);
-        if (target.pausedUntil > 0) return paused();
+        if (target.pausedUntil > 0) {
+          return paused();
+        }
       }
       return outcomes;
     } finally {
@@ -162,7 +174,9 @@ export function createPublisher({ projectId, emulatorHost, clock }: PubSubPublis
 
   return {
     async publish(topic, messages, timeoutMs) {
-      if (messages.length === 0) return [];
+      if (messages.length === 0) {
+        return [];
+      }
       const publishing = publish(topic, messages, timeoutMs);
       underWay.add(publishing);
       try {
@@ -264,7 +278,9 @@ export function createKeptMessages({
         return (receivedMessages ?? []).map(kept);
       } catch (thrown) {
         const cause = asError(thrown);
-        if ('code' in cause && cause.code === rpcCodes.DEADLINE_EXCEEDED) return [];
+        if ('code' in cause && cause.code === rpcCodes.DEADLINE_EXCEEDED) {
+          return [];
+        }
         throw new ServiceError('PULL_FAILED', `${subscription} could not be read: ${cause.message}`, {
           cause,
         });
@@ -300,7 +316,9 @@ export async function lookAtTopics(
       const [granted] = await topic.iam.testPermissions('pubsub.topics.publish', gaxOpts);
       return granted['pubsub.topics.publish'] ? 'MAY_PUBLISH' : 'MAY_NOT_PUBLISH';
     } catch (thrown) {
-      if ((thrown as { code?: unknown }).code === rpcCodes.NOT_FOUND) return 'MISSING';
+      if ((thrown as { code?: unknown }).code === rpcCodes.NOT_FOUND) {
+        return 'MISSING';
+      }
       throw thrown;
     }
   };

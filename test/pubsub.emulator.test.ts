@@ -53,7 +53,9 @@ describe('a Pub/Sub publisher', () => {
       subscription.on('error', reject).on('message', (one: Message) => {
         received.set(one.id, { data: one.data, attributes: { ...one.attributes } });
         one.ack();
-        if (received.size === 2) resolve();
+        if (received.size === 2) {
+          resolve();
+        }
       });
     });
     await subscription.close();
@@ -117,7 +119,9 @@ describe('a Pub/Sub publisher', () => {
     expect(codes(await publisher.publish('silent', [message('a')], 100))).toEqual(['PUBLISH_TIMEOUT']);
     expect(codes(await publisher.publish('silent', [message('a')], 60_000))).toEqual(['PUBLISH_PAUSED']);
     await publisher.close();
-    for (const socket of sockets) socket.destroy();
+    for (const socket of sockets) {
+      socket.destroy();
+    }
     silent.close();
   });
 

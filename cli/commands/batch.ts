@@ -34,12 +34,19 @@ const meanings: Readonly<Record<PlannedOutcome, string>> = {
 
 export async function planBatch(cli: Cli, file: string, options: BatchOptions): Promise<ExitCode> {
   const json = await readManifestFile(cli, file, options);
-  if (json === undefined) return exitCodes.WRONG_INPUT;
+  if (json === undefined) {
+    return exitCodes.WRONG_INPUT;
+  }
   const [config, store] = await Promise.all([cli.config(), cli.store()]);
   const result = await plan({ config, store, clock: cli.clock }, json, cli.clock.now());
-  if ('issues' in result) return refuse(cli, file, result.issues);
-  if (cli.json) writeJson(cli, result.plan);
-  else tellPlan(cli, result.plan);
+  if ('issues' in result) {
+    return refuse(cli, file, result.issues);
+  }
+  if (cli.json) {
+    writeJson(cli, result.plan);
+  } else {
+    tellPlan(cli, result.plan);
+  }
   return exitCodes.DONE;
 }
 
@@ -57,8 +64,12 @@ function tellPlan({ terminal }: Cli, { batchId, jobs, counts, first, batch }: Pl
           ],
         ],
   );
-  for (const row of columns(rows, terminal.columns)) terminal.out(row);
-  if (batch === 'SAME') terminal.out('This run is there already: running it again changes nothing.');
+  for (const row of columns(rows, terminal.columns)) {
+    terminal.out(row);
+  }
+  if (batch === 'SAME') {
+    terminal.out('This run is there already: running it again changes nothing.');
+  }
   if (batch === 'OTHER') {
     terminal.out('This run was made from another manifest: give it another --run or batchId.');
   }
@@ -67,9 +78,13 @@ function tellPlan({ terminal }: Cli, { batchId, jobs, counts, first, batch }: Pl
 export async function runBatch(cli: Cli, file: string, options: RunBatchOptions): Promise<ExitCode> {
   const { terminal } = cli;
   const json = await readManifestFile(cli, file, options);
-  if (json === undefined) return exitCodes.WRONG_INPUT;
+  if (json === undefined) {
+    return exitCodes.WRONG_INPUT;
+  }
   const expansion = await checkedExpansion(cli, json);
-  if ('issues' in expansion) return refuse(cli, file, expansion.issues);
+  if ('issues' in expansion) {
+    return refuse(cli, file, expansion.issues);
+  }
   const { manifest, jobs } = expansion;
   const store = await cli.store();
   const known = await readBatch({ store, clock: cli.clock }, manifest.id);
@@ -83,8 +98,11 @@ export async function runBatch(cli: Cli, file: string, options: RunBatchOptions)
   const data = Buffer.from(JSON.stringify({ ...(json as object), run: manifest.run }));
   const { topics } = await cli.config();
   const messageId = await publishOne(cli, topics.batches, data);
-  if (cli.json) writeJson(cli, { batchId: manifest.id, jobs, messageId });
-  else terminal.out(`${manifest.id}  ${plural(jobs, 'job')}${known ? ', published before' : ''}`);
+  if (cli.json) {
+    writeJson(cli, { batchId: manifest.id, jobs, messageId });
+  } else {
+    terminal.out(`${manifest.id}  ${plural(jobs, 'job')}${known ? ', published before' : ''}`);
+  }
   if (!options.watch) {
     terminal.err(`Follow it with: npx ee-video-exports watch --batch ${manifest.id}`);
     return exitCodes.DONE;
@@ -99,9 +117,13 @@ async function checkedExpansion(
   json: unknown,
 ): Promise<Expansion | { readonly issues: readonly Issue[] }> {
   const reading = readManifest(json, cli.clock.now());
-  if ('issues' in reading) return reading;
+  if ('issues' in reading) {
+    return reading;
+  }
   const expansion = createExpansion(reading.manifest);
-  if ('issues' in expansion) return expansion;
+  if ('issues' in expansion) {
+    return expansion;
+  }
   const issues = await checkExpansion(expansion, jobRules(await cli.config()));
   return issues.length > 0 ? { issues } : expansion;
 }
@@ -114,7 +136,9 @@ async function readManifestFile(cli: Cli, file: string, { run }: BatchOptions): 
     return undefined;
   }
   const { json } = reading;
-  if (run === undefined || typeof json !== 'object' || json === null) return json;
+  if (run === undefined || typeof json !== 'object' || json === null) {
+    return json;
+  }
   if ('run' in json && json.run !== run) {
     throw new CliError(
       'ARGUMENTS_WRONG',

@@ -51,15 +51,21 @@ export async function cancel(cli: Cli, ids: readonly string[], options: CancelOp
       wanted.push(cancellation);
     }
   }
-  if (wanted.length === 0) return exitCodes.DONE;
+  if (wanted.length === 0) {
+    return exitCodes.DONE;
+  }
   const config = await cli.config();
   const topic = config.topics.cancellations;
   const data = wanted.map((cancellation) => Buffer.from(JSON.stringify(cancellation)));
   const outcomes = await publishAll(cli, topic, data);
   const failed = outcomes.find((outcome) => 'error' in outcome);
-  if (failed) throw publishFailure(failed.error, topic, config, 'Not all cancellations were published');
+  if (failed) {
+    throw publishFailure(failed.error, topic, config, 'Not all cancellations were published');
+  }
   if (cli.json) {
-    for (const cancellation of wanted) writeJson(cli, cancellation);
+    for (const cancellation of wanted) {
+      writeJson(cli, cancellation);
+    }
     return exitCodes.DONE;
   }
   cli.terminal.out(
@@ -78,9 +84,12 @@ async function lookUp(
     const found = await records.get(recordId);
     return found && isReadable(found) && isTerminal(found.value) ? found.value.state : found !== undefined;
   }
-  if (jobKey !== undefined)
+  if (jobKey !== undefined) {
     return (await records.find(recordQueries.ofJobKey(jobKey), { limit: 1 })).length > 0;
-  if (batchId === undefined) return false;
+  }
+  if (batchId === undefined) {
+    return false;
+  }
   return (
     (await batches.get(batchId)) !== undefined ||
     (await records.find(recordQueries.ofBatch(batchId), { limit: 1 })).length > 0

@@ -39,7 +39,9 @@ export async function listDeadLetters(cli: Cli, options: ListDeadLettersOptions)
     terminal.columns,
   );
   terminal.out(paint(terminal, 'bold', title ?? ''));
-  for (const row of rows) terminal.out(row);
+  for (const row of rows) {
+    terminal.out(row);
+  }
   return exitCodes.DONE;
 }
 
@@ -61,10 +63,16 @@ async function readNewest(
     const page = await rejectedMessages.find(query, { limit: PAGE_SIZE, ...(after && { after }) });
     for (const found of page) {
       after = cursorOf(query, found);
-      if (isReadable(found) && (!reason || reason.includes(found.value.reason))) wanted.push(found);
-      if (wanted.length === limit) return wanted;
+      if (isReadable(found) && (!reason || reason.includes(found.value.reason))) {
+        wanted.push(found);
+      }
+      if (wanted.length === limit) {
+        return wanted;
+      }
     }
-    if (page.length < PAGE_SIZE) return wanted;
+    if (page.length < PAGE_SIZE) {
+      return wanted;
+    }
   }
 }
 

@@ -13,9 +13,14 @@ const OUTCOME_WIDTH = 9;
 export async function doctor(cli: Cli): Promise<ExitCode> {
   let problems = 0;
   for await (const finding of examine(cli)) {
-    if (finding.outcome === 'PROBLEM') problems += 1;
-    if (cli.json) writeJson(cli, finding);
-    else tell(cli, finding);
+    if (finding.outcome === 'PROBLEM') {
+      problems += 1;
+    }
+    if (cli.json) {
+      writeJson(cli, finding);
+    } else {
+      tell(cli, finding);
+    }
   }
   if (!cli.json) {
     cli.terminal.out(problems === 0 ? '\nAll is well.' : `\n${plural(problems, 'problem')} to mend.`);

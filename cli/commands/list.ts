@@ -54,7 +54,9 @@ export async function list(cli: Cli, options: ListOptions): Promise<ExitCode> {
   for (const [index, row] of rows.entries()) {
     terminal.out(paintState(terminal, row, records[index]?.value.state ?? ''));
   }
-  if (next) terminal.err(`There are more: --page ${next}`);
+  if (next) {
+    terminal.err(`There are more: --page ${next}`);
+  }
   return exitCodes.DONE;
 }
 
@@ -70,9 +72,15 @@ const jobOf = (id: string, record: ExportRecord): string =>
 
 /** The database answers the filter that leaves the least; the others are held against what it finds. */
 function queryFor({ state, batch, label, since }: RecordFilter): Query {
-  if (batch !== undefined) return listQueries.newestOfBatch(batch, since);
-  if (label) return newestOfLabel(label.name, label.value, since);
-  if (state) return listQueries.newestIn(state, since);
+  if (batch !== undefined) {
+    return listQueries.newestOfBatch(batch, since);
+  }
+  if (label) {
+    return newestOfLabel(label.name, label.value, since);
+  }
+  if (state) {
+    return listQueries.newestIn(state, since);
+  }
   return listQueries.newest(since);
 }
 
@@ -97,11 +105,15 @@ export async function* readRecords(
     const page = await records.find(query, { limit: PAGE_SIZE, ...(after && { after }) });
     for (const found of page) {
       after = cursorOf(query, found);
-      if (!isReadable(found)) cli.terminal.err(`ee-video-exports: ${found.unreadable.message}`);
+      if (!isReadable(found)) {
+        cli.terminal.err(`ee-video-exports: ${found.unreadable.message}`);
+      }
       const isOne = isReadable(found) && isWanted(found.value, filter);
       yield { ...(isOne && { stored: found }), cursor: after };
     }
-    if (page.length < PAGE_SIZE) return;
+    if (page.length < PAGE_SIZE) {
+      return;
+    }
   }
 }
 
@@ -113,11 +125,17 @@ async function readPage(
   let last: readonly unknown[] | undefined;
   let read = 0;
   for await (const { stored, cursor } of readRecords(cli, options, decode(options.page))) {
-    if (stored && records.length === options.limit) return { records, next: encode(last) };
-    if (stored) records.push(stored);
+    if (stored && records.length === options.limit) {
+      return { records, next: encode(last) };
+    }
+    if (stored) {
+      records.push(stored);
+    }
     last = cursor;
     read += 1;
-    if (read === MAX_READ) return { records, next: encode(last) };
+    if (read === MAX_READ) {
+      return { records, next: encode(last) };
+    }
   }
   return { records, next: undefined };
 }
@@ -129,7 +147,9 @@ function encode(cursor: readonly unknown[] | undefined): string | undefined {
 }
 
 function decode(token: string | undefined): readonly unknown[] | undefined {
-  if (token === undefined) return undefined;
+  if (token === undefined) {
+    return undefined;
+  }
   const [, ms, id] = /^(\d{1,15})\.(.+)$/.exec(token) ?? [];
   if (ms === undefined || id === undefined) {
     throw wrongInput(

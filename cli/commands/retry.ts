@@ -33,10 +33,15 @@ export async function retry(cli: Cli, ids: readonly string[], options: RetryOpti
   const selections = selectionsOf(ids, options);
   const services = await cli.services();
   const results: RunAgain[] = [];
-  for (const selection of selections) results.push(await runAgain(services, selection, { force, dryRun }));
+  for (const selection of selections) {
+    results.push(await runAgain(services, selection, { force, dryRun }));
+  }
   const result = merged(results);
-  if (cli.json) writeJson(cli, { dryRun, ...result });
-  else tell(cli, result, dryRun);
+  if (cli.json) {
+    writeJson(cli, { dryRun, ...result });
+  } else {
+    tell(cli, result, dryRun);
+  }
   return result.unknown.length > 0 ? exitCodes.FAILED : exitCodes.DONE;
 }
 
@@ -48,8 +53,12 @@ function selectionsOf(ids: readonly string[], { batch, label }: RetryOptions): R
       'Say what to run again: ids or job keys, --batch or --label, one of them.',
     );
   }
-  if (batch !== undefined) return [{ batchId: batch }];
-  if (label) return [{ label: [label.name, label.value] }];
+  if (batch !== undefined) {
+    return [{ batchId: batch }];
+  }
+  if (label) {
+    return [{ label: [label.name, label.value] }];
+  }
   const isRecordId = (id: string) => /^ve1-[a-z2-7]{32}(?:-\d{1,3})?$/.test(id);
   const recordIds = ids.filter(isRecordId);
   const jobKeys = ids.filter((id) => !isRecordId(id));
@@ -78,8 +87,12 @@ function tell({ terminal }: Cli, { started, attempts, skipped, unknown }: RunAga
       `${plural(started, 'job')} ${dryRun ? 'would be run again' : started === 1 ? 'runs again' : 'run again'}.`,
     );
   }
-  for (const { recordId, retryOf } of attempts) terminal.out(`  ${recordId}  after ${retryOf}`);
-  if (started > attempts.length) terminal.out(`  … and ${started - attempts.length} more`);
+  for (const { recordId, retryOf } of attempts) {
+    terminal.out(`  ${recordId}  after ${retryOf}`);
+  }
+  if (started > attempts.length) {
+    terminal.out(`  … and ${started - attempts.length} more`);
+  }
   for (const [reason, count] of Object.entries(skipped) as [NotRunAgain, number][]) {
     terminal.out(`${count} ${reasons[reason]}`);
   }

@@ -23,8 +23,11 @@ export async function show(cli: Cli, id: string, { request }: ShowOptions): Prom
     return exitCodes.DONE;
   }
   if (record) {
-    if (cli.json) writeJson(cli, { id: record.id, ...record.value });
-    else showRecord(cli, record);
+    if (cli.json) {
+      writeJson(cli, { id: record.id, ...record.value });
+    } else {
+      showRecord(cli, record);
+    }
     return exitCodes.DONE;
   }
   const rejected = await findRejected(cli, id);
@@ -34,28 +37,37 @@ export async function show(cli: Cli, id: string, { request }: ShowOptions): Prom
       `There is no record, job key or rejected message ${printable(id)}; list shows what there is (a message takes some seconds to become a record).`,
     );
   }
-  if (cli.json) writeJson(cli, { id: rejected.id, ...rejected.value });
-  else showRejected(cli, rejected);
+  if (cli.json) {
+    writeJson(cli, { id: rejected.id, ...rejected.value });
+  } else {
+    showRejected(cli, rejected);
+  }
   return exitCodes.DONE;
 }
 
 /** By its id, or the latest attempt of a job key. */
 export async function findRecord(cli: Cli, id: string): Promise<Stored<ExportRecord> | undefined> {
   const { records } = await cli.store();
-  if (/^ve1-[a-z2-7]{32}(?:-\d{1,3})?$/.test(id)) return readable(await records.get(id));
+  if (/^ve1-[a-z2-7]{32}(?:-\d{1,3})?$/.test(id)) {
+    return readable(await records.get(id));
+  }
   const attempts = (await records.find(recordQueries.ofJobKey(id), { limit: 1000 })).filter(isReadable);
   return attempts.sort((a, b) => b.value.attempt - a.value.attempt)[0];
 }
 
 async function findRejected(cli: Cli, id: string): Promise<Stored<RejectedMessage> | undefined> {
   // A document's id has no slash.
-  if (id.includes('/')) return undefined;
+  if (id.includes('/')) {
+    return undefined;
+  }
   const { rejectedMessages } = await cli.store();
   return readable(await rejectedMessages.get(id));
 }
 
 function readable<T>(found: Found<T> | undefined): Stored<T> | undefined {
-  if (found && !isReadable(found)) throw found.unreadable;
+  if (found && !isReadable(found)) {
+    throw found.unreadable;
+  }
   return found;
 }
 
@@ -92,7 +104,9 @@ function showRecord(cli: Cli, { id, value }: Stored<ExportRecord>): void {
     ...(value.extraOperations ?? []).map(({ operation }): [string, string] => ['extra', operation]),
   ];
   for (const [name, text] of fields) {
-    if (text !== undefined) writeField(cli, name, String(text));
+    if (text !== undefined) {
+      writeField(cli, name, String(text));
+    }
   }
   terminal.out(`\n${paint(terminal, 'bold', 'History (UTC)')}`);
   for (const { state, at, note } of value.history) {
@@ -110,7 +124,9 @@ function waitingText(record: Extract<ExportRecord, { state: 'WAITING' }>, now: D
 }
 
 function errorText(record: ExportRecord): string | undefined {
-  if (!('error' in record) || !record.error) return undefined;
+  if (!('error' in record) || !record.error) {
+    return undefined;
+  }
   const { status, message, retryable } = record.error;
   const again =
     record.state === 'FAILED'
@@ -125,10 +141,18 @@ function showRejected(cli: Cli, { id, value }: Stored<RejectedMessage>): void {
   const { terminal } = cli;
   terminal.out(paint(terminal, 'red', `Rejected message ${id}: ${value.reason}`));
   writeField(cli, 'at', `${time(value.createdAt)} UTC, by ${value.source}`);
-  if (value.recordId !== undefined) writeField(cli, 'record', value.recordId);
-  if (value.batchId !== undefined) writeField(cli, 'batch', value.batchId);
-  if (value.replayedAt) writeField(cli, 'replayed', `${time(value.replayedAt)} UTC`);
-  for (const { path, message } of value.issues) writeField(cli, 'issue', `${path}: ${message}`);
+  if (value.recordId !== undefined) {
+    writeField(cli, 'record', value.recordId);
+  }
+  if (value.batchId !== undefined) {
+    writeField(cli, 'batch', value.batchId);
+  }
+  if (value.replayedAt) {
+    writeField(cli, 'replayed', `${time(value.replayedAt)} UTC`);
+  }
+  for (const { path, message } of value.issues) {
+    writeField(cli, 'issue', `${path}: ${message}`);
+  }
 }
 
 const NAME_WIDTH = 13;

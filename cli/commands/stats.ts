@@ -40,7 +40,9 @@ async function countsOnly(cli: Cli, filter: RecordFilter): Promise<ExitCode> {
     return exitCodes.DONE;
   }
   const rows = Object.entries(counts).map(([state, count]) => [state, String(count).padStart(8)]);
-  if (rows.length === 0) terminal.err('No records.');
+  if (rows.length === 0) {
+    terminal.err('No records.');
+  }
   for (const [index, row] of columns(rows, terminal.columns).entries()) {
     terminal.out(paintState(terminal, row, rows[index]?.[0] ?? ''));
   }
@@ -80,7 +82,9 @@ async function statsBy(cli: Cli, by: Grouping, filter: RecordFilter): Promise<Ex
     terminal.columns,
   );
   terminal.out(paint(terminal, 'bold', title ?? ''));
-  for (const row of rows) terminal.out(row);
+  for (const row of rows) {
+    terminal.out(row);
+  }
   return exitCodes.DONE;
 }
 
@@ -109,13 +113,17 @@ async function readGroups(
 ): Promise<Map<string, GroupStats>> {
   const groups = new Map<string, GroupStats>();
   for await (const { stored } of readRecords(cli, filter)) {
-    if (!stored) continue;
+    if (!stored) {
+      continue;
+    }
     const { value } = stored;
     const name = groupOf(value);
     const group = groups.get(name) ?? { counts: {}, eecuSeconds: 0 };
     groups.set(name, group);
     group.counts[value.state] = (group.counts[value.state] ?? 0) + 1;
-    if (isTerminal(value) && 'eecuSeconds' in value) group.eecuSeconds += value.eecuSeconds ?? 0;
+    if (isTerminal(value) && 'eecuSeconds' in value) {
+      group.eecuSeconds += value.eecuSeconds ?? 0;
+    }
   }
   return groups;
 }

@@ -33,7 +33,9 @@ export async function submit(
   const { terminal } = cli;
   const config = await cli.config();
   const checked: Checked[] = [];
-  for (const file of files) checked.push(check(file, await readInput(cli, file), config));
+  for (const file of files) {
+    checked.push(check(file, await readInput(cli, file), config));
+  }
 
   const jobs = checked.flatMap(({ file, data, reading }) =>
     'job' in reading ? [{ file, data, job: reading.job }] : [],
@@ -67,8 +69,11 @@ export async function submit(
     const { recordId, jobKey } = job;
     const { messageId } = outcome;
     published.push({ recordId, messageId, contentHash: job.contentHash, name: jobKey ?? file });
-    if (cli.json) writeJson(cli, { recordId, messageId, jobKey, file });
-    else terminal.out(`${recordId}  ${printable(jobKey ?? file)}`);
+    if (cli.json) {
+      writeJson(cli, { recordId, messageId, jobKey, file });
+    } else {
+      terminal.out(`${recordId}  ${printable(jobKey ?? file)}`);
+    }
   }
   if (failure) {
     throw publishFailure(
@@ -78,7 +83,9 @@ export async function submit(
       `${published.length} of ${plural(jobs.length, 'message')} published`,
     );
   }
-  if (!watch) return exitCodes.DONE;
+  if (!watch) {
+    return exitCodes.DONE;
+  }
   const { watchJobs } = await import('./watch.ts');
   return watchJobs(cli, published, every);
 }
@@ -86,7 +93,9 @@ export async function submit(
 /** What the service will make of it. */
 function check(file: string, data: Uint8Array, config: Config): Checked {
   const json = readJson(data);
-  if ('issues' in json) return { file, data, reading: { reason: 'INVALID_DATA', issues: json.issues } };
+  if ('issues' in json) {
+    return { file, data, reading: { reason: 'INVALID_DATA', issues: json.issues } };
+  }
   const reading = parseJobMessage(json.json, jobRules(config));
   return {
     file,
@@ -98,7 +107,9 @@ function check(file: string, data: Uint8Array, config: Config): Checked {
 /** As `rejectedMessages` would have it. */
 function tellMistakes(cli: Cli, checked: readonly Checked[]): void {
   for (const { file, reading } of checked) {
-    if ('issues' in reading) tellIssues(cli, file, reading.reason, reading.issues);
+    if ('issues' in reading) {
+      tellIssues(cli, file, reading.reason, reading.issues);
+    }
   }
   const wrong = checked.filter(({ reading }) => 'issues' in reading).length;
   cli.terminal.err(
@@ -110,6 +121,9 @@ function writeDryRun(
   cli: Cli,
   planned: { readonly recordId: string } & Readonly<Record<string, unknown>>,
 ): void {
-  if (cli.json) writeJson(cli, planned);
-  else cli.terminal.out(`${planned.recordId}\n${JSON.stringify(planned, undefined, 2)}`);
+  if (cli.json) {
+    writeJson(cli, planned);
+  } else {
+    cli.terminal.out(`${planned.recordId}\n${JSON.stringify(planned, undefined, 2)}`);
+  }
 }

@@ -18,8 +18,9 @@ export function judgeProject(project: string, { registration, refusal, httpStatu
       `register it at https://console.cloud.google.com/earth-engine/configuration?project=${project}, or set EARTHENGINE_PROJECT to one that is`,
     );
   }
-  if (refusal === undefined)
+  if (refusal === undefined) {
     return ok(check, `${project} is ${(registration ?? 'known').toLowerCase().replaceAll('_', ' ')}`);
+  }
   if (/has not been used|is disabled|SERVICE_DISABLED/i.test(text)) {
     return problem(
       check,
@@ -57,13 +58,17 @@ export function judgeProject(project: string, { registration, refusal, httpStatu
 /** This machine's clock against the one that answered between two looks at it. */
 export function judgeClock(clock: Clock, look: ProjectLook, before: Date): Finding {
   const check = 'Clock';
-  if (!look.date) return ok(check, 'the answer had no date to compare with');
+  if (!look.date) {
+    return ok(check, 'the answer had no date to compare with');
+  }
   // The header has whole seconds, and the answer took its time.
   const after = clock.now().getTime();
   const early = before.getTime() - 1000 - look.date.getTime();
   const late = look.date.getTime() - after;
   const off = Math.max(early, late, 0);
-  if (off <= CLOCK_TOLERANCE_MS) return ok(check, 'right');
+  if (off <= CLOCK_TOLERANCE_MS) {
+    return ok(check, 'right');
+  }
   return problem(
     check,
     'CLOCK_OFF',

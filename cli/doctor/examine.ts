@@ -30,18 +30,29 @@ export async function* examine(
   const may = credentials.outcome !== 'PROBLEM';
   const unreachable = 'needs credentials';
 
-  if (!may && config.earthEngineCredentials) yield skipped('Earth Engine', unreachable);
-  else yield* checkEarthEngine(cli, config, probes);
+  if (!may && config.earthEngineCredentials) {
+    yield skipped('Earth Engine', unreachable);
+  } else {
+    yield* checkEarthEngine(cli, config, probes);
+  }
 
   const pubsub = await checkEmulator('Topics', 'Pub/Sub', config.pubsubEmulatorHost);
-  if (pubsub) yield pubsub;
-  else if (!may && config.pubsubEmulatorHost === undefined) yield skipped('Topics', unreachable);
-  else yield await checkTopics(config, probes);
+  if (pubsub) {
+    yield pubsub;
+  } else if (!may && config.pubsubEmulatorHost === undefined) {
+    yield skipped('Topics', unreachable);
+  } else {
+    yield await checkTopics(config, probes);
+  }
 
   const firestore = await checkEmulator('Database', 'Firestore', config.firestoreEmulatorHost);
-  if (firestore) yield firestore;
-  else if (!may && config.firestoreEmulatorHost === undefined) yield skipped('Database', unreachable);
-  else yield* checkFirestore(cli, config);
+  if (firestore) {
+    yield firestore;
+  } else if (!may && config.firestoreEmulatorHost === undefined) {
+    yield skipped('Database', unreachable);
+  } else {
+    yield* checkFirestore(cli, config);
+  }
 }
 
 async function checkCredentials(config: Config, probes: Probes): Promise<Finding> {

@@ -100,7 +100,9 @@ function described(error: unknown): [code: string, found: string, advice: string
 function codeOf(error: unknown): unknown {
   for (let at: unknown = error; at instanceof Error; at = at.cause) {
     const { code } = at as { code?: unknown };
-    if (typeof code === 'number') return code;
+    if (typeof code === 'number') {
+      return code;
+    }
   }
   return undefined;
 }

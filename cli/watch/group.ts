@@ -55,7 +55,9 @@ export function watchingGroup(cli: Cli, group: Group): Watching<GroupLook> {
     look: () => lookAtGroup(cli, group),
     endOf: (look) => {
       const { total, ended } = sums(look);
-      if (ended < total) return undefined;
+      if (ended < total) {
+        return undefined;
+      }
       return group.batchId === undefined || (look.counts.SUCCEEDED ?? 0) === total ? 'WELL' : 'BADLY';
     },
     show,
@@ -85,7 +87,9 @@ async function lookAtGroup(cli: Cli, group: Group): Promise<GroupLook> {
   ]);
   const found = batch && isReadable(batch) ? batch.value : undefined;
   const total = Object.values(counts).reduce((sum, count) => sum + count, 0);
-  if (batchId !== undefined && !found && total + refused === 0) await expectBatch(cli, group);
+  if (batchId !== undefined && !found && total + refused === 0) {
+    await expectBatch(cli, group);
+  }
   // Jobs that had a record before are not of this batch; a finished one waits for nothing.
   const jobs = found ? jobsToCome(found) : (group.published?.jobs ?? 0);
   return {
@@ -111,7 +115,9 @@ async function expectBatch(cli: Cli, { name, published }: Group): Promise<void> 
   }
   const { rejectedMessages } = await cli.store();
   const rejected = await rejectedMessages.get(published.messageId);
-  if (!rejected || !isReadable(rejected)) return;
+  if (!rejected || !isReadable(rejected)) {
+    return;
+  }
   const [issue] = rejected.value.issues;
   throw new CliError(
     rejected.value.reason,
@@ -172,7 +178,9 @@ function lines({ terminal }: Cli, { name }: Group): Watching<GroupLook>['show'] 
     first ??= look;
     const { total, ended } = sums(look);
     const text = `${name}  ${ended} of ${total} ended  ${countsText(look.counts)}`;
-    if (text === told) return;
+    if (text === told) {
+      return;
+    }
     told = text;
     const more = figures(first, look);
     terminal.out(
@@ -185,7 +193,9 @@ function jsonLines(cli: Cli, { name }: Group): Watching<GroupLook>['show'] {
   let told = '';
   return ({ at, counts, refused, expected, oldestWaiting }) => {
     const text = JSON.stringify({ counts, refused, expected });
-    if (text === told) return;
+    if (text === told) {
+      return;
+    }
     told = text;
     writeJson(cli, { at, name, counts, refused, expected, oldestWaiting });
   };

@@ -33,7 +33,9 @@ export function watchingJobs(cli: Cli, jobs: readonly WatchedJob[]): Watching<re
   return {
     look: () => lookAtJobs(cli, jobs),
     endOf: (looks) => {
-      if (!looks.every(({ hasEnded }) => hasEnded)) return undefined;
+      if (!looks.every(({ hasEnded }) => hasEnded)) {
+        return undefined;
+      }
       return looks.every(({ state }) => state === 'SUCCEEDED') ? 'WELL' : 'BADLY';
     },
     show,
@@ -71,7 +73,9 @@ async function lookAtJobs(cli: Cli, jobs: readonly WatchedJob[]): Promise<JobLoo
       };
     };
     if (record) {
-      if (isOther(record, job)) return refused(`another job has this key: ${recordId} (show prints it)`);
+      if (isOther(record, job)) {
+        return refused(`another job has this key: ${recordId} (show prints it)`);
+      }
       return {
         recordId,
         name,
@@ -85,8 +89,12 @@ async function lookAtJobs(cli: Cli, jobs: readonly WatchedJob[]): Promise<JobLoo
       };
     }
     const issue = messageId === undefined ? undefined : issues.get(messageId);
-    if (issue !== undefined) return refused(printable(issue));
-    if (unreadable.has(recordId)) return refused('its record cannot be read; mend or delete it by hand');
+    if (issue !== undefined) {
+      return refused(printable(issue));
+    }
+    if (unreadable.has(recordId)) {
+      return refused('its record cannot be read; mend or delete it by hand');
+    }
     return { recordId, name, state: 'PUBLISHED', progress: undefined, detail: '', hasEnded: false, record };
   });
 }
@@ -121,11 +129,17 @@ function bars({ terminal }: Cli): Watching<readonly JobLook[]>['show'] {
       const text = `${look.state.padEnd(STATE_WIDTH)}  ${name}  ${figures} ${look.hasEnded ? '' : look.detail}`;
       return paintState(terminal, line(text, terminal.columns), look.state);
     });
-    if (shown.length < looks.length) lines.push(summary(looks, looks.length - shown.length));
+    if (shown.length < looks.length) {
+      lines.push(summary(looks, looks.length - shown.length));
+    }
     frame.draw(lines);
-    if (!isLast) return;
+    if (!isLast) {
+      return;
+    }
     for (const { name, state, detail } of looks) {
-      if (detail) terminal.out(`${name}\n  ${paintState(terminal, detail, state)}`);
+      if (detail) {
+        terminal.out(`${name}\n  ${paintState(terminal, detail, state)}`);
+      }
     }
   };
 }
@@ -133,7 +147,9 @@ function bars({ terminal }: Cli): Watching<readonly JobLook[]>['show'] {
 /** As many as fit on a screen, those that move first. */
 function pick(looks: readonly JobLook[], terminal: Terminal): readonly JobLook[] {
   const room = Math.max(5, terminal.rows - 3);
-  if (looks.length <= room) return looks;
+  if (looks.length <= room) {
+    return looks;
+  }
   const rank = ({ state, hasEnded }: JobLook) => (hasEnded ? 2 : Number(state !== 'RUNNING'));
   return looks.toSorted((a, b) => rank(a) - rank(b)).slice(0, room);
 }
@@ -194,7 +210,9 @@ function newsOf(look: JobLook, told: Told | undefined, isOurs: boolean, now: Dat
     const moved = tenthsOf(look) > told.tenths && !look.hasEnded;
     return moved ? [{ at: now, state, name, detail: `${percent(look.progress ?? 0)}  ${detail}` }] : [];
   }
-  if (!record) return [{ at: now, state, name, detail }];
+  if (!record) {
+    return [{ at: now, state, name, detail }];
+  }
   const { history } = record;
   // Bounded: of a long history the middle is gone, and so is the place that was told last.
   const from = Math.min(told?.entries ?? (isOurs ? 0 : Infinity), history.length - 1);
@@ -212,7 +230,9 @@ function jsonLines(cli: Cli): Watching<readonly JobLook[]>['show'] {
   return (looks) => {
     for (const { recordId, name, state, progress, detail, hasEnded } of looks) {
       const text = JSON.stringify([state, progress, detail]);
-      if (told.get(recordId) === text) continue;
+      if (told.get(recordId) === text) {
+        continue;
+      }
       told.set(recordId, text);
       writeJson(cli, { at: cli.clock.now(), id: recordId, name, state, progress, detail, hasEnded });
     }

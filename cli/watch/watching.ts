@@ -26,8 +26,12 @@ export async function watchUntilEnd<Look>(
     for (;;) {
       const look = await unlessInterrupted(interrupted, watching.look()).catch((error: unknown) => {
         // Somebody may watch for days: a failure on the way is only said.
-        if (interrupted.aborted || !hasLooked || error instanceof CliError) throw error;
-        if (!isTroubled) terminal.err(`ee-video-exports: ${explain(error).message} Trying again …`);
+        if (interrupted.aborted || !hasLooked || error instanceof CliError) {
+          throw error;
+        }
+        if (!isTroubled) {
+          terminal.err(`ee-video-exports: ${explain(error).message} Trying again …`);
+        }
         isTroubled = true;
         return undefined;
       });
@@ -36,12 +40,16 @@ export async function watchUntilEnd<Look>(
         isTroubled = false;
         const end = watching.endOf(look);
         watching.show(look, end !== undefined);
-        if (end) return end === 'WELL' ? exitCodes.DONE : exitCodes.ENDED_BADLY;
+        if (end) {
+          return end === 'WELL' ? exitCodes.DONE : exitCodes.ENDED_BADLY;
+        }
       }
       await clock.sleep(everyMs, interrupted);
     }
   } catch (error) {
-    if (!interrupted.aborted) throw error;
+    if (!interrupted.aborted) {
+      throw error;
+    }
     terminal.err(`\nThe jobs go on without you. To come back:\n  ${watching.comeBack}`);
     return exitCodes.INTERRUPTED;
   }
@@ -50,8 +58,11 @@ export async function watchUntilEnd<Look>(
 function unlessInterrupted<T>(interrupted: AbortSignal, work: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const stop = () => reject(interrupted.reason as Error);
-    if (interrupted.aborted) stop();
-    else interrupted.addEventListener('abort', stop, { once: true });
+    if (interrupted.aborted) {
+      stop();
+    } else {
+      interrupted.addEventListener('abort', stop, { once: true });
+    }
     work.then(resolve, reject).finally(() => interrupted.removeEventListener('abort', stop));
   });
 }

@@ -49,7 +49,9 @@ const firestore = new Firestore();
 const records = firestore.collection('videoExports').where('jobKey', '==', jobKey);
 await new Promise((resolve, reject) => {
   const stop = records.onSnapshot(({ docs: [record] }) => {
-    if (!record) return;
+    if (!record) {
+      return;
+    }
     console.log(record.id, record.get('state'), record.get('outputUris')?.[0] ?? '');
     if (record.get('finishedAt')) {
       stop();

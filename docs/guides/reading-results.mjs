@@ -3,7 +3,9 @@ import { Firestore } from '@google-cloud/firestore';
 const firestore = new Firestore();
 const records = firestore.collection('videoExports');
 const print = ({ docs }) => {
-  for (const record of docs) console.log(record.id, record.get('state'), record.get('outputUris')?.[0] ?? '');
+  for (const record of docs) {
+    console.log(record.id, record.get('state'), record.get('outputUris')?.[0] ?? '');
+  }
 };
 
 // All attempts at one job.

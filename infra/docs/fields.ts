@@ -43,7 +43,9 @@ export function jsonOf(schema: z.ZodType, io: 'input' | 'output'): Json {
     io,
     unrepresentable: 'any',
     override: ({ zodSchema, jsonSchema }) => {
-      if (zodSchema instanceof z.ZodDate) Object.assign(jsonSchema, { type: 'string', format: 'timestamp' });
+      if (zodSchema instanceof z.ZodDate) {
+        Object.assign(jsonSchema, { type: 'string', format: 'timestamp' });
+      }
     },
   }) as Json;
 }
@@ -64,18 +66,31 @@ function rowsOf(json: Json, prefix: string, stopAt: ReadonlySet<string>): FieldR
 export function typeOf(field: Json): string {
   const { type, items, additionalProperties } = field;
   const options = field.anyOf ?? field.oneOf;
-  if (field.const !== undefined) return `\`${String(field.const)}\``;
-  if (field.enum) return field.enum.map((value) => `\`${String(value)}\``).join(' ');
-  if (options) return [...new Set(options.map(typeOf))].join(' or ');
-  if (field.format === 'timestamp') return 'timestamp';
-  if (type === 'array') return `list of ${items ? typeOf(items) : 'anything'}`;
+  if (field.const !== undefined) {
+    return `\`${String(field.const)}\``;
+  }
+  if (field.enum) {
+    return field.enum.map((value) => `\`${String(value)}\``).join(' ');
+  }
+  if (options) {
+    return [...new Set(options.map(typeOf))].join(' or ');
+  }
+  if (field.format === 'timestamp') {
+    return 'timestamp';
+  }
+  if (type === 'array') {
+    return `list of ${items ? typeOf(items) : 'anything'}`;
+  }
   if (type === 'object' && typeof additionalProperties === 'object') {
     const values = typeOf(additionalProperties);
     return values === 'anything' ? 'object' : `map of ${values}`;
   }
-  if (type === 'integer' || type === 'number')
+  if (type === 'integer' || type === 'number') {
     return `${type === 'integer' ? 'whole number' : 'number'}${range(field)}`;
-  if (type === 'string') return field.maxLength === undefined ? 'text' : `text, at most ${field.maxLength}`;
+  }
+  if (type === 'string') {
+    return field.maxLength === undefined ? 'text' : `text, at most ${field.maxLength}`;
+  }
   return type ?? 'anything';
 }
 
@@ -84,7 +99,11 @@ const isLimit = (value: number | undefined): value is number =>
   value !== undefined && Math.abs(value) < Number.MAX_SAFE_INTEGER;
 
 function range({ minimum, maximum, exclusiveMinimum }: Json): string {
-  if (isLimit(minimum) && isLimit(maximum)) return ` ${minimum}–${maximum}`;
-  if (isLimit(minimum)) return ` from ${minimum}`;
+  if (isLimit(minimum) && isLimit(maximum)) {
+    return ` ${minimum}–${maximum}`;
+  }
+  if (isLimit(minimum)) {
+    return ` from ${minimum}`;
+  }
   return isLimit(exclusiveMinimum) ? ` above ${exclusiveMinimum}` : '';
 }

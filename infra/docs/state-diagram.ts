@@ -49,9 +49,13 @@ function shared(pairs: readonly Pair[]): Pair[] {
       const all = from.states.flatMap((a) => to.states.map((b): Pair => [a, b]));
       const isDrawn =
         from.name === to.name ? from.states.length === 1 : !isWithin(from, to) && !isWithin(to, from);
-      if (!isDrawn || !all.every((pair) => left.has(pair.join()))) continue;
+      if (!isDrawn || !all.every((pair) => left.has(pair.join()))) {
+        continue;
+      }
       arrows.push([from.name, to.name]);
-      for (const pair of all) left.delete(pair.join());
+      for (const pair of all) {
+        left.delete(pair.join());
+      }
     }
   }
   return arrows;

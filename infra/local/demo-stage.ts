@@ -112,7 +112,9 @@ export function embeddedStage({
         await wait(POLL_EVERY_MS, undefined, { signal: stopping.signal });
         await pollExports(services, gate);
       } catch (thrown) {
-        if (!stopping.signal.aborted) onProblem(asError(thrown));
+        if (!stopping.signal.aborted) {
+          onProblem(asError(thrown));
+        }
       }
     }
   }
@@ -120,7 +122,9 @@ export function embeddedStage({
   async function deliver(messageId: string, data: string): Promise<void> {
     const body = { message: { messageId, data: Buffer.from(data).toString('base64'), attributes: {} } };
     const envelope = parseEnvelope({ headers: {}, body });
-    if (!envelope) throw new ServiceError('DEMO_FAILED', 'the demo made a push that is none');
+    if (!envelope) {
+      throw new ServiceError('DEMO_FAILED', 'the demo made a push that is none');
+    }
     await submit({ ...services, gate, listings: createListings(services) }, envelope);
   }
 

@@ -59,7 +59,9 @@ function createLines(output: Output): LiveView {
 export const nameOf = (id: string, { jobKey }: ExportRecord): string => jobKey ?? id;
 
 function progressOf(record: ExportRecord): number | undefined {
-  if (record.state === 'SUCCEEDED') return 1;
+  if (record.state === 'SUCCEEDED') {
+    return 1;
+  }
   return 'progress' in record ? record.progress : undefined;
 }
 

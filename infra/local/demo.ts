@@ -66,11 +66,15 @@ async function main(): Promise<void> {
 }
 
 async function setUp(onProblem: (problem: Error) => void): Promise<Stage> {
-  if (options.embedded) return embeddedStage({ simulator, onProblem, because: 'you asked for it' });
+  if (options.embedded) {
+    return embeddedStage({ simulator, onProblem, because: 'you asked for it' });
+  }
   try {
     return await stackStage({ simulator, onProblem });
   } catch (thrown) {
-    if (!(thrown instanceof EmulatorsUnavailableError)) throw thrown;
+    if (!(thrown instanceof EmulatorsUnavailableError)) {
+      throw thrown;
+    }
     return embeddedStage({
       simulator,
       onProblem,
@@ -87,7 +91,9 @@ async function play(
 ): Promise<void> {
   const examples = await readExamples();
   const [first] = examples;
-  if (!first) throw new ServiceError('DEMO_FAILED', 'infra/local/examples holds no job');
+  if (!first) {
+    throw new ServiceError('DEMO_FAILED', 'infra/local/examples holds no job');
+  }
   await Promise.all([...examples, first, withMistakes(first)].map(({ data }) => stage.publish(data)));
   say(
     `Published ${examples.length} jobs (infra/local/examples), ${first.name} twice,`,
@@ -113,7 +119,9 @@ async function readExamples(): Promise<Example[]> {
   const examples: Example[] = [];
   for await (const file of glob('*.json', { cwd: folder })) {
     const data = await readFile(join(folder, file), 'utf8');
-    if ('request' in (JSON.parse(data) as object)) examples.push({ name: basename(file, '.json'), data });
+    if ('request' in (JSON.parse(data) as object)) {
+      examples.push({ name: basename(file, '.json'), data });
+    }
   }
   return examples.sort((a, b) => a.name.localeCompare(b.name));
 }
@@ -146,8 +154,12 @@ async function untilSettled(
     view.show(records);
     const rejected = await readAll(store.rejectedMessages);
     const ended = records.filter(({ record }) => isTerminal(record)).length;
-    if (ended >= jobs && rejected.length > 0) return { records, rejected };
-    if (problems.length > 0) throw new ServiceError('DEMO_FAILED', 'The demo gave up.');
+    if (ended >= jobs && rejected.length > 0) {
+      return { records, rejected };
+    }
+    if (problems.length > 0) {
+      throw new ServiceError('DEMO_FAILED', 'The demo gave up.');
+    }
     if (Date.now() > deadlineMs) {
       throw new ServiceError(
         'DEMO_FAILED',
@@ -160,7 +172,9 @@ async function untilSettled(
 
 async function readAll<T>(documents: Documents<T>): Promise<Stored<T>[]> {
   return (await documents.find(everything, { limit: 100 })).map((found) => {
-    if (!isReadable(found)) throw found.unreadable;
+    if (!isReadable(found)) {
+      throw found.unreadable;
+    }
     return found;
   });
 }
@@ -185,7 +199,9 @@ function tellRejected(rejected: readonly Stored<RejectedMessage>[]): void {
   say('', 'Firestore, collection rejectedMessages:', '');
   for (const { id, value } of rejected) {
     say(`  message ${id}: ${value.reason}`);
-    for (const { path, message } of value.issues) say(...wrap(`${path}: ${message}`, '    '));
+    for (const { path, message } of value.issues) {
+      say(...wrap(`${path}: ${message}`, '    '));
+    }
   }
 }
 
@@ -223,13 +239,21 @@ function check(
     operations.length === jobs ? undefined : `${operations.length} operations for ${jobs} jobs`,
     ...records.map(({ id, record }) => {
       const own = operations.filter(({ requestId }) => requestId === record.requestId);
-      if (own.length !== 1) return `${nameOf(id, record)} has ${own.length} operations`;
-      if (record.state !== 'SUCCEEDED') return `${nameOf(id, record)} ended ${record.state}`;
-      if (record.operation !== own[0]?.name) return `${nameOf(id, record)} names another operation`;
+      if (own.length !== 1) {
+        return `${nameOf(id, record)} has ${own.length} operations`;
+      }
+      if (record.state !== 'SUCCEEDED') {
+        return `${nameOf(id, record)} ended ${record.state}`;
+      }
+      if (record.operation !== own[0]?.name) {
+        return `${nameOf(id, record)} names another operation`;
+      }
       return record.outputUris.length > 0 ? undefined : `${nameOf(id, record)} has no output`;
     }),
   ].filter((difference) => difference !== undefined);
-  if (differences.length > 0) throw new ServiceError('DEMO_FAILED', differences.join('; '));
+  if (differences.length > 0) {
+    throw new ServiceError('DEMO_FAILED', differences.join('; '));
+  }
 }
 
 await main();

@@ -138,9 +138,13 @@ async function start(
   environment: Readonly<Record<string, string | undefined>>,
 ): Promise<Running> {
   const java = await findJava(environment);
-  if (!java) throw new EmulatorsUnavailableError('Java is not on PATH');
+  if (!java) {
+    throw new EmulatorsUnavailableError('Java is not on PATH');
+  }
   const jar = await findJar(emulator, environment);
-  if (!jar) throw new EmulatorsUnavailableError(`no Google Cloud CLI with the ${emulator.name} was found`);
+  if (!jar) {
+    throw new EmulatorsUnavailableError(`no Google Cloud CLI with the ${emulator.name} was found`);
+  }
 
   const port = await freePort();
   const child = spawn(
@@ -161,7 +165,9 @@ async function start(
   );
   const output = keepEnd(child);
   const stop = async () => {
-    if (child.exitCode !== null || child.signalCode !== null) return;
+    if (child.exitCode !== null || child.signalCode !== null) {
+      return;
+    }
     const exited = once(child, 'exit');
     child.stdin.end();
     const late = setTimeout(() => killGroup(child.pid), STOP_TIMEOUT_MS);
@@ -181,7 +187,9 @@ async function start(
   // They must not keep a process alive that is otherwise done; then standard input ends, and so do they.
   child.unref();
   for (const stream of [child.stdin, child.stdout, child.stderr]) {
-    if ('unref' in stream && typeof stream.unref === 'function') stream.unref();
+    if ('unref' in stream && typeof stream.unref === 'function') {
+      stream.unref();
+    }
   }
   return { host: `127.0.0.1:${port}`, stop };
 }
@@ -201,9 +209,15 @@ async function untilReady(port: number, child: Child): Promise<void> {
       },
       () => false,
     );
-    if (answered) return;
-    if (ended !== undefined) throw new Error(ended);
-    if (Date.now() > deadline) throw new Error(`it did not answer within ${READY_TIMEOUT_MS / 1000} s`);
+    if (answered) {
+      return;
+    }
+    if (ended !== undefined) {
+      throw new Error(ended);
+    }
+    if (Date.now() > deadline) {
+      throw new Error(`it did not answer within ${READY_TIMEOUT_MS / 1000} s`);
+    }
     await wait(READY_POLL_MS);
   }
 }
@@ -220,7 +234,9 @@ function keepEnd(child: Child): () => string {
 }
 
 function killGroup(pid: number | undefined): void {
-  if (pid === undefined) return;
+  if (pid === undefined) {
+    return;
+  }
   try {
     process.kill(-pid, 'SIGKILL');
   } catch {
@@ -250,7 +266,9 @@ async function findJar(
   environment: Readonly<Record<string, string | undefined>>,
 ): Promise<string | undefined> {
   for (const root of await cliRoots(environment)) {
-    for await (const found of glob(jar, { cwd: root })) return join(root, found);
+    for await (const found of glob(jar, { cwd: root })) {
+      return join(root, found);
+    }
   }
   return undefined;
 }
@@ -276,7 +294,9 @@ async function onPath(
 ): Promise<string | undefined> {
   for (const folder of (environment['PATH'] ?? '').split(delimiter)) {
     const found = folder && (await executable(join(folder, command)));
-    if (found) return found;
+    if (found) {
+      return found;
+    }
   }
   return undefined;
 }

@@ -79,7 +79,9 @@ export async function startFunction({
   for (const stream of [child.stdout, child.stderr] as readonly Readable[]) {
     createInterface({ input: stream }).on('line', (line) => {
       lines.push(line);
-      if (lines.length > KEPT_LINES) lines.shift();
+      if (lines.length > KEPT_LINES) {
+        lines.shift();
+      }
       onLine?.(line);
     });
   }

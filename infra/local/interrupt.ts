@@ -11,11 +11,15 @@ const LOOK_EVERY_MS = 250;
 export function interruption(): AbortSignal {
   const interrupt = new AbortController();
   const end = () => interrupt.abort(new ServiceError('INTERRUPTED', 'It was interrupted.'));
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, end);
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.once(signal, end);
+  }
   if (process.env['npm_lifecycle_event'] !== undefined) {
     const { ppid } = process;
     const watch = setInterval(() => {
-      if (process.ppid !== ppid) end();
+      if (process.ppid !== ppid) {
+        end();
+      }
     }, LOOK_EVERY_MS);
     watch.unref();
   }

@@ -16,7 +16,9 @@ export function readOptions<const T extends ParseArgsConfig>(
     return parseArgs(config);
   } catch (error) {
     const { code = '', message } = error as NodeJS.ErrnoException;
-    if (!code.startsWith('ERR_PARSE_ARGS_')) throw error;
+    if (!code.startsWith('ERR_PARSE_ARGS_')) {
+      throw error;
+    }
     return wrongOption(message, usage);
   }
 }

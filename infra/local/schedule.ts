@@ -52,6 +52,8 @@ export function publishOnSchedule({
   }
   const stop = () => job.stop();
   signal.addEventListener('abort', stop, { once: true });
-  if (signal.aborted) stop();
+  if (signal.aborted) {
+    stop();
+  }
   return job.nextRun() ?? undefined;
 }

@@ -186,7 +186,9 @@ export function startTicking(
           throw new ServiceError('POLL_FAILED', `pollExports answered ${response.status}: ${answer}`);
         }
       } catch (thrown) {
-        if (!signal.aborted) onProblem(asError(thrown));
+        if (!signal.aborted) {
+          onProblem(asError(thrown));
+        }
       }
     }
   })();

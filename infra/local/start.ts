@@ -43,7 +43,9 @@ async function start(): Promise<void> {
   const stack = await startStack({
     settings: settingsOf(process.env),
     onLine: (target, line) => {
-      if (options.logs || isWarning(line)) console.log(`${target}: ${line}`);
+      if (options.logs || isWarning(line)) {
+        console.log(`${target}: ${line}`);
+      }
     },
     onProblem: (problem) => (isCrash(problem) ? crashed.reject(problem) : console.error(explain(problem))),
   });
@@ -51,7 +53,9 @@ async function start(): Promise<void> {
   try {
     console.log(describe(stack));
     const signal = AbortSignal.any([interrupt, stopping.signal]);
-    if (options.schedule) schedule(stack, signal);
+    if (options.schedule) {
+      schedule(stack, signal);
+    }
     await Promise.race([crashed.promise, tellEvents(stack, signal)]);
     console.log('\nStopping …');
   } finally {
@@ -88,7 +92,9 @@ async function tellEvents({ pubsub, config }: Stack, signal: AbortSignal): Promi
       }
     }
   } catch (thrown) {
-    if (!signal.aborted) throw thrown;
+    if (!signal.aborted) {
+      throw thrown;
+    }
   }
 }
 

@@ -8,7 +8,9 @@ type BatchServices = Pick<Services, 'store' | 'clock'>;
 /** The batch as it is stored; undefined where there is none. @throws UnreadableError */
 export async function readBatch({ store }: BatchServices, id: string): Promise<Stored<Batch> | undefined> {
   const found = await store.batches.get(id);
-  if (found && !isReadable(found)) throw found.unreadable;
+  if (found && !isReadable(found)) {
+    throw found.unreadable;
+  }
   return found;
 }
 
@@ -32,14 +34,22 @@ export async function changeBatch(
     const now = services.clock.now();
     const stored = await readBatch(services, id);
     const next = decide(stored?.value, now);
-    if (next === undefined) return { stored, written: false };
+    if (next === undefined) {
+      return { stored, written: false };
+    }
     const value: Batch = { ...next, revision: (stored?.value.revision ?? 0) + 1, updatedAt: now };
     try {
-      if (stored) return { stored: await services.store.batches.replace(stored, value), written: true };
+      if (stored) {
+        return { stored: await services.store.batches.replace(stored, value), written: true };
+      }
       const created = await services.store.batches.create(id, value);
-      if ('created' in created) return { stored: created.created, written: true };
+      if ('created' in created) {
+        return { stored: created.created, written: true };
+      }
     } catch (error) {
-      if (!(error instanceof StaleWriteError)) throw error;
+      if (!(error instanceof StaleWriteError)) {
+        throw error;
+      }
     }
   }
 }

@@ -37,7 +37,9 @@ export async function checkExpansion(
       found.addForAll({ path: 'job', message });
       break;
     }
-    if (expansion.canFill(job)) check(job);
+    if (expansion.canFill(job)) {
+      check(job);
+    }
     if (found.wrongJobs > MAX_WRONG_JOBS) {
       found.add(job, {
         path: '',
@@ -45,7 +47,9 @@ export async function checkExpansion(
       });
       break;
     }
-    if (job % JOBS_AT_ONCE === JOBS_AT_ONCE - 1) await letOthersRun();
+    if (job % JOBS_AT_ONCE === JOBS_AT_ONCE - 1) {
+      await letOthersRun();
+    }
   }
   return found.list();
 }
@@ -63,10 +67,15 @@ function checkNames({ names, holes, manifest }: Expansion, found: Findings): voi
     const values = source.axis === undefined ? 1 : (manifest.axes[source.axis]?.values.length ?? 0);
     for (let index = 0; index < values; index += 1) {
       const problem = problemOf(hole, source.cell(index));
-      if (problem === undefined) continue;
+      if (problem === undefined) {
+        continue;
+      }
       const issue = { path, message: `found ${describe(name)}, which ${problem}` };
-      if (source.axis === undefined) found.addForAll(issue);
-      else found.addForValue(source.axis, index, issue);
+      if (source.axis === undefined) {
+        found.addForAll(issue);
+      } else {
+        found.addForValue(source.axis, index, issue);
+      }
     }
   }
 }
@@ -77,9 +86,13 @@ function createJobCheck(expansion: Expansion, rules: JobRules, found: Findings):
 
   const graphIssues = (job: number): readonly Issue[] => {
     const graph = expansion.graph(job);
-    if (!graph) return [];
+    if (!graph) {
+      return [];
+    }
     const known = graphs.get(graph.key);
-    if (known) return known;
+    if (known) {
+      return known;
+    }
     const reading = readExpression(graph.expression());
     const issues = 'issues' in reading ? reading.issues : [];
     graphs.set(graph.key, issues);
@@ -89,11 +102,14 @@ function createJobCheck(expansion: Expansion, rules: JobRules, found: Findings):
   const identify = (job: number): { recordId: string } | { issues: readonly Issue[] } => {
     const reading = parseJobFields(expansion.fieldsJson(job), rules);
     const issues = [...('issues' in reading ? reading.issues : []), ...graphIssues(job)];
-    if ('issues' in reading || issues.length > 0) return { issues };
+    if ('issues' in reading || issues.length > 0) {
+      return { issues };
+    }
     const { project, jobKey, attempt } = reading.fields;
     // Where the template does not have its graph in its place, or nothing names the job, the whole is read.
-    if (jobKey !== undefined && expansion.graph(job))
+    if (jobKey !== undefined && expansion.graph(job)) {
       return { recordId: recordIdOf({ project, jobKey, attempt }) };
+    }
     const whole = parseJobMessage(expansion.json(job), rules);
     return 'issues' in whole ? { issues: whole.issues } : { recordId: whole.job.recordId };
   };
@@ -101,7 +117,9 @@ function createJobCheck(expansion: Expansion, rules: JobRules, found: Findings):
   return (job) => {
     const identity = identify(job);
     if ('issues' in identity) {
-      for (const issue of identity.issues) found.add(job, inJob(issue));
+      for (const issue of identity.issues) {
+        found.add(job, inJob(issue));
+      }
       found.wrongJobs += 1;
       return;
     }
@@ -141,9 +159,13 @@ function createFindings(expansion: Expansion): Findings {
   const add = (issue: Issue, where: () => string) => {
     const key = `${issue.path}\n${issue.message}`;
     const known = found.get(key);
-    if (known) known.more += 1;
-    else if (found.size < MAX_ISSUES) found.set(key, { issue, where: where(), more: 0 });
-    else untold += 1;
+    if (known) {
+      known.more += 1;
+    } else if (found.size < MAX_ISSUES) {
+      found.set(key, { issue, where: where(), more: 0 });
+    } else {
+      untold += 1;
+    }
   };
   return {
     wrongJobs: 0,

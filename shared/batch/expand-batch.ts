@@ -50,24 +50,36 @@ export type Expanded =
 export async function expandBatch(services: Services, envelope: Envelope): Promise<Expanded> {
   const deadline = later(services.clock.now(), BUDGET_MS);
   const data = readJsonData(envelope);
-  if ('issues' in data) return refuse(services, envelope, 'INVALID_DATA', data.issues);
+  if ('issues' in data) {
+    return refuse(services, envelope, 'INVALID_DATA', data.issues);
+  }
   const reading = readManifest(data.json, envelope.publishTime);
-  if ('issues' in reading) return refuse(services, envelope, 'INVALID_MANIFEST', reading.issues);
+  if ('issues' in reading) {
+    return refuse(services, envelope, 'INVALID_MANIFEST', reading.issues);
+  }
   const { manifest } = reading;
 
   const known = await readBatch(services, manifest.id);
   const settled = known && concluded(known.value, manifest.hash);
-  if (settled === 'OTHER') return refuse(services, envelope, 'CONFLICT', [otherManifest(manifest.id)]);
-  if (settled) return { outcome: settled, batchId: manifest.id };
+  if (settled === 'OTHER') {
+    return refuse(services, envelope, 'CONFLICT', [otherManifest(manifest.id)]);
+  }
+  if (settled) {
+    return { outcome: settled, batchId: manifest.id };
+  }
 
   const expansion = createExpansion(manifest);
-  if ('issues' in expansion) return refuse(services, envelope, 'INVALID_MANIFEST', expansion.issues);
+  if ('issues' in expansion) {
+    return refuse(services, envelope, 'INVALID_MANIFEST', expansion.issues);
+  }
   const rules = jobRules(services.config);
   if (!known) {
     // A batch that is there was checked when it was made.
     const checkedBy = later(services.clock.now(), CHECK_MS);
     const issues = await checkExpansion(expansion, rules, () => services.clock.now() >= checkedBy);
-    if (issues.length > 0) return refuse(services, envelope, 'INVALID_MANIFEST', issues);
+    if (issues.length > 0) {
+      return refuse(services, envelope, 'INVALID_MANIFEST', issues);
+    }
   }
   const claimed = await claimBatch(services, expansion, envelope.messageId);
   if ('concluded' in claimed) {
@@ -98,9 +110,15 @@ type Conclusion = 'DUPLICATE' | 'CANCELLED' | 'OTHER';
 
 /** What a batch that is there says to this manifest; undefined where it is still to be expanded. */
 function concluded(batch: Batch, manifestHash: string): Conclusion | undefined {
-  if (batch.manifestHash === '' && batch.cancelRequestedAt !== undefined) return 'CANCELLED';
-  if (batch.manifestHash !== manifestHash) return 'OTHER';
-  if (batch.state === 'EXPANDING') return undefined;
+  if (batch.manifestHash === '' && batch.cancelRequestedAt !== undefined) {
+    return 'CANCELLED';
+  }
+  if (batch.manifestHash !== manifestHash) {
+    return 'OTHER';
+  }
+  if (batch.state === 'EXPANDING') {
+    return undefined;
+  }
   return batch.cancelRequestedAt !== undefined ? 'CANCELLED' : 'DUPLICATE';
 }
 
@@ -122,7 +140,9 @@ async function claimBatch(
   let conclusion: Conclusion | undefined;
   const { stored, written } = await changeBatch(services, manifest.id, (batch, now) => {
     conclusion = batch && concluded(batch, manifest.hash);
-    if (conclusion) return undefined;
+    if (conclusion) {
+      return undefined;
+    }
     const claim = { token, leaseUntil: later(now, LEASE_MS) };
     if (!batch) {
       const { batchId, run, hash } = manifest;
@@ -141,7 +161,9 @@ async function claimBatch(
     const isBusy = batch.claim && batch.claim.leaseUntil > now && batch.messageId !== messageId;
     return isBusy ? undefined : { ...batch, messageId, claim, expireAt: abandonedAt(services, now) };
   });
-  if (conclusion) return { concluded: conclusion };
+  if (conclusion) {
+    return { concluded: conclusion };
+  }
   if (!written || !stored) {
     throw new ServiceError(
       'BATCH_BUSY',
@@ -198,7 +220,9 @@ function chunkFrom(expansion: Expansion, from: number): number {
   let jobs = 0;
   while (jobs < CHUNK_JOBS && from + jobs < expansion.jobs) {
     bytes += expansion.messageBytes(from + jobs);
-    if (jobs > 0 && bytes > CHUNK_BYTES) break;
+    if (jobs > 0 && bytes > CHUNK_BYTES) {
+      break;
+    }
     jobs += 1;
   }
   return jobs;
@@ -224,10 +248,13 @@ async function publishChunk(
   const skipped = new Set<number>();
   for (const found of known) {
     const job = ids.get(found.id);
-    if (job === undefined || !isReadable(found) || isOfBatch(found.value, expansion.manifest.id)) continue;
+    if (job === undefined || !isReadable(found) || isOfBatch(found.value, expansion.manifest.id)) {
+      continue;
+    }
     const { contentHash } = found.value;
-    if (contentHash === undefined || contentHash === contentHashOfJob(expansion, job, rules))
+    if (contentHash === undefined || contentHash === contentHashOfJob(expansion, job, rules)) {
       skipped.add(job);
+    }
   }
   const messages: OutgoingMessage[] = jobs
     .filter((job) => !skipped.has(job))
@@ -259,11 +286,15 @@ async function saveProgress(
   let isOurs = true;
   const change = await changeBatch(services, id, (batch, now) => {
     isOurs = batch?.manifestHash === hash && batch.claim?.token === token;
-    if (!batch || !isOurs) return undefined;
+    if (!batch || !isOurs) {
+      return undefined;
+    }
     const counted = { ...batch, published, existing: (stored.value.existing ?? 0) + existing };
     const { claim: _ended, expireAt: _expiry, ...rest } = counted;
     // Cancelled meanwhile: it is no longer EXPANDING, and waited only to know how far this came.
-    if (batch.state !== 'EXPANDING') return rest;
+    if (batch.state !== 'EXPANDING') {
+      return rest;
+    }
     return published === expansion.jobs
       ? { ...rest, state: 'RUNNING', expandedAt: now }
       : {
@@ -281,7 +312,9 @@ async function saveProgress(
 /** Lets the next delivery go on at once. */
 async function release(services: Services, { expansion, token }: Expanding): Promise<void> {
   await changeBatch(services, expansion.manifest.id, (batch) => {
-    if (batch?.claim?.token !== token) return undefined;
+    if (batch?.claim?.token !== token) {
+      return undefined;
+    }
     const { claim: _ended, ...rest } = batch;
     return rest;
   });

@@ -34,7 +34,9 @@ export interface Expansion {
 export function createExpansion(manifest: Manifest): Expansion | { readonly issues: Issue[] } {
   const issues = createIssueList();
   const job = compileTemplate(manifest.job, ['job'], issues);
-  if (issues.count > 0) return { issues: issues.list() };
+  if (issues.count > 0) {
+    return { issues: issues.list() };
+  }
   const message = withField(job, 'batchId', { kind: 'constant', value: manifest.id });
   const expression = fieldOf(fieldOf(message, 'request'), 'expression');
   const fields = expression ? withoutExpression(message) : message;
@@ -84,7 +86,9 @@ function expand(manifest: Manifest, { message, expression, fields }: Templates):
   const indexIn = (source: Source, digits: readonly number[]): number =>
     source.axis === undefined ? 0 : (digits[source.axis] ?? 0);
   const cellIn = (source: ReturnType<Names['source']>, digits: readonly number[]): Cell | undefined => {
-    if ('problem' in source) return undefined;
+    if ('problem' in source) {
+      return undefined;
+    }
     const cell = source.cell(indexIn(source, digits));
     return 'problem' in cell ? undefined : cell;
   };
@@ -109,7 +113,9 @@ function expand(manifest: Manifest, { message, expression, fields }: Templates):
     message: (job) => {
       const digits = combination(job);
       const parts = segments.map((segment) => {
-        if ('text' in segment) return segment.text;
+        if ('text' in segment) {
+          return segment.text;
+        }
         const cell = cellIn(segment.source, digits);
         return (segment.inText ? cell?.inside : cell?.json) ?? 'null';
       });
@@ -134,7 +140,9 @@ function expand(manifest: Manifest, { message, expression, fields }: Templates):
     json: (job) => fillIn(message, job),
     fieldsJson: (job) => fillIn(fields, job),
     graph: (job) => {
-      if (!expression) return undefined;
+      if (!expression) {
+        return undefined;
+      }
       const digits = combination(job);
       const key = graphAxes.map((axis) => digits[axis]).join(',');
       return { key, expression: () => fillIn(expression, job) };
@@ -146,14 +154,20 @@ function axesOf(holes: readonly Hole[], names: Names): number[] {
   const axes = new Set<number>();
   for (const hole of holes) {
     const source = names.source(hole.name);
-    if (!('problem' in source) && source.axis !== undefined) axes.add(source.axis);
+    if (!('problem' in source) && source.axis !== undefined) {
+      axes.add(source.axis);
+    }
   }
   return [...axes].sort((a, b) => a - b);
 }
 
 function fieldOf(template: Template | undefined, name: string): Template | undefined {
-  if (template?.kind === 'object') return template.fields.get(name);
-  if (template?.kind !== 'constant') return undefined;
+  if (template?.kind === 'object') {
+    return template.fields.get(name);
+  }
+  if (template?.kind !== 'constant') {
+    return undefined;
+  }
   const { value } = template;
   return typeof value === 'object' && value !== null && !Array.isArray(value) && Object.hasOwn(value, name)
     ? { kind: 'constant', value: (value as Record<string, unknown>)[name] }

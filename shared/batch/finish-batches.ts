@@ -20,7 +20,9 @@ const EVENT_PATIENCE_MS = 2000;
 export async function finishBatches(services: Services, deadline: Date): Promise<number> {
   let finished = 0;
   await eachBatch(services, batchQueries.running(), deadline, async (stored) => {
-    if (await finishBatch(services, stored)) finished += 1;
+    if (await finishBatch(services, stored)) {
+      finished += 1;
+    }
   });
   await eachBatch(services, batchQueries.owingEvents(), deadline, (stored) => tell(services, stored));
   await eachBatch(services, batchQueries.finishedSince(lookBack(services)), deadline, (stored) =>
@@ -41,15 +43,21 @@ function lookBack({ clock }: Services): Date {
 /** One read, where no job has come. What has is counted by the next run, and told as another end. */
 async function reopenForLateJob(services: Services, { id, value }: Stored<Batch>): Promise<void> {
   const { finishedAt } = value;
-  if (value.state !== 'FINISHED' || finishedAt === undefined) return;
+  if (value.state !== 'FINISHED' || finishedAt === undefined) {
+    return;
+  }
   const [late] = await services.store.records.find(recordQueries.ofBatchSince(id, later(finishedAt, 1)), {
     limit: 1,
   });
-  if (!late) return;
+  if (!late) {
+    return;
+  }
   const { written } = await changeBatch(services, id, (batch) =>
     batch?.state === 'FINISHED' && batch.revision === value.revision ? runningAgain(batch) : undefined,
   );
-  if (written) services.log.warning('batch.reopened', { batchId: id, recordId: late.id });
+  if (written) {
+    services.log.warning('batch.reopened', { batchId: id, recordId: late.id });
+  }
 }
 
 async function eachBatch(
@@ -63,17 +71,25 @@ async function eachBatch(
   for (;;) {
     const page = await store.batches.find(query, { limit: PAGE, ...(after ? { after } : {}) });
     for (const found of page) {
-      if (stopping.aborted || clock.now() >= deadline) return;
+      if (stopping.aborted || clock.now() >= deadline) {
+        return;
+      }
       try {
-        if (!isReadable(found)) throw found.unreadable;
+        if (!isReadable(found)) {
+          throw found.unreadable;
+        }
         await work(found);
       } catch (error) {
         // Written by somebody else meanwhile: the next run looks again.
-        if (!(error instanceof StaleWriteError)) log.error('batch.failed', error, { batchId: found.id });
+        if (!(error instanceof StaleWriteError)) {
+          log.error('batch.failed', error, { batchId: found.id });
+        }
       }
     }
     const last = page.at(-1);
-    if (page.length < PAGE || !last) return;
+    if (page.length < PAGE || !last) {
+      return;
+    }
     after = cursorOf(query, last);
   }
 }
@@ -83,9 +99,13 @@ async function finishBatch(services: Services, stored: Stored<Batch>): Promise<b
   const { store, clock, config, log } = services;
   const { id, value: batch } = stored;
   const isAddedTo = batch.claim !== undefined && batch.claim.leaseUntil > clock.now();
-  if (isAddedTo || (await store.records.count(recordQueries.unfinishedOfBatch(id))) > 0) return false;
+  if (isAddedTo || (await store.records.count(recordQueries.unfinishedOfBatch(id))) > 0) {
+    return false;
+  }
   const rejectedMessages = await allJobsEnded(services, stored);
-  if (rejectedMessages === undefined) return false;
+  if (rejectedMessages === undefined) {
+    return false;
+  }
 
   const [eecuSeconds, ...totals] = await Promise.all([
     store.records.sum(recordQueries.terminalOfBatch(id), 'eecuSeconds'),
@@ -94,7 +114,9 @@ async function finishBatch(services: Services, stored: Stored<Batch>): Promise<b
   const counts: Batch['counts'] = {};
   terminalStates.forEach((state, index) => {
     const total = totals[index] ?? 0;
-    if (total > 0) counts[state] = total;
+    if (total > 0) {
+      counts[state] = total;
+    }
   });
   const now = clock.now();
   const { claim: _over, ...rest } = batch;
@@ -132,7 +154,9 @@ async function allJobsEnded(
     store.rejectedMessages.count(rejectedMessageQueries.ofBatch(id)),
   ]);
   const missing = batch.published - (batch.existing ?? 0) - elsewhere - (records - retries);
-  if (missing > rejected) return undefined;
+  if (missing > rejected) {
+    return undefined;
+  }
   // A message that was delivered or published twice is rejected twice: then they are told apart by what they were for.
   const distinct = rejected === 0 ? 0 : await countRejectedJobs(store, id);
   return missing > distinct ? undefined : distinct;
@@ -151,8 +175,11 @@ async function countRejectedJobs(store: Services['store'], batchId: string): Pro
     });
     for (const found of page) {
       const recordId = isReadable(found) ? found.value.recordId : undefined;
-      if (recordId === undefined) unnamed += 1;
-      else recordIds.add(recordId);
+      if (recordId === undefined) {
+        unnamed += 1;
+      } else {
+        recordIds.add(recordId);
+      }
     }
   } while (page.length === PAGE);
   // A job that has a record and was contradicted later is counted by that.

@@ -12,7 +12,9 @@ export function* structuralHoles(expression: Template): Generator<Hole> {
   }
   for (const [name, part] of expression.fields) {
     if (name === 'values' && part.kind === 'object') {
-      for (const node of part.fields.values()) yield* holesOfNode(node);
+      for (const node of part.fields.values()) {
+        yield* holesOfNode(node);
+      }
     } else {
       yield* holesOf(part);
     }
@@ -21,17 +23,26 @@ export function* structuralHoles(expression: Template): Generator<Hole> {
 
 function* holesOfNode(node: Template): Generator<Hole> {
   const [kind, content] = (node.kind === 'object' && node.fields.size === 1 ? [...node.fields] : [])[0] ?? [];
-  if (kind === 'constantValue' && content && levelsOf(content) <= MAX_CONSTANT_LEVELS) return;
+  if (kind === 'constantValue' && content && levelsOf(content) <= MAX_CONSTANT_LEVELS) {
+    return;
+  }
   const nodes = kind === undefined ? undefined : membersField.get(kind);
   if (nodes === undefined || content?.kind !== 'object') {
     yield* holesOf(node);
     return;
   }
   for (const [name, part] of content.fields) {
-    if (name === nodes && part.kind === 'object')
-      for (const member of part.fields.values()) yield* holesOfNode(member);
-    else if (name === nodes && part.kind === 'array') for (const item of part.items) yield* holesOfNode(item);
-    else yield* holesOf(part);
+    if (name === nodes && part.kind === 'object') {
+      for (const member of part.fields.values()) {
+        yield* holesOfNode(member);
+      }
+    } else if (name === nodes && part.kind === 'array') {
+      for (const item of part.items) {
+        yield* holesOfNode(item);
+      }
+    } else {
+      yield* holesOf(part);
+    }
   }
 }
 
@@ -61,6 +72,8 @@ function levelsOf(template: Template): number {
 
 function deepest(templates: Iterable<Template>): number {
   let levels = 0;
-  for (const template of templates) levels = Math.max(levels, levelsOf(template));
+  for (const template of templates) {
+    levels = Math.max(levels, levelsOf(template));
+  }
   return levels;
 }

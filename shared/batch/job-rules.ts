@@ -13,7 +13,9 @@ export const jobRules = (config: Config): JobRules => ({
 export function recordIdOfJob(expansion: Expansion, job: number, rules: JobRules): string | undefined {
   const fields = expansion.fieldsJson(job) as { jobKey?: string; project?: string; attempt?: number };
   const { jobKey, project = rules.defaultProject, attempt = 1 } = fields;
-  if (jobKey !== undefined) return recordIdOf({ project, jobKey, attempt });
+  if (jobKey !== undefined) {
+    return recordIdOf({ project, jobKey, attempt });
+  }
   const reading = parseJobMessage(expansion.json(job), rules);
   return 'job' in reading ? reading.job.recordId : undefined;
 }

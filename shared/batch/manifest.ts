@@ -49,7 +49,9 @@ export function readManifest(json: unknown, publishTime: Date | undefined): Mani
   const issues = createIssueList();
   checkValues(json, issues);
   refuseTooWide(json, issues);
-  if (issues.count > 0) return { issues: issues.list() };
+  if (issues.count > 0) {
+    return { issues: issues.list() };
+  }
   const parsed = manifestSchema.safeParse(json);
   if (!parsed.success) {
     addZodIssues(parsed.error, json, issues);
@@ -66,12 +68,16 @@ export function readManifest(json: unknown, publishTime: Date | undefined): Mani
   }
   const axes = Object.entries(fields.matrix ?? {}).map(([name, values]) => ({ name, values }));
   const jobs = axes.reduce((product, { values }) => product * values.length, 1);
-  if (jobs > MAX_JOBS) issues.add(['matrix'], `has ${jobs} combinations; allowed: at most ${MAX_JOBS}`);
+  if (jobs > MAX_JOBS) {
+    issues.add(['matrix'], `has ${jobs} combinations; allowed: at most ${MAX_JOBS}`);
+  }
   if (Object.hasOwn(fields.job, 'batchId')) {
     issues.add(['job', 'batchId'], 'must be left out: the jobs of a batch get {batchId}@{run}');
   }
   const dates = readDates(fields, run, issues);
-  if (issues.count > 0) return { issues: issues.list() };
+  if (issues.count > 0) {
+    return { issues: issues.list() };
+  }
   const { batchId, job } = fields;
   return {
     manifest: {
@@ -88,7 +94,9 @@ export function readManifest(json: unknown, publishTime: Date | undefined): Mani
 
 /** The schema looks at each of these, whatever their number. */
 function refuseTooWide(json: unknown, issues: IssueList): void {
-  for (const path of [[], ['matrix'], ['dates']]) isTooWide(valueAt(json, path), () => path, issues);
+  for (const path of [[], ['matrix'], ['dates']]) {
+    isTooWide(valueAt(json, path), () => path, issues);
+  }
 }
 
 function readDates(fields: ManifestJson, run: string, issues: IssueList): Manifest['dates'] {
@@ -128,11 +136,15 @@ function checkValues(json: unknown, issues: IssueList): void {
   const open: Place[] = [{ value: json, key: '', parent: undefined, room: MAX_LEVELS }];
   for (let place = open.pop(); place && issues.count < MAX_BROKEN; place = open.pop()) {
     const { value, room } = place;
-    if (typeof value === 'string' && !value.isWellFormed()) issues.add(pathOf(place), brokenText);
+    if (typeof value === 'string' && !value.isWellFormed()) {
+      issues.add(pathOf(place), brokenText);
+    }
     if (typeof value === 'number' && !Number.isFinite(value)) {
       issues.add(pathOf(place), 'found a number beyond ±1.8e308; allowed: a double');
     }
-    if (typeof value !== 'object' || value === null) continue;
+    if (typeof value !== 'object' || value === null) {
+      continue;
+    }
     if (room === 0) {
       const path = pathOf(place);
       const levels = path[0] === 'matrix' ? MAX_VALUE_LEVELS : MAX_LEVELS;
@@ -148,7 +160,9 @@ function checkValues(json: unknown, issues: IssueList): void {
       continue;
     }
     for (const [name, member] of Object.entries(value)) {
-      if (!isUsableName(name)) issues.add([...pathOf(place), name], unusableName);
+      if (!isUsableName(name)) {
+        issues.add([...pathOf(place), name], unusableName);
+      }
       open.push({ value: member, key: name, parent: place, room: inner });
     }
   }
@@ -160,7 +174,9 @@ const isAxis = ({ parent }: Place): boolean =>
 
 function pathOf(place: Place): Path {
   const path: (string | number)[] = [];
-  for (let at: Place | undefined = place; at?.parent; at = at.parent) path.unshift(at.key);
+  for (let at: Place | undefined = place; at?.parent; at = at.parent) {
+    path.unshift(at.key);
+  }
   return path;
 }
 

@@ -45,8 +45,12 @@ export function createNames(manifest: Manifest): Names {
   const find = (name: string): ReturnType<Names['source']> => {
     const [first = '', ...fields] = name.split('.');
     const root = roots.get(first);
-    if (!root) return { problem: `is not known; allowed: ${[...roots.keys()].join(', ')} and their fields` };
-    if (root.unknown !== undefined) return { problem: `cannot be told: ${root.unknown}` };
+    if (!root) {
+      return { problem: `is not known; allowed: ${[...roots.keys()].join(', ')} and their fields` };
+    }
+    if (root.unknown !== undefined) {
+      return { problem: `cannot be told: ${root.unknown}` };
+    }
     const { axis, values } = root;
     const cells: (ReturnType<Source['cell']> | undefined)[] = [];
     return {
@@ -85,7 +89,9 @@ function cellOf(root: unknown, fields: readonly string[]): Cell | { problem: str
 
 /** Why a value cannot be filled in where it is wanted. */
 export function problemOf(hole: Hole, cell: ReturnType<Source['cell']>): string | undefined {
-  if ('problem' in cell) return cell.problem;
+  if ('problem' in cell) {
+    return cell.problem;
+  }
   return hole.inText && cell.inside === undefined
     ? `is ${describe(cell.value)} there; allowed within a longer text: text, a number, true or false`
     : undefined;

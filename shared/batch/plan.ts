@@ -49,12 +49,18 @@ export async function plan(
   publishTime: Date,
 ): Promise<{ readonly plan: Plan } | { readonly issues: readonly Issue[] }> {
   const reading = readManifest(json, publishTime);
-  if ('issues' in reading) return reading;
+  if ('issues' in reading) {
+    return reading;
+  }
   const expansion = createExpansion(reading.manifest);
-  if ('issues' in expansion) return expansion;
+  if ('issues' in expansion) {
+    return expansion;
+  }
   const rules = jobRules(services.config);
   const issues = await checkExpansion(expansion, rules);
-  if (issues.length > 0) return { issues };
+  if (issues.length > 0) {
+    return { issues };
+  }
 
   const { id, hash } = expansion.manifest;
   const known = await readBatch(services, id);
@@ -92,9 +98,13 @@ async function planChunk(
     const byId = new Map(found.filter(isReadable).map((each) => [each.id, each.value]));
     asked = asked.flatMap(({ recordId, attemptId }) => {
       const record = byId.get(attemptId);
-      if (!record) return [];
+      if (!record) {
+        return [];
+      }
       latest.set(recordId, record);
-      if (attemptId === recordId) own.set(recordId, record);
+      if (attemptId === recordId) {
+        own.set(recordId, record);
+      }
       const next = nextAttemptId(attemptId, record.attempt);
       return next === undefined ? [] : [{ recordId, attemptId: next }];
     });
@@ -110,7 +120,11 @@ async function planChunk(
 }
 
 function outcomeOf(record: ExportRecord | undefined): PlannedOutcome {
-  if (!record) return 'new';
-  if (!isTerminal(record)) return 'running';
+  if (!record) {
+    return 'new';
+  }
+  if (!isTerminal(record)) {
+    return 'running';
+  }
   return record.state === 'SUCCEEDED' ? 'done' : 'failed';
 }

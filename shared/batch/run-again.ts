@@ -86,17 +86,25 @@ export async function runAgain(
     const made: Stored<ExportRecord>[] = [];
     const one = async (found: Found<ExportRecord>): Promise<void> => {
       const next = await nextAttempt(services, found, force);
-      if ('skipped' in next) return skip(next.skipped);
+      if ('skipped' in next) {
+        return skip(next.skipped);
+      }
       const { recordId, record, request } = next;
-      if (!(await batches.reopen(record.batchId))) return skip('BATCH_CANCELLING');
+      if (!(await batches.reopen(record.batchId))) {
+        return skip('BATCH_CANCELLING');
+      }
       if (!dryRun) {
         const outcome = await services.store.records.create(recordId, owingNews(record), request);
-        if ('existing' in outcome) return skip('LATER_ATTEMPT');
+        if ('existing' in outcome) {
+          return skip('LATER_ATTEMPT');
+        }
         made.push(outcome.created);
         services.log.info('record.run_again', { recordId, retryOf: found.id, batchId: record.batchId });
       }
       started += 1;
-      if (attempts.length < NAMED) attempts.push({ recordId, retryOf: found.id });
+      if (attempts.length < NAMED) {
+        attempts.push({ recordId, retryOf: found.id });
+      }
     };
     try {
       await pMap(page, one, { concurrency: RECORDS_AT_ONCE });
@@ -126,8 +134,11 @@ async function* pagesOf(
     for (const jobKey of jobKeys) {
       const attempts = await attemptsOf(services, recordQueries.ofJobKey(jobKey), project);
       const latest = attempts.at(-1);
-      if (latest) yield [latest];
-      else unknown.push(jobKey);
+      if (latest) {
+        yield [latest];
+      } else {
+        unknown.push(jobKey);
+      }
     }
   } else {
     for (let start = 0; start < selection.recordIds.length; start += PAGE) {
@@ -181,19 +192,35 @@ async function nextAttempt(
   found: Found<ExportRecord>,
   force: boolean,
 ): Promise<NextAttempt | { readonly skipped: NotRunAgain }> {
-  if (!isReadable(found)) return { skipped: 'UNREADABLE' };
+  if (!isReadable(found)) {
+    return { skipped: 'UNREADABLE' };
+  }
   const record = found.value;
-  if (!isTerminal(record)) return { skipped: 'NOT_ENDED' };
-  if (record.state === 'SUCCEEDED') return { skipped: 'SUCCEEDED' };
-  if (!force && !record.error.retryable) return { skipped: 'NOT_RETRYABLE' };
-  if (!record.contentHash) return { skipped: 'NO_REQUEST' };
+  if (!isTerminal(record)) {
+    return { skipped: 'NOT_ENDED' };
+  }
+  if (record.state === 'SUCCEEDED') {
+    return { skipped: 'SUCCEEDED' };
+  }
+  if (!force && !record.error.retryable) {
+    return { skipped: 'NOT_RETRYABLE' };
+  }
+  if (!record.contentHash) {
+    return { skipped: 'NO_REQUEST' };
+  }
   const recordId = nextAttemptId(found.id, record.attempt);
-  if (recordId === undefined) return { skipped: 'NO_ROOM' };
-  if (await hasLaterAttempt(services, record)) return { skipped: 'LATER_ATTEMPT' };
+  if (recordId === undefined) {
+    return { skipped: 'NO_ROOM' };
+  }
+  if (await hasLaterAttempt(services, record)) {
+    return { skipped: 'LATER_ATTEMPT' };
+  }
 
   const stored = await services.store.records.readRequest(found.id);
   const { bytes, description } = withRequestId(stored, recordId);
-  if (bytes.length > REQUEST_BYTES) return { skipped: 'NO_ROOM' };
+  if (bytes.length > REQUEST_BYTES) {
+    return { skipped: 'NO_ROOM' };
+  }
   return {
     recordId,
     record: attemptAfter(services, found.id, record, recordId, description, bytes),
@@ -243,7 +270,9 @@ function createReopening(services: Services, dryRun: boolean): Reopening {
     let mayRun = true;
     await changeBatch(services, batchId, (batch, now) => {
       mayRun = batch === undefined || batch.state === 'FINISHED' || batch.cancelRequestedAt === undefined;
-      if (!batch || !mayRun || dryRun || batch.state === 'EXPANDING') return undefined;
+      if (!batch || !mayRun || dryRun || batch.state === 'EXPANDING') {
+        return undefined;
+      }
       const { cancelRequestedAt: _request, cancelledThrough: _through, ...running } = runningAgain(batch);
       return { ...running, claim: { token, leaseUntil: later(now, LEASE_MS) } };
     });
@@ -251,7 +280,9 @@ function createReopening(services: Services, dryRun: boolean): Reopening {
   };
   return {
     reopen: async (batchId) => {
-      if (batchId === undefined) return true;
+      if (batchId === undefined) {
+        return true;
+      }
       const reopening = reopened.get(batchId) ?? reopen(batchId);
       reopened.set(batchId, reopening);
       return reopening;
@@ -259,7 +290,9 @@ function createReopening(services: Services, dryRun: boolean): Reopening {
     release: async () => {
       for (const batchId of reopened.keys()) {
         await changeBatch(services, batchId, (batch) => {
-          if (batch?.claim?.token !== token) return undefined;
+          if (batch?.claim?.token !== token) {
+            return undefined;
+          }
           const { claim: _ended, ...rest } = batch;
           return rest;
         });

@@ -37,7 +37,9 @@ const durationPattern =
 /** An ISO 8601 duration in whole numbers, such as `P30D`, `P1Y2M` or `PT12H`. */
 function readDuration(text: string): Duration | undefined {
   const match = durationPattern.exec(text);
-  if (!match) return undefined;
+  if (!match) {
+    return undefined;
+  }
   const [years = 0, months = 0, weeks = 0, days = 0, hours = 0, minutes = 0, seconds = 0] = match
     .slice(1)
     .map((digits: string | undefined) => Number(digits ?? 0));
@@ -77,7 +79,9 @@ export function readDate(text: string, run: string): DateReading {
     return { malformed: 'is not a date' };
   }
   const start = timeOfRun(run);
-  if (!start) return { unknown: `the run "${run}" is not a date` };
+  if (!start) {
+    return { unknown: `the run "${run}" is not a date` };
+  }
   const date = add(start, duration, sign === '-' ? -1 : 1);
   const year = date.getUTCFullYear();
   return year >= 1 && year <= 9999

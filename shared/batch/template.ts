@@ -23,8 +23,12 @@ export interface Hole {
 
 /** Compiles JSON that is known to be of bounded depth and without `__proto__`. */
 export function compileTemplate(json: unknown, path: Path, issues: IssueList): Template {
-  if (typeof json === 'string') return compileText(json, path, issues);
-  if (typeof json !== 'object' || json === null) return { kind: 'constant', value: json };
+  if (typeof json === 'string') {
+    return compileText(json, path, issues);
+  }
+  if (typeof json !== 'object' || json === null) {
+    return { kind: 'constant', value: json };
+  }
   if (Array.isArray(json)) {
     const items = json.map((item: unknown, index) => compileTemplate(item, [...path, index], issues));
     return items.every((item) => item.kind === 'constant')
@@ -55,9 +59,12 @@ function compileText(text: string, path: Path, issues: IssueList): Template {
     return { kind: 'constant', value: text };
   }
   const [first] = pieces;
-  if (pieces.length === 1 && typeof first === 'string') return { kind: 'constant', value: first };
-  if (pieces.length === 1 && typeof first === 'object')
+  if (pieces.length === 1 && typeof first === 'string') {
+    return { kind: 'constant', value: first };
+  }
+  if (pieces.length === 1 && typeof first === 'object') {
     return { kind: 'value', ...first, inText: false, path };
+  }
   return {
     kind: 'text',
     pieces: pieces.map((piece) =>
@@ -78,15 +85,21 @@ function readPieces(text: string): (string | { readonly name: string })[] | unde
       continue;
     }
     const close = text.indexOf('}', open);
-    if (close === -1) return undefined;
+    if (close === -1) {
+      return undefined;
+    }
     literal += text.slice(from, open);
-    if (literal !== '') pieces.push(literal);
+    if (literal !== '') {
+      pieces.push(literal);
+    }
     literal = '';
     pieces.push({ name: text.slice(open + 2, close) });
     from = close + 1;
   }
   literal += text.slice(from);
-  if (literal !== '' || pieces.length === 0) pieces.push(literal);
+  if (literal !== '' || pieces.length === 0) {
+    pieces.push(literal);
+  }
   return pieces;
 }
 
@@ -99,13 +112,21 @@ export function* holesOf(template: Template): Generator<Hole> {
       yield template;
       return;
     case 'text':
-      for (const piece of template.pieces) if (typeof piece === 'object') yield piece;
+      for (const piece of template.pieces) {
+        if (typeof piece === 'object') {
+          yield piece;
+        }
+      }
       return;
     case 'array':
-      for (const item of template.items) yield* holesOf(item);
+      for (const item of template.items) {
+        yield* holesOf(item);
+      }
       return;
     case 'object':
-      for (const field of template.fields.values()) yield* holesOf(field);
+      for (const field of template.fields.values()) {
+        yield* holesOf(field);
+      }
   }
 }
 
@@ -124,7 +145,9 @@ export function fill(template: Template, valueOf: (name: string) => unknown): un
       return template.items.map((item) => fill(item, valueOf));
     case 'object': {
       const filled: Record<string, unknown> = {};
-      for (const [name, field] of template.fields) filled[name] = fill(field, valueOf);
+      for (const [name, field] of template.fields) {
+        filled[name] = fill(field, valueOf);
+      }
       return filled;
     }
   }
@@ -152,8 +175,11 @@ export function segmentsOf(template: Template): Segment[] {
       case 'text':
         text += '"';
         for (const piece of part.pieces) {
-          if (typeof piece === 'string') text += insideOf(piece);
-          else hole(piece);
+          if (typeof piece === 'string') {
+            text += insideOf(piece);
+          } else {
+            hole(piece);
+          }
         }
         text += '"';
         return;

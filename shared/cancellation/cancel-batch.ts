@@ -35,12 +35,16 @@ export async function markBatch(
   const lookedAt = services.clock.now();
   const unfinished = await services.store.records.count(recordQueries.unfinishedOfBatch(batchId));
   const { stored } = await changeBatch(services, batchId, (batch, now) => {
-    if (!batch) return unseenBatch(batchId, messageId, now);
+    if (!batch) {
+      return unseenBatch(batchId, messageId, now);
+    }
     if (batch.state === 'FINISHED' && (batch.manifestHash === '' || unfinished > 0)) {
       const { cancelledThrough: _through, ...running } = runningAgain(batch);
       return { ...running, cancelRequestedAt: now };
     }
-    if (batch.cancelRequestedAt !== undefined) return undefined;
+    if (batch.cancelRequestedAt !== undefined) {
+      return undefined;
+    }
     if (batch.state === 'FINISHED') {
       return {
         ...batch,
@@ -104,13 +108,17 @@ export async function cancelRecordsOf(
     await pMap(open, (stored) => cancelOne(services, stored, running), { concurrency: WRITES_AT_ONCE });
     isComplete = page.length < PAGE;
     const seen = page.at(-1);
-    if (!isComplete && seen && isReadable(seen)) await noteThrough(services, batch.id, seen.value.createdAt);
+    if (!isComplete && seen && isReadable(seen)) {
+      await noteThrough(services, batch.id, seen.value.createdAt);
+    }
   }
   if (isComplete) {
     const through = later(startedAt, -APPEARS_WITHIN_MS);
     const known = batch.value.cancelledThrough?.getTime() ?? 0;
     // Looking at nothing again costs nothing, and a write each minute would.
-    if (records > 0 || through.getTime() - known > HOUR_MS) await noteThrough(services, batch.id, through);
+    if (records > 0 || through.getTime() - known > HOUR_MS) {
+      await noteThrough(services, batch.id, through);
+    }
   }
   const operations = await cancelOperations(services, running, deadline);
   return { records, operations };
@@ -123,17 +131,23 @@ async function cancelOne(
 ): Promise<void> {
   try {
     const after = await requestCancelling(services, stored);
-    if (isToCancelAtEarthEngine(after)) running.push(after);
+    if (isToCancelAtEarthEngine(after)) {
+      running.push(after);
+    }
   } catch (error) {
     // Deleted, or written without end by others: one record must not keep the rest of a batch running.
-    if (!(error instanceof StaleWriteError)) throw error;
+    if (!(error instanceof StaleWriteError)) {
+      throw error;
+    }
     services.log.error('record.failed', error, { recordId: stored.id });
   }
 }
 
 async function noteThrough(services: Services, batchId: string, through: Date): Promise<void> {
   await changeBatch(services, batchId, (batch) => {
-    if (!batch || (batch.cancelledThrough && batch.cancelledThrough >= through)) return undefined;
+    if (!batch || (batch.cancelledThrough && batch.cancelledThrough >= through)) {
+      return undefined;
+    }
     return { ...batch, cancelledThrough: through };
   });
 }
@@ -153,11 +167,17 @@ export async function cancelLateArrivals(services: Services, deadline: Date): Pr
       ...(last ? { after: cursorOf(query, last) } : {}),
     });
     for (const found of page) {
-      if (stopping.aborted || clock.now() >= deadline) return;
+      if (stopping.aborted || clock.now() >= deadline) {
+        return;
+      }
       try {
-        if (!isReadable(found)) throw found.unreadable;
+        if (!isReadable(found)) {
+          throw found.unreadable;
+        }
         const { records, operations } = await cancelRecordsOf(services, found, deadline);
-        if (records > 0) log.info('batch.cancelled_more', { batchId: found.id, records, operations });
+        if (records > 0) {
+          log.info('batch.cancelled_more', { batchId: found.id, records, operations });
+        }
       } catch (error) {
         log.error('batch.failed', error, { batchId: found.id });
       }

@@ -44,7 +44,9 @@ export type Cancelled =
 export async function cancelExports(services: Services, envelope: Envelope): Promise<Cancelled> {
   const deadline = later(services.clock.now(), BUDGET_MS);
   const data = readJsonData(envelope);
-  if ('issues' in data) return refuse(services, envelope, 'INVALID_DATA', data.issues);
+  if ('issues' in data) {
+    return refuse(services, envelope, 'INVALID_DATA', data.issues);
+  }
   const issues = createIssueList();
   if (isTooWide(data.json, () => [], issues)) {
     return refuse(services, envelope, 'INVALID_CANCELLATION', issues.list());
@@ -64,7 +66,9 @@ export async function cancelExports(services: Services, envelope: Envelope): Pro
     return { outcome: 'CANCELLED', records, operations };
   }
   const found = await findRecords(services, parsed.data, envelope.messageId);
-  if ('issues' in found) return refuse(services, envelope, 'INVALID_CANCELLATION', found.issues);
+  if ('issues' in found) {
+    return refuse(services, envelope, 'INVALID_CANCELLATION', found.issues);
+  }
   return cancelRecords(services, found.records, deadline);
 }
 
@@ -84,10 +88,13 @@ async function cancelRecords(
   deadline: Date,
 ): Promise<Cancelled> {
   const marked: Stored<ExportRecord>[] = [];
-  for (const stored of open) marked.push(await requestCancelling(services, stored));
+  for (const stored of open) {
+    marked.push(await requestCancelling(services, stored));
+  }
   const operations = await cancelOperations(services, marked.filter(isToCancelAtEarthEngine), deadline);
-  for (const { id, value } of marked)
+  for (const { id, value } of marked) {
     services.log.info('record.cancelled', { recordId: id, state: value.state });
+  }
   return { outcome: 'CANCELLED', records: marked.length, operations };
 }
 
@@ -106,13 +113,17 @@ async function findRecords(
     const message = `found ${describe(recordId)}, which has no record; a job that has not come yet is cancelled by its jobKey`;
     return found ? openAmong([found]) : { issues: [{ path: 'recordId', message }] };
   }
-  if (jobKey === undefined) return { records: [] };
+  if (jobKey === undefined) {
+    return { records: [] };
+  }
   if (!isAllowed(config.allowedProjects, project)) {
     const message = `found ${describe(project)}; allowed: a project in ALLOWED_PROJECTS`;
     return { issues: [{ path: 'project', message }] };
   }
   const attempts = attempt === undefined ? await attemptsAt(services, project, jobKey) : [];
-  if (attempts.length > 0) return openAmong(attempts);
+  if (attempts.length > 0) {
+    return openAmong(attempts);
+  }
   return unseen(services, { project, jobKey, attempt: attempt ?? 1 }, messageId);
 }
 
@@ -134,7 +145,9 @@ async function unseen(
   const recordId = recordIdOf(job);
   const record = owingNews(cancelUnseen({ ...job, recordId }, messageId, policyOf(config), clock.now()));
   const outcome = await store.records.create(recordId, record);
-  if ('existing' in outcome) return openAmong([outcome.existing]);
+  if ('existing' in outcome) {
+    return openAmong([outcome.existing]);
+  }
   return { records: await publishOwed(services, [outcome.created]) };
 }
 

@@ -25,9 +25,15 @@ const CHECK_AFTER_MS = 10 * MINUTE_MS;
  * nothing of it can be at EE. Of one that is being sent, or may have been, the operation is cancelled by whoever finds it.
  */
 export function cancellationOf(record: ExportRecord, policy: Policy, now: Date): ExportRecord | undefined {
-  if (isTerminal(record)) return undefined;
-  if (record.state === 'WAITING' && isProvenAbsent(record, policy)) return cancelUnsent(record, policy, now);
-  if (record.cancelRequestedAt !== undefined) return undefined;
+  if (isTerminal(record)) {
+    return undefined;
+  }
+  if (record.state === 'WAITING' && isProvenAbsent(record, policy)) {
+    return cancelUnsent(record, policy, now);
+  }
+  if (record.cancelRequestedAt !== undefined) {
+    return undefined;
+  }
   const requested = requestCancellation(record, now);
   return isActive(requested)
     ? { ...requested, dueAt: earlier(requested.dueAt, later(now, CHECK_AFTER_MS)) }
@@ -77,7 +83,9 @@ export async function cancelOperations(
     records,
     async (stored) => {
       await pace.turn();
-      if (stopping.aborted || clock.now() >= deadline) return;
+      if (stopping.aborted || clock.now() >= deadline) {
+        return;
+      }
       try {
         await cancelPatiently(services, pace, stored.value, deadline);
         asked += 1;
@@ -110,7 +118,9 @@ async function cancelPatiently(
       const pauseMs = Math.max(FIRST_PAUSE_MS * tries, (isBusy && error.retryAfterMs) || 0);
       // Not `>=`: what EE asks to be left alone for may be beyond any date, and such a moment is neither.
       const isInTime = later(services.clock.now(), pauseMs) < deadline;
-      if (!isBusy || tries === MAX_TRIES || !isInTime) throw error;
+      if (!isBusy || tries === MAX_TRIES || !isInTime) {
+        throw error;
+      }
       pace.pause(pauseMs);
       await pace.turn();
     }
@@ -131,7 +141,9 @@ function createPace(clock: Clock, perSecond: number): Pace {
       const nowMs = clock.now().getTime();
       const atMs = Math.max(nowMs, nextMs);
       nextMs = atMs + SECOND_MS / perSecond;
-      if (atMs > nowMs) await clock.sleep(atMs - nowMs);
+      if (atMs > nowMs) {
+        await clock.sleep(atMs - nowMs);
+      }
     },
     pause: (ms) => {
       nextMs = Math.max(nextMs, clock.now().getTime() + ms);

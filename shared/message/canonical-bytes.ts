@@ -34,7 +34,9 @@ export function createByteWriter(): ByteWriter {
   let length = 0;
 
   function reserve(more: number) {
-    if (length + more <= bytes.length) return;
+    if (length + more <= bytes.length) {
+      return;
+    }
     const larger = Buffer.allocUnsafe(Math.max(bytes.length * 2, length + more));
     bytes.copy(larger, 0, 0, length);
     bytes = larger;
@@ -75,10 +77,14 @@ export function createByteWriter(): ByteWriter {
         let index = 0;
         for (; index < value.length; index += 1) {
           const unit = value.charCodeAt(index);
-          if (unit > 0x7f) break;
+          if (unit > 0x7f) {
+            break;
+          }
           bytes[length++] = unit;
         }
-        if (index === value.length) return;
+        if (index === value.length) {
+          return;
+        }
         length = start;
       }
       count(Buffer.byteLength(value));
@@ -88,7 +94,9 @@ export function createByteWriter(): ByteWriter {
     digest(value) {
       reserve(1 + value.length);
       bytes[length++] = value.length;
-      for (let index = 0; index < value.length; index += 1) bytes[length++] = value.charCodeAt(index);
+      for (let index = 0; index < value.length; index += 1) {
+        bytes[length++] = value.charCodeAt(index);
+      }
     },
     finish() {
       // The length alone tells a SHA-256 from bytes that stand for themselves.

@@ -96,7 +96,9 @@ interface DeadJob {
 /** Most that die are jobs; anything else is recorded as what it is, without a guess at what is wrong with it. */
 function readJob({ config }: Pick<Services, 'config'>, envelope: Envelope): DeadJob {
   const data = readJsonData(envelope);
-  if ('issues' in data) return { issues: data.issues };
+  if ('issues' in data) {
+    return { issues: data.issues };
+  }
   const reading = parseJobMessage(data.json, {
     defaultProject: config.earthEngineProject,
     allowedProjects: config.allowedProjects,
@@ -108,7 +110,9 @@ function readJob({ config }: Pick<Services, 'config'>, envelope: Envelope): Dead
 
 /** The record with a line in its history; undefined where the line is there. */
 function noted(record: ExportRecord, note: string, now: Date): ExportRecord | undefined {
-  if (record.history.some((entry) => entry.note === note)) return undefined;
+  if (record.history.some((entry) => entry.note === note)) {
+    return undefined;
+  }
   const { history, revision, updatedAt } = carry(record, now, { state: record.state, note });
   return { ...record, history, revision, updatedAt };
 }

@@ -87,10 +87,14 @@ const deliverySchema = z.union([
 export function parseEnvelope(request: DeliveredRequest): Envelope | undefined {
   const body = typeof request.body === 'object' && !isBytes(request.body) ? request.body : parseJson(request);
   const parsed = deliverySchema.safeParse({ headers: request.headers, body });
-  if (!parsed.success) return undefined;
+  if (!parsed.success) {
+    return undefined;
+  }
   const { eventId, push } = parsed.data;
   const messageId = push.message.messageId ?? eventId;
-  if (messageId === undefined) return undefined;
+  if (messageId === undefined) {
+    return undefined;
+  }
   return {
     messageId: usableAsDocumentId(messageId),
     // A replayed message is still as old as it was: a manifest's run is named after it.
@@ -106,7 +110,9 @@ export function parseEnvelope(request: DeliveredRequest): Envelope | undefined {
 export function readJsonData(
   envelope: Pick<Envelope, 'data' | 'problem'>,
 ): { readonly json: unknown } | { readonly issues: Issue[] } {
-  if (envelope.problem) return { issues: [envelope.problem] };
+  if (envelope.problem) {
+    return { issues: [envelope.problem] };
+  }
   let text: string;
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(envelope.data);
@@ -133,7 +139,9 @@ function decodeData(data: unknown): Pick<Envelope, 'data' | 'problem'> {
     };
   }
   const decoded = decodeBase64(data);
-  if (decoded) return { data: decoded, problem: undefined };
+  if (decoded) {
+    return { data: decoded, problem: undefined };
+  }
   return {
     data: Buffer.from(data),
     problem: dataIssue('found text that is not base64; allowed: base64 (RFC 4648 section 4)'),
@@ -150,9 +158,12 @@ function decodeBase64(text: string): Uint8Array | undefined {
 function parseJson(request: DeliveredRequest): unknown {
   const source = request.rawBody ?? request.body;
   try {
-    if (typeof source === 'string') return JSON.parse(source) as unknown;
-    if (isBytes(source))
+    if (typeof source === 'string') {
+      return JSON.parse(source) as unknown;
+    }
+    if (isBytes(source)) {
       return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(source)) as unknown;
+    }
   } catch {
     // No envelope.
   }

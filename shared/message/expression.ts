@@ -19,17 +19,23 @@ export type ExpressionReading = { readonly graphHash: string } | { readonly issu
 export function readExpression(expression: unknown): ExpressionReading {
   const issues = createIssueList();
   const graph = readGraph(expression, base, issues);
-  if (!graph || issues.count > 0) return { issues: issues.list() };
+  if (!graph || issues.count > 0) {
+    return { issues: issues.list() };
+  }
 
   const { order, reachable } = sortEntries(graph, issues);
-  if (issues.count > 0) return { issues: issues.list() };
+  if (issues.count > 0) {
+    return { issues: issues.list() };
+  }
 
   try {
     const { hash, freeNames } = hashGraph(graph, order, reachable);
     refuseUnboundNames(graph, freeNames, issues);
     return issues.count > 0 ? { issues: issues.list() } : { graphHash: hash };
   } catch (error) {
-    if (!(error instanceof TooManyNamesError)) throw error;
+    if (!(error instanceof TooManyNamesError)) {
+      throw error;
+    }
     issues.add(
       base,
       'has functions within functions that see too many names; allowed: 8 per node on average',
@@ -62,16 +68,23 @@ function sortEntries(graph: Graph, issues: IssueList): { order: string[]; reacha
         states.set(frame.entry.key, 'sorted');
         order.push(frame.entry.key);
         open.pop();
-      } else if (!states.has(target)) enter(target);
-      else if (states.get(target) === 'open') refuseCycle(open, target);
+      } else if (!states.has(target)) {
+        enter(target);
+      } else if (states.get(target) === 'open') {
+        refuseCycle(open, target);
+      }
     }
   }
 
   function refuseCycle(open: readonly { entry: Entry }[], target: string) {
     // Telling each cycle costs its length, and a hostile graph has many long ones.
-    if ((searches += 1) > SEARCHES) return;
+    if ((searches += 1) > SEARCHES) {
+      return;
+    }
     let from = open.length - 1;
-    while (open[from]?.entry.key !== target) from -= 1;
+    while (open[from]?.entry.key !== target) {
+      from -= 1;
+    }
     const keys = open.slice(from, from + 5).map(({ entry }) => quote(entry.key));
     const rest = open.length - from > 5 ? ['…'] : [];
     issues.add(
@@ -83,21 +96,33 @@ function sortEntries(graph: Graph, issues: IssueList): { order: string[]; reacha
   sortFrom(graph.result);
   const reachable = new Set(order);
   for (const key of graph.entries.keys()) {
-    if (!states.has(key)) sortFrom(key);
+    if (!states.has(key)) {
+      sortFrom(key);
+    }
   }
   return { order, reachable };
 }
 
 /** A name that is free where nothing encloses it: in `result`, or in an entry that nothing refers to. */
 function refuseUnboundNames(graph: Graph, freeNames: FreeNames, issues: IssueList) {
-  if (freeNames.size === 0) return;
+  if (freeNames.size === 0) {
+    return;
+  }
   const enclosed = new Set<string>();
-  for (const { targets } of graph.entries.values()) for (const target of targets) enclosed.add(target);
+  for (const { targets } of graph.entries.values()) {
+    for (const target of targets) {
+      enclosed.add(target);
+    }
+  }
   let searches = 0;
   for (const [key, names] of freeNames) {
-    if (key !== graph.result && enclosed.has(key)) continue;
+    if (key !== graph.result && enclosed.has(key)) {
+      continue;
+    }
     for (const name of names.keys()) {
-      if ((searches += 1) > SEARCHES) return;
+      if ((searches += 1) > SEARCHES) {
+        return;
+      }
       const place = findUnbound(graph, freeNames, key, name);
       issues.add(
         place,
@@ -112,7 +137,9 @@ function findUnbound(graph: Graph, freeNames: FreeNames, key: string, name: stri
   const isFreeIn = (target: string) => freeNames.get(target)?.has(name) === true;
   for (let current = key; ;) {
     const found = search(graph.entries.get(current) as Entry);
-    if ('path' in found) return [...base, 'values', current, ...found.path];
+    if ('path' in found) {
+      return [...base, 'values', current, ...found.path];
+    }
     current = found.target;
   }
 
@@ -133,7 +160,9 @@ function findUnbound(graph: Graph, freeNames: FreeNames, key: string, name: stri
         case 'dictionary':
           return visitAll(node.items, ['dictionaryValue', 'values'], (index) => node.names[index] ?? index);
         case 'invocation': {
-          if ('target' in node.callee && isFreeIn(node.callee.target)) return { target: node.callee.target };
+          if ('target' in node.callee && isFreeIn(node.callee.target)) {
+            return { target: node.callee.target };
+          }
           return visitAll(
             node.items,
             ['functionInvocationValue', 'arguments'],
@@ -152,7 +181,9 @@ function findUnbound(graph: Graph, freeNames: FreeNames, key: string, name: stri
       for (const [index, node] of nodes.entries()) {
         path.push(...within, keyOf(index));
         const found = visit(node);
-        if (found) return found;
+        if (found) {
+          return found;
+        }
         path.splice(path.length - within.length - 1);
       }
       return undefined;

@@ -53,10 +53,16 @@ export function hashGraph(
     places: 0,
     nodes: 0,
   };
-  for (const key of order) summaries.set(key, summarise(entryOf(graph, key).node, context));
+  for (const key of order) {
+    summaries.set(key, summarise(entryOf(graph, key).node, context));
+  }
 
   const freeNames = new Map<string, Places>();
-  for (const [key, { free }] of summaries) if (free) freeNames.set(key, free);
+  for (const [key, { free }] of summaries) {
+    if (free) {
+      freeNames.set(key, free);
+    }
+  }
 
   context.writer.clear();
   context.writer.tag(tags.graph);
@@ -84,7 +90,9 @@ function findFunctions(graph: Graph, order: readonly string[]): Map<string, read
         : node.kind === 'reference'
           ? functions.get(node.target)
           : undefined;
-    if (names) functions.set(key, names);
+    if (names) {
+      functions.set(key, names);
+    }
   }
   return functions;
 }
@@ -99,7 +107,9 @@ function hasUnknownCallee(
   functions: ReadonlyMap<string, readonly string[]>,
 ): boolean {
   for (const key of reachable) {
-    if (entryOf(graph, key).calls.some((target) => !functions.has(target))) return true;
+    if (entryOf(graph, key).calls.some((target) => !functions.has(target))) {
+      return true;
+    }
   }
   return false;
 }
@@ -127,7 +137,9 @@ function summarise(node: GraphNode, context: Context): Summary {
       const parts = node.items.map((item) => summarise(item, context));
       writer.clear();
       writer.tag(tags.array);
-      for (const part of parts) writer.digest(part.structure);
+      for (const part of parts) {
+        writer.digest(part.structure);
+      }
       return { structure: writer.finish(), free: joinPlaces(parts, context) };
     }
     case 'dictionary': {
@@ -193,32 +205,47 @@ function summariseDefinition(node: GraphNode & { kind: 'definition' }, context: 
     const place = body.free?.get(name);
     // An argument that is not used and one that is the whole body are told apart by the tag.
     writer.tag(place === undefined ? tags.null : tags.position);
-    if (place !== undefined) writer.digest(place);
+    if (place !== undefined) {
+      writer.digest(place);
+    }
   }
   writer.digest(body.structure);
   const structure = writer.finish();
 
-  if (!body.free) return { structure, free: undefined };
+  if (!body.free) {
+    return { structure, free: undefined };
+  }
   const free = new Map(body.free);
-  for (const name of node.argumentNames) free.delete(name);
+  for (const name of node.argumentNames) {
+    free.delete(name);
+  }
   spend(context, body.free.size);
   return { structure, free: free.size > 0 ? free : undefined };
 }
 
 /** Where each free name stands in a node, from where it stands in the node's parts. */
 function joinPlaces(parts: readonly Summary[], context: Context): Places | undefined {
-  if (parts.length === 1) return parts[0]?.free;
+  if (parts.length === 1) {
+    return parts[0]?.free;
+  }
   const joined = new Map<string, { part: number; place: Digest }[]>();
   parts.forEach(({ free }, part) => {
-    if (!free) return;
+    if (!free) {
+      return;
+    }
     spend(context, free.size);
     for (const [name, place] of free) {
       const known = joined.get(name);
-      if (known) known.push({ part, place });
-      else joined.set(name, [{ part, place }]);
+      if (known) {
+        known.push({ part, place });
+      } else {
+        joined.set(name, [{ part, place }]);
+      }
     }
   });
-  if (joined.size === 0) return undefined;
+  if (joined.size === 0) {
+    return undefined;
+  }
   const { writer } = context;
   const places = new Map<string, Digest>();
   for (const [name, standings] of joined) {
@@ -235,7 +262,9 @@ function joinPlaces(parts: readonly Summary[], context: Context): Places | undef
 
 function spend(context: Context, places: number) {
   context.places += places;
-  if (context.places > PLACES_ANYWAY + PLACES_PER_NODE * context.nodes) throw new TooManyNamesError();
+  if (context.places > PLACES_ANYWAY + PLACES_PER_NODE * context.nodes) {
+    throw new TooManyNamesError();
+  }
 }
 
 function sortedIndices(names: readonly string[]): number[] {
@@ -254,7 +283,9 @@ function orderByPosition(names: readonly string[], positions: ReadonlyMap<string
 }
 
 function compare(a: string, b: string): number {
-  if (a === b) return 0;
+  if (a === b) {
+    return 0;
+  }
   return a < b ? -1 : 1;
 }
 

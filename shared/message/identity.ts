@@ -139,7 +139,9 @@ function isFields(value: unknown): value is Readonly<Record<string, unknown>> {
 
 function graphHashOf(request: VideoRequest): string {
   const reading = readExpression(request.expression);
-  if ('graphHash' in reading) return reading.graphHash;
+  if ('graphHash' in reading) {
+    return reading.graphHash;
+  }
   throw new TypeError(
     `The request was not validated: ${reading.issues[0]?.path} ${reading.issues[0]?.message}`,
   );

@@ -22,7 +22,9 @@ const identifier = /^[A-Za-z_$][\w$]*$/;
  * where it begins and what stands at its end say most.
  */
 export function formatPath(path: Path): string {
-  if (path.length <= PATH_PARTS) return cutMiddle(formatParts(path));
+  if (path.length <= PATH_PARTS) {
+    return cutMiddle(formatParts(path));
+  }
   const half = PATH_PARTS / 2;
   return cutMiddle(`${formatParts(path.slice(0, half))}…${formatParts(path.slice(-half))}`);
 }
@@ -30,27 +32,38 @@ export function formatPath(path: Path): string {
 function formatParts(path: Path): string {
   let text = '';
   for (const part of path) {
-    if (typeof part === 'number') text += `[${part}]`;
-    else if (part.length > SHOWN_CHARACTERS || !identifier.test(part)) text += `[${quote(part)}]`;
-    else text += text === '' ? part : `.${part}`;
+    if (typeof part === 'number') {
+      text += `[${part}]`;
+    } else if (part.length > SHOWN_CHARACTERS || !identifier.test(part)) {
+      text += `[${quote(part)}]`;
+    } else {
+      text += text === '' ? part : `.${part}`;
+    }
   }
   return text;
 }
 
 function cutMiddle(text: string): string {
-  if (text.length <= PATH_CHARACTERS) return text;
+  if (text.length <= PATH_CHARACTERS) {
+    return text;
+  }
   const half = Math.floor(PATH_CHARACTERS / 2);
   return `${text.slice(0, half)}…${text.slice(1 - half)}`.toWellFormed();
 }
 
 /** A short text for any JSON value, of bounded cost whatever its size or depth. */
 export function describe(value: unknown): string {
-  if (typeof value === 'string') return quote(value);
-  if (Array.isArray(value))
+  if (typeof value === 'string') {
+    return quote(value);
+  }
+  if (Array.isArray(value)) {
     return value.length === 1 ? 'an array of 1 item' : `an array of ${value.length} items`;
+  }
   if (typeof value === 'object' && value !== null) {
     const keys = Object.keys(value);
-    if (keys.length === 0) return 'an empty object';
+    if (keys.length === 0) {
+      return 'an empty object';
+    }
     return `an object with ${cut(keys.slice(0, 5).map(cutKey).join(', '))}${keys.length > 5 ? ', …' : ''}`;
   }
   return String(value);
@@ -86,7 +99,9 @@ export function storableIssues(issues: readonly Issue[]): Issue[] {
   let bytes = 0;
   for (const issue of issues.slice(0, ISSUES_STORED).map(storableIssue)) {
     bytes += Buffer.byteLength(issue.path) + Buffer.byteLength(issue.message);
-    if (bytes > ISSUES_BYTES) break;
+    if (bytes > ISSUES_BYTES) {
+      break;
+    }
     stored.push(issue);
   }
   const more = issues.length - stored.length;
@@ -110,7 +125,9 @@ export function createIssueList(): IssueList {
     add(path, message) {
       if (count < ISSUES_SHOWN) {
         const issue = storableIssue({ path: formatPath(path), message });
-        if (issues.some((known) => known.path === issue.path && known.message === issue.message)) return;
+        if (issues.some((known) => known.path === issue.path && known.message === issue.message)) {
+          return;
+        }
         issues.push(issue);
       }
       count += 1;

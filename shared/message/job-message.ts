@@ -47,8 +47,9 @@ export function parseJobMessage(json: unknown, rules: JobRules): JobReading {
   const expression = expressionIn(json);
   const reading = expression === undefined ? undefined : readExpression(expression);
   const graphIssues = reading && 'issues' in reading ? reading.issues : [];
-  if (!fields || !reading || 'issues' in reading)
+  if (!fields || !reading || 'issues' in reading) {
     return invalid(json, rules, [...issues.list(), ...graphIssues]);
+  }
 
   const contentHash = contentHashOf(fields.request, reading.graphHash);
   const recordId = recordIdOf({ ...fields, contentHash });
@@ -76,9 +77,13 @@ function readFields(json: unknown, rules: JobRules, issues: IssueList): JobField
     return undefined;
   }
   // What is too wide is not looked at further: zod would look at each member.
-  if (refuseStrays(json, issues)) return undefined;
+  if (refuseStrays(json, issues)) {
+    return undefined;
+  }
   const parsed = schema.safeParse(json);
-  if (!parsed.success) addZodIssues(parsed.error, json, issues, misplacedField);
+  if (!parsed.success) {
+    addZodIssues(parsed.error, json, issues, misplacedField);
+  }
   // Asked of what came, so that a message with another error is told these too.
   const project = Object.hasOwn(json, 'project') ? json['project'] : rules.defaultProject;
   if (typeof project === 'string' && !isAllowed(rules.allowedProjects, project)) {
@@ -88,7 +93,9 @@ function readFields(json: unknown, rules: JobRules, issues: IssueList): JobField
   if (expressionIn(json) === undefined && isJsonObject(json['request'])) {
     issues.add(['request', 'expression'], 'is missing; allowed: an expression graph');
   }
-  if (!parsed.success || issues.count > 0) return undefined;
+  if (!parsed.success || issues.count > 0) {
+    return undefined;
+  }
 
   const message = parsed.data;
   const request = bareRequest(message.request);
@@ -122,7 +129,9 @@ function defined<Fields extends object>(fields: Fields): Fields {
 
 function destinationOf(options: VideoRequest['fileExportOptions']): string {
   const { cloudStorageDestination: storage, driveDestination: drive } = options;
-  if (storage) return `gs://${storage.bucket}/${storage.filenamePrefix ?? ''}`;
+  if (storage) {
+    return `gs://${storage.bucket}/${storage.filenamePrefix ?? ''}`;
+  }
   return `drive:${drive?.folder ?? ''}/${drive?.filenamePrefix ?? ''}`;
 }
 
@@ -131,7 +140,9 @@ const destinations = ['cloudStorageDestination', 'driveDestination'] as const;
 function checkDestination(json: Readonly<Record<string, unknown>>, rules: JobRules, issues: IssueList) {
   const request = json['request'];
   const options = isJsonObject(request) ? request['fileExportOptions'] : undefined;
-  if (!isJsonObject(options)) return;
+  if (!isJsonObject(options)) {
+    return;
+  }
   const path = ['request', 'fileExportOptions'];
   const given = destinations.filter((name) => Object.hasOwn(options, name));
   if (given.length !== 1) {
@@ -140,11 +151,17 @@ function checkDestination(json: Readonly<Record<string, unknown>>, rules: JobRul
   }
   for (const name of given) {
     const fields = options[name];
-    if (!isJsonObject(fields)) continue;
+    if (!isJsonObject(fields)) {
+      continue;
+    }
     const place = name === 'driveDestination' ? fields['folder'] : fields['bucket'];
     const prefix = fields['filenamePrefix'] ?? '';
-    if (typeof prefix !== 'string' || (place !== undefined && typeof place !== 'string')) continue;
-    if (name === 'cloudStorageDestination' && place === undefined) continue;
+    if (typeof prefix !== 'string' || (place !== undefined && typeof place !== 'string')) {
+      continue;
+    }
+    if (name === 'cloudStorageDestination' && place === undefined) {
+      continue;
+    }
     const destination =
       name === 'driveDestination' ? `drive:${place ?? ''}/${prefix}` : `gs://${place}/${prefix}`;
     if (!isAllowed(rules.allowedDestinations, destination)) {
@@ -179,7 +196,9 @@ function refuseStrays(json: object, issues: IssueList): boolean {
   const pathOf = (place: Place | undefined, last: string | number): Path => {
     const path: (string | number)[] = [last];
     // The root's own key is not part of the path.
-    for (let at = place; at?.parent; at = at.parent) path.push(at.key);
+    for (let at = place; at?.parent; at = at.parent) {
+      path.push(at.key);
+    }
     return path.reverse();
   };
   const expression = expressionIn(json);
@@ -187,7 +206,9 @@ function refuseStrays(json: object, issues: IssueList): boolean {
   const open: Place[] = [{ value: json, key: '', parent: undefined }];
   for (let place = open.pop(); place; place = open.pop()) {
     // Telling each costs its depth.
-    if (issues.count >= PROTOS_TOLD) return true;
+    if (issues.count >= PROTOS_TOLD) {
+      return true;
+    }
     if (!Array.isArray(place.value) && Object.hasOwn(place.value, '__proto__')) {
       issues.add(pathOf(place, '__proto__'), unusableName);
     }
@@ -197,11 +218,18 @@ function refuseStrays(json: object, issues: IssueList): boolean {
       continue;
     }
     const add = (member: unknown, name: string | number) => {
-      if (typeof member !== 'object' || member === null || member === expression) return;
+      if (typeof member !== 'object' || member === null || member === expression) {
+        return;
+      }
       open.push({ value: member, key: name, parent: place });
     };
-    if (Array.isArray(value)) value.forEach(add);
-    else for (const name of Object.keys(value)) add((value as Record<string, unknown>)[name], name);
+    if (Array.isArray(value)) {
+      value.forEach(add);
+    } else {
+      for (const name of Object.keys(value)) {
+        add((value as Record<string, unknown>)[name], name);
+      }
+    }
   }
   return foundTooWide;
 }

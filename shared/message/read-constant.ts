@@ -25,13 +25,17 @@ export function readConstant(constant: unknown, writer: ByteWriter): ConstantRea
   const write = (value: unknown, level: number): boolean => {
     if (typeof value === 'number') {
       // JSON.parse reads 1e400 as Infinity, which would be sent as null.
-      if (!Number.isFinite(value)) return refuse('found a number beyond ±1.8e308; allowed: a double');
+      if (!Number.isFinite(value)) {
+        return refuse('found a number beyond ±1.8e308; allowed: a double');
+      }
       writer.tag(tags.number);
       writer.number(value);
       return true;
     }
     if (typeof value === 'string') {
-      if (!value.isWellFormed()) return refuse(brokenText);
+      if (!value.isWellFormed()) {
+        return refuse(brokenText);
+      }
       writer.tag(tags.text);
       writer.text(value);
       return true;
@@ -44,11 +48,14 @@ export function readConstant(constant: unknown, writer: ByteWriter): ConstantRea
       writer.tag(tags.null);
       return true;
     }
-    if (typeof value !== 'object') return refuse('is missing; allowed: any JSON value');
-    if (level > CONSTANT_LEVELS)
+    if (typeof value !== 'object') {
+      return refuse('is missing; allowed: any JSON value');
+    }
+    if (level > CONSTANT_LEVELS) {
       return refuse(
         `is nested more than ${CONSTANT_LEVELS} levels deep; allowed: a constant of fewer levels`,
       );
+    }
     return Array.isArray(value) ? writeList(value, level) : writeMap(value as Record<string, unknown>, level);
   };
 
@@ -85,7 +92,9 @@ export function readConstant(constant: unknown, writer: ByteWriter): ConstantRea
 
   writer.clear();
   writer.tag(tags.constant);
-  if (write(constant, 1)) return { value: writer.finish() };
+  if (write(constant, 1)) {
+    return { value: writer.finish() };
+  }
   return { problem: { path: trail.reverse(), message: message ?? unusableName } };
 }
 

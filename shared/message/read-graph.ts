@@ -67,17 +67,24 @@ export function readGraph(
 
   /** The object at the current path, with no other fields than these. */
   function fieldsOf(value: unknown, known: readonly string[], allowed: string): JsonObject | undefined {
-    if (!isJsonObject(value)) return refuse(value, allowed);
+    if (!isJsonObject(value)) {
+      return refuse(value, allowed);
+    }
     for (const key of Object.keys(value)) {
-      if (issues.isFull) break;
-      if (!known.includes(key))
+      if (issues.isFull) {
+        break;
+      }
+      if (!known.includes(key)) {
         at(key, () => issues.add(path, `is not a field; allowed: ${known.join(', ')}`));
+      }
     }
     return value;
   }
 
   function readName(value: unknown, allowed: string): string | undefined {
-    if (typeof value !== 'string' || value === '') return refuse(value, allowed);
+    if (typeof value !== 'string' || value === '') {
+      return refuse(value, allowed);
+    }
     if (!isUsableName(value)) {
       issues.add(path, value.isWellFormed() ? unusableName : brokenText);
       return undefined;
@@ -88,8 +95,12 @@ export function readGraph(
   /** A key of `values`. */
   function readTarget(value: unknown): string | undefined {
     const target = readName(value, 'a key of values');
-    if (target === undefined) return undefined;
-    if (!Object.hasOwn(values, target)) return refuse(target, 'a key that values has');
+    if (target === undefined) {
+      return undefined;
+    }
+    if (!Object.hasOwn(values, target)) {
+      return refuse(target, 'a key that values has');
+    }
     targets.push(target);
     return target;
   }
@@ -102,10 +113,14 @@ export function readGraph(
       );
       return undefined;
     }
-    if (!isJsonObject(value)) return refuse(value, `a value node, an object with one of ${kinds.join(', ')}`);
+    if (!isJsonObject(value)) {
+      return refuse(value, `a value node, an object with one of ${kinds.join(', ')}`);
+    }
     const keys = Object.keys(value);
     const [key] = keys;
-    if (keys.length !== 1 || key === undefined || !isKind(key)) return refuseNode(keys, value);
+    if (keys.length !== 1 || key === undefined || !isKind(key)) {
+      return refuseNode(keys, value);
+    }
     path.push(key);
     const node = readKind(key, value[key], depth);
     path.pop();
@@ -114,11 +129,16 @@ export function readGraph(
 
   function refuseNode(keys: readonly string[], value: JsonObject): undefined {
     for (const key of keys) {
-      if (issues.isFull) break;
-      if (!isKind(key))
+      if (issues.isFull) {
+        break;
+      }
+      if (!isKind(key)) {
         at(key, () => issues.add(path, `is not a field of a value node; allowed: ${kinds.join(', ')}`));
+      }
     }
-    if (keys.filter(isKind).length !== 1) refuse(value, `exactly one of ${kinds.join(', ')}`);
+    if (keys.filter(isKind).length !== 1) {
+      refuse(value, `exactly one of ${kinds.join(', ')}`);
+    }
     return undefined;
   }
 
@@ -163,7 +183,9 @@ export function readGraph(
 
   function readArray(value: unknown, depth: number): GraphNode | undefined {
     const fields = fieldsOf(value, ['values'], 'an object with values');
-    if (!fields) return undefined;
+    if (!fields) {
+      return undefined;
+    }
     const nodes = fields['values'] ?? [];
     path.push('values');
     const items: GraphNode[] = [];
@@ -171,10 +193,14 @@ export function readGraph(
       for (let index = 0; index < nodes.length && !issues.isFull; index += 1) {
         path.push(index);
         const node = readNode(nodes[index], depth + 1);
-        if (node) items.push(node);
+        if (node) {
+          items.push(node);
+        }
         path.pop();
       }
-    } else refuse(nodes, 'an array of value nodes');
+    } else {
+      refuse(nodes, 'an array of value nodes');
+    }
     path.pop();
     return { kind: 'array', items };
   }
@@ -183,12 +209,17 @@ export function readGraph(
   function readMembers(value: unknown, depth: number): { names: string[]; items: GraphNode[] } {
     const names: string[] = [];
     const items: GraphNode[] = [];
-    if (value !== undefined && !isJsonObject(value)) refuse(value, 'an object of value nodes');
-    else if (value !== undefined) {
+    if (value !== undefined && !isJsonObject(value)) {
+      refuse(value, 'an object of value nodes');
+    } else if (value !== undefined) {
       for (const name of Object.keys(value)) {
-        if (issues.isFull) break;
+        if (issues.isFull) {
+          break;
+        }
         path.push(name);
-        if (!isUsableName(name)) issues.add(path, unusableName);
+        if (!isUsableName(name)) {
+          issues.add(path, unusableName);
+        }
         const node = readNode(value[name], depth + 1);
         if (node) {
           names.push(name);
@@ -202,18 +233,28 @@ export function readGraph(
 
   function readDefinition(value: unknown): GraphNode | undefined {
     const fields = fieldsOf(value, ['argumentNames', 'body'], 'an object with argumentNames and body');
-    if (!fields) return undefined;
+    if (!fields) {
+      return undefined;
+    }
     const names: unknown = fields['argumentNames'] ?? [];
     const argumentNames: string[] = [];
     const known = new Set<string>();
     at('argumentNames', () => {
-      if (!Array.isArray(names)) return refuse(names, 'an array of names');
+      if (!Array.isArray(names)) {
+        return refuse(names, 'an array of names');
+      }
       return names.forEach((name: unknown, index) =>
         at(index, () => {
-          if (issues.isFull) return;
+          if (issues.isFull) {
+            return;
+          }
           const argument = readName(name, 'the name of an argument');
-          if (argument === undefined) return;
-          if (known.has(argument)) refuse(argument, 'each name once');
+          if (argument === undefined) {
+            return;
+          }
+          if (known.has(argument)) {
+            refuse(argument, 'each name once');
+          }
           known.add(argument);
           argumentNames.push(argument);
         }),
@@ -229,7 +270,9 @@ export function readGraph(
       ['functionName', 'functionReference', 'arguments'],
       'a function and its arguments',
     );
-    if (!fields) return undefined;
+    if (!fields) {
+      return undefined;
+    }
     const callee = readCallee(fields);
     path.push('arguments');
     const members = readMembers(fields['arguments'], depth);
@@ -249,13 +292,17 @@ export function readGraph(
       return name === undefined ? undefined : { name };
     }
     const target = at('functionReference', () => readTarget(fields['functionReference']));
-    if (target === undefined) return undefined;
+    if (target === undefined) {
+      return undefined;
+    }
     calls.push(target);
     return { target };
   }
 
   const fields = fieldsOf(expression, ['values', 'result'], 'an object with values and result');
-  if (!fields) return undefined;
+  if (!fields) {
+    return undefined;
+  }
   const found = fields['values'];
   if (!isJsonObject(found)) {
     at('values', () => refuse(found, 'an object of value nodes'));
@@ -266,13 +313,19 @@ export function readGraph(
   const entries = new Map<string, Entry>();
   path.push('values');
   for (const key of Object.keys(values)) {
-    if (issues.isFull) break;
+    if (issues.isFull) {
+      break;
+    }
     path.push(key);
-    if (!isUsableName(key)) issues.add(path, unusableName);
+    if (!isUsableName(key)) {
+      issues.add(path, unusableName);
+    }
     targets = [];
     calls = [];
     const node = readNode(values[key], 1);
-    if (node) entries.set(key, { key, node, targets, calls });
+    if (node) {
+      entries.set(key, { key, node, targets, calls });
+    }
     path.pop();
   }
   path.pop();
@@ -287,7 +340,9 @@ function isKind(key: string): key is Kind {
 }
 
 function isInt64(value: unknown): value is string {
-  if (typeof value !== 'string' || !/^(?:0|-?[1-9]\d{0,18})$/.test(value)) return false;
+  if (typeof value !== 'string' || !/^(?:0|-?[1-9]\d{0,18})$/.test(value)) {
+    return false;
+  }
   const number = BigInt(value);
   return number >= INT64_MIN && number <= INT64_MAX;
 }

@@ -80,13 +80,19 @@ export async function replayDeadLetters(
   try {
     for (;;) {
       const messages = await kept.pull(PULLED_AT_ONCE);
-      if (messages.length === 0) return results;
+      if (messages.length === 0) {
+        return results;
+      }
       for (const message of messages) {
         const result = await replayOrFail(services, message, options);
-        if (result) results.push(result);
-        if (result?.outcome === 'REPLAYED' || result?.outcome === 'REPLAYED_BEFORE')
+        if (result) {
+          results.push(result);
+        }
+        if (result?.outcome === 'REPLAYED' || result?.outcome === 'REPLAYED_BEFORE') {
           await message.acknowledge();
-        else releases.push(() => message.release());
+        } else {
+          releases.push(() => message.release());
+        }
       }
     }
   } finally {
@@ -104,7 +110,9 @@ async function replayOrFail(
     return await replayOne(services, message, options);
   } catch (error) {
     // A store that does not answer would not for the next one either.
-    if (error instanceof ServiceError && error.code === 'STORE_TIMEOUT') throw error;
+    if (error instanceof ServiceError && error.code === 'STORE_TIMEOUT') {
+      throw error;
+    }
     const { messageId } = message;
     services.log.error('dead_letter.failed', error, { messageId });
     return { messageId, outcome: 'FAILED' };
@@ -122,20 +130,30 @@ async function replayOne(
   const rejected = found && isReadable(found) ? found : undefined;
   // Without a document it died beside a record that noted it, or has not been recorded yet.
   const reason = rejected?.value.reason ?? 'DEAD_LETTER';
-  if (!reasons.includes(reason) || (messageIds && !messageIds.includes(messageId))) return undefined;
+  if (!reasons.includes(reason) || (messageIds && !messageIds.includes(messageId))) {
+    return undefined;
+  }
 
   const told = rejected?.value.recordId === undefined ? {} : { recordId: rejected.value.recordId };
   const topic = sourceTopic(config.topics, message, rejected?.value);
-  if (topic === undefined) return { messageId, outcome: 'UNKNOWN_SOURCE', ...told };
-  if (rejected?.value.replayedAt) return { messageId, outcome: 'REPLAYED_BEFORE', topic, ...told };
-  if (dryRun) return { messageId, outcome: 'WOULD_REPLAY', topic, ...told };
+  if (topic === undefined) {
+    return { messageId, outcome: 'UNKNOWN_SOURCE', ...told };
+  }
+  if (rejected?.value.replayedAt) {
+    return { messageId, outcome: 'REPLAYED_BEFORE', topic, ...told };
+  }
+  if (dryRun) {
+    return { messageId, outcome: 'WOULD_REPLAY', topic, ...told };
+  }
 
   const [outcome] = await publisher.publish(topic, [original(message, rejected?.value)], PATIENCE_MS);
   if (!outcome || 'error' in outcome) {
     log.warning('dead_letter.not_published', { messageId, topic, error: outcome?.error.message });
     return { messageId, outcome: 'NOT_PUBLISHED', topic, ...told };
   }
-  if (rejected) await markReplayed(services, rejected, clock.now());
+  if (rejected) {
+    await markReplayed(services, rejected, clock.now());
+  }
   log.info('dead_letter.replayed', { messageId, topic, replayedAs: outcome.messageId, ...told });
   return { messageId, outcome: 'REPLAYED', topic, ...told };
 }

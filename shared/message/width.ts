@@ -10,9 +10,13 @@ const MAX_MEMBERS = 1000;
  * @param pathOf asked only then: it may cost as much as the value is deep
  */
 export function isTooWide(value: unknown, pathOf: () => Path, issues: IssueList): boolean {
-  if (typeof value !== 'object' || value === null) return false;
+  if (typeof value !== 'object' || value === null) {
+    return false;
+  }
   const members = Array.isArray(value) ? value.length : Object.keys(value).length;
-  if (members <= MAX_MEMBERS) return false;
+  if (members <= MAX_MEMBERS) {
+    return false;
+  }
   issues.add(pathOf(), `has ${members} members; allowed: at most ${MAX_MEMBERS}`);
   return true;
 }

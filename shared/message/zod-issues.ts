@@ -29,9 +29,13 @@ export function addZodIssues(
     const allowed =
       issue.code === 'invalid_key' ? (issue.issues[0]?.message ?? issue.message) : issue.message;
     const found = valueAt(json, path);
-    if (issue.code === 'invalid_key') issues.add(path, `found this name; allowed: ${allowed}`);
-    else if (found === undefined) issues.add(path, `is missing; allowed: ${allowed}`);
-    else issues.add(path, `found ${describe(found)}; allowed: ${allowed}`);
+    if (issue.code === 'invalid_key') {
+      issues.add(path, `found this name; allowed: ${allowed}`);
+    } else if (found === undefined) {
+      issues.add(path, `is missing; allowed: ${allowed}`);
+    } else {
+      issues.add(path, `found ${describe(found)}; allowed: ${allowed}`);
+    }
   }
 }
 
@@ -39,7 +43,9 @@ export function addZodIssues(
 export function valueAt(json: unknown, path: Path): unknown {
   let value = json;
   for (const part of path) {
-    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, part)) return undefined;
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, part)) {
+      return undefined;
+    }
     value = (value as Record<string | number, unknown>)[part];
   }
   return value;

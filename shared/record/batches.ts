@@ -15,10 +15,13 @@ export const isOfBatch = (record: ExportRecord, batchId: string): boolean =>
  * @returns undefined where nothing is to be written: it says so already, or can take no more
  */
 export function withBatch(record: ExportRecord, batchId: string, now: Date): ExportRecord | undefined {
-  if (isOfBatch(record, batchId)) return undefined;
+  if (isOfBatch(record, batchId)) {
+    return undefined;
+  }
   const written = { revision: record.revision + 1, updatedAt: now };
-  if (record.batchId === undefined && record.contentHash === undefined)
+  if (record.batchId === undefined && record.contentHash === undefined) {
     return { ...record, batchId, ...written };
+  }
   const also = record.alsoBatches ?? [];
   return also.length < MAX_ALSO ? { ...record, alsoBatches: [...also, batchId], ...written } : undefined;
 }

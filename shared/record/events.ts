@@ -55,7 +55,9 @@ export function eventMessage(
   };
   for (const name of ['jobKey', 'batchId'] as const) {
     const value = record[name];
-    if (value !== undefined && Buffer.byteLength(value) <= MAX_ATTRIBUTE_BYTES) attributes[name] = value;
+    if (value !== undefined && Buffer.byteLength(value) <= MAX_ATTRIBUTE_BYTES) {
+      attributes[name] = value;
+    }
   }
   const { unpublishedEvents: _owed, ...told } = record;
   return { data: Buffer.from(JSON.stringify(told)), attributes };

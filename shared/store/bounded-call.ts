@@ -36,7 +36,9 @@ export function boundedCalls(database: string, timeoutMs: number): BoundedCalls 
       );
       return await Promise.race([result, late]);
     } catch (thrown) {
-      if (thrown instanceof ServiceError) throw thrown;
+      if (thrown instanceof ServiceError) {
+        throw thrown;
+      }
       throw new ServiceError(
         'STORE_FAILED',
         `${database} did not ${what} ${path}: ${asError(thrown).message}`,

@@ -32,7 +32,9 @@ export function parseDocument<T>(
   fields: Fields,
 ): Found<T> {
   const parsed = schema.safeParse(fields);
-  if (parsed.success) return { id, value: parsed.data, version };
+  if (parsed.success) {
+    return { id, value: parsed.data, version };
+  }
   const detail = parsed.error.issues
     .map((issue) => `${issue.path.join('.') || 'document'}: ${issue.message}`)
     .join('; ');

@@ -19,12 +19,16 @@ export function evaluate<R extends Row>(
 ): R[] {
   const found: R[] = [];
   for (const row of rows) {
-    if (matches(query, row.fields) && isAfter(query, row, after)) found.push(row);
+    if (matches(query, row.fields) && isAfter(query, row, after)) {
+      found.push(row);
+    }
   }
   return found.sort((a, b) => {
     for (const [field, direction] of query.orderBy) {
       const order = compareValues(valueAt(a.fields, field), valueAt(b.fields, field));
-      if (order !== 0) return direction === 'asc' ? order : -order;
+      if (order !== 0) {
+        return direction === 'asc' ? order : -order;
+      }
     }
     return idDirection(query) * compareText(a.id, b.id);
   });
@@ -39,21 +43,32 @@ function matches({ where, orderBy }: Query, fields: Fields): boolean {
 
 /** A dot leads into a map, as in Firestore: `labels.team`. */
 function valueAt(fields: Fields, path: string): unknown {
-  if (!path.includes('.')) return fields[path];
+  if (!path.includes('.')) {
+    return fields[path];
+  }
   let value: unknown = fields;
   for (const name of path.split('.')) {
-    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return undefined;
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) {
+      return undefined;
+    }
     value = (value as Fields)[name];
   }
   return value;
 }
 
 function holds(value: unknown, op: Query['where'][number][1], wanted: unknown): boolean {
-  if (value === undefined) return false;
-  if (op === 'in') return (wanted as readonly unknown[]).some((one) => compareValues(value, one) === 0);
-  if (op === 'array-contains')
+  if (value === undefined) {
+    return false;
+  }
+  if (op === 'in') {
+    return (wanted as readonly unknown[]).some((one) => compareValues(value, one) === 0);
+  }
+  if (op === 'array-contains') {
     return Array.isArray(value) && value.some((one) => compareValues(one, wanted) === 0);
-  if (typeRank(value) !== typeRank(wanted)) return false;
+  }
+  if (typeRank(value) !== typeRank(wanted)) {
+    return false;
+  }
   const order = compareValues(value, wanted);
   switch (op) {
     case '==':
@@ -72,12 +87,18 @@ function holds(value: unknown, op: Query['where'][number][1], wanted: unknown): 
 
 /** Strictly after the cursor: what equals it as far as it goes is not. */
 function isAfter(query: Query, row: Row, cursor: readonly unknown[]): boolean {
-  if (cursor.length === 0) return true;
+  if (cursor.length === 0) {
+    return true;
+  }
   for (const [index, [field, direction]] of query.orderBy.slice(0, cursor.length).entries()) {
     const order = compareValues(valueAt(row.fields, field), cursor[index]);
-    if (order !== 0) return direction === 'asc' ? order > 0 : order < 0;
+    if (order !== 0) {
+      return direction === 'asc' ? order > 0 : order < 0;
+    }
   }
-  if (cursor.length <= query.orderBy.length) return false;
+  if (cursor.length <= query.orderBy.length) {
+    return false;
+  }
   return idDirection(query) * compareText(row.id, String(cursor.at(-1))) > 0;
 }
 
@@ -88,29 +109,53 @@ const compareText = (a: string, b: string): number => (a < b ? -1 : Number(a > b
 
 /** Firestore's order of types: https://firebase.google.com/docs/firestore/manage-data/data-types#value_type_ordering */
 function typeRank(value: unknown): number {
-  if (value === null) return 0;
-  if (typeof value === 'boolean') return 1;
-  if (typeof value === 'number') return 2;
-  if (value instanceof Date) return 3;
-  if (typeof value === 'string') return 4;
-  if (value instanceof Uint8Array) return 5;
+  if (value === null) {
+    return 0;
+  }
+  if (typeof value === 'boolean') {
+    return 1;
+  }
+  if (typeof value === 'number') {
+    return 2;
+  }
+  if (value instanceof Date) {
+    return 3;
+  }
+  if (typeof value === 'string') {
+    return 4;
+  }
+  if (value instanceof Uint8Array) {
+    return 5;
+  }
   return Array.isArray(value) ? 6 : 7;
 }
 
 function compareValues(a: unknown, b: unknown): number {
   const rank = typeRank(a);
-  if (rank !== typeRank(b)) return rank - typeRank(b);
-  if (typeof a === 'string') return compareText(a, b as string);
-  if (a instanceof Uint8Array) return Buffer.compare(a, b as Uint8Array);
-  if (Array.isArray(a)) return compareArrays(a, b as unknown[]);
-  if (rank === 7) return compareArrays(sortedEntries(a as Fields), sortedEntries(b as Fields));
+  if (rank !== typeRank(b)) {
+    return rank - typeRank(b);
+  }
+  if (typeof a === 'string') {
+    return compareText(a, b as string);
+  }
+  if (a instanceof Uint8Array) {
+    return Buffer.compare(a, b as Uint8Array);
+  }
+  if (Array.isArray(a)) {
+    return compareArrays(a, b as unknown[]);
+  }
+  if (rank === 7) {
+    return compareArrays(sortedEntries(a as Fields), sortedEntries(b as Fields));
+  }
   return Number(a) - Number(b);
 }
 
 function compareArrays(a: readonly unknown[], b: readonly unknown[]): number {
   for (let index = 0; index < Math.min(a.length, b.length); index++) {
     const order = compareValues(a[index], b[index]);
-    if (order !== 0) return order;
+    if (order !== 0) {
+      return order;
+    }
   }
   return a.length - b.length;
 }

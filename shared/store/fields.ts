@@ -8,16 +8,26 @@ const isPlain = (value: unknown): value is Fields =>
 export function copyFields(fields: Fields): Record<string, unknown> {
   const copy: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(fields)) {
-    if (value !== undefined) copy[name] = copyValue(value);
+    if (value !== undefined) {
+      copy[name] = copyValue(value);
+    }
   }
   return copy;
 }
 
 function copyValue(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null) return value;
-  if (value instanceof Date) return new Date(value);
-  if (value instanceof Uint8Array) return new Uint8Array(value);
-  if (Array.isArray(value)) return value.map(copyValue);
+  if (typeof value !== 'object' || value === null) {
+    return value;
+  }
+  if (value instanceof Date) {
+    return new Date(value);
+  }
+  if (value instanceof Uint8Array) {
+    return new Uint8Array(value);
+  }
+  if (Array.isArray(value)) {
+    return value.map(copyValue);
+  }
   return isPlain(value) ? copyFields(value) : value;
 }
 
@@ -34,7 +44,9 @@ export interface FieldChanges {
 export function changedFields(before: Fields, after: Fields): FieldChanges {
   const set: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(after)) {
-    if (value !== undefined && !sameValue(before[name], value)) set[name] = value;
+    if (value !== undefined && !sameValue(before[name], value)) {
+      set[name] = value;
+    }
   }
   const dropped = Object.keys(before).filter(
     (name) => before[name] !== undefined && after[name] === undefined,
@@ -44,12 +56,20 @@ export function changedFields(before: Fields, after: Fields): FieldChanges {
 
 /** Whether a document would hold the same for both. */
 export function sameValue(a: unknown, b: unknown): boolean {
-  if (Object.is(a, b)) return true;
-  if (a instanceof Date && b instanceof Date) return a.getTime() === b.getTime();
-  if (a instanceof Uint8Array && b instanceof Uint8Array) return Buffer.compare(a, b) === 0;
+  if (Object.is(a, b)) {
+    return true;
+  }
+  if (a instanceof Date && b instanceof Date) {
+    return a.getTime() === b.getTime();
+  }
+  if (a instanceof Uint8Array && b instanceof Uint8Array) {
+    return Buffer.compare(a, b) === 0;
+  }
   if (Array.isArray(a) && Array.isArray(b)) {
     return a.length === b.length && a.every((item, index) => sameValue(item, b[index]));
   }
-  if (!isPlain(a) || !isPlain(b) || a.constructor !== b.constructor) return false;
+  if (!isPlain(a) || !isPlain(b) || a.constructor !== b.constructor) {
+    return false;
+  }
   return [...new Set([...Object.keys(a), ...Object.keys(b)])].every((name) => sameValue(a[name], b[name]));
 }

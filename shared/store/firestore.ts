@@ -57,7 +57,9 @@ export function createFirestoreStore({
     batches: documents(database, call, collections.batches),
     async close() {
       // Terminated while it still retries, the client throws where nobody can catch it.
-      if (await ended()) await database.terminate();
+      if (await ended()) {
+        await database.terminate();
+      }
     },
   };
 }
@@ -96,7 +98,9 @@ function documents<T extends object>(
 
   const read = (snapshot: DocumentSnapshot): Found<T> | undefined => {
     const data = snapshot.data();
-    if (!data || !snapshot.updateTime) return undefined;
+    if (!data || !snapshot.updateTime) {
+      return undefined;
+    }
     const version = formatVersion(snapshot.updateTime, Number(data[PARTS_FIELD] ?? 0));
     return parseDocument(collection, snapshot.id, version, fromFirestore(data));
   };
@@ -107,8 +111,12 @@ function documents<T extends object>(
 
   const select = ({ where, orderBy }: Query): FirestoreQuery => {
     let selected: FirestoreQuery = database.collection(path);
-    for (const [field, op, value] of where) selected = selected.where(field, op, value);
-    for (const [field, direction] of orderBy) selected = selected.orderBy(field, direction);
+    for (const [field, op, value] of where) {
+      selected = selected.where(field, op, value);
+    }
+    for (const [field, direction] of orderBy) {
+      selected = selected.orderBy(field, direction);
+    }
     return selected;
   };
 
@@ -121,10 +129,16 @@ function documents<T extends object>(
         const results = await call('create', `${path}/${id}`, () => batch.commit());
         return { created: { id, value, version: writtenVersion(results, company) } };
       } catch (error) {
-        if (codeOf(error) !== rpcCodes.ALREADY_EXISTS) throw error;
+        if (codeOf(error) !== rpcCodes.ALREADY_EXISTS) {
+          throw error;
+        }
         const existing = await get(id);
-        if (existing) return { existing };
-        if (tries === CREATE_TRIES) throw error;
+        if (existing) {
+          return { existing };
+        }
+        if (tries === CREATE_TRIES) {
+          throw error;
+        }
       }
     }
   }
@@ -133,7 +147,9 @@ function documents<T extends object>(
     const { id, value, version } = stored;
     const { set, dropped } = changedFields(value as Fields, next as Fields);
     const changes: Record<string, unknown> = { ...set, ...company?.fields };
-    for (const name of dropped) changes[name] = FieldValue.delete();
+    for (const name of dropped) {
+      changes[name] = FieldValue.delete();
+    }
     if (Object.keys(changes).length === 0) {
       // An update must name a field, and it is the update that checks the condition.
       const [name = '', unchanged] = Object.entries(next)[0] ?? [];
@@ -147,7 +163,9 @@ function documents<T extends object>(
       return { id, value: next, version: writtenVersion(results, company, version) };
     } catch (error) {
       const code = codeOf(error);
-      if (code !== rpcCodes.FAILED_PRECONDITION && code !== rpcCodes.NOT_FOUND) throw error;
+      if (code !== rpcCodes.FAILED_PRECONDITION && code !== rpcCodes.NOT_FOUND) {
+        throw error;
+      }
       throw new StaleWriteError(`${path}/${id}`, { cause: error });
     }
   }
@@ -176,7 +194,9 @@ function documents<T extends object>(
       if (after.length > query.orderBy.length) {
         page = page.orderBy(FieldPath.documentId(), query.orderBy.at(-1)?.[1] ?? 'asc');
       }
-      if (after.length > 0) page = page.startAfter(...after);
+      if (after.length > 0) {
+        page = page.startAfter(...after);
+      }
       const { docs } = await call('query', path, () => page.limit(limit).get());
       return readAll(docs);
     },
@@ -212,7 +232,9 @@ function recordDocuments(database: Firestore, call: BoundedCall): Records {
           const fields = { ...part, expireAt: later(now, DAY_MS) };
           await call('create', document.path, () => document.create(fields));
         } catch (error) {
-          if (codeOf(error) !== rpcCodes.ALREADY_EXISTS) throw error;
+          if (codeOf(error) !== rpcCodes.ALREADY_EXISTS) {
+            throw error;
+          }
         }
       }),
     );
@@ -233,8 +255,11 @@ function recordDocuments(database: Firestore, call: BoundedCall): Records {
       addTo: (batch) => {
         for (const [n, part] of parts.entries()) {
           const document = partsOf(id).doc(partId(n, part));
-          if (n < COMMITTED_PARTS) batch.set(document, { ...part, expireAt });
-          else batch.update(document, { expireAt: expireAt ?? FieldValue.delete() });
+          if (n < COMMITTED_PARTS) {
+            batch.set(document, { ...part, expireAt });
+          } else {
+            batch.update(document, { expireAt: expireAt ?? FieldValue.delete() });
+          }
         }
       },
     };
@@ -249,7 +274,9 @@ function recordDocuments(database: Firestore, call: BoundedCall): Records {
         : Array.from({ length: parts }, (_, n) => all.doc(String(n)));
     return {
       addTo: (batch) => {
-        for (const part of stored) batch.set(part, { expireAt }, { merge: true });
+        for (const part of stored) {
+          batch.set(part, { expireAt }, { merge: true });
+        }
       },
     };
   }
@@ -257,7 +284,9 @@ function recordDocuments(database: Firestore, call: BoundedCall): Records {
   async function readParts(id: string): Promise<(Partial<RequestPart> | undefined)[]> {
     const all = partsOf(id);
     const first = (await all.doc('0').get()).data() as RequestPart | undefined;
-    if (!first || first.parts === 1) return [first];
+    if (!first || first.parts === 1) {
+      return [first];
+    }
     const others = Array.from({ length: first.parts - 1 }, (_, n) => all.doc(partId(n + 1, first)));
     const rest = await database.getAll(...others);
     return [first, ...rest.map((part) => part.data())];
@@ -278,8 +307,11 @@ function recordDocuments(database: Firestore, call: BoundedCall): Records {
       const expireAt = 'expireAt' in next ? next.expireAt : undefined;
       const expires = expireAt && !sameValue((value as Fields)['expireAt'], expireAt);
       let company: Company | undefined;
-      if (request) company = await withRequest(id, next, request, partsIn(version));
-      else if (expires) company = await expiring(id, partsIn(version), expireAt);
+      if (request) {
+        company = await withRequest(id, next, request, partsIn(version));
+      } else if (expires) {
+        company = await expiring(id, partsIn(version), expireAt);
+      }
       return replaceWith(stored, next, company);
     },
 
@@ -294,7 +326,9 @@ function recordDocuments(database: Firestore, call: BoundedCall): Records {
         await call('set aside', record.path, () => record.update({ setAside: { problem }, dueAt }));
       } catch (error) {
         // Deleted meanwhile: it is out of the way.
-        if (codeOf(error) !== rpcCodes.NOT_FOUND) throw error;
+        if (codeOf(error) !== rpcCodes.NOT_FOUND) {
+          throw error;
+        }
       }
     },
   };
@@ -323,22 +357,34 @@ function writtenVersion(
   company: Company | undefined,
   before?: string,
 ): string {
-  if (!first) throw new ServiceError('STORE_FAILED', 'Firestore committed without saying when');
+  if (!first) {
+    throw new ServiceError('STORE_FAILED', 'Firestore committed without saying when');
+  }
   const parts = company?.fields?.[PARTS_FIELD] ?? (before === undefined ? 0 : partsIn(before));
   return formatVersion(first.writeTime, Number(parts));
 }
 
 /** Firestore's own types as plain ones, in place: what the client made is ours alone. */
 function fromFirestore(data: Record<string, unknown>): Fields {
-  for (const [name, value] of Object.entries(data)) data[name] = plainValue(value);
+  for (const [name, value] of Object.entries(data)) {
+    data[name] = plainValue(value);
+  }
   return data;
 }
 
 function plainValue(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null) return value;
-  if (value instanceof Timestamp) return value.toDate();
-  if (value instanceof Uint8Array) return new Uint8Array(value.buffer, value.byteOffset, value.length);
-  if (Array.isArray(value)) return value.map(plainValue);
+  if (typeof value !== 'object' || value === null) {
+    return value;
+  }
+  if (value instanceof Timestamp) {
+    return value.toDate();
+  }
+  if (value instanceof Uint8Array) {
+    return new Uint8Array(value.buffer, value.byteOffset, value.length);
+  }
+  if (Array.isArray(value)) {
+    return value.map(plainValue);
+  }
   return Object.getPrototypeOf(value) === Object.prototype
     ? fromFirestore(value as Record<string, unknown>)
     : value;

@@ -32,7 +32,9 @@ export function isDocumentId(text: string): boolean {
 
 /** @throws ServiceError STORE_FAILED, as every other failure of a store */
 export function requireDocumentId(path: string, id: string): void {
-  if (isDocumentId(id)) return;
+  if (isDocumentId(id)) {
+    return;
+  }
   const shown = JSON.stringify(id.slice(0, 100));
   throw new ServiceError('STORE_FAILED', `no document of ${path} can have the id ${shown}`);
 }
@@ -51,21 +53,29 @@ export function cutToBytes(text: string, bytes: number): string {
 
 /** Why Firestore would not take a document; undefined where it would. Sizes are counted much as Firestore does. */
 export function refusalOf(id: string, fields: Fields): string | undefined {
-  if (!isDocumentId(id)) return 'the id cannot be that of a document';
+  if (!isDocumentId(id)) {
+    return 'the id cannot be that of a document';
+  }
   let bytes = 0;
   let refusal: string | undefined;
 
   const measure = (value: unknown): void => {
     if (typeof value === 'string') {
-      if (!value.isWellFormed()) refusal ??= 'it has text with half a surrogate pair';
+      if (!value.isWellFormed()) {
+        refusal ??= 'it has text with half a surrogate pair';
+      }
       bytes += Buffer.byteLength(value) + 1;
     } else if (value instanceof Date) {
-      if (!isTimestamp(value)) refusal ??= 'it has a time outside of the years 1 to 9999';
+      if (!isTimestamp(value)) {
+        refusal ??= 'it has a time outside of the years 1 to 9999';
+      }
       bytes += 8;
     } else if (value instanceof Uint8Array) {
       bytes += value.length;
     } else if (Array.isArray(value)) {
-      for (const item of value) measure(item);
+      for (const item of value) {
+        measure(item);
+      }
     } else if (typeof value === 'object' && value !== null) {
       measureFields(value as Fields);
     } else {
@@ -74,7 +84,9 @@ export function refusalOf(id: string, fields: Fields): string | undefined {
   };
   const measureFields = (map: Fields): void => {
     for (const [name, value] of Object.entries(map)) {
-      if (value === undefined) continue;
+      if (value === undefined) {
+        continue;
+      }
       const length = Buffer.byteLength(name);
       if (name === '' || isReserved(name) || length > NAME_BYTES || !name.isWellFormed()) {
         refusal ??= 'it has a field whose name cannot be used';

@@ -36,7 +36,9 @@ export function createMemoryStore(): MemoryStore {
   /** As Firestore, which takes no such document however often it is asked. */
   const write = (rows: Rows, id: string, fields: Fields): StoredRow => {
     const refusal = refusalOf(id, fields);
-    if (refusal !== undefined) throw new ServiceError('STORE_FAILED', `${id} was not written: ${refusal}`);
+    if (refusal !== undefined) {
+      throw new ServiceError('STORE_FAILED', `${id} was not written: ${refusal}`);
+    }
     const row = { id, fields: copyFields(fields), version: String(++writes) };
     rows.set(id, row);
     return row;
@@ -59,20 +61,26 @@ export function createMemoryStore(): MemoryStore {
       },
 
       async getMany(ids: readonly string[]): Promise<Found<T>[]> {
-        for (const id of ids) requireDocumentId(collection.path, id);
+        for (const id of ids) {
+          requireDocumentId(collection.path, id);
+        }
         return [...new Set(ids)].flatMap((id) => rows.get(id) ?? []).map(read);
       },
 
       async create(id: string, value: T): Promise<Created<T>> {
         const row = rows.get(id);
-        if (row) return { existing: read(row) };
+        if (row) {
+          return { existing: read(row) };
+        }
         return { created: { id, value, version: write(rows, id, value as Fields).version } };
       },
 
       async replace(stored: Stored<T>, next: T): Promise<Stored<T>> {
         const { id } = stored;
         const row = rows.get(id);
-        if (row?.version !== stored.version) throw new StaleWriteError(`${collection.path}/${id}`);
+        if (row?.version !== stored.version) {
+          throw new StaleWriteError(`${collection.path}/${id}`);
+        }
         const { set, dropped } = changedFields(stored.value as Fields, next as Fields);
         const kept = Object.entries(row.fields).filter(([name]) => !dropped.includes(name));
         const { version } = write(rows, id, { ...Object.fromEntries(kept), ...set });
@@ -91,7 +99,9 @@ export function createMemoryStore(): MemoryStore {
         let total = 0;
         for (const { fields } of evaluate(query, rows.values())) {
           const value = fields[field];
-          if (typeof value === 'number') total += value;
+          if (typeof value === 'number') {
+            total += value;
+          }
         }
         return total;
       },
@@ -107,7 +117,9 @@ export function createMemoryStore(): MemoryStore {
       const isNew = !recordRows.has(id);
       // Written when the call returns, so that nobody finds the record without its request.
       const creating = plainRecords.create(id, value);
-      if (request && isNew && recordRows.has(id)) requests.set(id, new Uint8Array(request));
+      if (request && isNew && recordRows.has(id)) {
+        requests.set(id, new Uint8Array(request));
+      }
       return creating;
     },
 
@@ -117,19 +129,25 @@ export function createMemoryStore(): MemoryStore {
       request?: Uint8Array,
     ): Promise<Stored<ExportRecord>> {
       const { id, version } = stored;
-      if (request && recordRows.get(id)?.version === version) requests.set(id, new Uint8Array(request));
+      if (request && recordRows.get(id)?.version === version) {
+        requests.set(id, new Uint8Array(request));
+      }
       return plainRecords.replace(stored, next);
     },
 
     async readRequest(id: string): Promise<Uint8Array> {
       const request = requests.get(id);
-      if (!request) throw new UnreadableError(`${collections.records.path}/${id}/request`, 'it has no parts');
+      if (!request) {
+        throw new UnreadableError(`${collections.records.path}/${id}/request`, 'it has no parts');
+      }
       return new Uint8Array(request);
     },
 
     async setAside(id: string, problem: string, dueAt: Date): Promise<void> {
       const row = recordRows.get(id);
-      if (row) write(recordRows, id, { ...row.fields, setAside: { problem }, dueAt });
+      if (row) {
+        write(recordRows, id, { ...row.fields, setAside: { problem }, dueAt });
+      }
     },
   };
 
@@ -153,7 +171,9 @@ export function createMemoryStore(): MemoryStore {
     remove(path: string): void {
       const [rows, id] = locate(path);
       rows.delete(id);
-      if (rows === recordRows) requests.delete(id);
+      if (rows === recordRows) {
+        requests.delete(id);
+      }
     },
   };
 }

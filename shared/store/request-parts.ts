@@ -68,14 +68,20 @@ export async function joinRequest(
 ): Promise<Uint8Array> {
   const data = Buffer.concat(
     parts.map((part, n) => {
-      if (part?.data instanceof Uint8Array) return part.data;
+      if (part?.data instanceof Uint8Array) {
+        return part.data;
+      }
       throw new UnreadableError(path, `part ${n} is missing or has no data`);
     }),
   );
   const { sha256, bytes } = parts[0] ?? {};
-  if (hash(data) !== sha256) throw new UnreadableError(path, 'its parts do not have their SHA-256');
+  if (hash(data) !== sha256) {
+    throw new UnreadableError(path, 'its parts do not have their SHA-256');
+  }
   const request = await promisify(zstdDecompress)(data);
-  if (request.length !== bytes) throw new UnreadableError(path, `it unpacks to ${request.length} bytes`);
+  if (request.length !== bytes) {
+    throw new UnreadableError(path, `it unpacks to ${request.length} bytes`);
+  }
   return new Uint8Array(request.buffer, request.byteOffset, request.length);
 }
 

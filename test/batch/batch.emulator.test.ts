@@ -34,13 +34,17 @@ describe('a batch in Firestore', () => {
     const manifest = smallManifest(30);
     (manifest['job'] as Record<string, unknown>)['labels'] = { 'a-team': 'water' };
     await expandBatch(harness.services, envelopeOf({ data: manifest }));
-    for (const { data } of jobMessages(harness).slice(0, 20)) await harness.submit({ data });
+    for (const { data } of jobMessages(harness).slice(0, 20)) {
+      await harness.submit({ data });
+    }
     expect(await cancelExports(harness.services, envelopeOf({ data: { batchId } }))).toEqual({
       outcome: 'CANCELLED',
       records: 20,
       operations: 20,
     });
-    for (const { data } of jobMessages(harness).slice(20)) await harness.submit({ data });
+    for (const { data } of jobMessages(harness).slice(20)) {
+      await harness.submit({ data });
+    }
     await harness.untilQuiet({ polls: 20 });
     await harness.poll();
     expect(await store.batches.get(batchId)).toMatchObject({

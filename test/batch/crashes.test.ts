@@ -27,13 +27,21 @@ function dyingAt(services: Services, fatal: number, when: 'before' | 'after'): D
     new Proxy(target, {
       get(from, name) {
         const value: unknown = Reflect.get(from, name);
-        if (typeof value === 'object' && value !== null) return mortal(value);
-        if (typeof value !== 'function') return value;
+        if (typeof value === 'object' && value !== null) {
+          return mortal(value);
+        }
+        if (typeof value !== 'function') {
+          return value;
+        }
         return async (...args: unknown[]): Promise<unknown> => {
           calls += 1;
-          if (calls > fatal || (calls === fatal && when === 'before')) throw new Error('died');
+          if (calls > fatal || (calls === fatal && when === 'before')) {
+            throw new Error('died');
+          }
           const result: unknown = await (value as (...given: unknown[]) => unknown).apply(from, args);
-          if (calls >= fatal) throw new Error('died');
+          if (calls >= fatal) {
+            throw new Error('died');
+          }
           return result;
         };
       },
@@ -68,7 +76,9 @@ async function atEveryCall(
       harness.clock.advance(120_000);
       await recover(harness);
     }
-    if (survived) return fatal - 1;
+    if (survived) {
+      return fatal - 1;
+    }
   }
 }
 
@@ -76,7 +86,9 @@ async function atEveryCall(
 async function deliverJobs(harness: Harness): Promise<void> {
   const { publisher, config } = harness;
   for (const { topic, message } of publisher.published) {
-    if (topic === config.topics.jobs) await harness.submit({ data: message.data });
+    if (topic === config.topics.jobs) {
+      await harness.submit({ data: message.data });
+    }
   }
 }
 

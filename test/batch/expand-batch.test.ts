@@ -12,7 +12,9 @@ import { landsatManifest, smallManifest } from './manifests.ts';
 
 const batchOf = async ({ store }: Harness, id: string): Promise<Batch> => {
   const found = await store.batches.get(id);
-  if (!found || !isReadable(found)) throw new Error(`no batch ${id}`);
+  if (!found || !isReadable(found)) {
+    throw new Error(`no batch ${id}`);
+  }
   return found.value;
 };
 
@@ -33,7 +35,9 @@ function createJobDelivery(harness: Harness): () => Promise<void> {
   return async () => {
     const messages = jobMessages(harness).slice(delivered);
     delivered += messages.length;
-    for (const { data } of messages) await harness.submit({ data });
+    for (const { data } of messages) {
+      await harness.submit({ data });
+    }
   };
 }
 
@@ -237,7 +241,9 @@ describe('a batch is finished', () => {
     await deliver(harness, smallManifest(4));
     const messages = jobMessages(harness);
     expect(messages).toHaveLength(4);
-    for (const { data } of messages.slice(0, 3)) await harness.submit({ data });
+    for (const { data } of messages.slice(0, 3)) {
+      await harness.submit({ data });
+    }
     // A message that is delivered twice under two ids is rejected twice, and is one job.
     await harness.submit({ data: messages[2]?.data });
     await harness.untilQuiet();

@@ -16,9 +16,13 @@ const rules = {
 
 async function expand(json: unknown) {
   const reading = readManifest(json, publishTime);
-  if ('issues' in reading) return { issues: reading.issues };
+  if ('issues' in reading) {
+    return { issues: reading.issues };
+  }
   const expansion = createExpansion(reading.manifest);
-  if ('issues' in expansion) return { issues: expansion.issues };
+  if ('issues' in expansion) {
+    return { issues: expansion.issues };
+  }
   return { expansion, issues: await checkExpansion(expansion, rules) };
 }
 
@@ -26,7 +30,9 @@ async function expand(json: unknown) {
 async function expanded(json: unknown) {
   const { expansion, issues } = await expand(json);
   expect(issues).toEqual([]);
-  if (!expansion) throw new Error('no expansion');
+  if (!expansion) {
+    throw new Error('no expansion');
+  }
   const jobs = Array.from(
     { length: expansion.jobs },
     (_, job) => JSON.parse(new TextDecoder().decode(expansion.message(job))) as Record<string, unknown>,
@@ -35,7 +41,9 @@ async function expanded(json: unknown) {
 }
 
 const constants = (value: unknown): unknown[] => {
-  if (typeof value !== 'object' || value === null) return [];
+  if (typeof value !== 'object' || value === null) {
+    return [];
+  }
   return Object.entries(value).flatMap(([key, member]) =>
     key === 'constantValue' ? [member] : constants(member),
   );
@@ -79,7 +87,9 @@ describe('an expansion', () => {
     const { expansion } = await expanded(
       landsatManifest({ matrix: { region: [{ id: 'Zürich "a"', point: ['é', { ü: '…' }] }], year: [1, 2] } }),
     );
-    for (const job of [0, 1]) expect(expansion.messageBytes(job)).toBe(expansion.message(job).length);
+    for (const job of [0, 1]) {
+      expect(expansion.messageBytes(job)).toBe(expansion.message(job).length);
+    }
   });
 
   it('fills in values of any type, texts within texts, and dates', async () => {
@@ -340,7 +350,9 @@ describe('the graph of a template', () => {
         );
       },
     };
-    if (!expansion) throw new Error('no expansion');
+    if (!expansion) {
+      throw new Error('no expansion');
+    }
     expect(await checkExpansion(counted, rules)).toEqual([]);
     expect(reads).toBe(1);
   });

@@ -18,7 +18,9 @@ describe('a plan', () => {
     const harness = createHarness({
       simulator: { settings: { pendingMs: 0, startsPerSecond: 100, concurrency: 10, failing } },
     });
-    for (const n of [0, 1, 2]) await harness.submit(job(n));
+    for (const n of [0, 1, 2]) {
+      await harness.submit(job(n));
+    }
     await harness.submit({ data: smallJob({ jobKey: key(3) }, { description: 'another' }) });
     await harness.untilQuiet();
     // The second attempt of a job is what counts.

@@ -34,7 +34,9 @@ async function failed(message: string, jobKey = 'test/1'): Promise<Harness> {
 
 const batchOf = async ({ store }: Harness, id = 'small@2026-11-23'): Promise<Batch> => {
   const found = await store.batches.get(id);
-  if (!found || !isReadable(found)) throw new Error(`no batch ${id}`);
+  if (!found || !isReadable(found)) {
+    throw new Error(`no batch ${id}`);
+  }
   return found.value;
 };
 
@@ -145,7 +147,9 @@ describe('running a batch again', () => {
     const harness = createHarness(options);
     await expandBatch(harness.services, envelopeOf({ data: smallManifest(5), messageId: 'manifest' }));
     const jobs = harness.publisher.published.filter(({ topic }) => topic === harness.config.topics.jobs);
-    for (const { message } of jobs) await harness.submit({ data: message.data });
+    for (const { message } of jobs) {
+      await harness.submit({ data: message.data });
+    }
     return harness;
   }
 

@@ -15,7 +15,9 @@ const fast = { simulator: { settings: { pendingMs: 0, startsPerSecond: 100, conc
 
 const batchOf = async ({ store }: Harness, id: string): Promise<Batch> => {
   const found = await store.batches.get(id);
-  if (!found || !isReadable(found)) throw new Error(`no batch ${id}`);
+  if (!found || !isReadable(found)) {
+    throw new Error(`no batch ${id}`);
+  }
   return found.value;
 };
 
@@ -30,7 +32,9 @@ const takeJobs = ({ publisher, config }: Harness) =>
     .map(({ message }) => message);
 
 async function deliverJobs(harness: Harness): Promise<void> {
-  for (const { data } of takeJobs(harness)) await harness.submit({ data });
+  for (const { data } of takeJobs(harness)) {
+    await harness.submit({ data });
+  }
 }
 
 async function runToEnd(harness: Harness): Promise<void> {
@@ -64,7 +68,9 @@ describe('two batches that have the same jobs', () => {
     await expand(harness, sharing('one'));
     await expand(harness, sharing('two'));
     const [first, second, third, fourth] = takeJobs(harness);
-    for (const message of [first, second, third, third]) await harness.submit({ data: message?.data ?? '' });
+    for (const message of [first, second, third, third]) {
+      await harness.submit({ data: message?.data ?? '' });
+    }
     await runToEnd(harness);
     expect(await batchOf(harness, 'one@2026-11-23')).toMatchObject({ state: 'FINISHED' });
     expect(await batchOf(harness, 'two@2026-11-23')).toMatchObject({ state: 'RUNNING' });
@@ -77,7 +83,9 @@ describe('two batches that have the same jobs', () => {
     const harness = createHarness(fast);
     await expand(harness, sharing('one'));
     const jobs = takeJobs(harness);
-    for (const { data } of [...jobs, ...jobs, ...jobs]) await harness.submit({ data });
+    for (const { data } of [...jobs, ...jobs, ...jobs]) {
+      await harness.submit({ data });
+    }
     const { revision, alsoBatches } = await harness.record(idOf('shared/0'));
     expect({ revision, alsoBatches }).toEqual({ revision: 2, alsoBatches: undefined });
   });

@@ -43,13 +43,17 @@ export async function runWholeBatch(jobs: number, failing?: string): Promise<Who
       ...harness.publisher,
       publish: async (_topic, messages) => {
         published += messages.length;
-        for (const { data } of messages) await harness.submit({ data });
+        for (const { data } of messages) {
+          await harness.submit({ data });
+        }
         return messages.map((_, n) => ({ messageId: String(n) }));
       },
     },
   };
   const { outcome } = await expandBatch(services, manifest);
-  if (outcome !== 'PUBLISHED') throw new Error(`the manifest ended as ${outcome}`);
+  if (outcome !== 'PUBLISHED') {
+    throw new Error(`the manifest ended as ${outcome}`);
+  }
   for (let polls = 1; polls <= 50; polls += 1) {
     harness.clock.advance(60_000);
     await harness.poll();

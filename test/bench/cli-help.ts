@@ -13,7 +13,9 @@ const root = resolve(import.meta.dirname, '../..');
 const cli = join(root, 'build/cli/ee-video-exports.js');
 
 async function run(): Promise<Row[]> {
-  if (!existsSync(cli)) throw new Error('There is no command line: npm run build comes first');
+  if (!existsSync(cli)) {
+    throw new Error('There is no command line: npm run build comes first');
+  }
   execFileSync(process.execPath, [cli, '--help']);
   const help: number[] = [];
   const nothing: number[] = [];
@@ -30,7 +32,9 @@ async function run(): Promise<Row[]> {
 function timeOf(args: readonly string[]): number {
   const began = performance.now();
   const { status } = spawnSync(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
-  if (status !== 0) throw new Error(`node ${args.join(' ')} ended with ${status}`);
+  if (status !== 0) {
+    throw new Error(`node ${args.join(' ')} ended with ${status}`);
+  }
   return performance.now() - began;
 }
 

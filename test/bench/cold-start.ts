@@ -41,8 +41,9 @@ interface Candidate {
 }
 
 async function run(): Promise<Row[]> {
-  if (!existsSync(join(root, 'build/deploy')))
+  if (!existsSync(join(root, 'build/deploy'))) {
     throw new Error('There are no bundles: npm run build comes first');
+  }
   await using started = new AsyncDisposableStack();
   const emulators = await startEmulators({ projectId: project });
   started.defer(() => emulators.stop());
@@ -61,7 +62,9 @@ async function run(): Promise<Row[]> {
   await Promise.all(Object.values<string>({ ...topics }).map((topic) => pubsub.createTopic(topic)));
 
   const candidates = [await emptyFunction(scratch, environment)];
-  for (const target of targetNames) candidates.push(await bundle(target, scratch, environment));
+  for (const target of targetNames) {
+    candidates.push(await bundle(target, scratch, environment));
+  }
   const request = await exampleRequest();
   // In turns, so that what else the machine does falls on all alike. The first round fills the file cache.
   for (let round = 0; round <= RUNS; round += 1) {
@@ -70,7 +73,9 @@ async function run(): Promise<Row[]> {
         candidate,
         bodyFor(candidate.target, `${candidate.name}-${round}`, request),
       );
-      if (round > 0) candidate.starts.push(measured);
+      if (round > 0) {
+        candidate.starts.push(measured);
+      }
     }
   }
   const [empty, ...bundles] = candidates;
@@ -156,8 +161,9 @@ async function start({ target, source, environment }: Candidate, body: unknown):
     });
     await response.arrayBuffer();
     const answeredMs = performance.now() - startedAt;
-    if (!response.ok)
+    if (!response.ok) {
       throw new Error(`${target} answered ${response.status}; it printed:\n${instance.output()}`);
+    }
     return { listeningMs, answeredMs, residentMb: await residentMb(instance.pid) };
   } finally {
     instance.kill('SIGKILL');

@@ -12,7 +12,9 @@ const services: Services = {
   publisher: {
     ...harness.publisher,
     publish: (_topic, messages) => {
-      for (const { data } of messages) bytes += data.length;
+      for (const { data } of messages) {
+        bytes += data.length;
+      }
       return Promise.resolve(messages.map((_, n) => ({ messageId: String(n) })));
     },
   },
@@ -22,9 +24,13 @@ const envelope = envelopeOf({ data: manifest });
 const startedAt = performance.now();
 const expanded = await expandBatch(services, envelope);
 const ms = performance.now() - startedAt;
-if (expanded.outcome !== 'PUBLISHED' || bytes < jobs * 1000) throw new Error(JSON.stringify(expanded));
+if (expanded.outcome !== 'PUBLISHED' || bytes < jobs * 1000) {
+  throw new Error(JSON.stringify(expanded));
+}
 const peakMb = process.resourceUsage().maxRSS / 1024;
 
 const serialiseAt = performance.now();
-for (let job = 0; job < jobs; job += 1) Buffer.from(JSON.stringify(manifest['job']));
+for (let job = 0; job < jobs; job += 1) {
+  Buffer.from(JSON.stringify(manifest['job']));
+}
 console.log(JSON.stringify({ peakMb, ms, serialiseMs: performance.now() - serialiseAt }));

@@ -48,10 +48,13 @@ function measure(what: string, expression: object, limit: number): Row {
     });
     const value = timed(() => {
       const read = readJsonData({ data, problem: undefined });
-      if (!('json' in read) || !('job' in parseJobMessage(read.json, rules)))
+      if (!('json' in read) || !('job' in parseJobMessage(read.json, rules))) {
         throw new Error('not a valid job');
+      }
     });
-    if (run < WARM_UP_RUNS) continue;
+    if (run < WARM_UP_RUNS) {
+      continue;
+    }
     baselines.push(baseline);
     values.push(value);
   }

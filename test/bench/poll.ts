@@ -73,7 +73,9 @@ function rowsOf(
 async function costOf(harness: Watched, changed: number, poll: () => Promise<void>): Promise<Cost> {
   const { simulator, clock, store } = harness;
   const open = simulator.operations().filter(({ endTime }) => endTime === undefined);
-  for (const { name } of open.slice(0, changed)) simulator.endOperation(name, { state: 'SUCCEEDED' });
+  for (const { name } of open.slice(0, changed)) {
+    simulator.endOperation(name, { state: 'SUCCEEDED' });
+  }
   clock.advance(MINUTE_MS);
   store.takeBill();
   const before = callsOf(harness);
@@ -101,13 +103,19 @@ async function askForEach({ services }: Watched): Promise<void> {
   for (;;) {
     const page = await store.records.find(query, { limit: 100, ...(after ? { after } : {}) });
     const last = page.at(-1);
-    if (last === undefined) return;
+    if (last === undefined) {
+      return;
+    }
     await Promise.all(
       page.filter(isReadable).map(async (stored) => {
-        if (!isActive(stored.value)) return;
+        if (!isActive(stored.value)) {
+          return;
+        }
         const { operation: name, requestId } = stored.value;
         const operation = await earthEngine.getOperation(name, { timeoutMs: 20_000 });
-        if (operation.done) await noteOperation(services, stored, { operation, requestId });
+        if (operation.done) {
+          await noteOperation(services, stored, { operation, requestId });
+        }
       }),
     );
     after = cursorOf(query, last);

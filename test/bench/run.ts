@@ -16,11 +16,17 @@ const usage = `usage: npm run bench [-- NAME…]
   NAME  ${benches.map(({ name }) => name).join(', ')} (default: all)`;
 const { positionals: names } = readOptions(usage, { allowPositionals: true });
 const unknown = names.filter((name) => !benches.some((bench) => bench.name === name));
-if (unknown.length > 0) wrongOption(`There is no benchmark ${unknown.join(', ')}.`, usage);
+if (unknown.length > 0) {
+  wrongOption(`There is no benchmark ${unknown.join(', ')}.`, usage);
+}
 
 for (const bench of benches) {
-  if (names.length > 0 && !names.includes(bench.name)) continue;
+  if (names.length > 0 && !names.includes(bench.name)) {
+    continue;
+  }
   const rows = await bench.run();
   console.log(`${formatTable(bench.name, rows)}\n`);
-  if (rows.some(isOver)) process.exitCode = 1;
+  if (rows.some(isOver)) {
+    process.exitCode = 1;
+  }
 }

@@ -126,8 +126,9 @@ async function startEndpoint(
 ): Promise<Endpoint> {
   const reports: ((cpuMs: number) => void)[] = [];
   const onLine = (line: string) => {
-    if (line.startsWith('{"cpuMs"'))
+    if (line.startsWith('{"cpuMs"')) {
       reports.shift()?.((JSON.parse(line) as { readonly cpuMs: number }).cpuMs);
+    }
   };
   const endpoint = await startFunction({ target: 'submitExport', source, env: environment, onLine });
   const cpuMs = (): Promise<number> => {
@@ -233,7 +234,9 @@ async function startOfficialClient(url: string) {
     async submit(count: number): Promise<Measured> {
       const before = process.cpuUsage();
       const start = performance.now();
-      for (let n = 0; n < count; n += 1) await startTask(n);
+      for (let n = 0; n < count; n += 1) {
+        await startTask(n);
+      }
       const ms = performance.now() - start;
       const { user, system } = process.cpuUsage(before);
       return { cpuMs: (user + system) / 1000 / count, ms: ms / count };

@@ -25,7 +25,9 @@ const statesOf = (harness: Harness) => harness.simulator.operations().map(({ sta
 
 const batchOf = async ({ store }: Harness, id: string): Promise<Batch> => {
   const found = await store.batches.get(id);
-  if (!found || !isReadable(found)) throw new Error(`no batch ${id}`);
+  if (!found || !isReadable(found)) {
+    throw new Error(`no batch ${id}`);
+  }
   return found.value;
 };
 
@@ -138,9 +140,13 @@ describe('cancelling a job', () => {
         earthEngine: {
           ...services.earthEngine,
           startExport: async (...call) => {
-            if (order.startsWith('before')) await cancel(harness, { jobKey: 'test/1' });
+            if (order.startsWith('before')) {
+              await cancel(harness, { jobKey: 'test/1' });
+            }
             const operation = await services.earthEngine.startExport(...call);
-            if (order.startsWith('after')) await cancel(harness, { jobKey: 'test/1' });
+            if (order.startsWith('after')) {
+              await cancel(harness, { jobKey: 'test/1' });
+            }
             return operation;
           },
         },
@@ -284,7 +290,9 @@ describe('cancelling a batch', () => {
       environment: { MAX_ACTIVE_OPERATIONS: '400' },
     });
     await expand(harness, 5000);
-    for (const { data } of jobMessages(harness)) await harness.submit({ data });
+    for (const { data } of jobMessages(harness)) {
+      await harness.submit({ data });
+    }
     const active = harness.simulator.operations().length;
     expect(active).toBeGreaterThan(300);
     const startedAt = harness.clock.now().getTime();
@@ -318,7 +326,9 @@ describe('cancelling a batch', () => {
         ...harness.publisher,
         publish: async (topic, messages, timeoutMs) => {
           chunks += 1;
-          if (chunks === 2) await cancel(harness, { batchId: 'small@2026-11-23' });
+          if (chunks === 2) {
+            await cancel(harness, { batchId: 'small@2026-11-23' });
+          }
           return harness.publisher.publish(topic, messages, timeoutMs);
         },
       },
@@ -330,11 +340,15 @@ describe('cancelling a batch', () => {
 
     await finishBatches(harness.services, soon(harness));
     expect(await batchOf(harness, 'small@2026-11-23')).toMatchObject({ state: 'RUNNING' });
-    for (const { data } of jobMessages(harness).slice(0, 20)) await harness.submit({ data });
+    for (const { data } of jobMessages(harness).slice(0, 20)) {
+      await harness.submit({ data });
+    }
     await cancelLateArrivals(harness.services, soon(harness));
     await harness.untilQuiet();
     expect(statesOf(harness)).toEqual(Array(20).fill('CANCELLED'));
-    for (const { data } of jobMessages(harness).slice(20)) await harness.submit({ data });
+    for (const { data } of jobMessages(harness).slice(20)) {
+      await harness.submit({ data });
+    }
     await cancelLateArrivals(harness.services, later(harness.clock.now(), 600_000));
     await harness.untilQuiet();
     await finishBatches(harness.services, soon(harness));
@@ -377,12 +391,16 @@ describe('cancelling a batch', () => {
   it('that has finished is left as it is, unless jobs were added to it by hand', async () => {
     const harness = createHarness({ simulator: { settings: { pendingMs: 0, runMs: [1000, 1000] } } });
     await expand(harness, 1);
-    for (const { data } of jobMessages(harness)) await harness.submit({ data });
+    for (const { data } of jobMessages(harness)) {
+      await harness.submit({ data });
+    }
     await harness.untilQuiet();
     await harness.poll();
     const before = await batchOf(harness, 'small@2026-11-23');
     expect(before).toMatchObject({ state: 'FINISHED' });
-    for (let times = 0; times < 3; times += 1) await cancel(harness, { batchId: 'small@2026-11-23' });
+    for (let times = 0; times < 3; times += 1) {
+      await cancel(harness, { batchId: 'small@2026-11-23' });
+    }
     const { cancelRequestedAt, cancelledThrough, revision, updatedAt, ...same } = await batchOf(
       harness,
       'small@2026-11-23',
@@ -430,7 +448,9 @@ describe('cancelling a batch', () => {
       environment: { MAX_ACTIVE_OPERATIONS: '10' },
     });
     await expand(harness, 700);
-    for (const { data } of jobMessages(harness)) await harness.submit({ data });
+    for (const { data } of jobMessages(harness)) {
+      await harness.submit({ data });
+    }
     let writes = 0;
     const { records } = harness.store;
     const dying: Services = {
@@ -441,7 +461,9 @@ describe('cancelling a batch', () => {
           ...records,
           replace: async (...call) => {
             writes += 1;
-            if (writes > 700) throw new Error('killed');
+            if (writes > 700) {
+              throw new Error('killed');
+            }
             return records.replace(...call);
           },
         },

@@ -49,7 +49,9 @@ export async function openBalancer({
     try {
       const living = addresses(target);
       const address = living[Math.floor(random() * living.length)];
-      if (address === undefined) return 503;
+      if (address === undefined) {
+        return 503;
+      }
       const headers = { 'content-type': 'application/json' };
       const response = await fetch(address, { method: 'POST', headers, body });
       await response.arrayBuffer();
@@ -73,10 +75,16 @@ export async function openBalancer({
   /** @returns the status to pass on; undefined where the connection is to be lost */
   async function deliver(target: Target, body: string): Promise<number | undefined> {
     tally.count('delivery:received');
-    if (!isRough()) return call(target, body);
-    if (random() < chances.copied) void copy(target, body, random() < 0.5 ? 0 : random() * COPY_LATE_MS);
+    if (!isRough()) {
+      return call(target, body);
+    }
+    if (random() < chances.copied) {
+      void copy(target, body, random() < 0.5 ? 0 : random() * COPY_LATE_MS);
+    }
     if (random() < chances.copiedManyTimes) {
-      for (let n = 1; n < MANY; n += 1) void copy(target, body, 0);
+      for (let n = 1; n < MANY; n += 1) {
+        void copy(target, body, 0);
+      }
     }
     if (random() < chances.late) {
       // Refused, it comes again behind others. Holding it here would hold up one of the emulator's two pushes.
@@ -101,7 +109,9 @@ export async function openBalancer({
         return;
       }
       tally.count(`answered:${status}`);
-      if (status < 300) acknowledged.add(messageIdIn(body));
+      if (status < 300) {
+        acknowledged.add(messageIdIn(body));
+      }
       response.writeHead(status).end();
     })();
   });
@@ -123,7 +133,9 @@ export async function openBalancer({
 
 async function textOf(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
-  for await (const chunk of request) chunks.push(chunk as Buffer);
+  for await (const chunk of request) {
+    chunks.push(chunk as Buffer);
+  }
   return Buffer.concat(chunks).toString();
 }
 

@@ -198,7 +198,9 @@ export async function runChaos({ jobs, seconds, seed }: ChaosOptions): Promise<C
   const quietSince = Date.now();
   const stillOpen = await untilNothingIsOpen(stage, quietSince + QUIET_LIMIT_MS);
   const quietSeconds = (Date.now() - quietSince) / SECOND_MS;
-  if (stillOpen.length > 0) problems.push(`not done after ${quietSeconds} s without a fault`);
+  if (stillOpen.length > 0) {
+    problems.push(`not done after ${quietSeconds} s without a fault`);
+  }
   // An attempt that has ended stays so, whatever is polled.
   await balancer.call('pollExports', '');
   await balancer.call('pollExports', '');
@@ -217,7 +219,9 @@ async function untilAllDelivered(
   const deadlineMs = Date.now() + roughMs;
   const isDelivered = () =>
     published.length === planned && published.every(({ messageId }) => balancer.acknowledged.has(messageId));
-  while (!isDelivered() && Date.now() < deadlineMs) await wait(LOOK_EVERY_MS);
+  while (!isDelivered() && Date.now() < deadlineMs) {
+    await wait(LOOK_EVERY_MS);
+  }
 }
 
 /** As Cloud Scheduler does, but it does not wait for the others: runs overlap. */
@@ -258,7 +262,9 @@ async function untilNothingIsOpen(stage: Stage, deadlineMs: number): Promise<str
       operations: simulator.operations(),
       acknowledged: balancer.acknowledged,
     });
-    if ((open.length === 0 && balancer.underWay() <= POLLERS) || Date.now() > deadlineMs) return open;
+    if ((open.length === 0 && balancer.underWay() <= POLLERS) || Date.now() > deadlineMs) {
+      return open;
+    }
     await wait(LOOK_EVERY_MS);
   }
 }
@@ -305,10 +311,14 @@ async function pullAll(
     // The emulator answers when there is something.
     const signal = AbortSignal.timeout(EMPTY_AFTER_MS);
     const pulled = await pubsub.pull(subscription, signal).catch((error: unknown) => {
-      if (signal.aborted) return [];
+      if (signal.aborted) {
+        return [];
+      }
       throw error;
     });
-    if (pulled.length === 0) return all;
+    if (pulled.length === 0) {
+      return all;
+    }
     all.push(...pulled.map(({ attributes }) => attributes));
   }
 }

@@ -70,7 +70,9 @@ export async function wreakHavoc(havoc: Havoc, signal: AbortSignal): Promise<voi
   const again = async (pauseMs: Span, act: () => Promise<void>): Promise<void> => {
     for (;;) {
       await pause(between(pauseMs));
-      if (signal.aborted) return;
+      if (signal.aborted) {
+        return;
+      }
       await act();
     }
   };
@@ -95,7 +97,9 @@ export async function wreakHavoc(havoc: Havoc, signal: AbortSignal): Promise<voi
   };
   let holding = false;
   const hold = async (): Promise<void> => {
-    if (holding) return;
+    if (holding) {
+      return;
+    }
     holding = true;
     const held = simulator.holdNext(random() < 0.5 ? 'RESET' : 'SILENCE');
     const lateMs = between(plan.hold.lastsMs);

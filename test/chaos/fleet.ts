@@ -34,7 +34,9 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
 
   const remove = (running: FunctionProcess): void => {
     const index = serving.indexOf(running);
-    if (index >= 0) serving.splice(index, 1);
+    if (index >= 0) {
+      serving.splice(index, 1);
+    }
   };
   const launch = async (): Promise<void> => {
     const running = await startFunction({ target, source, env });
@@ -50,7 +52,9 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
     const { code, signal, expected } = await running.exited;
     alive.delete(running);
     remove(running);
-    if (stopped) return;
+    if (stopped) {
+      return;
+    }
     tally.count(`ended:${signal ?? `exit ${code}`}`);
     if (!expected) {
       onProblem(
@@ -75,7 +79,9 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
     end(index, signal) {
       const running = serving[index];
       // With none left only waiting would be tested.
-      if (!running || (size > 1 && serving.length === 1)) return;
+      if (!running || (size > 1 && serving.length === 1)) {
+        return;
+      }
       tally.count(`sent:${signal}`);
       remove(running);
       running.kill(signal);

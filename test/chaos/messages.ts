@@ -30,9 +30,15 @@ export function planMessages(jobs: number, run: string, random: () => number): P
     const job = jobOf(n, run, 'first');
     const isContested = n % everyNth.contested === 1;
     messages.push(planned(job, isContested ? 'ONE_OF_TWO' : 'RECORD'));
-    if (isContested) messages.push(planned(jobOf(n, run, 'second'), 'ONE_OF_TWO'));
-    if (n % everyNth.publishedTwice === 2) messages.push(planned(job, 'RECORD'));
-    if (n % everyNth.spoilt === 3) messages.push(spoilt(n / everyNth.spoilt, jobOf(n, run, 'spoilt')));
+    if (isContested) {
+      messages.push(planned(jobOf(n, run, 'second'), 'ONE_OF_TWO'));
+    }
+    if (n % everyNth.publishedTwice === 2) {
+      messages.push(planned(job, 'RECORD'));
+    }
+    if (n % everyNth.spoilt === 3) {
+      messages.push(spoilt(n / everyNth.spoilt, jobOf(n, run, 'spoilt')));
+    }
   }
   return shuffle(messages, random);
 }
@@ -54,7 +60,9 @@ function planned(job: Record<string, unknown>, expected: Expected): PlannedMessa
     allowedProjects: ['*'],
     allowedDestinations: ['gs://*'],
   });
-  if ('issues' in reading) throw new Error(`A planned job is none: ${JSON.stringify(reading.issues)}`);
+  if ('issues' in reading) {
+    throw new Error(`A planned job is none: ${JSON.stringify(reading.issues)}`);
+  }
   return { data: JSON.stringify(job), expected, recordId: reading.job.recordId };
 }
 

@@ -43,7 +43,9 @@ export async function openTcpGate(target: string): Promise<TcpGate> {
 
   const breakAll = (): void => {
     // Not resetAndDestroy: for a socket that is just closing it fails and leaves a handle, over which Node never ends.
-    for (const socket of sockets) socket.destroy();
+    for (const socket of sockets) {
+      socket.destroy();
+    }
   };
   return {
     host: `127.0.0.1:${(server.address() as AddressInfo).port}`,

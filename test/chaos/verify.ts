@@ -86,7 +86,9 @@ function untrueRecords({ published, records, operations }: Outcome): string[] {
   const jobs = new Set(published.flatMap(({ recordId }) => recordId ?? []));
   const byName = new Map(operations.map((operation) => [operation.name, operation]));
   return [...records].flatMap(([id, record]) => {
-    if (!jobs.has(id)) return [`${id} is a record that nobody asked for`];
+    if (!jobs.has(id)) {
+      return [`${id} is a record that nobody asked for`];
+    }
     const operation = 'operation' in record && record.operation ? byName.get(record.operation) : undefined;
     if (operation === undefined) {
       return [`${id} is ${record.state} and names no operation: ${JSON.stringify(record.history)}`];
@@ -128,7 +130,9 @@ function wrongRejections({ published, rejected }: Outcome): string[] {
   return [
     ...published.flatMap(({ messageId, expected }) => {
       const reason = rejected.get(messageId)?.reason;
-      if (expected === 'REJECTED' && reason === undefined) return [`message ${messageId} is not rejected`];
+      if (expected === 'REJECTED' && reason === undefined) {
+        return [`message ${messageId} is not rejected`];
+      }
       return expected === 'RECORD' && reason !== undefined ? [`job ${messageId} is rejected: ${reason}`] : [];
     }),
     ...[...contested].flatMap(([id, rivals]) => {

@@ -54,8 +54,9 @@ async function findingsIn({
   };
   // The rest of what a command gets is for showing.
   const findings: Finding[] = [];
-  for await (const finding of examine(cli as unknown as Cli, probesOf ?? (() => probes)))
+  for await (const finding of examine(cli as unknown as Cli, probesOf ?? (() => probes))) {
     findings.push(finding);
+  }
   return findings;
 }
 

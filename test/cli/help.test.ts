@@ -39,15 +39,20 @@ describe('--help', () => {
 
   it('of the whole lists every command and exit code', async () => {
     const { out } = await createRig().run('--help');
-    for (const [command = ''] of commands.slice(1)) expect(out).toMatch(new RegExp(`^  ${command} `, 'm'));
-    for (const code of Object.values(exitCodes))
+    for (const [command = ''] of commands.slice(1)) {
+      expect(out).toMatch(new RegExp(`^  ${command} `, 'm'));
+    }
+    for (const code of Object.values(exitCodes)) {
       expect(out).toContain(`${code}  ${exitCodeMeanings[code].slice(0, 20)}`);
+    }
   });
 
   it('every example is a command line that is understood', async () => {
     const { out } = await createRig().run('--help');
     const helps = [out];
-    for (const command of commands.slice(1)) helps.push((await createRig().run(...command, '--help')).out);
+    for (const command of commands.slice(1)) {
+      helps.push((await createRig().run(...command, '--help')).out);
+    }
     const examples = helps.join('\n').matchAll(/^ {2}\$ ee-video-exports (.*)$/gm);
     let count = 0;
     for (const [, text = ''] of examples) {

@@ -55,7 +55,9 @@ describe('list', () => {
       const { out } = await rig.run('list', '--limit', '1', '--json', ...page);
       const { records, next } = JSON.parse(out) as { records: { id: string }[]; next?: string };
       seen.push(...idsIn(records.map(({ id }) => id).join(' ')));
-      if (next === undefined) break;
+      if (next === undefined) {
+        break;
+      }
       page = ['--page', next];
     }
     expect(seen).toEqual(['a', 'b', 'c']);
@@ -169,12 +171,16 @@ describe('stats', () => {
 
 describe('watch', () => {
   it('follows a batch as counts until it has ended, and measures its rate', async () => {
-    for (const letter of 'hijk') put(rig, idOf(letter), sample('RUNNING', { batchId: 'many@1' }));
+    for (const letter of 'hijk') {
+      put(rig, idOf(letter), sample('RUNNING', { batchId: 'many@1' }));
+    }
     put(rig, idOf('l'), sample('WAITING', { batchId: 'many@1', createdAt: created(60) }));
     const letters = ['h', 'i', 'j', 'k', 'l'];
     rig.whileAsleep = () => {
       const letter = letters.shift();
-      if (letter) put(rig, idOf(letter), sample('SUCCEEDED', { batchId: 'many@1' }));
+      if (letter) {
+        put(rig, idOf(letter), sample('SUCCEEDED', { batchId: 'many@1' }));
+      }
     };
     const { code, out } = await rig.run('watch', '--batch', 'many@1', '--every', '60');
     expect(code).toBe(0);

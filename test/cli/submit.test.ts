@@ -14,7 +14,9 @@ const reading = parseJobMessage(JSON.parse(text), {
   allowedProjects: ['*'],
   allowedDestinations: ['*'],
 });
-if ('issues' in reading) throw new Error('the example is no job');
+if ('issues' in reading) {
+  throw new Error('the example is no job');
+}
 const { recordId, contentHash } = reading.job;
 const jobKey = 'examples/las-vegas/2000-2020';
 
@@ -76,8 +78,11 @@ describe('submit --watch', () => {
     const left = [...looks];
     rig.whileAsleep = () => {
       const next = left.shift();
-      if (next) next(rig);
-      else rig.interrupt();
+      if (next) {
+        next(rig);
+      } else {
+        rig.interrupt();
+      }
     };
     return rig;
   };
@@ -217,7 +222,9 @@ describe('submit --watch', () => {
     let sleeps = 0;
     rig.whileAsleep = () => {
       sleeps += 1;
-      if (sleeps === 2) put(rig, recordId, sample('SUCCEEDED', common));
+      if (sleeps === 2) {
+        put(rig, recordId, sample('SUCCEEDED', common));
+      }
     };
     const { code, err } = await rig.run('submit', example, '--watch');
     expect(code).toBe(0);

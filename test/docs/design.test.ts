@@ -37,7 +37,9 @@ describe('the state diagram', () => {
   });
 
   it('has every state, and ends in the final ones', () => {
-    for (const state of recordStates) expect(diagram).toMatch(new RegExp(`\\b${state}\\b`));
+    for (const state of recordStates) {
+      expect(diagram).toMatch(new RegExp(`\\b${state}\\b`));
+    }
     expect([...diagram.matchAll(/(\w+) --> \[\*\]/g)].map(([, state]) => state)).toEqual(terminalStates);
   });
 

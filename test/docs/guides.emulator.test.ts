@@ -124,8 +124,11 @@ describe('a guide, as it is written', () => {
       const code = await shell.closed;
       expect(code, shell.output()).toBe(exitCode);
       expect(shell.output()).not.toMatch(/^ {4}at /m);
-      for (const [command, output] of prints)
-        if (text.includes(command)) expect(shell.output()).toMatch(output);
+      for (const [command, output] of prints) {
+        if (text.includes(command)) {
+          expect(shell.output()).toMatch(output);
+        }
+      }
     },
     60_000,
   );

@@ -20,7 +20,9 @@ describe('the reference', () => {
 
   it('has every field of what is stored', () => {
     const shapes = (schema: object): object[] => {
-      if ('shape' in schema) return [schema.shape as object];
+      if ('shape' in schema) {
+        return [schema.shape as object];
+      }
       return 'options' in schema ? (schema.options as object[]).flatMap(shapes) : [];
     };
     const { records, batches, rejectedMessages } = collections;
@@ -75,7 +77,9 @@ describe('the Python notebook', () => {
       ...script.matchAll(/(?:ImageCollection|filterDate|select|visualize|Rectangle)\((.*)\)/g),
     ].flatMap(([, args = '']) => [...args.matchAll(/"([^"]+)"/g)].map(([, text = '']) => text));
     expect(texts.length).toBeGreaterThan(5);
-    for (const text of texts) expect(graph).toContain(`"${text}"`);
+    for (const text of texts) {
+      expect(graph).toContain(`"${text}"`);
+    }
     expect(graph).toContain(`"maxDimension":{"constantValue":${/dimensions=(\d+)/.exec(script)?.[1]}}`);
     expect(graph).toContain(/Rectangle\((\[.*?\])/.exec(script)?.[1]?.replaceAll(' ', ''));
   });

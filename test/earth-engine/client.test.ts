@@ -97,7 +97,9 @@ describe.each(['over HTTP', 'in process'])('the client against the simulator, %s
     do {
       const page = await engine.listOperations(project, token, options);
       sizes.push(page.operations.length);
-      for (const { name } of page.operations) seen.add(name);
+      for (const { name } of page.operations) {
+        seen.add(name);
+      }
       token = page.nextPageToken;
     } while (token !== undefined);
     expect(sizes).toEqual([500, 500, 200]);

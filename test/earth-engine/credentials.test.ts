@@ -34,12 +34,16 @@ beforeAll(async () => {
     expect(request.headers['metadata-flavor']).toBe('Google');
     const answer = (status: number, body: string) =>
       response.writeHead(status, { 'metadata-flavor': 'Google' }).end(body);
-    if (broken) answer(404, 'no such account');
-    else if (request.url?.includes('/service-accounts/default/token')) {
+    if (broken) {
+      answer(404, 'no such account');
+    } else if (request.url?.includes('/service-accounts/default/token')) {
       const token = { access_token: `token-${++tokens}`, expires_in: 3600, token_type: 'Bearer' };
       answer(200, JSON.stringify(token));
-    } else if (request.url?.includes('/service-accounts/default/email')) answer(200, email);
-    else answer(404, '');
+    } else if (request.url?.includes('/service-accounts/default/email')) {
+      answer(200, email);
+    } else {
+      answer(404, '');
+    }
   });
   await new Promise<void>((resolve) => metadata.listen(0, '127.0.0.1', resolve));
   process.env['GCE_METADATA_HOST'] = `127.0.0.1:${(metadata.address() as AddressInfo).port}`;
@@ -62,8 +66,11 @@ afterEach(async () => {
 
 afterAll(() => {
   for (const [name, value] of before) {
-    if (value === undefined) delete process.env[name];
-    else process.env[name] = value;
+    if (value === undefined) {
+      delete process.env[name];
+    } else {
+      process.env[name] = value;
+    }
   }
   metadata.closeAllConnections();
   metadata.close();
@@ -102,7 +109,9 @@ describe('application default credentials from a metadata server', () => {
     const refused = await Promise.allSettled(
       Array.from({ length: 5 }, () => engine.listOperations('my-project', undefined, options)),
     );
-    for (const { status } of refused) expect(status).toBe('rejected');
+    for (const { status } of refused) {
+      expect(status).toBe('rejected');
+    }
     await Promise.all(
       Array.from({ length: 5 }, () => engine.listOperations('my-project', undefined, options)),
     );

@@ -117,7 +117,9 @@ describe('what an answer means to the caller', () => {
     const error = await errorOf(call(answering(status, body)));
     expect(error.kind).toBe(kind);
     expect(error.code).toBe(`EARTH_ENGINE_${kind}`);
-    if (status >= 300) expect(error.httpStatus).toBe(status);
+    if (status >= 300) {
+      expect(error.httpStatus).toBe(status);
+    }
     expect(error.message).toMatch(/\/v1\/projects\/p\//);
   });
 
@@ -206,7 +208,9 @@ describe('a call without an answer', () => {
     const server = createServer((socket) => {
       socket.on('error', () => {});
       socket.once('data', () => {
-        if (then === 'destroy') socket.resetAndDestroy();
+        if (then === 'destroy') {
+          socket.resetAndDestroy();
+        }
         if (then === 'half') {
           socket.write(
             'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 500\r\n\r\n{"name":',
@@ -279,8 +283,12 @@ describe('a call without an answer', () => {
     let listeners = 0;
     const counted = new Proxy(signal, {
       get(target, property) {
-        if (property === 'addEventListener') return () => listeners++;
-        if (property === 'removeEventListener') return () => listeners--;
+        if (property === 'addEventListener') {
+          return () => listeners++;
+        }
+        if (property === 'removeEventListener') {
+          return () => listeners--;
+        }
         return Reflect.get(target, property, target) as unknown;
       },
     });

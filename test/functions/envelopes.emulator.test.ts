@@ -33,13 +33,17 @@ const nextMessageId = (): string => `hostile-${(lastMessage += 1)}`;
 async function recordOf(jobKey: string): Promise<ExportRecord> {
   const query = { where: [['jobKey', '==', jobKey]], orderBy: [] } as const;
   const [found] = await rig.store.records.find(query, { limit: 2 });
-  if (!found || !isReadable(found)) throw new Error(`no record of ${jobKey}`);
+  if (!found || !isReadable(found)) {
+    throw new Error(`no record of ${jobKey}`);
+  }
   return found.value;
 }
 
 async function rejectionOf(messageId: string): Promise<RejectedMessage> {
   const found = await rig.store.rejectedMessages.get(messageId);
-  if (!found || !isReadable(found)) throw new Error(`message ${messageId} is not recorded`);
+  if (!found || !isReadable(found)) {
+    throw new Error(`message ${messageId} is not recorded`);
+  }
   return found.value;
 }
 
@@ -349,7 +353,9 @@ describe('while others are down', () => {
 async function untilAcknowledged(url: string, body: object): Promise<void> {
   for (;;) {
     const { status } = await post(url, body);
-    if (status === 204) return;
+    if (status === 204) {
+      return;
+    }
     expect(status).toBe(500);
   }
 }

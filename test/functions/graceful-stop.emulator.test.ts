@@ -28,9 +28,13 @@ beforeEach(() => {
 });
 
 function noteCall(call: CallKind): void {
-  if (call !== 'export' || heard === undefined) return;
+  if (call !== 'export' || heard === undefined) {
+    return;
+  }
   heard.count += 1;
-  if (heard.count === heard.enough) heard.arrived();
+  if (heard.count === heard.enough) {
+    heard.arrived();
+  }
 }
 
 /** Resolves when so many export requests have reached Earth Engine. */
@@ -45,7 +49,9 @@ const push = (jobKey: string): object => pushBody({ data: smallJob({ jobKey }) }
 async function recordOf(jobKey: string): Promise<ExportRecord> {
   const query = { where: [['jobKey', '==', jobKey]], orderBy: [] } as const;
   const [found] = await rig.store.records.find(query, { limit: 1 });
-  if (!found || !isReadable(found)) throw new Error(`no record of ${jobKey}`);
+  if (!found || !isReadable(found)) {
+    throw new Error(`no record of ${jobKey}`);
+  }
   return found.value;
 }
 
@@ -131,7 +137,9 @@ describe('pollExports, told to stop', () => {
 async function untilRefused(url: string): Promise<number> {
   for (;;) {
     const { status } = await post(url, 'not an envelope', { 'content-type': 'text/plain' });
-    if (status !== 400) return status;
+    if (status !== 400) {
+      return status;
+    }
   }
 }
 
@@ -140,6 +148,8 @@ async function pollUntil(url: string, reached: Promise<void>): Promise<{ answere
   for (;;) {
     const answered = post(url, '');
     const first = await Promise.race([reached.then(() => 'REACHED' as const), answered]);
-    if (first === 'REACHED') return { answered };
+    if (first === 'REACHED') {
+      return { answered };
+    }
   }
 }

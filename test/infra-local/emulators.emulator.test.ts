@@ -24,7 +24,9 @@ describe('startEmulators', () => {
   it('starts both, and stops both', async () => {
     const emulators = await startEmulators({ projectId, environment });
     const { firestoreHost, pubsubHost } = emulators;
-    for (const host of [firestoreHost, pubsubHost]) expect((await fetch(`http://${host}/`)).ok).toBe(true);
+    for (const host of [firestoreHost, pubsubHost]) {
+      expect((await fetch(`http://${host}/`)).ok).toBe(true);
+    }
     expect(emulators.environment).toEqual({
       FIRESTORE_EMULATOR_HOST: firestoreHost,
       PUBSUB_EMULATOR_HOST: pubsubHost,
@@ -32,7 +34,9 @@ describe('startEmulators', () => {
       METADATA_SERVER_DETECTION: 'none',
     });
     await emulators.stop();
-    for (const host of [firestoreHost, pubsubHost]) await expect(fetch(`http://${host}/`)).rejects.toThrow();
+    for (const host of [firestoreHost, pubsubHost]) {
+      await expect(fetch(`http://${host}/`)).rejects.toThrow();
+    }
     await emulators.stop();
   });
 
@@ -49,7 +53,9 @@ describe('startEmulators', () => {
     });
     const [line] = (await once(createInterface(child.stdout), 'line')) as [string];
     const hosts = line.split(' ');
-    for (const host of hosts) expect((await fetch(`http://${host}/`)).ok).toBe(true);
+    for (const host of hosts) {
+      expect((await fetch(`http://${host}/`)).ok).toBe(true);
+    }
     child.kill('SIGKILL');
     await Promise.all(hosts.map(untilGone));
   });

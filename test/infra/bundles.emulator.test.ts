@@ -162,7 +162,9 @@ describe('a message that fails for good', () => {
     const logged = (event: string) =>
       new Promise<Record<string, unknown>>((resolve) => {
         const heard = (line: string) => {
-          if (!line.includes(`"event":"${event}"`)) return;
+          if (!line.includes(`"event":"${event}"`)) {
+            return;
+          }
           lines.delete(heard);
           resolve(JSON.parse(line) as Record<string, unknown>);
         };

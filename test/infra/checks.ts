@@ -42,9 +42,13 @@ export function defaultProblems(stack: Stack): string[] {
   const environment = at(stack.locals, 'environment') as Record<string, string>;
   return Object.entries(environment).flatMap(([name, expression]) => {
     const [, variable, key] = expression.match(/var\.(settings|topics)\.(\w+)/) ?? [];
-    if (variable === undefined || key === undefined) return [];
+    if (variable === undefined || key === undefined) {
+      return [];
+    }
     const theirs = (variable === 'settings' ? settings : topics)[key];
-    if (theirs === undefined) return [`${name}: var.${variable}.${key} has no default`];
+    if (theirs === undefined) {
+      return [`${name}: var.${variable}.${key} has no default`];
+    }
     // The code's durations are in milliseconds.
     const unit = name.endsWith('_SECONDS') ? 1000 : name.endsWith('_HOURS') ? 3_600_000 : 1;
     const ours = code[name];
@@ -108,11 +112,13 @@ export function timeoutProblems(stack: Stack): string[] {
   const seconds = (target: Target) => secondsOf(stack, at(functions, target, 'timeout_seconds'));
   const settings = optionalDefaults(stack.variables['settings']);
   const problems: string[] = [];
-  if (deadline !== LONGEST_ACK_SECONDS)
+  if (deadline !== LONGEST_ACK_SECONDS) {
     problems.push(`the acknowledgement deadline is ${String(deadline)} seconds`);
+  }
   for (const target of targetNames.filter((target) => target !== 'pollExports')) {
-    if (seconds(target) >= Number(deadline))
+    if (seconds(target) >= Number(deadline)) {
       problems.push(`${target} may outlast its acknowledgement deadline`);
+    }
   }
   if (seconds('submitExport') > Number(settings['submit_lease_seconds'])) {
     problems.push('submitExport may send after its lease');
@@ -128,7 +134,9 @@ export function timeoutProblems(stack: Stack): string[] {
 
 /** A number, or the few forms in which functions.tf derives one from a setting. */
 function secondsOf(stack: Stack, expression: unknown): number {
-  if (typeof expression === 'number') return expression;
+  if (typeof expression === 'number') {
+    return expression;
+  }
   const [, setting = '', more = '0'] =
     String(expression).match(/^\$\{ceil\(var\.settings\.(\w+)\)(?: \+ (\d+))?\}$/) ?? [];
   return Number(optionalDefaults(stack.variables['settings'])[setting]) + Number(more);
@@ -140,10 +148,12 @@ export function deadLetterProblems(stack: Stack): string[] {
   const attempts = Number(at(policy, 'content', 0, 'max_delivery_attempts'));
   const kept = stack.resources['google_pubsub_subscription.dead_letters'];
   const problems: string[] = [];
-  if (!String(at(policy, 'for_each')).includes('each.value.dead_letters ?'))
+  if (!String(at(policy, 'for_each')).includes('each.value.dead_letters ?')) {
     problems.push('no dead-letter policy');
-  if (!(attempts >= 5 && attempts <= 100))
+  }
+  if (!(attempts >= 5 && attempts <= 100)) {
     problems.push(`${attempts} delivery attempts: Pub/Sub takes 5 to 100`);
+  }
   for (const [target, { topic, dead_letters }] of Object.entries(pushes)) {
     if (dead_letters === (topic === 'dead_letters')) {
       problems.push(
@@ -151,22 +161,30 @@ export function deadLetterProblems(stack: Stack): string[] {
       );
     }
   }
-  if (!String(at(kept, 'topic')).includes('"dead_letters"')) problems.push('nothing keeps dead messages');
-  if (at(kept, 'message_retention_duration') !== '2678400s')
+  if (!String(at(kept, 'topic')).includes('"dead_letters"')) {
+    problems.push('nothing keeps dead messages');
+  }
+  if (at(kept, 'message_retention_duration') !== '2678400s') {
     problems.push('dead messages are not kept for 31 days');
+  }
   // A replay finds the subscription, and a dead message's topic, by these names (replay.ts; infra/local has them too).
   const { topics } = readConfig({ GOOGLE_CLOUD_PROJECT: 'demo-test' });
   const suffix = keptSubscription(topics).slice(topics.deadLetters.length);
-  if (at(kept, 'name') !== `\${var.topics.dead_letters}${suffix}`)
+  if (at(kept, 'name') !== `\${var.topics.dead_letters}${suffix}`) {
     problems.push('a replay looks for another subscription');
+  }
   const push = at(stack.resources, 'google_pubsub_subscription.push', 'name');
-  if (push !== '${var.topics[each.value.topic]}-push')
+  if (push !== '${var.topics[each.value.topic]}-push') {
     problems.push('a replay cannot tell the topic of a dead message');
-  if (at(kept, 'push_config') !== undefined)
+  }
+  if (at(kept, 'push_config') !== undefined) {
     problems.push('the subscription that keeps dead messages pushes them');
+  }
   for (const grant of ['google_pubsub_topic_iam_member', 'google_pubsub_subscription_iam_member']) {
     const member = at(stack.resources, `${grant}.dead_letters`, 'member');
-    if (member !== '${local.pubsub_agent}') problems.push(`Pub/Sub lacks ${grant}.dead_letters`);
+    if (member !== '${local.pubsub_agent}') {
+      problems.push(`Pub/Sub lacks ${grant}.dead_letters`);
+    }
   }
   return problems;
 }
@@ -220,17 +238,20 @@ export function roleProblems(stack: Stack, deployerText: string): string[] {
     ...differences('the deployer', roles(deployerText), rolesByFile.deployer),
   ];
   for (const [name, block] of Object.entries(stack.resources)) {
-    if (/_iam_(?:policy|binding)\./.test(name))
+    if (/_iam_(?:policy|binding)\./.test(name)) {
       problems.push(`${name} takes away grants that it did not make`);
-    if (JSON.stringify(block).match(/allUsers|allAuthenticatedUsers/))
+    }
+    if (JSON.stringify(block).match(/allUsers|allAuthenticatedUsers/)) {
       problems.push(`${name} is open to everybody`);
+    }
   }
   for (const name of ['records', 'readers']) {
     const condition = String(
       at(stack.resources, `google_project_iam_member.${name}`, 'condition', 0, 'expression'),
     );
-    if (!condition.includes('/databases/${var.firestore.database}'))
+    if (!condition.includes('/databases/${var.firestore.database}')) {
       problems.push(`${name} reach every database`);
+    }
   }
   const source = at(
     stack.resources,
@@ -239,7 +260,9 @@ export function roleProblems(stack: Stack, deployerText: string): string[] {
     0,
     'expression',
   );
-  if (!String(source).includes('/buckets/gcf-v2-sources-')) problems.push('the builder reads every bucket');
+  if (!String(source).includes('/buckets/gcf-v2-sources-')) {
+    problems.push('the builder reads every bucket');
+  }
   const granted = at(stack.locals, 'earth_engine_permissions') as Record<string, string[]>;
   for (const [account, wanted] of Object.entries(earthEnginePermissions)) {
     const found = (granted[account] ?? []).map((permission) => permission.replace(/^earthengine\./, ''));

@@ -34,29 +34,43 @@ function problems(build: CloudBuild): string[] {
   for (const [index, step] of build.steps.entries()) {
     const command = [step.entrypoint ?? '', ...step.args].join(' ');
     for (const [, script = ''] of command.matchAll(/npm run ([\w:-]+)/g)) {
-      if (!(script in scripts)) found.push(`${step.id}: package.json has no script ${script}`);
+      if (!(script in scripts)) {
+        found.push(`${step.id}: package.json has no script ${script}`);
+      }
     }
     for (const [, file = ''] of command.matchAll(/node (\S+\.ts)/g)) {
-      if (!existsSync(join(root, file))) found.push(`${step.id}: there is no ${file}`);
+      if (!existsSync(join(root, file))) {
+        found.push(`${step.id}: there is no ${file}`);
+      }
     }
     for (const [name] of command.matchAll(/(?<!\$)\$\{?(_\w+)\}?/g)) {
-      if (!(name.replace(/[${}]/g, '') in build.substitutions))
+      if (!(name.replace(/[${}]/g, '') in build.substitutions)) {
         found.push(`${step.id}: ${name} has no default`);
+      }
     }
     for (const id of step.waitFor ?? []) {
-      if (!ids.slice(0, index).includes(id)) found.push(`${step.id} waits for ${id}, which is not above it`);
+      if (!ids.slice(0, index).includes(id)) {
+        found.push(`${step.id} waits for ${id}, which is not above it`);
+      }
     }
   }
   for (const id of ['install', 'verify', 'build', 'terraform-checks', 'plan']) {
-    if (!before(build, 'apply').has(id)) found.push(`apply does not wait for ${id}`);
+    if (!before(build, 'apply').has(id)) {
+      found.push(`apply does not wait for ${id}`);
+    }
   }
   for (const { id } of build.steps.filter(({ id }) => id !== 'install' && id !== 'verify')) {
-    if (!before(build, id).has('verify')) found.push(`${id} does not wait for the tests`);
+    if (!before(build, id).has('verify')) {
+      found.push(`${id} does not wait for the tests`);
+    }
   }
-  if (build.options.logging !== 'CLOUD_LOGGING_ONLY') found.push('logging is out of reach of the account');
+  if (build.options.logging !== 'CLOUD_LOGGING_ONLY') {
+    found.push('logging is out of reach of the account');
+  }
   const account = build.serviceAccount.match(/serviceAccounts\/([\w-]+)@/)?.[1];
-  if (account === undefined || !deployer.includes(`"${account}"`))
+  if (account === undefined || !deployer.includes(`"${account}"`)) {
     found.push('runs as an account that is not made');
+  }
   return found;
 }
 

@@ -20,7 +20,9 @@ async function countedRun() {
       settings: { concurrency: 20, startsPerSecond: 20, runMs: [10 * MINUTE_MS, 10 * MINUTE_MS] },
     },
   });
-  for (let job = 0; job < JOBS; job += 1) await harness.submit({ data: smallJob({ jobKey: `cost/${job}` }) });
+  for (let job = 0; job < JOBS; job += 1) {
+    await harness.submit({ data: smallJob({ jobKey: `cost/${job}` }) });
+  }
   let polls = 0;
   for (let open = JOBS; open > 0; polls += 1) {
     harness.clock.advance(MINUTE_MS);

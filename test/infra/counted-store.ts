@@ -40,7 +40,9 @@ function counted<T>(documents: Documents<T>, operations: Operations): Documents<
     create: async (id, value) => {
       operations.writes += 1;
       const outcome = await documents.create(id, value);
-      if ('existing' in outcome) operations.reads += 1;
+      if ('existing' in outcome) {
+        operations.reads += 1;
+      }
       return outcome;
     },
     replace: async (stored, next) => {
@@ -68,7 +70,9 @@ function countedRecords(records: Records, operations: Operations): Records {
     create: async (id, value, request) => {
       operations.writes += request ? 2 : 1;
       const outcome = await records.create(id, value, request);
-      if ('existing' in outcome) operations.reads += 1;
+      if ('existing' in outcome) {
+        operations.reads += 1;
+      }
       return outcome;
     },
     replace: async (stored, next, request) => {

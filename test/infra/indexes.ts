@@ -20,8 +20,12 @@ export function neededIndex({ where, orderBy }: Query, summed?: string): NeededI
     .map(([field, direction]) => (direction === 'desc' ? `${field} desc` : field));
   const names = new Set(ordered.map((field) => field.replace(/ desc$/, '')));
   const compared = where.filter(([field, op]) => op !== '==' && op !== 'in' && !names.has(field));
-  for (const [field] of compared) ordered.unshift(field);
-  if (summed !== undefined && !equal.has(summed) && !names.has(summed)) ordered.push(summed);
+  for (const [field] of compared) {
+    ordered.unshift(field);
+  }
+  if (summed !== undefined && !equal.has(summed) && !names.has(summed)) {
+    ordered.push(summed);
+  }
   return equal.size + ordered.length > 1 ? { equal: [...equal].sort(), ordered } : undefined;
 }
 
@@ -46,17 +50,23 @@ export function indexProblems(stack: Stack, queries: readonly NamedQuery[]): str
   const problems: string[] = [];
   for (const { name, collection, query, summed } of queries) {
     const needed = neededIndex(query, summed);
-    if (!needed) continue;
+    if (!needed) {
+      continue;
+    }
     const found = Object.entries(composites[collection] ?? {}).find(([, index]) => serves(index, needed));
-    if (found) used.add(`${collection}/${found[0]}`);
-    else
+    if (found) {
+      used.add(`${collection}/${found[0]}`);
+    } else {
       problems.push(
         `${name} has no index on ${collection}: ${[...needed.equal, ...needed.ordered].join(', ')}`,
       );
+    }
   }
   for (const [collection, indexes] of Object.entries(composites)) {
     for (const name of Object.keys(indexes)) {
-      if (!used.has(`${collection}/${name}`)) problems.push(`no query uses the index ${collection}/${name}`);
+      if (!used.has(`${collection}/${name}`)) {
+        problems.push(`no query uses the index ${collection}/${name}`);
+      }
     }
   }
   return problems;

@@ -9,9 +9,12 @@ function rulesApi(releases: string[], refuse?: string) {
   const calls: [string, string, unknown][] = [];
   const call: Call = (method, url, body) => {
     calls.push([method, url, body]);
-    if (refuse !== undefined && url.endsWith(refuse)) return Promise.resolve({ status: 403, body: {} });
-    if (url === `${api}/rulesets`)
+    if (refuse !== undefined && url.endsWith(refuse)) {
+      return Promise.resolve({ status: 403, body: {} });
+    }
+    if (url === `${api}/rulesets`) {
       return Promise.resolve({ status: 200, body: { name: 'projects/p/rulesets/1' } });
+    }
     const known = method === 'POST' || releases.some((name) => url === `${api}/releases/${name}`);
     return Promise.resolve(known ? { status: 200, body: { name: 'released' } } : { status: 404, body: {} });
   };

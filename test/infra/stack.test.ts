@@ -61,8 +61,12 @@ const expiring = [
 ];
 
 function shapeOf(schema: object): string[] {
-  if ('shape' in schema) return Object.keys(schema.shape as object);
-  if ('options' in schema) return (schema.options as object[]).flatMap(shapeOf);
+  if ('shape' in schema) {
+    return Object.keys(schema.shape as object);
+  }
+  if ('options' in schema) {
+    return (schema.options as object[]).flatMap(shapeOf);
+  }
   throw new Error('A collection is neither an object nor a union of objects');
 }
 

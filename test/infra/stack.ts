@@ -49,7 +49,9 @@ export async function readStack(): Promise<Stack> {
 export function at(value: unknown, ...path: readonly (string | number)[]): unknown {
   let found = value;
   for (const key of path) {
-    if (typeof found !== 'object' || found === null) return undefined;
+    if (typeof found !== 'object' || found === null) {
+      return undefined;
+    }
     found = (found as Record<string | number, unknown>)[key];
   }
   return found;
@@ -63,8 +65,11 @@ export function withChange<T>(original: T, path: readonly (string | number)[], v
   if (parent === undefined || last === undefined || !(last in parent || value !== undefined)) {
     throw new Error(`There is no ${path.join('.')} to change`);
   }
-  if (value === undefined) delete parent[last];
-  else parent[last] = value;
+  if (value === undefined) {
+    delete parent[last];
+  } else {
+    parent[last] = value;
+  }
   return copy;
 }
 

@@ -11,7 +11,11 @@ export function descendants(pid: number): number[] {
   const found = [pid];
   // Grows while it is walked: children of children are looked at in their turn.
   for (const parent of found) {
-    for (const [child, ppid] of pairs) if (ppid === parent) found.push(child);
+    for (const [child, ppid] of pairs) {
+      if (ppid === parent) {
+        found.push(child);
+      }
+    }
   }
   return found.slice(1);
 }
@@ -62,7 +66,9 @@ export function run(
       let ended = false;
       void closed.then(() => (ended = true));
       while (!output.includes(text)) {
-        if (ended) throw new Error(`it ended without printing ${JSON.stringify(text)}, but:\n${output}`);
+        if (ended) {
+          throw new Error(`it ended without printing ${JSON.stringify(text)}, but:\n${output}`);
+        }
         await Promise.race([once(child, 'printed'), closed]);
       }
     },

@@ -65,7 +65,9 @@ describe('README', () => {
       ([, script, short]) => script ?? short ?? '',
     );
     expect(named).toContain('demo');
-    for (const name of named.filter((each) => each !== '…')) expect(scripts).toHaveProperty([name]);
+    for (const name of named.filter((each) => each !== '…')) {
+      expect(scripts).toHaveProperty([name]);
+    }
     const links = [...readme.matchAll(/\]\(([^)#:]+)\)/g)].map(([, file]) => file as string);
     expect(links.filter((file) => !existsSync(join(root, file)))).toEqual([]);
   });

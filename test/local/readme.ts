@@ -15,7 +15,9 @@ export function blocks(language: string): string[] {
 /** The only block of that language that contains `text`. */
 export function block(language: string, text: string): string {
   const found = blocks(language).filter((each) => each.includes(text));
-  if (found.length !== 1) throw new Error(`README has ${found.length} ${language} blocks with ${text}`);
+  if (found.length !== 1) {
+    throw new Error(`README has ${found.length} ${language} blocks with ${text}`);
+  }
   return found[0] as string;
 }
 
@@ -23,7 +25,9 @@ export function block(language: string, text: string): string {
 export function table(header: string): string[][] {
   const lines = readme.split('\n');
   const start = lines.indexOf(header);
-  if (start < 0) throw new Error(`README has no table with the header ${header}`);
+  if (start < 0) {
+    throw new Error(`README has no table with the header ${header}`);
+  }
   const rows = lines.slice(start + 2);
   return rows.slice(0, rows.indexOf('')).map((row) =>
     row

@@ -25,7 +25,9 @@ describe('a schedule on this machine', () => {
       publish: async (manifest) => {
         published.push(manifest);
         await writeFile(manifestPath, '{"batchId":"second"}');
-        if (published.length === 2) twice.resolve();
+        if (published.length === 2) {
+          twice.resolve();
+        }
       },
       signal: ending.signal,
       onProblem: (problem) => twice.reject(problem),

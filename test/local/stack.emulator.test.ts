@@ -23,7 +23,9 @@ async function untilTold({ pubsub, config }: Stack, jobKey: string, state: strin
   for (;;) {
     for (const message of await pubsub.pull(eventsSubscription(config.topics))) {
       const { attributes } = message;
-      if (attributes['jobKey'] === jobKey && attributes['state'] === state) return message;
+      if (attributes['jobKey'] === jobKey && attributes['state'] === state) {
+        return message;
+      }
     }
   }
 }

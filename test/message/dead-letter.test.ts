@@ -35,7 +35,9 @@ let publishOutcome: PublishOutcome;
 
 const publisher: Publisher = {
   publish(topic, messages) {
-    for (const message of messages) published.push({ topic, message });
+    for (const message of messages) {
+      published.push({ topic, message });
+    }
     return Promise.resolve(messages.map(() => publishOutcome));
   },
   close: () => Promise.resolve(),
@@ -63,7 +65,9 @@ function delivered(data: Uint8Array, attributes: Record<string, string>, message
       deliveryAttempt: 1,
     },
   });
-  if (!envelope) throw new Error('The test made no envelope');
+  if (!envelope) {
+    throw new Error('The test made no envelope');
+  }
   return envelope;
 }
 
@@ -73,7 +77,9 @@ function theJob() {
     allowedProjects: ['demo-test'],
     allowedDestinations: ['*'],
   });
-  if (!('job' in reading)) throw new Error(`The fixture is no job: ${JSON.stringify(reading.issues)}`);
+  if (!('job' in reading)) {
+    throw new Error(`The fixture is no job: ${JSON.stringify(reading.issues)}`);
+  }
   return reading.job;
 }
 
@@ -122,7 +128,9 @@ describe('recordDeadLetter', () => {
       });
     }
     const after = await store.records.get(recordId);
-    if (!before || !after || !isReadable(before) || !isReadable(after)) throw new Error('The record is gone');
+    if (!before || !after || !isReadable(before) || !isReadable(after)) {
+      throw new Error('The record is gone');
+    }
     expect(after.value.history.slice(before.value.history.length)).toEqual([
       { state: 'SUBMITTING', at: now, note: expect.stringContaining('dead letter dead-1: was given up by') },
     ]);

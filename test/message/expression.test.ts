@@ -232,7 +232,9 @@ describe('scopes', () => {
 describe('nesting', () => {
   const nested = (levels: number) => {
     let node: unknown = constant(1);
-    for (let level = 1; level < levels; level += 1) node = { arrayValue: { values: [node] } };
+    for (let level = 1; level < levels; level += 1) {
+      node = { arrayValue: { values: [node] } };
+    }
     return { values: { '0': node }, result: '0' };
   };
 

@@ -21,7 +21,9 @@ const apply = (functionReference: string, args: Record<string, unknown>) => ({
 
 function hashOf(values: Record<string, unknown>, result = '0'): string {
   const reading = readExpression({ values, result });
-  if ('issues' in reading) throw new Error(JSON.stringify(reading.issues));
+  if ('issues' in reading) {
+    throw new Error(JSON.stringify(reading.issues));
+  }
   return reading.graphHash;
 }
 
@@ -55,7 +57,9 @@ describe('the graph hash, as properties', () => {
         const hash = hashOf(original.values, original.result);
         const meaning = meaningOf(term);
         for (const changed of mutations(term)) {
-          if (meaningOf(changed) === meaning) continue;
+          if (meaningOf(changed) === meaning) {
+            continue;
+          }
           const rendering = render(changed, chooser(seed));
           expect(hashOf(rendering.values, rendering.result), meaningOf(changed)).not.toBe(hash);
         }

@@ -38,7 +38,9 @@ export function terms(depth = 4, scopes: readonly number[] = []): fc.Arbitrary<T
     Array.from({ length: arity }, (_, index): Term => ({ kind: 'bound', up, index })),
   );
   const leaves = bound.length > 0 ? fc.oneof(leaf, fc.constantFrom(...bound)) : leaf;
-  if (depth === 0) return leaves;
+  if (depth === 0) {
+    return leaves;
+  }
   const inner = fc.constant(undefined).chain(() => terms(depth - 1, scopes));
   const members = fc.uniqueArray(fc.tuple(fc.constantFrom(...names), inner), {
     maxLength: 3,
@@ -80,7 +82,9 @@ export function render(term: Term, choose: (options: number) => number): Renderi
   const shuffled = <T>(items: readonly T[]): T[] => {
     const rest = [...items];
     const order: T[] = [];
-    while (rest.length > 0) order.push(...rest.splice(choose(rest.length), 1));
+    while (rest.length > 0) {
+      order.push(...rest.splice(choose(rest.length), 1));
+    }
     return order;
   };
 
@@ -102,7 +106,9 @@ export function render(term: Term, choose: (options: number) => number): Renderi
     const list: string[] = [];
     for (let index = 0; index < arity; index += 1) {
       let name = ['_MAPPING_VAR_0_0', 'x', 'y', 'z', 'constructor'][choose(5)] ?? 'x';
-      while (needed.has(name) || list.includes(name)) name += choose(10);
+      while (needed.has(name) || list.includes(name)) {
+        name += choose(10);
+      }
       list.push(name);
     }
     return list;
@@ -112,11 +118,17 @@ export function render(term: Term, choose: (options: number) => number): Renderi
     // Sharing is only the same thing where nothing in it is bound outside.
     const closed = freeIn(current, 0).size === 0;
     const known = closed ? shared.get(current) : undefined;
-    if (known !== undefined && choose(2) === 0) return { valueReference: known };
+    if (known !== undefined && choose(2) === 0) {
+      return { valueReference: known };
+    }
     const node = writeNode(current, scopes);
-    if (choose(3) !== 0) return node;
+    if (choose(3) !== 0) {
+      return node;
+    }
     const key = entry(node);
-    if (closed) shared.set(current, key);
+    if (closed) {
+      shared.set(current, key);
+    }
     return { valueReference: key };
   };
 
@@ -124,7 +136,9 @@ export function render(term: Term, choose: (options: number) => number): Renderi
     const argumentList = argumentNames(current.arity, current.body, scopes);
     const body = entry(write(current.body, [argumentList, ...scopes]));
     const fields: Record<string, unknown> = { argumentNames: argumentList, body };
-    if (argumentList.length === 0 && choose(2) === 0) delete fields['argumentNames'];
+    if (argumentList.length === 0 && choose(2) === 0) {
+      delete fields['argumentNames'];
+    }
     return { node: { functionDefinitionValue: fields }, argumentList };
   };
 
@@ -191,8 +205,12 @@ function union(sets: readonly Set<string>[]): Set<string> {
 }
 
 function reordered(value: unknown, shuffled: <T>(items: readonly T[]) => T[]): unknown {
-  if (typeof value !== 'object' || value === null) return value;
-  if (Array.isArray(value)) return value.map((item) => reordered(item, shuffled));
+  if (typeof value !== 'object' || value === null) {
+    return value;
+  }
+  if (Array.isArray(value)) {
+    return value.map((item) => reordered(item, shuffled));
+  }
   return Object.fromEntries(shuffled(Object.entries(value)));
 }
 
@@ -219,8 +237,12 @@ export function meaningOf(term: Term): string {
 }
 
 function sortedKeys(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null) return value;
-  if (Array.isArray(value)) return value.map(sortedKeys);
+  if (typeof value !== 'object' || value === null) {
+    return value;
+  }
+  if (Array.isArray(value)) {
+    return value.map(sortedKeys);
+  }
   return { entries: Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)) };
 }
 
@@ -233,7 +255,9 @@ export function mutations(term: Term): Term[] {
   ) => {
     list.forEach(([name, item], index) => {
       here.push(make(list.toSpliced(index, 1)), make(list.toSpliced(index, 1, [`${name}2`, item])));
-      for (const changed of mutations(item)) here.push(make(list.toSpliced(index, 1, [name, changed])));
+      for (const changed of mutations(item)) {
+        here.push(make(list.toSpliced(index, 1, [name, changed])));
+      }
     });
     here.push(make([...list, ['extra', { kind: 'constant', value: null }]]));
   };
@@ -245,10 +269,13 @@ export function mutations(term: Term): Term[] {
     case 'array':
       term.items.forEach((item, index) => {
         here.push({ ...term, items: term.items.toSpliced(index, 1) });
-        for (const changed of mutations(item))
+        for (const changed of mutations(item)) {
           here.push({ ...term, items: term.items.toSpliced(index, 1, changed) });
+        }
       });
-      if (term.items.length > 1) here.push({ ...term, items: term.items.toReversed() });
+      if (term.items.length > 1) {
+        here.push({ ...term, items: term.items.toReversed() });
+      }
       break;
     case 'dictionary':
       inMembers(term.members, (list) => ({ ...term, members: list }));
@@ -260,13 +287,20 @@ export function mutations(term: Term): Term[] {
       break;
     case 'function':
       here.push({ ...term, arity: term.arity + 1 });
-      for (const body of mutations(term.body)) here.push({ ...term, body });
+      for (const body of mutations(term.body)) {
+        here.push({ ...term, body });
+      }
       break;
     case 'apply':
-      for (const body of mutations(term.callee.body))
+      for (const body of mutations(term.callee.body)) {
         here.push({ ...term, callee: { ...term.callee, body } });
-      if (term.arguments.length > 1) here.push({ ...term, arguments: term.arguments.toReversed() });
-      if (term.arguments.length > 0) here.push({ ...term, arguments: term.arguments.slice(0, -1) });
+      }
+      if (term.arguments.length > 1) {
+        here.push({ ...term, arguments: term.arguments.toReversed() });
+      }
+      if (term.arguments.length > 0) {
+        here.push({ ...term, arguments: term.arguments.slice(0, -1) });
+      }
       break;
     default:
       here.push({ kind: 'constant', value: 'x' });

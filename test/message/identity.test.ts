@@ -30,7 +30,9 @@ describe('the record id', () => {
   it('is 160 bits of SHA-256 over {jobKey, project}, in base32', () => {
     const digest = hash('sha256', '{"jobKey":"las-vegas/2020","project":"my-project"}', 'buffer');
     let bits = '';
-    for (const byte of digest.subarray(0, 20)) bits += byte.toString(2).padStart(8, '0');
+    for (const byte of digest.subarray(0, 20)) {
+      bits += byte.toString(2).padStart(8, '0');
+    }
     const text = bits
       .match(/.{5}/g)
       ?.map((five) => 'abcdefghijklmnopqrstuvwxyz234567'[Number.parseInt(five, 2)]);
@@ -116,7 +118,9 @@ describe('the description', () => {
       `copy-of-x_${id}_${id}`.slice(0, 100 - id.length - 1).replace(/_?$/, '') && undefined,
     ],
   ])('of %j', (text, expected) => {
-    if (expected !== undefined) expect(markedDescription(text, id)).toBe(expected);
+    if (expected !== undefined) {
+      expect(markedDescription(text, id)).toBe(expected);
+    }
     expect(requestIdInDescription(markedDescription(text, id))).toBe(id);
   });
 

@@ -33,9 +33,14 @@ function changed(path: string, value?: unknown): unknown {
   const parts = path.split('.');
   const last = parts.pop() ?? '';
   let at = copy;
-  for (const part of parts) at = at[part] as Record<string, unknown>;
-  if (value === undefined) delete at[last];
-  else at[last] = value;
+  for (const part of parts) {
+    at = at[part] as Record<string, unknown>;
+  }
+  if (value === undefined) {
+    delete at[last];
+  } else {
+    at[last] = value;
+  }
   return copy;
 }
 
@@ -46,7 +51,9 @@ function issuesOf(json: unknown, by: JobRules = rules) {
 
 function jobOf(json: unknown, by: JobRules = rules) {
   const reading = parseJobMessage(json, by);
-  if ('issues' in reading) throw new Error(JSON.stringify(reading.issues));
+  if ('issues' in reading) {
+    throw new Error(JSON.stringify(reading.issues));
+  }
   return reading.job;
 }
 
@@ -187,8 +194,9 @@ describe('an invalid field', () => {
     [`${storage}.permissions`, 'ALL', 'found "ALL"'],
     [`${storage}.bucketCorsUris`, '*', 'an array of addresses'],
   ])('%s = %j is told with what is allowed', (path, value, text) => {
-    if (value === undefined)
+    if (value === undefined) {
       return expect(issuesOf(changed('labels', { Team: 'x' }))[0]?.path).toBe('labels.Team');
+    }
     expect(issuesOf(changed(path, value))).toContainEqual({
       path,
       message: expect.stringContaining(text) as string,

@@ -14,7 +14,9 @@ async function recorded(
   const envelope = { ...envelopeOf({ data: 'x', messageId: 'm-1' }), attributes };
   await rejectMessage(services, envelope, { reason: 'INVALID_JOB', issues, source: 'submitExport' });
   const found = await store.rejectedMessages.get('m-1');
-  if (!found || !isReadable(found)) throw new Error('it is not recorded');
+  if (!found || !isReadable(found)) {
+    throw new Error('it is not recorded');
+  }
   expect(refusalOf(found.id, found.value)).toBeUndefined();
   return found.value;
 }

@@ -31,7 +31,9 @@ function pollerWith(harness: Harness, answer: (message: OutgoingMessage) => Publ
         return Promise.resolve(
           messages.map((message) => {
             const outcome = answer(message);
-            if ('messageId' in outcome) told.push(message.attributes['recordId'] ?? '');
+            if ('messageId' in outcome) {
+              told.push(message.attributes['recordId'] ?? '');
+            }
             return outcome;
           }),
         );

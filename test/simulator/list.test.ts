@@ -25,7 +25,9 @@ describe('the list', () => {
   it('comes newest first, oldest first, or shuffled and stable, with other people’s', async () => {
     rig.simulator.setOthers('p', { ended: 1001, running: 1, pending: 1 });
     const ours: string[] = [];
-    for (let n = 0; n < 20; n++) ours.push((await rig.start({ requestId: `r${n}` })).json.name);
+    for (let n = 0; n < 20; n++) {
+      ours.push((await rig.start({ requestId: `r${n}` })).json.name);
+    }
     const newest = await names(500);
     expect(newest.slice(0, 20)).toEqual([...ours].reverse());
     rig.simulator.set({ listOrder: 'oldest' });
@@ -36,8 +38,9 @@ describe('the list', () => {
     expect(random).not.toEqual(newest);
     expect(new Set(random)).toEqual(new Set(newest));
     expect(random).toHaveLength(1023);
-    for (const name of [newest[20], newest.at(-1)])
+    for (const name of [newest[20], newest.at(-1)]) {
       expect(await rig.get(name ?? '')).toMatchObject({ status: 200 });
+    }
   });
 
   it('shows at most 500 and refuses a token that it did not give', async () => {

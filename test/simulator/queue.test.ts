@@ -13,7 +13,9 @@ describe('the queue', () => {
   it('refuses what is over its limit, and takes more when some have started', async () => {
     rig = createRig({ queueLimit: 3, concurrency: 1 });
     rig.simulator.set({ startsPerSecond: 0.001 });
-    for (const requestId of ['a', 'b', 'c']) await rig.start({ requestId });
+    for (const requestId of ['a', 'b', 'c']) {
+      await rig.start({ requestId });
+    }
     // The first started at once, so that there was room for one more.
     expect(await rig.start({ requestId: 'd' })).toMatchObject({ status: 200 });
     expect(await rig.start({ requestId: 'e' })).toMatchObject({
@@ -71,7 +73,9 @@ describe('the queue', () => {
 
   it('starts so many per second', async () => {
     rig = createRig({ concurrency: 100, startsPerSecond: 2 });
-    for (let n = 0; n < 10; n++) await rig.start({ requestId: `r${n}` });
+    for (let n = 0; n < 10; n++) {
+      await rig.start({ requestId: `r${n}` });
+    }
     rig.pass(1100);
     expect(rig.simulator.operations().filter(({ startTime }) => startTime !== undefined)).toHaveLength(3);
   });
@@ -79,7 +83,9 @@ describe('the queue', () => {
   it('gives the same history whether it is looked at often or once', async () => {
     const run = async (lookEveryMs: number) => {
       rig = createRig({ runMs: [500, 3000], concurrency: 3, startsPerSecond: 5 });
-      for (let n = 0; n < 50; n++) await rig.start({ requestId: `r${n}`, priority: n % 3 });
+      for (let n = 0; n < 50; n++) {
+        await rig.start({ requestId: `r${n}`, priority: n % 3 });
+      }
       for (let passed = 0; passed < 60_000; passed += lookEveryMs) {
         rig.pass(lookEveryMs);
         rig.simulator.counters();
@@ -93,7 +99,9 @@ describe('the queue', () => {
 
   it('runs 10,000 operations of an accelerated day', async () => {
     rig = createRig({ queueLimit: 20_000, startsPerSecond: 1, concurrency: 8 });
-    for (let n = 0; n < 10_000; n++) await rig.start({ requestId: `r${n}` });
+    for (let n = 0; n < 10_000; n++) {
+      await rig.start({ requestId: `r${n}` });
+    }
     rig.pass(9_999_000);
     expect(rig.simulator.counters().projects['p']).toEqual({ pending: 0, active: 1, peakActive: 10_000 });
     rig.pass(1000);
@@ -116,7 +124,9 @@ describe('an operation', () => {
       await named('firm'),
       await named('good'),
     ];
-    for (const name of [firm, good]) await rig.ask('POST', `/v1/${name}:cancel`);
+    for (const name of [firm, good]) {
+      await rig.ask('POST', `/v1/${name}:cancel`);
+    }
     rig.pass(3_600_000);
     expect((await rig.get(bad)).json).toMatchObject({
       done: true,

@@ -53,7 +53,9 @@ export function createRig(
   };
   const ask: Rig['ask'] = async (...request) => {
     const answer = await send(...request);
-    if (typeof answer === 'string') throw new Error(`It was answered ${answer}`);
+    if (typeof answer === 'string') {
+      throw new Error(`It was answered ${answer}`);
+    }
     return { status: answer.status, json: JSON.parse(answer.body) as Answer['json'] };
   };
   return {

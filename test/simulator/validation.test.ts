@@ -24,7 +24,9 @@ const define = (argumentNames: string[], body: string) => ({
 
 function nested(levels: number): object {
   let node: object = constant;
-  for (let level = 1; level < levels; level++) node = { arrayValue: { values: [node] } };
+  for (let level = 1; level < levels; level++) {
+    node = { arrayValue: { values: [node] } };
+  }
   return node;
 }
 

@@ -179,7 +179,9 @@ function describeDocuments(current: () => Opened): void {
     expect(created).toHaveLength(1);
     const winner = created[0]?.value.messageId;
     for (const outcome of outcomes) {
-      if ('existing' in outcome) expect(readable(outcome.existing).value.messageId).toBe(winner);
+      if ('existing' in outcome) {
+        expect(readable(outcome.existing).value.messageId).toBe(winner);
+      }
     }
     expect(await records.readRequest('id')).toEqual(bytes(`request ${winner}`));
   });
@@ -260,7 +262,9 @@ function describeDocuments(current: () => Opened): void {
       ['good', true],
     ]);
     for (const bad of [await records.get('bad'), (await records.getMany(['bad']))[0]]) {
-      if (!bad || isReadable(bad)) throw new Error('it should be unreadable');
+      if (!bad || isReadable(bad)) {
+        throw new Error('it should be unreadable');
+      }
       expect(bad.unreadable).toMatchObject({ code: 'DOCUMENT_UNREADABLE' });
       expect(bad.unreadable.message).toContain('videoExports/bad cannot be read: attempt: ');
       expect(bad.fields).toMatchObject({ attempt: 'one', project: samples.PENDING.project, dueAt: at(-2) });
@@ -381,7 +385,9 @@ function describeQueries(current: () => Opened): void {
     await put('videoExports/d0-bad', { ...samples.PENDING, dueAt: at(-25), attempt: 'one' });
     const query = recordQueries.dueOperations(now);
     const [, bad] = await store.records.find(query, { limit: 2 });
-    if (!bad) throw new Error('nothing found');
+    if (!bad) {
+      throw new Error('nothing found');
+    }
     expect([bad.id, isReadable(bad)]).toEqual(['d0-bad', false]);
     const rest = await store.records.find(query, { limit: 9, after: cursorOf(query, bad) });
     expect(ids(rest)).toEqual(['d2', 'd3']);
@@ -489,13 +495,19 @@ const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const ids = (found: readonly { readonly id: string }[]): string[] => found.map(({ id }) => id);
 
 function readable<T>(found: Found<T> | undefined): Stored<T> {
-  if (!found) throw new Error('there is no such document');
-  if (!isReadable(found)) throw found.unreadable;
+  if (!found) {
+    throw new Error('there is no such document');
+  }
+  if (!isReadable(found)) {
+    throw found.unreadable;
+  }
   return found;
 }
 
 function createdIn<T>(outcome: Created<T>): Stored<T> {
-  if (!('created' in outcome)) throw new Error(`${outcome.existing.id} exists already`);
+  if (!('created' in outcome)) {
+    throw new Error(`${outcome.existing.id} exists already`);
+  }
   return outcome.created;
 }
 
@@ -506,7 +518,9 @@ async function roundTrip<T>(documents: Documents<T>, value: T): Promise<void> {
 
 function numbers(length: number): string {
   let text = '[';
-  while (text.length < length) text += `${Math.random() * 360 - 180},`;
+  while (text.length < length) {
+    text += `${Math.random() * 360 - 180},`;
+  }
   return text.slice(0, length);
 }
 

@@ -41,9 +41,15 @@ describeStore('Firestore', async () => {
 });
 
 const plain = (value: unknown): unknown => {
-  if (value instanceof Timestamp) return value.toDate();
-  if (Array.isArray(value)) return value.map(plain);
-  if (typeof value !== 'object' || value === null) return value;
+  if (value instanceof Timestamp) {
+    return value.toDate();
+  }
+  if (Array.isArray(value)) {
+    return value.map(plain);
+  }
+  if (typeof value !== 'object' || value === null) {
+    return value;
+  }
   return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, plain(item)]));
 };
 
@@ -59,7 +65,9 @@ describe('request parts', () => {
   it('are numbered, below 1 MiB, and expire with their record', async () => {
     const claimed = await store.records.create('small', samples.SUBMITTING, randomBytes(2_500_000));
     expect(await partsOf('small')).toEqual(['0', '1', '2'].map((id) => ({ id, expireAt: undefined })));
-    if (!('created' in claimed)) throw new Error('it was there already');
+    if (!('created' in claimed)) {
+      throw new Error('it was there already');
+    }
     const shorter = await store.records.replace(claimed.created, samples.SUBMITTING, randomBytes(10));
     const pending = await store.records.replace(shorter, samples.PENDING);
     expect(await partsOf('small')).toEqual(['0', '1', '2'].map((id) => ({ id, expireAt: undefined })));
@@ -79,7 +87,9 @@ describe('request parts', () => {
     expect(await partsOf('long')).toEqual(parts);
 
     const stored = await store.records.get('long');
-    if (!stored || !('value' in stored)) throw new Error('it is not readable');
+    if (!stored || !('value' in stored)) {
+      throw new Error('it is not readable');
+    }
     await store.records.replace(stored, samples.SUCCEEDED);
     expect(await partsOf('long')).toEqual(parts.map(({ id }) => ({ id, expireAt })));
     expect(Buffer.compare(await store.records.readRequest('long'), request)).toBe(0);
@@ -134,7 +144,9 @@ describe('a database that does not answer', () => {
     await expect(records.create('id', samples.SUBMITTING)).rejects.toMatchObject(late);
     await expect(records.count({ where: [], orderBy: [] })).rejects.toMatchObject(late);
     await silentStore.close();
-    for (const socket of sockets) socket.destroy();
+    for (const socket of sockets) {
+      socket.destroy();
+    }
     silent.close();
   });
 });

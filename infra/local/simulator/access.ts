@@ -8,9 +8,13 @@ import type { Denial, SimulatorSettings } from './settings.ts';
  */
 export function identify(request: SimulatorRequest, { tokens }: Pick<SimulatorSettings, 'tokens'>): string {
   const token = request.headers['authorization']?.replace(/^Bearer /i, '');
-  if (token === undefined || tokens === null) return 'anonymous';
+  if (token === undefined || tokens === null) {
+    return 'anonymous';
+  }
   const email = tokens[token];
-  if (email !== undefined) return email;
+  if (email !== undefined) {
+    return email;
+  }
   throw new Refusal(
     401,
     'Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other valid ' +
@@ -22,7 +26,9 @@ export function identify(request: SimulatorRequest, { tokens }: Pick<SimulatorSe
 /** @throws Refusal in EE's words where calls for this project are to be denied */
 export function checkProject(project: string, { denied }: Pick<SimulatorSettings, 'denied'>): void {
   const denial = denied[project];
-  if (denial) throw new Refusal(403, denialTexts[denial](project), 'DENIED', denialDetails[denial]);
+  if (denial) {
+    throw new Refusal(403, denialTexts[denial](project), 'DENIED', denialDetails[denial]);
+  }
 }
 
 const denialTexts: Readonly<Record<Denial, (project: string) => string>> = {

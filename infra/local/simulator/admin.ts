@@ -76,7 +76,9 @@ const handlers: Readonly<Record<string, Handler>> = {
 
 export function answerAdmin(simulator: Simulator, { method, path, body }: SimulatorRequest): SimulatorReply {
   const handler = handlers[`${method} ${path}`];
-  if (!handler) return refusalReply(new Refusal(404, `The simulator has no ${method} ${path}.`));
+  if (!handler) {
+    return refusalReply(new Refusal(404, `The simulator has no ${method} ${path}.`));
+  }
   try {
     const json: unknown = body.byteLength === 0 ? undefined : JSON.parse(new TextDecoder().decode(body));
     return jsonReply(JSON.stringify(handler(simulator, json) ?? {}));

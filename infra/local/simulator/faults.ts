@@ -22,7 +22,9 @@ export function createFaults(
     script(call, fault, times = 1) {
       const queue = scripted.get(call) ?? [];
       scripted.set(call, queue);
-      for (let i = 0; i < times; i++) queue.push(fault);
+      for (let i = 0; i < times; i++) {
+        queue.push(fault);
+      }
     },
   };
 }
@@ -32,7 +34,9 @@ function sprinkled(
   { faultRates, faultyCalls, slowMs }: SimulatorSettings,
   random: () => number,
 ): Fault | undefined {
-  if (!faultyCalls.includes(call)) return undefined;
+  if (!faultyCalls.includes(call)) {
+    return undefined;
+  }
   const table: readonly [number | undefined, Fault][] = [
     [faultRates.tooManyRequests, tooManyRequests],
     [faultRates.internal, { kind: 'status', status: 500, message: 'Internal error.' }],
@@ -44,7 +48,9 @@ function sprinkled(
   ];
   let chance = random();
   for (const [rate = 0, fault] of table) {
-    if (chance < rate) return fault;
+    if (chance < rate) {
+      return fault;
+    }
     chance -= rate;
   }
   return undefined;

@@ -31,17 +31,23 @@ type Json = Readonly<Record<string, unknown>>;
 
 /** @throws Refusal where EE would refuse the expression */
 export function checkExpression(expression: unknown): void {
-  if (!isObject(expression)) throw invalid('expression');
+  if (!isObject(expression)) {
+    throw invalid('expression');
+  }
   onlyFields(expression, ['values', 'result'], 'expression');
   const { values, result } = expression;
-  if (!isObject(values)) throw invalid('expression');
+  if (!isObject(values)) {
+    throw invalid('expression');
+  }
   const entries = new Map(Object.entries(values).map(([key, node]) => [key, readEntry(key, node)]));
   if (typeof result !== 'string' || !entries.has(result)) {
     throw new Refusal(400, `Expression result '${String(result)}' is not among its values.`);
   }
   for (const [key, { needs }] of entries) {
     const missing = needs.find((need) => !entries.has(need.key));
-    if (missing) throw new Refusal(400, `Value '${key}' refers to '${missing.key}', which does not exist.`);
+    if (missing) {
+      throw new Refusal(400, `Value '${key}' refers to '${missing.key}', which does not exist.`);
+    }
   }
   checkArguments(entries, result);
 }
@@ -51,16 +57,21 @@ function readEntry(key: string, root: unknown): Entry {
   const open: [node: unknown, depth: number][] = [[root, 1]];
   for (let next = open.pop(); next; next = open.pop()) {
     const [node, depth] = next;
-    if (depth > MAX_NESTING)
+    if (depth > MAX_NESTING) {
       throw new Refusal(400, `Value '${key}' is nested too deeply (max ${MAX_NESTING}).`);
-    for (const child of readNode(node, entry)) open.push([child, depth + 1]);
+    }
+    for (const child of readNode(node, entry)) {
+      open.push([child, depth + 1]);
+    }
   }
   return entry;
 }
 
 /** Checks one node, notes its references in `entry` and returns the nodes inside it. */
 function readNode(node: unknown, entry: Entry): readonly unknown[] {
-  if (!isObject(node)) throw invalid('expression');
+  if (!isObject(node)) {
+    throw invalid('expression');
+  }
   const set = Object.keys(node);
   const [kind] = set;
   if (set.length !== 1 || kind === undefined || !kinds.has(kind)) {
@@ -74,10 +85,14 @@ function readNode(node: unknown, entry: Entry): readonly unknown[] {
     case 'constantValue':
       return [];
     case 'integerValue':
-      if (typeof value !== 'string' || !/^-?\d{1,19}$/.test(value)) throw invalid(kind);
+      if (typeof value !== 'string' || !/^-?\d{1,19}$/.test(value)) {
+        throw invalid(kind);
+      }
       return [];
     case 'bytesValue':
-      if (typeof value !== 'string' || !/^[A-Za-z0-9+/_-]*={0,2}$/.test(value)) throw invalid(kind);
+      if (typeof value !== 'string' || !/^[A-Za-z0-9+/_-]*={0,2}$/.test(value)) {
+        throw invalid(kind);
+      }
       return [];
     case 'argumentReference':
       entry.argumentReferences.add(string(value, kind));
@@ -88,7 +103,9 @@ function readNode(node: unknown, entry: Entry): readonly unknown[] {
     case 'arrayValue':
       return readArray(value);
     case 'dictionaryValue':
-      if (!isObject(value)) throw invalid(kind);
+      if (!isObject(value)) {
+        throw invalid(kind);
+      }
       onlyFields(value, ['values'], kind);
       return children(value['values'], kind);
     case 'functionDefinitionValue':
@@ -100,15 +117,21 @@ function readNode(node: unknown, entry: Entry): readonly unknown[] {
 }
 
 function readArray(value: unknown): readonly unknown[] {
-  if (!isObject(value)) throw invalid('arrayValue');
+  if (!isObject(value)) {
+    throw invalid('arrayValue');
+  }
   onlyFields(value, ['values'], 'arrayValue');
   const { values = [] } = value;
-  if (!Array.isArray(values)) throw invalid('arrayValue');
+  if (!Array.isArray(values)) {
+    throw invalid('arrayValue');
+  }
   return values;
 }
 
 function readDefinition(value: unknown, entry: Entry): void {
-  if (!isObject(value)) throw invalid('functionDefinitionValue');
+  if (!isObject(value)) {
+    throw invalid('functionDefinitionValue');
+  }
   onlyFields(value, ['argumentNames', 'body'], 'functionDefinitionValue');
   const { argumentNames: binds = [], body } = value;
   if (!Array.isArray(binds) || !binds.every((name) => typeof name === 'string')) {
@@ -118,7 +141,9 @@ function readDefinition(value: unknown, entry: Entry): void {
 }
 
 function readInvocation(value: unknown, entry: Entry): readonly unknown[] {
-  if (!isObject(value)) throw invalid('functionInvocationValue');
+  if (!isObject(value)) {
+    throw invalid('functionInvocationValue');
+  }
   onlyFields(value, ['functionName', 'functionReference', 'arguments'], 'functionInvocationValue');
   const { functionName, functionReference } = value;
   if ((functionName === undefined) === (functionReference === undefined)) {
@@ -126,7 +151,9 @@ function readInvocation(value: unknown, entry: Entry): readonly unknown[] {
   }
   if (functionName === undefined) {
     entry.needs.push({ key: string(functionReference, 'functionReference'), binds: [] });
-  } else string(functionName, 'functionName');
+  } else {
+    string(functionName, 'functionName');
+  }
   return children(value['arguments'], 'functionInvocationValue.arguments');
 }
 
@@ -140,17 +167,21 @@ function checkArguments(entries: ReadonlyMap<string, Entry>, result: string): vo
   for (const start of entries.keys()) {
     const path: { key: string; entry: Entry; next: number }[] = [];
     const enter = (key: string) => {
-      if (free.has(key)) return;
-      if (onPath.has(key))
+      if (free.has(key)) {
+        return;
+      }
+      if (onPath.has(key)) {
         throw new Refusal(400, `Value '${key}' refers to itself: the expression has a cycle.`);
+      }
       onPath.add(key);
       path.push({ key, entry: entries.get(key) as Entry, next: 0 });
     };
     enter(start);
     for (let top = path.at(-1); top; top = path.at(-1)) {
       const need = top.entry.needs[top.next++];
-      if (need) enter(need.key);
-      else {
+      if (need) {
+        enter(need.key);
+      } else {
         free.set(top.key, freeArguments(top.entry, free));
         onPath.delete(top.key);
         path.pop();
@@ -167,7 +198,9 @@ function freeArguments(entry: Entry, known: ReadonlyMap<string, ReadonlySet<stri
   let all: Set<string> = entry.argumentReferences;
   for (const { key, binds } of entry.needs) {
     for (const name of known.get(key) ?? []) {
-      if (binds.includes(name) || all.has(name)) continue;
+      if (binds.includes(name) || all.has(name)) {
+        continue;
+      }
       all = all === entry.argumentReferences ? new Set(all) : all;
       all.add(name);
     }
@@ -176,13 +209,19 @@ function freeArguments(entry: Entry, known: ReadonlyMap<string, ReadonlySet<stri
 }
 
 function children(value: unknown, name: string): readonly unknown[] {
-  if (value === undefined) return [];
-  if (!isObject(value)) throw invalid(name);
+  if (value === undefined) {
+    return [];
+  }
+  if (!isObject(value)) {
+    throw invalid(name);
+  }
   return Object.values(value);
 }
 
 function string(value: unknown, name: string): string {
-  if (typeof value !== 'string') throw invalid(name);
+  if (typeof value !== 'string') {
+    throw invalid(name);
+  }
   return value;
 }
 

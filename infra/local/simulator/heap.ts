@@ -17,7 +17,9 @@ export function createHeap<T>(before: (a: T, b: T) => boolean): Heap<T> {
     let i = index;
     while (i > 0) {
       const parent = (i - 1) >> 1;
-      if (!before(items[i] as T, items[parent] as T)) return;
+      if (!before(items[i] as T, items[parent] as T)) {
+        return;
+      }
       swap(i, parent);
       i = parent;
     }
@@ -27,10 +29,14 @@ export function createHeap<T>(before: (a: T, b: T) => boolean): Heap<T> {
     let i = 0;
     for (;;) {
       const left = 2 * i + 1;
-      if (left >= items.length) return;
+      if (left >= items.length) {
+        return;
+      }
       const right = left + 1;
       const child = right < items.length && before(items[right] as T, items[left] as T) ? right : left;
-      if (!before(items[child] as T, items[i] as T)) return;
+      if (!before(items[child] as T, items[i] as T)) {
+        return;
+      }
       swap(i, child);
       i = child;
     }

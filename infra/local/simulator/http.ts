@@ -48,7 +48,9 @@ async function answer(
 ): Promise<void> {
   const chunks: Buffer[] = [];
   try {
-    for await (const chunk of incoming) chunks.push(chunk as Buffer);
+    for await (const chunk of incoming) {
+      chunks.push(chunk as Buffer);
+    }
   } catch {
     // The caller gave up while sending: EE would never see the request.
     return;
@@ -59,7 +61,9 @@ async function answer(
     headers: flatten(incoming.headers),
     body: Buffer.concat(chunks),
   });
-  if (result === 'SILENCE') return;
+  if (result === 'SILENCE') {
+    return;
+  }
   if (typeof result === 'string') {
     incoming.socket.resetAndDestroy();
     return;
@@ -83,9 +87,15 @@ export function simulatorFetch(simulator: Simulator): (url: string, init?: Reque
     const { signal } = init;
     signal?.throwIfAborted();
     const result = await raceAbort(simulator.handle(await readFetch(url, init)), signal);
-    if (result === 'SILENCE') return raceAbort(new Promise<never>(() => {}), signal);
-    if (result === 'RESET') throw connectionError('other side closed', 'UND_ERR_SOCKET');
-    if (result === 'UNREACHABLE') throw connectionError('connect ECONNREFUSED 127.0.0.1', 'ECONNREFUSED');
+    if (result === 'SILENCE') {
+      return raceAbort(new Promise<never>(() => {}), signal);
+    }
+    if (result === 'RESET') {
+      throw connectionError('other side closed', 'UND_ERR_SOCKET');
+    }
+    if (result === 'UNREACHABLE') {
+      throw connectionError('connect ECONNREFUSED 127.0.0.1', 'ECONNREFUSED');
+    }
     return new Response(result.body, { status: result.status, headers: result.headers });
   };
 }
@@ -102,7 +112,9 @@ async function readFetch(url: string, init: RequestInit): Promise<SimulatorReque
 }
 
 function raceAbort<T>(promise: Promise<T>, signal: AbortSignal | null | undefined): Promise<T> {
-  if (!signal) return promise;
+  if (!signal) {
+    return promise;
+  }
   const aborted = Promise.withResolvers<never>();
   const abort = () => aborted.reject(signal.reason as Error);
   signal.addEventListener('abort', abort, { once: true });

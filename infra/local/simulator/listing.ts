@@ -42,18 +42,24 @@ export function createListings(settings: SimulatorSettings, random: () => number
       const [id, offset] =
         pageToken === '' ? [begin(count), 0] : (pageToken.split('-', 2).map(Number) as [number, number]);
       const listing = listings.get(id);
-      if (!listing || !Number.isInteger(offset)) return undefined;
+      if (!listing || !Number.isInteger(offset)) {
+        return undefined;
+      }
       const size = Math.min(pageSize, MAX_PAGE_SIZE);
       const end = Math.min(offset + size, listing.count);
       const positions: number[] = [];
-      for (let index = offset; index < end; index++) positions.push(positionOf(listing, index));
+      for (let index = offset; index < end; index++) {
+        positions.push(positionOf(listing, index));
+      }
       return { positions, nextPageToken: end < listing.count ? `${id}-${end}` : undefined };
     },
   };
 }
 
 function positionOf({ count, order, shuffled }: Listing, index: number): number {
-  if (order === 'oldest') return index;
+  if (order === 'oldest') {
+    return index;
+  }
   return order === 'newest' ? count - 1 - index : (shuffled?.[index] ?? index);
 }
 

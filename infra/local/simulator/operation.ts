@@ -60,10 +60,14 @@ export function operationJson(
   settings: Pick<SimulatorSettings, 'omitDescription'>,
   first = false,
 ): string {
-  if (operation.json !== undefined) return operation.json;
+  if (operation.json !== undefined) {
+    return operation.json;
+  }
   const json = JSON.stringify(describe(operation, nowMs, settings, first));
   const moving = operation.state === 'RUNNING' || operation.state === 'CANCELLING';
-  if (!moving && !first) operation.json = json;
+  if (!moving && !first) {
+    operation.json = json;
+  }
   return json;
 }
 
@@ -114,9 +118,15 @@ function describe(
 
 function progressOf(operation: SimulatedOperation, nowMs: number): number {
   const { state, startMs, endMs = nowMs, plannedEndMs, stalled } = operation;
-  if (state === 'SUCCEEDED') return 1;
-  if (startMs === undefined) return 0;
-  if (stalled) return STALLED_PROGRESS;
+  if (state === 'SUCCEEDED') {
+    return 1;
+  }
+  if (startMs === undefined) {
+    return 0;
+  }
+  if (stalled) {
+    return STALLED_PROGRESS;
+  }
   return Math.min(1, Math.max(0, (endMs - startMs) / Math.max(1, plannedEndMs - startMs)));
 }
 

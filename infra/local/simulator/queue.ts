@@ -64,20 +64,29 @@ export function createQueue(
 
   function move(operation: SimulatedOperation, state: SimulatedState, atMs: number): void {
     const before = operation.state;
-    if (before === 'PENDING') pending--;
-    else if (operation.startMs === undefined) leaving--;
-    if (state === 'CANCELLING' && operation.startMs === undefined) leaving++;
+    if (before === 'PENDING') {
+      pending--;
+    } else if (operation.startMs === undefined) {
+      leaving--;
+    }
+    if (state === 'CANCELLING' && operation.startMs === undefined) {
+      leaving++;
+    }
     operation.state = state;
     operation.json = undefined;
     if (isEnded(state)) {
       operation.endMs = atMs;
-      if (operation.startMs !== undefined) running--;
+      if (operation.startMs !== undefined) {
+        running--;
+      }
     }
   }
 
   function schedule(operation: SimulatedOperation, atMs: number): void {
     operation.nextMs = atMs;
-    if (Number.isFinite(atMs)) events.push({ operation, atMs });
+    if (Number.isFinite(atMs)) {
+      events.push({ operation, atMs });
+    }
   }
 
   function start(operation: SimulatedOperation, atMs: number): void {
@@ -106,9 +115,13 @@ export function createQueue(
 
   /** When the next operation may start, given what has happened so far. */
   function nextStartMs(): number {
-    for (let top = ready.peek(); top && top.operation.state !== 'PENDING'; top = ready.peek()) ready.pop();
+    for (let top = ready.peek(); top && top.operation.state !== 'PENDING'; top = ready.peek()) {
+      ready.pop();
+    }
     const top = ready.peek();
-    if (!top || running + others().running >= settings.concurrency) return Infinity;
+    if (!top || running + others().running >= settings.concurrency) {
+      return Infinity;
+    }
     return Math.max(
       top.operation.createMs + settings.pendingMs,
       playedMs,
@@ -121,7 +134,9 @@ export function createQueue(
       const event = events.peek();
       // An operation that was cancelled or ended by hand left its old event behind.
       const stale = event && (isEnded(event.operation.state) || event.operation.nextMs !== event.atMs);
-      if (!stale) return event;
+      if (!stale) {
+        return event;
+      }
       events.pop();
     }
   }
@@ -135,14 +150,18 @@ export function createQueue(
       const startMs = nextStartMs();
       const nextMs = Math.min(arrivalMs, eventMs, startMs);
       playedMs = Math.max(playedMs, Math.min(nextMs, nowMs));
-      if (nextMs > nowMs) return;
+      if (nextMs > nowMs) {
+        return;
+      }
       if (arrival && arrivalMs === nextMs) {
         ready.push(arrival);
         arrived++;
       } else if (event && eventMs === nextMs) {
         events.pop();
         finish(event.operation, eventMs);
-      } else start((ready.pop() as Waiting).operation, startMs);
+      } else {
+        start((ready.pop() as Waiting).operation, startMs);
+      }
     }
   }
 
@@ -155,12 +174,16 @@ export function createQueue(
     advance,
     cancel(operation, nowMs) {
       operation.cancelRequested = true;
-      if (operation.state !== 'PENDING' && operation.state !== 'RUNNING') return;
+      if (operation.state !== 'PENDING' && operation.state !== 'RUNNING') {
+        return;
+      }
       move(operation, 'CANCELLING', nowMs);
       schedule(operation, nowMs + settings.cancelMs);
     },
     end(operation, { state, error }, nowMs) {
-      if (isEnded(operation.state)) return;
+      if (isEnded(operation.state)) {
+        return;
+      }
       operation.error = error ?? (state === 'CANCELLED' ? cancelled : undefined);
       move(operation, state, nowMs);
     },

@@ -58,7 +58,9 @@ export function createService({ settings, world, clock, sleep }: ServiceOptions)
       identity = identify(request, settings);
       checkProject(project, settings);
       const accepted = world.accept(project, identity, request.body);
-      if (slowMs > 0) await sleep(slowMs);
+      if (slowMs > 0) {
+        await sleep(slowMs);
+      }
       const { operation, replayed } = world.complete(accepted);
       exportCalls.push({
         at: clock().toISOString(),
@@ -81,8 +83,12 @@ export function createService({ settings, world, clock, sleep }: ServiceOptions)
 
   /** @throws Refusal */
   async function answer(request: SimulatorRequest, route: Route, delivery: Delivery): Promise<string> {
-    if (route.call === 'export') return startExport(request, route, delivery);
-    if (delivery.slowMs !== undefined) await sleep(delivery.slowMs);
+    if (route.call === 'export') {
+      return startExport(request, route, delivery);
+    }
+    if (delivery.slowMs !== undefined) {
+      await sleep(delivery.slowMs);
+    }
     identify(request, settings);
     checkProject(route.project, settings);
     return answers[route.call](route);
@@ -91,7 +97,9 @@ export function createService({ settings, world, clock, sleep }: ServiceOptions)
   const answers: Readonly<Record<Exclude<Route['call'], 'export'>, (route: Route) => string>> = {
     list({ project, pageSize, pageToken }) {
       const page = world.list(project, pageSize, pageToken);
-      if (page === undefined) throw new Refusal(400, 'Invalid page token.');
+      if (page === undefined) {
+        throw new Refusal(400, 'Invalid page token.');
+      }
       return page;
     },
     get: operationText,
@@ -99,7 +107,9 @@ export function createService({ settings, world, clock, sleep }: ServiceOptions)
       // Also where it is somebody else's, which the simulator keeps no state of.
       operationText(route);
       const operation = world.find(operationName(route));
-      if (operation) world.cancel(operation);
+      if (operation) {
+        world.cancel(operation);
+      }
       return '{}';
     },
     config: ({ project }) =>
@@ -116,7 +126,9 @@ export function createService({ settings, world, clock, sleep }: ServiceOptions)
 
   function operationText(route: Route): string {
     const text = world.get(route.project, route.operationId);
-    if (text !== undefined) return text;
+    if (text !== undefined) {
+      return text;
+    }
     throw new Refusal(404, `Operation "${operationName(route)}" not found.`, 'NOT_FOUND');
   }
 
@@ -135,13 +147,17 @@ export function createService({ settings, world, clock, sleep }: ServiceOptions)
       try {
         return jsonReply(await answer(request, route, delivery), 200, headers);
       } catch (error) {
-        if (error instanceof Refusal) return refusalReply(error, headers);
+        if (error instanceof Refusal) {
+          return refusalReply(error, headers);
+        }
         throw error;
       }
     },
 
     noteUnworked(request, { call, project }, outcome, answered) {
-      if (call !== 'export') return;
+      if (call !== 'export') {
+        return;
+      }
       noteExport(request, {
         project,
         identity: identityOf(request),

@@ -75,7 +75,9 @@ export function createSimulator({
       case 'lost':
         return workUnheard().then(() => 'RESET');
       case 'silence':
-        if (fault.worked) return workUnheard().then(() => 'SILENCE');
+        if (fault.worked) {
+          return workUnheard().then(() => 'SILENCE');
+        }
         service.noteUnworked(request, route, 'FAULT', false);
         return 'SILENCE';
       case 'slow':
@@ -88,13 +90,17 @@ export function createSimulator({
 
   function operationNamed(name: string): SimulatedOperation {
     const operation = world.find(name);
-    if (!operation) throw new Error(`The simulator has no operation ${name}`);
+    if (!operation) {
+      throw new Error(`The simulator has no operation ${name}`);
+    }
     return operation;
   }
 
   const simulator: Simulator = {
     async handle(request) {
-      if (request.path.startsWith('/simulator/')) return answerAdmin(simulator, request);
+      if (request.path.startsWith('/simulator/')) {
+        return answerAdmin(simulator, request);
+      }
       const route = readRoute(request);
       calls[route.call]++;
       const fault = faults.next(route.call, request);
@@ -112,7 +118,9 @@ export function createSimulator({
       // What happened up to now happened under the old settings.
       world.advance();
       Object.assign(settings, changed);
-      for (const operation of world.operations()) operation.json = undefined;
+      for (const operation of world.operations()) {
+        operation.json = undefined;
+      }
     },
 
     failNext: (call, fault, times) => faults.script(call, fault, times),
@@ -130,7 +138,9 @@ export function createSimulator({
         caught: caught.promise,
         async release() {
           await caught.promise;
-          if (!arrive) throw new Error('This request was released before');
+          if (!arrive) {
+            throw new Error('This request was released before');
+          }
           const arriving = arrive();
           arrive = undefined;
           return arriving;
@@ -144,7 +154,9 @@ export function createSimulator({
 
     forgetOperation(name) {
       const operation = operationNamed(name);
-      if (!isEnded(operation.state)) world.end(operation, { state: 'CANCELLED' });
+      if (!isEnded(operation.state)) {
+        world.end(operation, { state: 'CANCELLED' });
+      }
       operation.forgotten = true;
     },
 

@@ -45,7 +45,9 @@ export function readExportRequest(body: Uint8Array): AcceptedRequest {
   checkExpression(request['expression']);
   checkVideoOptions(request['videoOptions']);
   const workloadTag = optional(request, 'workloadTag', /^(?:[a-z0-9]|[a-z0-9][-_a-z0-9]{0,61}[a-z0-9])$/);
-  if (workloadTag === '') throw new Refusal(400, "Invalid value at 'workload_tag'");
+  if (workloadTag === '') {
+    throw new Refusal(400, "Invalid value at 'workload_tag'");
+  }
   return {
     requestId: optional(request, 'requestId', /^[a-zA-Z0-9-]{1,60}$/),
     description: optional(request, 'description', /^[A-Za-z0-9._,:;-]{1,100}$/) ?? '',
@@ -57,7 +59,9 @@ export function readExportRequest(body: Uint8Array): AcceptedRequest {
 function parseJson(body: Uint8Array): Json {
   try {
     const json: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
-    if (isObject(json)) return json;
+    if (isObject(json)) {
+      return json;
+    }
   } catch (error) {
     throw new Refusal(400, `Invalid JSON payload received. ${String(error)}`);
   }
@@ -65,8 +69,12 @@ function parseJson(body: Uint8Array): Json {
 }
 
 function checkVideoOptions(options: unknown): void {
-  if (options === undefined) return;
-  if (!isObject(options)) throw new Refusal(400, "Invalid value at 'video_options'");
+  if (options === undefined) {
+    return;
+  }
+  if (!isObject(options)) {
+    throw new Refusal(400, "Invalid value at 'video_options'");
+  }
   onlyFields(options, ['framesPerSecond', 'maxFrames', 'maxPixelsPerFrame'], 'video_options');
   const { framesPerSecond = 5, maxFrames = 1000, maxPixelsPerFrame = '100000000' } = options;
   if (typeof framesPerSecond !== 'number' || framesPerSecond < 0.1 || framesPerSecond > 120) {
@@ -77,7 +85,9 @@ function checkVideoOptions(options: unknown): void {
 }
 
 function readDestination(options: unknown): Pick<AcceptedRequest, 'destination' | 'destinationUri'> {
-  if (!isObject(options)) throw new Refusal(400, 'Exactly one export destination must be specified.');
+  if (!isObject(options)) {
+    throw new Refusal(400, 'Exactly one export destination must be specified.');
+  }
   onlyFields(options, ['fileFormat', 'driveDestination', 'cloudStorageDestination'], 'file_export_options');
   const { driveDestination: drive, cloudStorageDestination: storage } = options;
   if ((drive === undefined) === (storage === undefined)) {
@@ -86,8 +96,12 @@ function readDestination(options: unknown): Pick<AcceptedRequest, 'destination' 
   if (options['fileFormat'] !== 'MP4') {
     throw new Refusal(400, `Unsupported video file format: ${String(options['fileFormat'])}.`);
   }
-  if (isObject(storage)) return readStorage(storage);
-  if (isObject(drive)) return readDrive(drive);
+  if (isObject(storage)) {
+    return readStorage(storage);
+  }
+  if (isObject(drive)) {
+    return readDrive(drive);
+  }
   throw new Refusal(400, "Invalid value at 'file_export_options'");
 }
 
@@ -95,7 +109,9 @@ function readStorage(storage: Json): Pick<AcceptedRequest, 'destination' | 'dest
   const at = 'file_export_options.cloud_storage_destination';
   onlyFields(storage, ['bucket', 'filenamePrefix', 'permissions', 'bucketCorsUris'], at);
   const bucket = optional(storage, 'bucket', /^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$/);
-  if (bucket === undefined) throw new Refusal(400, `Invalid value at '${at}.bucket'`);
+  if (bucket === undefined) {
+    throw new Refusal(400, `Invalid value at '${at}.bucket'`);
+  }
   const prefix = optional(storage, 'filenamePrefix') ?? '';
   optional(storage, 'permissions', /^(?:TILE_PERMISSIONS_UNSPECIFIED|PUBLIC|DEFAULT_OBJECT_ACL)$/);
   const { bucketCorsUris: uris = [] } = storage;
@@ -119,7 +135,9 @@ function readDrive(drive: Json): Pick<AcceptedRequest, 'destination' | 'destinat
 
 function optional(from: Json, name: string, pattern?: RegExp): string | undefined {
   const value = from[name];
-  if (value === undefined || value === null) return undefined;
+  if (value === undefined || value === null) {
+    return undefined;
+  }
   if (typeof value !== 'string' || (pattern && !pattern.test(value))) {
     throw new Refusal(400, `Invalid value at '${name}': ${JSON.stringify(value).slice(0, 200)}`);
   }

@@ -74,7 +74,9 @@ export function createWorld(settings: SimulatorSettings, random: () => number, n
 
   function projectOf(id: string): Project {
     const known = projects.get(id);
-    if (known) return known;
+    if (known) {
+      return known;
+    }
     const project: Project = {
       operations: [],
       queue: createQueue(settings, random, () => project.others),
@@ -115,7 +117,9 @@ export function createWorld(settings: SimulatorSettings, random: () => number, n
 
   function newName(project: string): string {
     let id = '';
-    while (id.length < 24) id += ID_LETTERS[Math.floor(random() * ID_LETTERS.length)];
+    while (id.length < 24) {
+      id += ID_LETTERS[Math.floor(random() * ID_LETTERS.length)];
+    }
     const name = `projects/${project}/operations/${id}`;
     return byName.has(name) ? newName(project) : name;
   }
@@ -169,10 +173,13 @@ export function createWorld(settings: SimulatorSettings, random: () => number, n
       if (request.requestId !== undefined) {
         const key = idKey(identity, request.requestId);
         const used = usedId(key);
-        if (!used) usedIds.set(key, { sha256, atMs: now() });
-        else {
+        if (!used) {
+          usedIds.set(key, { sha256, atMs: now() });
+        } else {
           checkId(used, sha256);
-          if (!used.operation && settings.refuseWhileWorking) checkId({ ...used, burnt: true }, sha256);
+          if (!used.operation && settings.refuseWhileWorking) {
+            checkId({ ...used, burnt: true }, sha256);
+          }
         }
       }
       return { project, identity, sha256, request };
@@ -191,8 +198,11 @@ export function createWorld(settings: SimulatorSettings, random: () => number, n
       }
       if (currentProject(project).queue.pending() >= settings.queueLimit) {
         if (key !== undefined) {
-          if (settings.burnIdsWhenFull) usedIds.set(key, { sha256, atMs: now(), burnt: true });
-          else usedIds.delete(key);
+          if (settings.burnIdsWhenFull) {
+            usedIds.set(key, { sha256, atMs: now(), burnt: true });
+          } else {
+            usedIds.delete(key);
+          }
         }
         throw new Refusal(
           settings.queueFullStatus,
@@ -201,7 +211,9 @@ export function createWorld(settings: SimulatorSettings, random: () => number, n
         );
       }
       const operation = create(accepted);
-      if (key !== undefined) usedIds.set(key, { sha256, atMs: now(), operation });
+      if (key !== undefined) {
+        usedIds.set(key, { sha256, atMs: now(), operation });
+      }
       return { operation, replayed: false };
     },
 
@@ -222,13 +234,18 @@ export function createWorld(settings: SimulatorSettings, random: () => number, n
       const before = countOthers(others);
       const listed = before + countUntil(operations, now() - settings.listLagMs);
       const page = listings.page(pageToken, pageSize, listed);
-      if (!page) return undefined;
+      if (!page) {
+        return undefined;
+      }
       const texts: string[] = [];
       for (const position of page.positions) {
-        if (position < before) texts.push(otherOperationJson(projectId, position, others, epochMs));
-        else {
+        if (position < before) {
+          texts.push(otherOperationJson(projectId, position, others, epochMs));
+        } else {
           const operation = operations[position - before];
-          if (operation && !operation.forgotten) texts.push(operationJson(operation, now(), settings));
+          if (operation && !operation.forgotten) {
+            texts.push(operationJson(operation, now(), settings));
+          }
         }
       }
       const next =
@@ -248,7 +265,9 @@ export function createWorld(settings: SimulatorSettings, random: () => number, n
     queues: () => new Map([...projects].map(([id, { queue }]) => [id, queue])),
 
     advance() {
-      for (const { queue } of projects.values()) queue.advance(now());
+      for (const { queue } of projects.values()) {
+        queue.advance(now());
+      }
     },
   };
 }
@@ -264,8 +283,11 @@ function countUntil(operations: readonly SimulatedOperation[], untilMs: number):
   let high = operations.length;
   while (low < high) {
     const middle = (low + high) >> 1;
-    if ((operations[middle] as SimulatedOperation).createMs <= untilMs) low = middle + 1;
-    else high = middle;
+    if ((operations[middle] as SimulatedOperation).createMs <= untilMs) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
   }
   return low;
 }
