@@ -18,8 +18,8 @@ export default defineConfig({
           globalSetup: ['test/emulators.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          // Two cores and one pair of emulators: more files at once only makes each of them slower.
-          maxWorkers: 2,
+          // They mostly wait for processes and emulators; more at once would only make each of them slower.
+          maxWorkers: 3,
         },
       },
     ],
