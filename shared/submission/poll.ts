@@ -58,26 +58,33 @@ export async function pollExports(services: Services, gate: Gate): Promise<PollS
     isOver: () => stopping.aborted || clock.now() >= deadline,
   };
 
-  const projects = await projectsInUse(run);
-  // Claims that ran out first: nothing else may keep them from moving within a lease and a poll (rule 14).
-  const left = [await eachDue(run, recordQueries.overdueSubmitting, resumeOne)];
+  // What does not depend on each other is asked for together: most runs find nothing, and take as long as their queries.
+  const [projects, overdue] = await Promise.all([
+    projectsInUse(run),
+    // Claims that ran out first: nothing else may keep them from moving within a lease and a poll (rule 14).
+    eachDue(run, recordQueries.overdueSubmitting, resumeOne),
+  ]);
   await pMap(projects, (project) => isolated(run, project, () => sweepProject(run, project)), {
     concurrency: PROJECTS_AT_ONCE,
   });
-  left.push(await eachDue(run, recordQueries.dueWaiting, resumeThroughGate));
-  left.push(await eachDue(run, recordQueries.dueOperations, followOperation));
-  // Before the queues are fed: what is to be cancelled must not be sent first.
-  await cancelLateArrivals(run, later(clock.now(), (deadline.getTime() - clock.now().getTime()) / 2));
+  const [dueWaiting, dueOperations] = await Promise.all([
+    eachDue(run, recordQueries.dueWaiting, resumeThroughGate),
+    eachDue(run, recordQueries.dueOperations, followOperation),
+    // Before the queues are fed: what is to be cancelled must not be sent first.
+    cancelLateArrivals(run, later(clock.now(), (deadline.getTime() - clock.now().getTime()) / 2)),
+  ]);
   await pMap(projects, (project) => isolated(run, project, () => feedQueue(run, project)), {
     concurrency: PROJECTS_AT_ONCE,
   });
-  await publishOwedEvents(run);
-  // A few counts, also where the queues took all the time: a batch must not wait for a quiet hour.
-  await finishBatches(run, later(deadline, 10 * SECOND_MS));
+  await Promise.all([
+    publishOwedEvents(run),
+    // A few counts, also where the queues took all the time: a batch must not wait for a quiet hour.
+    finishBatches(run, later(deadline, 10 * SECOND_MS)),
+  ]);
 
   const [waiting, ...due] = await Promise.all([
     store.records.count(recordQueries.waiting()),
-    ...left.flat().map((query) => store.records.count(query(clock.now()))),
+    ...[overdue, dueWaiting, dueOperations].flat().map((query) => store.records.count(query(clock.now()))),
   ]);
   summary.waiting = waiting;
   summary.remaining = due.reduce((sum, count) => sum + count, 0);
