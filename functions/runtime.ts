@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { systemClock } from '../shared/clock.ts';
 import { type Config, hideErrorsFromAnswers, readConfig } from '../shared/config.ts';
 import { createLog, type Log } from '../shared/log.ts';
+import type { Publisher } from '../shared/publisher.ts';
 import type { Services } from '../shared/services.ts';
 import { createGate, createQuotaWatch, type Gate } from '../shared/submission/gate.ts';
 import { type Drain, installDrain } from './drain.ts';
@@ -34,10 +35,9 @@ export function loadRuntime(): Promise<Runtime> {
 }
 
 async function createRuntime(): Promise<Runtime> {
-  const [{ createFirestoreStore }, earthEngineClient, { createPublisher }] = await Promise.all([
+  const [{ createFirestoreStore }, earthEngineClient] = await Promise.all([
     import('../shared/store/firestore.ts'),
     import('../shared/earth-engine.ts'),
-    import('../shared/pubsub.ts'),
   ]);
   const store = createFirestoreStore({
     projectId: config.googleCloudProject,
@@ -52,11 +52,7 @@ async function createRuntime(): Promise<Runtime> {
       : undefined,
     observer: createQuotaWatch({ store, clock, log }),
   });
-  const publisher = createPublisher({
-    projectId: config.googleCloudProject,
-    emulatorHost: config.pubsubEmulatorHost,
-    clock,
-  });
+  const publisher = publisherOnceUsed();
   const services: Services = {
     config,
     store,
@@ -69,6 +65,26 @@ async function createRuntime(): Promise<Runtime> {
     stopping: drain.stopping,
   };
   return { services, gate: createGate(services) };
+}
+
+/** Pub/Sub's client loads with the first message to publish: a poll that finds nothing new has none. */
+function publisherOnceUsed(): Publisher {
+  let publisher: Promise<Publisher> | undefined;
+  const load = async (): Promise<Publisher> => {
+    const { createPublisher } = await import('../shared/pubsub.ts');
+    return createPublisher({
+      projectId: config.googleCloudProject,
+      emulatorHost: config.pubsubEmulatorHost,
+      clock: systemClock,
+    });
+  };
+  return {
+    publish: async (topic, messages, timeoutMs) => {
+      publisher ??= load();
+      return (await publisher).publish(topic, messages, timeoutMs);
+    },
+    close: async () => (await publisher)?.close(),
+  };
 }
 
 async function closeRuntime(): Promise<void> {
