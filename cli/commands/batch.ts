@@ -1,7 +1,7 @@
 import { checkExpansion } from '../../shared/batch/check-expansion.ts';
 import { readBatch } from '../../shared/batch/change-batch.ts';
 import { createExpansion, type Expansion } from '../../shared/batch/expansion.ts';
-import { jobRules } from '../../shared/batch/job-rules.ts';
+import { jobRules } from '../../shared/message/job-message.ts';
 import { readManifest } from '../../shared/batch/manifest.ts';
 import { plan, type Plan, type PlannedOutcome } from '../../shared/batch/plan.ts';
 import type { Issue } from '../../shared/message/rejected-message.ts';

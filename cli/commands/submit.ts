@@ -1,6 +1,5 @@
-import { jobRules } from '../../shared/batch/job-rules.ts';
 import { sentRequest } from '../../shared/message/identity.ts';
-import { parseJobMessage } from '../../shared/message/job-message.ts';
+import { jobRules, parseJobMessage } from '../../shared/message/job-message.ts';
 import type { Job } from '../../shared/message/job.ts';
 import type { Issue } from '../../shared/message/rejected-message.ts';
 import type { Config } from '../../shared/config.ts';

@@ -1,7 +1,7 @@
 import { later, MINUTE_MS } from '../clock.ts';
 import { ServiceError } from '../errors.ts';
 import { type Envelope, readJsonData } from '../message/envelope.ts';
-import type { JobRules } from '../message/job-message.ts';
+import { jobRules, type JobRules } from '../message/job-message.ts';
 import type { Issue } from '../message/rejected-message.ts';
 import { rejectMessage } from '../message/rejection.ts';
 import type { OutgoingMessage } from '../publisher.ts';
@@ -13,7 +13,7 @@ import type { Batch } from './batch.ts';
 import { changeBatch, readBatch } from './change-batch.ts';
 import { checkExpansion } from './check-expansion.ts';
 import { createExpansion, type Expansion } from './expansion.ts';
-import { contentHashOfJob, jobRules, recordIdOfJob } from './job-rules.ts';
+import { contentHashOfJob, recordIdOfJob } from './job-rules.ts';
 import { readManifest } from './manifest.ts';
 
 /** A manifest becomes job messages, each published once for the life of its batch where nothing goes wrong. */

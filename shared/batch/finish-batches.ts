@@ -1,13 +1,13 @@
 import { HOUR_MS, later } from '../clock.ts';
-import { StaleWriteError } from '../errors.ts';
 import { policyOf } from '../record/policy.ts';
 import { isOfBatch } from '../record/batches.ts';
 import { terminalStates } from '../record/record.ts';
 import type { Services } from '../services.ts';
-import { batchQueries, type Query, recordQueries, rejectedMessageQueries } from '../store/queries.ts';
+import { batchQueries, recordQueries, rejectedMessageQueries } from '../store/queries.ts';
 import { cursorOf, type Found, isReadable, type Stored } from '../store/store.ts';
 import { type Batch, ON_THE_WAY_MS, runningAgain } from './batch.ts';
 import { changeBatch } from './change-batch.ts';
+import { eachBatch } from './each-batch.ts';
 
 /**
  * Ending the batches whose jobs have all ended. A batch that still has work costs one count a run, however many jobs it has.
@@ -57,40 +57,6 @@ async function reopenForLateJob(services: Services, { id, value }: Stored<Batch>
   );
   if (written) {
     services.log.warning('batch.reopened', { batchId: id, recordId: late.id });
-  }
-}
-
-async function eachBatch(
-  services: Services,
-  query: Query,
-  deadline: Date,
-  work: (stored: Stored<Batch>) => Promise<void>,
-): Promise<void> {
-  const { store, clock, log, stopping } = services;
-  let after: readonly unknown[] | undefined;
-  for (;;) {
-    const page = await store.batches.find(query, { limit: PAGE, ...(after ? { after } : {}) });
-    for (const found of page) {
-      if (stopping.aborted || clock.now() >= deadline) {
-        return;
-      }
-      try {
-        if (!isReadable(found)) {
-          throw found.unreadable;
-        }
-        await work(found);
-      } catch (error) {
-        // Written by somebody else meanwhile: the next run looks again.
-        if (!(error instanceof StaleWriteError)) {
-          log.error('batch.failed', error, { batchId: found.id });
-        }
-      }
-    }
-    const last = page.at(-1);
-    if (page.length < PAGE || !last) {
-      return;
-    }
-    after = cursorOf(query, last);
   }
 }
 

@@ -1,13 +1,6 @@
-import type { Config } from '../config.ts';
 import { recordIdOf } from '../message/identity.ts';
 import { type JobRules, parseJobMessage } from '../message/job-message.ts';
 import type { Expansion } from './expansion.ts';
-
-export const jobRules = (config: Config): JobRules => ({
-  defaultProject: config.earthEngineProject,
-  allowedProjects: config.allowedProjects,
-  allowedDestinations: config.allowedDestinations,
-});
 
 /** The record id of a job that was checked. Undefined only where it would no longer pass, since the rules have changed. */
 export function recordIdOfJob(expansion: Expansion, job: number, rules: JobRules): string | undefined {

@@ -1,6 +1,6 @@
 import { setImmediate as letOthersRun } from 'node:timers/promises';
 
-import type { JobRules } from '../message/job-message.ts';
+import { jobRules, type JobRules } from '../message/job-message.ts';
 import type { Issue } from '../message/rejected-message.ts';
 import { nextAttemptId } from '../record/attempts.ts';
 import { type ExportRecord, isTerminal } from '../record/record.ts';
@@ -9,7 +9,7 @@ import { isReadable } from '../store/store.ts';
 import { readBatch } from './change-batch.ts';
 import { checkExpansion } from './check-expansion.ts';
 import { createExpansion, type Expansion } from './expansion.ts';
-import { contentHashOfJob, jobRules, recordIdOfJob } from './job-rules.ts';
+import { contentHashOfJob, recordIdOfJob } from './job-rules.ts';
 import { readManifest } from './manifest.ts';
 
 /** What publishing a manifest would come to, without publishing it. */

@@ -2,6 +2,7 @@ import pMap from 'p-map';
 
 import { type Batch, ON_THE_WAY_MS, runningAgain } from '../batch/batch.ts';
 import { changeBatch } from '../batch/change-batch.ts';
+import { eachBatch } from '../batch/each-batch.ts';
 import { HOUR_MS, later, MINUTE_MS } from '../clock.ts';
 import { StaleWriteError } from '../errors.ts';
 import type { ActiveRecord, ExportRecord } from '../record/record.ts';
@@ -157,30 +158,11 @@ async function noteThrough(services: Services, batchId: string, through: Date): 
  * has appeared since. One read a batch where there is nothing.
  */
 export async function cancelLateArrivals(services: Services, deadline: Date): Promise<void> {
-  const { clock, store, log, stopping } = services;
-  const query = batchQueries.cancelledSince(later(clock.now(), -ON_THE_WAY_MS));
-  let page: Found<Batch>[] = [];
-  do {
-    const last = page.at(-1);
-    page = await store.batches.find(query, {
-      limit: PAGE,
-      ...(last ? { after: cursorOf(query, last) } : {}),
-    });
-    for (const found of page) {
-      if (stopping.aborted || clock.now() >= deadline) {
-        return;
-      }
-      try {
-        if (!isReadable(found)) {
-          throw found.unreadable;
-        }
-        const { records, operations } = await cancelRecordsOf(services, found, deadline);
-        if (records > 0) {
-          log.info('batch.cancelled_more', { batchId: found.id, records, operations });
-        }
-      } catch (error) {
-        log.error('batch.failed', error, { batchId: found.id });
-      }
+  const query = batchQueries.cancelledSince(later(services.clock.now(), -ON_THE_WAY_MS));
+  await eachBatch(services, query, deadline, async (stored) => {
+    const { records, operations } = await cancelRecordsOf(services, stored, deadline);
+    if (records > 0) {
+      services.log.info('batch.cancelled_more', { batchId: stored.id, records, operations });
     }
-  } while (page.length === PAGE);
+  });
 }

@@ -5,7 +5,7 @@ import type { Services } from '../services.ts';
 import { cutToBytes, isDocumentId } from '../store/limits.ts';
 import { isReadable } from '../store/store.ts';
 import { type Envelope, readJsonData } from './envelope.ts';
-import { parseJobMessage } from './job-message.ts';
+import { jobRules, parseJobMessage } from './job-message.ts';
 import type { Job } from './job.ts';
 import type { Issue } from './rejected-message.ts';
 import { rejectMessage } from './rejection.ts';
@@ -99,11 +99,7 @@ function readJob({ config }: Pick<Services, 'config'>, envelope: Envelope): Dead
   if ('issues' in data) {
     return { issues: data.issues };
   }
-  const reading = parseJobMessage(data.json, {
-    defaultProject: config.earthEngineProject,
-    allowedProjects: config.allowedProjects,
-    allowedDestinations: config.allowedDestinations,
-  });
+  const reading = parseJobMessage(data.json, jobRules(config));
   const { recordId, batchId } = 'job' in reading ? reading.job : reading;
   return { ...('job' in reading ? { job: reading.job } : {}), recordId, batchId, issues: [] };
 }

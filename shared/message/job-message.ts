@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import { type AllowList, isAllowed } from '../config.ts';
+import { type AllowList, type Config, isAllowed } from '../config.ts';
 import { readExpression } from './expression.ts';
 import { contentHashOf, recordIdOf, serialisedLength } from './identity.ts';
 import { createIssueList, describe, type IssueList, type Path } from './issues.ts';
@@ -22,6 +22,13 @@ export interface JobRules {
   /** Patterns of `destination`. */
   readonly allowedDestinations: AllowList;
 }
+
+/** The rules that this deployment's settings make. */
+export const jobRules = (config: Config): JobRules => ({
+  defaultProject: config.earthEngineProject,
+  allowedProjects: config.allowedProjects,
+  allowedDestinations: config.allowedDestinations,
+});
 
 /** Everything that is wrong with a message, and the fields by which its sender can find that. */
 export interface InvalidJob {

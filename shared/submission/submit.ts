@@ -3,7 +3,7 @@ import { EarthEngineError } from '../earth-engine-api.ts';
 import { UnreadableError } from '../errors.ts';
 import { type Envelope, readJsonData } from '../message/envelope.ts';
 import { differingPaths, markedDescription, sentRequest, serialiseRequest } from '../message/identity.ts';
-import { parseJobMessage } from '../message/job-message.ts';
+import { jobRules, parseJobMessage } from '../message/job-message.ts';
 import type { Job } from '../message/job.ts';
 import { type RejectionDetail, rejectMessage } from '../message/rejection.ts';
 import { withBatch } from '../record/batches.ts';
@@ -39,16 +39,11 @@ const SOURCE = 'submitExport';
  * @throws what the store rejects with before the claim is known to be written: the message is then delivered again
  */
 export async function submit(services: Sending, envelope: Envelope): Promise<Submitted> {
-  const { config } = services;
   const data = readJsonData(envelope);
   if ('issues' in data) {
     return refuse(services, envelope, { reason: 'INVALID_DATA', issues: data.issues });
   }
-  const reading = parseJobMessage(data.json, {
-    defaultProject: config.earthEngineProject,
-    allowedProjects: config.allowedProjects,
-    allowedDestinations: config.allowedDestinations,
-  });
+  const reading = parseJobMessage(data.json, jobRules(services.config));
   if ('issues' in reading) {
     const { issues, recordId, batchId } = reading;
     return refuse(services, envelope, { reason: 'INVALID_JOB', issues, recordId, batchId });

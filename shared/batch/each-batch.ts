@@ -1,0 +1,42 @@
+import { StaleWriteError } from '../errors.ts';
+import type { Services } from '../services.ts';
+import type { Query } from '../store/queries.ts';
+import { cursorOf, isReadable, type Stored } from '../store/store.ts';
+import type { Batch } from './batch.ts';
+
+const PAGE = 300;
+
+/** Works on every batch of a query until there is none left or the time is up. One batch's trouble is its own. */
+export async function eachBatch(
+  services: Services,
+  query: Query,
+  deadline: Date,
+  work: (stored: Stored<Batch>) => Promise<void>,
+): Promise<void> {
+  const { store, clock, log, stopping } = services;
+  let after: readonly unknown[] | undefined;
+  for (;;) {
+    const page = await store.batches.find(query, { limit: PAGE, ...(after ? { after } : {}) });
+    for (const found of page) {
+      if (stopping.aborted || clock.now() >= deadline) {
+        return;
+      }
+      try {
+        if (!isReadable(found)) {
+          throw found.unreadable;
+        }
+        await work(found);
+      } catch (error) {
+        // Written by somebody else meanwhile: the next run looks again.
+        if (!(error instanceof StaleWriteError)) {
+          log.error('batch.failed', error, { batchId: found.id });
+        }
+      }
+    }
+    const last = page.at(-1);
+    if (page.length < PAGE || !last) {
+      return;
+    }
+    after = cursorOf(query, last);
+  }
+}
