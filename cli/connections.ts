@@ -52,7 +52,7 @@ export function createConnections(
   async function openPublisher(): Promise<Publisher> {
     const { googleCloudProject, pubsubEmulatorHost } = await connections.config();
     await untilReady('Pub/Sub', pubsubEmulatorHost);
-    const { createPublisher } = await import('../shared/pubsub.ts');
+    const { createPublisher } = await import('../shared/pubsub/publisher.ts');
     return createPublisher({ projectId: googleCloudProject, emulatorHost: pubsubEmulatorHost, clock });
   }
   async function openServices(): Promise<Services> {
@@ -61,7 +61,7 @@ export function createConnections(
         connections.config(),
         connections.store(),
         connections.publisher(),
-        import('../shared/earth-engine.ts'),
+        import('../shared/earth-engine/client.ts'),
         import('../shared/log.ts'),
       ]);
     const earthEngine = createEarthEngine({
@@ -89,7 +89,7 @@ export function createConnections(
       return untilListening(name, emulatorHost);
     }
     const { googleCloudProject } = await connections.config();
-    const { applicationDefaultCredentials } = await import('../shared/earth-engine.ts');
+    const { applicationDefaultCredentials } = await import('../shared/earth-engine/client.ts');
     await applicationDefaultCredentials(googleCloudProject).serviceAccount();
   }
 

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 
 import { readJsonData } from '../shared/message/envelope.ts';
-import type { Issue } from '../shared/message/rejected-message.ts';
+import type { Issue } from '../shared/model/rejected-message.ts';
 import { type Cli, writeJson } from './cli.ts';
 import { wrongInput } from './problem.ts';
 import { printable } from './text.ts';

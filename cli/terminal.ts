@@ -1,6 +1,6 @@
 import { styleText } from 'node:util';
 
-import type { RecordState } from '../shared/record/record.ts';
+import type { RecordState } from '../shared/model/record.ts';
 
 /** Where a command writes. Results go to `out`, everything else to `err`, so that a pipe gets results alone. */
 export interface Terminal {

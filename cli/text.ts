@@ -1,4 +1,4 @@
-import type { ExportRecord } from '../shared/record/record.ts';
+import type { ExportRecord } from '../shared/model/record.ts';
 import { fit } from './screen.ts';
 
 /** Records and times as people read them. */

@@ -1,4 +1,4 @@
-import { pollExports as poll } from '../shared/submission/poll.ts';
+import { pollExports as poll } from '../shared/polling/poll.ts';
 import { onPost } from './http.ts';
 
 /** Called by Cloud Scheduler: moves on what is due, and looks at what changed at Earth Engine. */

@@ -1,4 +1,4 @@
-import { recordDeadLetter as record } from '../shared/message/dead-letter.ts';
+import { recordDeadLetter as record } from '../shared/dead-letters/record-dead-letter.ts';
 import { onMessage } from './http.ts';
 
 /** Pushed from the dead-letter topic: what could not be handled is recorded where its sender looks. */

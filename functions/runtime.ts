@@ -37,7 +37,7 @@ export function loadRuntime(): Promise<Runtime> {
 async function createRuntime(): Promise<Runtime> {
   const [{ createFirestoreStore }, earthEngineClient] = await Promise.all([
     import('../shared/store/firestore.ts'),
-    import('../shared/earth-engine.ts'),
+    import('../shared/earth-engine/client.ts'),
   ]);
   const store = createFirestoreStore({
     projectId: config.googleCloudProject,
@@ -71,7 +71,7 @@ async function createRuntime(): Promise<Runtime> {
 function publisherOnceUsed(): Publisher {
   let publisher: Promise<Publisher> | undefined;
   const load = async (): Promise<Publisher> => {
-    const { createPublisher } = await import('../shared/pubsub.ts');
+    const { createPublisher } = await import('../shared/pubsub/publisher.ts');
     return createPublisher({
       projectId: config.googleCloudProject,
       emulatorHost: config.pubsubEmulatorHost,

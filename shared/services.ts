@@ -1,6 +1,6 @@
 import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
-import type { EarthEngine } from './earth-engine-api.ts';
+import type { EarthEngine } from './earth-engine/api.ts';
 import type { Log } from './log.ts';
 import type { Publisher } from './publisher.ts';
 import type { Store } from './store/store.ts';

@@ -1,18 +1,18 @@
 import type { Clock } from '../shared/clock.ts';
 import { type Config, readConfig } from '../shared/config.ts';
-import { createEarthEngine } from '../shared/earth-engine.ts';
-import type { EarthEngine, EarthEngineObserver } from '../shared/earth-engine-api.ts';
+import { createEarthEngine } from '../shared/earth-engine/client.ts';
+import type { EarthEngine, EarthEngineObserver } from '../shared/earth-engine/api.ts';
 import { createLog, type Log } from '../shared/log.ts';
 import { parseEnvelope } from '../shared/message/envelope.ts';
 import type { OutgoingMessage, Publisher } from '../shared/publisher.ts';
-import { type ExportRecord, isTerminal } from '../shared/record/record.ts';
+import { type ExportRecord, isTerminal } from '../shared/model/record.ts';
 import type { Services } from '../shared/services.ts';
-import { createMemoryStore } from '../shared/store/memory.ts';
+import { createMemoryStore } from '../infra/local/memory/store.ts';
 import { isReadable, type Store, type Stored } from '../shared/store/store.ts';
 import { createGate, createQuotaWatch } from '../shared/submission/gate.ts';
 import { createListings } from '../shared/submission/listing.ts';
-import { pollExports } from '../shared/submission/poll.ts';
-import type { PollSummary } from '../shared/submission/run.ts';
+import { pollExports } from '../shared/polling/poll.ts';
+import type { PollSummary } from '../shared/polling/poll-run.ts';
 import { submit, type Submitted } from '../shared/submission/submit.ts';
 import {
   createSimulator,

@@ -4,7 +4,7 @@ import { createExpansion, type Expansion } from '../../shared/batch/expansion.ts
 import { jobRules } from '../../shared/message/job-message.ts';
 import { readManifest } from '../../shared/batch/manifest.ts';
 import { plan, type Plan, type PlannedOutcome } from '../../shared/batch/plan.ts';
-import type { Issue } from '../../shared/message/rejected-message.ts';
+import type { Issue } from '../../shared/model/rejected-message.ts';
 import { type Cli, writeJson } from '../cli.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import { readInput, readJson, tellIssues } from '../input.ts';

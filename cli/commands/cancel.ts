@@ -1,5 +1,5 @@
 import { type Cancellation, cancellationSchema } from '../../shared/cancellation/cancellation-schema.ts';
-import { type ExportRecord, isTerminal } from '../../shared/record/record.ts';
+import { type ExportRecord, isTerminal } from '../../shared/model/record.ts';
 import { recordQueries } from '../../shared/store/queries.ts';
 import { isReadable } from '../../shared/store/store.ts';
 import { type Cli, writeJson } from '../cli.ts';

@@ -1,5 +1,9 @@
-import type { RejectedMessage } from '../../shared/message/rejected-message.ts';
-import { keptSubscription, type ReplayedMessage, replayDeadLetters } from '../../shared/message/replay.ts';
+import type { RejectedMessage } from '../../shared/model/rejected-message.ts';
+import {
+  keptSubscription,
+  type ReplayedMessage,
+  replayDeadLetters,
+} from '../../shared/dead-letters/replay.ts';
 import { rejectedMessageListQueries } from '../../shared/store/list-queries.ts';
 import { cursorOf, isReadable, type Stored } from '../../shared/store/store.ts';
 import { type Cli, writeJson } from '../cli.ts';
@@ -97,7 +101,7 @@ export async function replay(
   const { terminal } = cli;
   const services = await cli.services();
   const { config } = services;
-  const { createKeptMessages } = await import('../../shared/pubsub.ts');
+  const { createKeptMessages } = await import('../../shared/pubsub/publisher.ts');
   const kept = createKeptMessages({
     projectId: config.googleCloudProject,
     emulatorHost: config.pubsubEmulatorHost,

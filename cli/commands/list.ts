@@ -1,5 +1,5 @@
-import type { ExportRecord } from '../../shared/record/record.ts';
-import type { RecordState } from '../../shared/record/record.ts';
+import type { ExportRecord } from '../../shared/model/record.ts';
+import type { RecordState } from '../../shared/model/record.ts';
 import { listQueries, newestOfLabel } from '../../shared/store/list-queries.ts';
 import type { Query } from '../../shared/store/queries.ts';
 import { cursorOf, isReadable, type Stored } from '../../shared/store/store.ts';

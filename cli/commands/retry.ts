@@ -1,9 +1,10 @@
+import { recordIdPattern } from '../../shared/model/ids.ts';
 import {
   type NotRunAgain,
   type RunAgain,
   runAgain,
   type RunAgainSelection,
-} from '../../shared/batch/run-again.ts';
+} from '../../shared/retry/retry.ts';
 import { type Cli, writeJson } from '../cli.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import type { Label } from '../options.ts';
@@ -59,7 +60,7 @@ function selectionsOf(ids: readonly string[], { batch, label }: RetryOptions): R
   if (label) {
     return [{ label: [label.name, label.value] }];
   }
-  const isRecordId = (id: string) => /^ve1-[a-z2-7]{32}(?:-\d{1,3})?$/.test(id);
+  const isRecordId = (id: string) => recordIdPattern.test(id);
   const recordIds = ids.filter(isRecordId);
   const jobKeys = ids.filter((id) => !isRecordId(id));
   return [...(recordIds.length > 0 ? [{ recordIds }] : []), ...(jobKeys.length > 0 ? [{ jobKeys }] : [])];

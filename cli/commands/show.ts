@@ -1,5 +1,6 @@
-import type { RejectedMessage } from '../../shared/message/rejected-message.ts';
-import type { ExportRecord } from '../../shared/record/record.ts';
+import { recordIdPattern } from '../../shared/model/ids.ts';
+import type { RejectedMessage } from '../../shared/model/rejected-message.ts';
+import type { ExportRecord } from '../../shared/model/record.ts';
 import { recordQueries } from '../../shared/store/queries.ts';
 import { type Found, isReadable, type Stored } from '../../shared/store/store.ts';
 import { type Cli, writeJson } from '../cli.ts';
@@ -48,7 +49,7 @@ export async function show(cli: Cli, id: string, { request }: ShowOptions): Prom
 /** By its id, or the latest attempt of a job key. */
 export async function findRecord(cli: Cli, id: string): Promise<Stored<ExportRecord> | undefined> {
   const { records } = await cli.store();
-  if (/^ve1-[a-z2-7]{32}(?:-\d{1,3})?$/.test(id)) {
+  if (recordIdPattern.test(id)) {
     return readable(await records.get(id));
   }
   const attempts = (await records.find(recordQueries.ofJobKey(id), { limit: 1000 })).filter(isReadable);

@@ -1,4 +1,4 @@
-import { type ExportRecord, isTerminal, type RecordState } from '../../shared/record/record.ts';
+import { type ExportRecord, isTerminal, type RecordState } from '../../shared/model/record.ts';
 import { listQueries } from '../../shared/store/list-queries.ts';
 import { recordQueries } from '../../shared/store/queries.ts';
 import { type Cli, writeJson } from '../cli.ts';

@@ -1,7 +1,7 @@
 import { sentRequest } from '../../shared/message/identity.ts';
 import { jobRules, parseJobMessage } from '../../shared/message/job-message.ts';
-import type { Job } from '../../shared/message/job.ts';
-import type { Issue } from '../../shared/message/rejected-message.ts';
+import type { Job } from '../../shared/model/job.ts';
+import type { Issue } from '../../shared/model/rejected-message.ts';
 import type { Config } from '../../shared/config.ts';
 import { type Cli, writeJson } from '../cli.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';

@@ -1,4 +1,4 @@
-import type { ProjectLook } from '../../shared/earth-engine.ts';
+import type { ProjectLook } from '../../shared/earth-engine/client.ts';
 import type { Clock } from '../../shared/clock.ts';
 import { duration, printable } from '../text.ts';
 import { type Finding, ok, problem } from './finding.ts';

@@ -1,6 +1,6 @@
 import type { Config } from '../../shared/config.ts';
-import type { ProjectLook } from '../../shared/earth-engine.ts';
-import type { TopicAccess } from '../../shared/pubsub.ts';
+import type { ProjectLook } from '../../shared/earth-engine/client.ts';
+import type { TopicAccess } from '../../shared/pubsub/publisher.ts';
 
 /** What the doctor asks of the world beside Firestore. */
 export interface Probes {
@@ -15,7 +15,7 @@ const TIMEOUT_MS = 10_000;
 export function createProbes(config: Config): Probes {
   const { googleCloudProject, pubsubEmulatorHost, earthEngineUrl, earthEngineCredentials } = config;
   const source = async () => {
-    const { applicationDefaultCredentials } = await import('../../shared/earth-engine.ts');
+    const { applicationDefaultCredentials } = await import('../../shared/earth-engine/client.ts');
     return applicationDefaultCredentials(googleCloudProject);
   };
   return {
@@ -25,12 +25,12 @@ export function createProbes(config: Config): Probes {
       return auth.serviceAccount();
     },
     async project(project) {
-      const { lookAtProject } = await import('../../shared/earth-engine.ts');
+      const { lookAtProject } = await import('../../shared/earth-engine/client.ts');
       const auth = earthEngineCredentials ? await source() : undefined;
       return lookAtProject({ url: earthEngineUrl, auth }, project, { timeoutMs: TIMEOUT_MS });
     },
     async topics(names) {
-      const { lookAtTopics } = await import('../../shared/pubsub.ts');
+      const { lookAtTopics } = await import('../../shared/pubsub/publisher.ts');
       return lookAtTopics({ projectId: googleCloudProject, emulatorHost: pubsubEmulatorHost }, names);
     },
   };

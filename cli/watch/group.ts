@@ -1,6 +1,6 @@
-import type { Batch } from '../../shared/batch/batch.ts';
+import type { Batch } from '../../shared/model/batch.ts';
 import { HOUR_MS } from '../../shared/clock.ts';
-import { type RecordState, recordStates, terminalStates } from '../../shared/record/record.ts';
+import { type RecordState, recordStates, terminalStates } from '../../shared/model/record.ts';
 import { listQueries } from '../../shared/store/list-queries.ts';
 import { type Query, recordQueries, rejectedMessageQueries } from '../../shared/store/queries.ts';
 import { isReadable } from '../../shared/store/store.ts';

@@ -1,4 +1,4 @@
-import { type ExportRecord, isTerminal } from '../../shared/record/record.ts';
+import { type ExportRecord, isTerminal } from '../../shared/model/record.ts';
 import { isReadable } from '../../shared/store/store.ts';
 import { type Cli, writeJson } from '../cli.ts';
 import { bar } from '../screen.ts';

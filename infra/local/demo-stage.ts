@@ -4,17 +4,17 @@ import { setTimeout as wait } from 'node:timers/promises';
 
 import { systemClock } from '../../shared/clock.ts';
 import { readConfig } from '../../shared/config.ts';
-import { createEarthEngine } from '../../shared/earth-engine.ts';
+import { createEarthEngine } from '../../shared/earth-engine/client.ts';
 import { asError, ServiceError } from '../../shared/errors.ts';
 import { silentLog } from '../../shared/log.ts';
 import { parseEnvelope } from '../../shared/message/envelope.ts';
 import type { Services } from '../../shared/services.ts';
 import { createFirestoreStore } from '../../shared/store/firestore.ts';
-import { createMemoryStore } from '../../shared/store/memory.ts';
+import { createMemoryStore } from './memory/store.ts';
 import type { Store } from '../../shared/store/store.ts';
 import { createGate } from '../../shared/submission/gate.ts';
 import { createListings } from '../../shared/submission/listing.ts';
-import { pollExports } from '../../shared/submission/poll.ts';
+import { pollExports } from '../../shared/polling/poll.ts';
 import { submit } from '../../shared/submission/submit.ts';
 import { buildMain } from '../build.ts';
 import {

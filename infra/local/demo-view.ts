@@ -1,6 +1,6 @@
 import { styleText } from 'node:util';
 
-import type { ExportRecord, RecordState } from '../../shared/record/record.ts';
+import type { ExportRecord, RecordState } from '../../shared/model/record.ts';
 import { bar, fit } from '../../cli/screen.ts';
 
 /** What is shown of a record while it moves. */

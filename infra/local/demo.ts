@@ -4,8 +4,8 @@ import { setTimeout as wait } from 'node:timers/promises';
 
 import { SECOND_MS } from '../../shared/clock.ts';
 import { asError, ServiceError } from '../../shared/errors.ts';
-import type { RejectedMessage } from '../../shared/message/rejected-message.ts';
-import { isTerminal } from '../../shared/record/record.ts';
+import type { RejectedMessage } from '../../shared/model/rejected-message.ts';
+import { isTerminal } from '../../shared/model/record.ts';
 import type { Query } from '../../shared/store/queries.ts';
 import { isReadable, type Documents, type Stored } from '../../shared/store/store.ts';
 import { embeddedStage, stackStage, type Stage } from './demo-stage.ts';

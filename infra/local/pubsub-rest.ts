@@ -2,7 +2,7 @@ import { ServiceError } from '../../shared/errors.ts';
 
 /**
  * The Pub/Sub emulator's REST interface: setting up topics and subscriptions, and what people do by hand. The service
- * itself publishes through Google's client (`shared/pubsub.ts`).
+ * itself publishes through Google's client (`shared/pubsub/publisher.ts`).
  */
 export interface PubsubRest {
   createTopic(topic: string): Promise<void>;

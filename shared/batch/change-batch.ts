@@ -1,7 +1,7 @@
 import { StaleWriteError } from '../errors.ts';
 import type { Services } from '../services.ts';
 import { isReadable, type Stored } from '../store/store.ts';
-import type { Batch } from './batch.ts';
+import type { Batch } from '../model/batch.ts';
 
 type BatchServices = Pick<Services, 'store' | 'clock'>;
 

@@ -1,10 +1,10 @@
 import { setImmediate as letOthersRun } from 'node:timers/promises';
 
-import { readExpression } from '../message/expression.ts';
-import { recordIdOf } from '../message/identity.ts';
-import { describe, formatPath } from '../message/issues.ts';
+import { readExpression } from '../expression/read-expression.ts';
+import { recordIdOf } from '../model/ids.ts';
+import { describe, formatPath } from '../issues.ts';
 import { type JobRules, parseJobFields, parseJobMessage } from '../message/job-message.ts';
-import type { Issue } from '../message/rejected-message.ts';
+import type { Issue } from '../model/rejected-message.ts';
 import type { Expansion } from './expansion.ts';
 import { problemOf } from './names.ts';
 

@@ -2,7 +2,7 @@ import { StaleWriteError } from '../errors.ts';
 import type { Services } from '../services.ts';
 import type { Query } from '../store/queries.ts';
 import { cursorOf, isReadable, type Stored } from '../store/store.ts';
-import type { Batch } from './batch.ts';
+import type { Batch } from '../model/batch.ts';
 
 const PAGE = 300;
 

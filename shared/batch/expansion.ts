@@ -1,5 +1,5 @@
-import { createIssueList } from '../message/issues.ts';
-import type { Issue } from '../message/rejected-message.ts';
+import { createIssueList } from '../issues.ts';
+import type { Issue } from '../model/rejected-message.ts';
 import type { Manifest } from './manifest.ts';
 import { structuralHoles } from './graph-holes.ts';
 import { type Cell, createNames, type Names, type Source } from './names.ts';

@@ -1,11 +1,11 @@
 import { HOUR_MS, later } from '../clock.ts';
 import { policyOf } from '../record/policy.ts';
 import { isOfBatch } from '../record/batches.ts';
-import { terminalStates } from '../record/record.ts';
+import { terminalStates } from '../model/record.ts';
 import type { Services } from '../services.ts';
 import { batchQueries, recordQueries, rejectedMessageQueries } from '../store/queries.ts';
 import { cursorOf, type Found, isReadable, type Stored } from '../store/store.ts';
-import { type Batch, ON_THE_WAY_MS, runningAgain } from './batch.ts';
+import { type Batch, ON_THE_WAY_MS, runningAgain } from '../model/batch.ts';
 import { changeBatch } from './change-batch.ts';
 import { eachBatch } from './each-batch.ts';
 

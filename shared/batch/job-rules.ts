@@ -1,4 +1,4 @@
-import { recordIdOf } from '../message/identity.ts';
+import { recordIdOf } from '../model/ids.ts';
 import { type JobRules, parseJobMessage } from '../message/job-message.ts';
 import type { Expansion } from './expansion.ts';
 

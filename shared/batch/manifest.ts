@@ -2,12 +2,12 @@ import { hash } from 'node:crypto';
 
 import canonicalize from 'canonicalize';
 
-import { createIssueList, describe, type IssueList, type Path } from '../message/issues.ts';
-import { isUsableName, brokenText, unusableName } from '../message/read-constant.ts';
-import type { Issue } from '../message/rejected-message.ts';
+import { createIssueList, describe, type IssueList, type Path } from '../issues.ts';
+import { brokenText, isUsableName, unusableName } from '../expression/read-constant.ts';
+import type { Issue } from '../model/rejected-message.ts';
 import { isTooWide } from '../message/width.ts';
 import { addZodIssues, valueAt } from '../message/zod-issues.ts';
-import { batchDocumentId } from './batch.ts';
+import { batchDocumentId } from '../model/ids.ts';
 import { type ManifestJson, manifestSchema } from './manifest-schema.ts';
 import { dateRule, readDate, runOf } from './run-date.ts';
 

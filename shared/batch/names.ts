@@ -1,4 +1,4 @@
-import { describe } from '../message/issues.ts';
+import { describe } from '../issues.ts';
 import type { Manifest } from './manifest.ts';
 import { type Hole, insideOf } from './template.ts';
 

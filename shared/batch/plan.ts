@@ -1,9 +1,9 @@
 import { setImmediate as letOthersRun } from 'node:timers/promises';
 
-import { jobRules, type JobRules } from '../message/job-message.ts';
-import type { Issue } from '../message/rejected-message.ts';
-import { nextAttemptId } from '../record/attempts.ts';
-import { type ExportRecord, isTerminal } from '../record/record.ts';
+import { type JobRules, jobRules } from '../message/job-message.ts';
+import type { Issue } from '../model/rejected-message.ts';
+import { nextAttemptId } from '../model/ids.ts';
+import { type ExportRecord, isTerminal } from '../model/record.ts';
 import type { Services } from '../services.ts';
 import { isReadable } from '../store/store.ts';
 import { readBatch } from './change-batch.ts';

@@ -1,4 +1,4 @@
-import type { IssueList, Path } from '../message/issues.ts';
+import type { IssueList, Path } from '../issues.ts';
 
 /**
  * A job message with places to fill in. A string that is exactly one `${name}` becomes the value of that name, of any

@@ -1,12 +1,12 @@
 import pMap from 'p-map';
 
-import { type Batch, ON_THE_WAY_MS, runningAgain } from '../batch/batch.ts';
+import { type Batch, ON_THE_WAY_MS, runningAgain } from '../model/batch.ts';
 import { changeBatch } from '../batch/change-batch.ts';
 import { eachBatch } from '../batch/each-batch.ts';
 import { HOUR_MS, later, MINUTE_MS } from '../clock.ts';
 import { StaleWriteError } from '../errors.ts';
-import type { ActiveRecord, ExportRecord } from '../record/record.ts';
-import { isTerminal } from '../record/record.ts';
+import type { ActiveRecord, ExportRecord } from '../model/record.ts';
+import { isTerminal } from '../model/record.ts';
 import type { Services } from '../services.ts';
 import { batchQueries, recordQueries } from '../store/queries.ts';
 import { cursorOf, type Found, isReadable, type Stored } from '../store/store.ts';

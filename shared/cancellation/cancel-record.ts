@@ -1,16 +1,16 @@
 import pMap from 'p-map';
 
 import { type Clock, later, MINUTE_MS, SECOND_MS } from '../clock.ts';
-import { EarthEngineError } from '../earth-engine-api.ts';
+import { EarthEngineError } from '../earth-engine/api.ts';
 import type { Policy } from '../record/policy.ts';
 import { policyOf } from '../record/policy.ts';
 import { isProvenAbsent } from '../record/proof.ts';
-import { type ActiveRecord, type ExportRecord, isActive, isTerminal } from '../record/record.ts';
+import { type ActiveRecord, type ExportRecord, isActive, isTerminal } from '../model/record.ts';
 import { cancelUnsent, fallDue, requestCancellation } from '../record/transitions.ts';
-import { settle } from '../record/write.ts';
+import { settle } from '../records.ts';
 import type { Services } from '../services.ts';
 import type { Stored } from '../store/store.ts';
-import { cancelAtEarthEngine } from '../submission/operation-found.ts';
+import { cancelAtEarthEngine } from '../submission/note-operation.ts';
 
 /** Cancelling single records: first what we can decide, then what Earth Engine has to be asked for. */
 

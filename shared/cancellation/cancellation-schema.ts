@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import { recordIdPattern } from '../model/ids.ts';
 import { attempt, batchId, jobKey, project } from '../message/job-schema.ts';
 
 const recordIdRule = 'a record id: ve1- and 32 characters of a-z, 2-7, with -2, -3 … for a later attempt';
@@ -11,7 +12,7 @@ export const cancellationSchema = z
     {
       recordId: z
         .string(recordIdRule)
-        .regex(/^ve1-[a-z2-7]{32}(?:-(?:[2-9]|[1-9]\d{1,2}))?$/, recordIdRule)
+        .regex(recordIdPattern, recordIdRule)
         .optional()
         .describe('The id of a record'),
       project: project

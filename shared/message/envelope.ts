@@ -3,8 +3,8 @@ import { hash } from 'node:crypto';
 import { z } from 'zod';
 
 import { isDocumentId, isTimestamp } from '../store/limits.ts';
-import { describe } from './issues.ts';
-import type { Issue } from './rejected-message.ts';
+import { describe } from '../issues.ts';
+import type { Issue } from '../model/rejected-message.ts';
 
 /** A message as it was delivered, whichever way. */
 export interface Envelope {

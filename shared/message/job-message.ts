@@ -1,14 +1,15 @@
 import { z } from 'zod';
 
 import { type AllowList, type Config, isAllowed } from '../config.ts';
-import { readExpression } from './expression.ts';
-import { contentHashOf, recordIdOf, serialisedLength } from './identity.ts';
-import { createIssueList, describe, type IssueList, type Path } from './issues.ts';
+import { readExpression } from '../expression/read-expression.ts';
+import { recordIdOf } from '../model/ids.ts';
+import { contentHashOf, serialisedLength } from './identity.ts';
+import { createIssueList, describe, type IssueList, type Path } from '../issues.ts';
 import { jobMessageSchema, recordableFields } from './job-schema.ts';
-import type { Expression, Job, VideoRequest } from './job.ts';
-import { unusableName } from './read-constant.ts';
-import { isJsonObject } from './read-graph.ts';
-import type { Issue } from './rejected-message.ts';
+import type { Expression, Job, VideoRequest } from '../model/job.ts';
+import { unusableName } from '../expression/read-constant.ts';
+import { isJsonObject } from '../expression/read-graph.ts';
+import type { Issue } from '../model/rejected-message.ts';
 import { isTooWide } from './width.ts';
 import { addZodIssues, valueAt } from './zod-issues.ts';
 

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 
+import { MAX_ATTEMPT } from '../model/ids.ts';
+
 /**
  * The job message as a zod schema, strict wherever EE or this service defines the fields. Each message says what is
  * allowed; `job-message.ts` puts before it what was found.
@@ -37,11 +39,11 @@ export const jobKey = textOf(jobKeyRule)
   .meta({ maxLength: 200 })
   .describe("The caller's own name for this job; without one, its content identifies it");
 
-const attemptRule = 'a whole number from 1 to 999';
+const attemptRule = `a whole number from 1 to ${MAX_ATTEMPT}`;
 export const attempt = z
   .int(attemptRule)
   .min(1, attemptRule)
-  .max(999, attemptRule)
+  .max(MAX_ATTEMPT, attemptRule)
   .describe('Raise it to run the same job again on purpose (default 1)');
 
 const projectRule = 'a Google Cloud project id or number';

@@ -3,8 +3,8 @@ import { policyOf } from '../record/policy.ts';
 import type { Services } from '../services.ts';
 import { cutToBytes, isReserved } from '../store/limits.ts';
 import type { Envelope } from './envelope.ts';
-import { storableIssues } from './issues.ts';
-import type { Issue, RejectedMessage } from './rejected-message.ts';
+import { storableIssues } from '../issues.ts';
+import type { Issue, RejectedMessage } from '../model/rejected-message.ts';
 
 /** Recording a message that cannot become a job, where its sender can look it up. */
 

@@ -1,4 +1,4 @@
-import type { IssueList, Path } from './issues.ts';
+import type { IssueList, Path } from '../issues.ts';
 
 /** Nothing that this service or EE defines has a hundredth of it, but for a graph and the values of an axis. */
 const MAX_MEMBERS = 1000;

@@ -1,4 +1,4 @@
-import type { ExportRecord } from './record.ts';
+import type { ExportRecord } from '../model/record.ts';
 
 /** Which batches a record counts for: the one that it was made for, and those that came upon it. */
 

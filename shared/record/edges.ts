@@ -1,4 +1,4 @@
-import { activeStates, type RecordState, unsettledStates } from './record.ts';
+import { activeStates, type RecordState, unsettledStates } from '../model/record.ts';
 
 /**
  * The state machine of a record as data, for its test and its diagram: from, the transition that does it (a function of

@@ -1,4 +1,4 @@
-import type { EventKind, ExportRecord, RecordState, UnpublishedEvent } from './record.ts';
+import type { EventKind, ExportRecord, RecordState, UnpublishedEvent } from '../model/record.ts';
 import type { OutgoingMessage } from '../publisher.ts';
 
 /** Says what a consumer of the event topic is told, and when it must be written before it is told. */

@@ -1,7 +1,7 @@
 import { later } from '../clock.ts';
-import { parseRequestId } from '../message/identity.ts';
-import type { Operation } from '../earth-engine-api.ts';
-import { sameOperation } from '../earth-engine-operation.ts';
+import { parseRequestId } from '../model/ids.ts';
+import type { Operation } from '../earth-engine/api.ts';
+import { sameOperation } from '../earth-engine/operation.ts';
 import { type Moment, nextLook, type Policy } from './policy.ts';
 import {
   type ActiveRecord,
@@ -10,7 +10,7 @@ import {
   type RecordIn,
   type TerminalRecord,
   type UnsettledRecord,
-} from './record.ts';
+} from '../model/record.ts';
 import { carry, grow } from './transitions.ts';
 
 /** What Earth Engine says of an operation, as the state of its record. */

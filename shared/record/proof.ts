@@ -1,4 +1,4 @@
-import type { ExportRecord, Searches, UnsettledRecord } from './record.ts';
+import type { ExportRecord, Searches, UnsettledRecord } from '../model/record.ts';
 import type { Policy } from './policy.ts';
 
 /** A complete listing of a project, in which a record's marker was not found. */

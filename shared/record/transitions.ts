@@ -1,5 +1,5 @@
 import { later } from '../clock.ts';
-import type { Job } from '../message/job.ts';
+import type { Job } from '../model/job.ts';
 import { afterEmptySearch, type EmptySearch, isProvenAbsent, secondSearchAt } from './proof.ts';
 import { backoffMs, type Moment, type Policy } from './policy.ts';
 import {
@@ -12,7 +12,7 @@ import {
   type UnsettledRecord,
   type WaitingFor,
   type WaitingRecord,
-} from './record.ts';
+} from '../model/record.ts';
 
 /**
  * Every edge that we decide; what Earth Engine says of an operation is in `observe.ts`. Each is a pure function of what

@@ -1,10 +1,10 @@
 import type { z } from 'zod';
 
-import { batchSchema } from '../batch/batch.ts';
+import { batchSchema } from '../model/batch.ts';
 import { UnreadableError } from '../errors.ts';
-import { rejectedMessageSchema } from '../message/rejected-message.ts';
-import { recordSchema } from '../record/record.ts';
-import { projectStatusSchema, sweepSchema } from '../submission/project-status.ts';
+import { rejectedMessageSchema } from '../model/rejected-message.ts';
+import { recordSchema } from '../model/record.ts';
+import { projectStatusSchema, sweepSchema } from '../model/project-status.ts';
 import type { Fields } from './fields.ts';
 import type { Found } from './store.ts';
 

@@ -12,7 +12,7 @@ import {
 
 import { DAY_MS, later } from '../clock.ts';
 import { ServiceError, StaleWriteError } from '../errors.ts';
-import type { ExportRecord } from '../record/record.ts';
+import type { ExportRecord } from '../model/record.ts';
 import { rpcCodes } from '../rpc-codes.ts';
 import { boundedCalls, codeOf, type BoundedCall } from './bounded-call.ts';
 import { collections, parseDocument, type Collection } from './collections.ts';

@@ -1,4 +1,4 @@
-import type { RecordState } from '../record/record.ts';
+import type { RecordState } from '../model/record.ts';
 import type { Query } from './queries.ts';
 
 /**

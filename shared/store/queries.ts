@@ -1,4 +1,4 @@
-import { activeStates, terminalStates, unsettledStates, type RecordState } from '../record/record.ts';
+import { activeStates, terminalStates, unsettledStates, type RecordState } from '../model/record.ts';
 
 /**
  * Every query of the service, as data: both stores run it, and a test holds infra's composite indexes against it.

@@ -1,8 +1,8 @@
 import type { UnreadableError } from '../errors.ts';
-import type { ProjectStatus, Sweep } from '../submission/project-status.ts';
-import type { Batch } from '../batch/batch.ts';
-import type { ExportRecord } from '../record/record.ts';
-import type { RejectedMessage } from '../message/rejected-message.ts';
+import type { ProjectStatus, Sweep } from '../model/project-status.ts';
+import type { Batch } from '../model/batch.ts';
+import type { ExportRecord } from '../model/record.ts';
+import type { RejectedMessage } from '../model/rejected-message.ts';
 import type { Fields } from './fields.ts';
 import type { Query } from './queries.ts';
 

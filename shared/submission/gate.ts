@@ -1,11 +1,11 @@
 import { later, SECOND_MS } from '../clock.ts';
-import type { EarthEngineObserver } from '../earth-engine-api.ts';
+import type { EarthEngineObserver } from '../earth-engine/api.ts';
 import { StaleWriteError } from '../errors.ts';
 import { backoffMs, policyOf } from '../record/policy.ts';
 import type { Services } from '../services.ts';
 import { recordQueries } from '../store/queries.ts';
 import { isReadable, type Stored } from '../store/store.ts';
-import type { ProjectStatus } from './project-status.ts';
+import type { ProjectStatus } from '../model/project-status.ts';
 
 /**
  * Whether a project's jobs may be sent now. What one instance hears from EE, all others know within LOOK_EVERY_MS: the

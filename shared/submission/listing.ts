@@ -1,6 +1,6 @@
-import { EarthEngineError, type Operation } from '../earth-engine-api.ts';
-import { operationIdOf } from '../earth-engine-operation.ts';
-import { parseRequestId, requestIdInDescription } from '../message/identity.ts';
+import { EarthEngineError, type Operation } from '../earth-engine/api.ts';
+import { operationIdOf } from '../earth-engine/operation.ts';
+import { parseRequestId, requestIdInDescription } from '../model/ids.ts';
 import type { EmptySearch } from '../record/proof.ts';
 import type { Services } from '../services.ts';
 

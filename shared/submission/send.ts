@@ -1,23 +1,24 @@
 import { HOUR_MS, later } from '../clock.ts';
-import { EarthEngineError, type Operation } from '../earth-engine-api.ts';
-import { parseRequestId, requestIdInDescription, requestIdOf, withRequestId } from '../message/identity.ts';
+import { EarthEngineError, type Operation } from '../earth-engine/api.ts';
+import { parseRequestId, requestIdInDescription, requestIdOf } from '../model/ids.ts';
+import { withRequestId } from '../message/identity.ts';
 import { type Moment, type Policy, policyOf } from '../record/policy.ts';
 import { afterEmptySearch, afterRefusal, isProvenAbsent, mayGiveUpId } from '../record/proof.ts';
-import { type ExportRecord, isUnsettled, type RecordError, type SubmittingRecord } from '../record/record.ts';
+import { type ExportRecord, isUnsettled, type RecordError, type SubmittingRecord } from '../model/record.ts';
 import {
   cancelUnsent,
   type Learned,
   nextGeneration,
   reject,
-  wait,
   type Wait,
+  wait,
 } from '../record/transitions.ts';
-import { settle } from '../record/write.ts';
+import { settle } from '../records.ts';
 import type { Services } from '../services.ts';
 import type { Stored } from '../store/store.ts';
 import { isMarkerMissing } from './gate.ts';
-import { noteOperation } from './operation-found.ts';
-import { type Attempt, type Sending, trySending } from './try-sending.ts';
+import { noteOperation } from './note-operation.ts';
+import { type Attempt, type Sending, trySending } from './claimed-send.ts';
 
 /** Sending a claimed record's bytes, and recording what Earth Engine answered: steps 5 and 6 of the design. */
 

@@ -1,19 +1,20 @@
 import { later } from '../clock.ts';
-import { EarthEngineError } from '../earth-engine-api.ts';
+import { EarthEngineError } from '../earth-engine/api.ts';
 import { UnreadableError } from '../errors.ts';
 import { type Envelope, readJsonData } from '../message/envelope.ts';
-import { differingPaths, markedDescription, sentRequest, serialiseRequest } from '../message/identity.ts';
+import { markedDescription } from '../model/ids.ts';
+import { differingPaths, sentRequest, serialiseRequest } from '../message/identity.ts';
 import { jobRules, parseJobMessage } from '../message/job-message.ts';
-import type { Job } from '../message/job.ts';
+import type { Job } from '../model/job.ts';
 import { type RejectionDetail, rejectMessage } from '../message/rejection.ts';
 import { withBatch } from '../record/batches.ts';
 import { policyOf } from '../record/policy.ts';
-import type { ExportRecord } from '../record/record.ts';
+import type { ExportRecord } from '../model/record.ts';
 import { claim, enqueue, enqueueInOutage, type Origin } from '../record/transitions.ts';
-import { owingNews, publishOwed, settle } from '../record/write.ts';
+import { owingNews, publishOwed, settle } from '../records.ts';
 import { isReadable, type Stored } from '../store/store.ts';
 import { errorOf, type Heard, send, serviceAccountOf } from './send.ts';
-import type { Sending } from './try-sending.ts';
+import type { Sending } from './claimed-send.ts';
 
 /** A job message becomes a record, and the record is sent: steps 1 to 6 of the design. */
 

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, describe, expect, it } from 'vitest';
 
 import { expandBatch } from '../../shared/batch/expand-batch.ts';
-import { runAgain } from '../../shared/batch/run-again.ts';
+import { runAgain } from '../../shared/retry/retry.ts';
 import { cancelExports } from '../../shared/cancellation/cancel-exports.ts';
 import { createFirestoreStore } from '../../shared/store/firestore.ts';
 import { createHarness, envelopeOf, type Harness } from '../harness.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { expandBatch } from '../../shared/batch/expand-batch.ts';
-import { runAgain } from '../../shared/batch/run-again.ts';
+import { runAgain } from '../../shared/retry/retry.ts';
 import { cancelExports } from '../../shared/cancellation/cancel-exports.ts';
 import type { Services } from '../../shared/services.ts';
 import { isReadable } from '../../shared/store/store.ts';

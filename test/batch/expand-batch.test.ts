@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 
-import type { Batch } from '../../shared/batch/batch.ts';
+import type { Batch } from '../../shared/model/batch.ts';
 import { expandBatch } from '../../shared/batch/expand-batch.ts';
 import { finishBatches } from '../../shared/batch/finish-batches.ts';
 import { later } from '../../shared/clock.ts';
-import type { RejectedMessage } from '../../shared/message/rejected-message.ts';
+import type { RejectedMessage } from '../../shared/model/rejected-message.ts';
 import type { Services } from '../../shared/services.ts';
 import { isReadable } from '../../shared/store/store.ts';
 import { createHarness, envelopeOf, type Harness, smallJob } from '../harness.ts';

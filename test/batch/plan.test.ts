@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import { expandBatch } from '../../shared/batch/expand-batch.ts';
 import { plan } from '../../shared/batch/plan.ts';
-import { runAgain } from '../../shared/batch/run-again.ts';
+import { runAgain } from '../../shared/retry/retry.ts';
 import { createHarness, envelopeOf, smallJob } from '../harness.ts';
 import { smallManifest } from './manifests.ts';
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 
-import type { Batch } from '../../shared/batch/batch.ts';
+import type { Batch } from '../../shared/model/batch.ts';
 import { expandBatch } from '../../shared/batch/expand-batch.ts';
 import { cancelExports } from '../../shared/cancellation/cancel-exports.ts';
-import { recordIdOf } from '../../shared/message/identity.ts';
+import { recordIdOf } from '../../shared/model/ids.ts';
 import { isReadable } from '../../shared/store/store.ts';
 import { createHarness, envelopeOf, type Harness, smallJob } from '../harness.ts';
 import { smallManifest } from './manifests.ts';

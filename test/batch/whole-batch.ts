@@ -1,4 +1,4 @@
-import type { Batch } from '../../shared/batch/batch.ts';
+import type { Batch } from '../../shared/model/batch.ts';
 import { expandBatch } from '../../shared/batch/expand-batch.ts';
 import type { Services } from '../../shared/services.ts';
 import { isReadable } from '../../shared/store/store.ts';

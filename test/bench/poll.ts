@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks';
 
-import { isActive } from '../../shared/record/record.ts';
-import { noteOperation } from '../../shared/submission/operation-found.ts';
+import { isActive } from '../../shared/model/record.ts';
+import { noteOperation } from '../../shared/submission/note-operation.ts';
 import { recordQueries } from '../../shared/store/queries.ts';
 import { cursorOf, isReadable } from '../../shared/store/store.ts';
 import { createWatched, submitMany, type Watched } from '../scale/watched.ts';

@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
 
-import type { Batch } from '../../shared/batch/batch.ts';
+import type { Batch } from '../../shared/model/batch.ts';
 import { expandBatch } from '../../shared/batch/expand-batch.ts';
 import { finishBatches } from '../../shared/batch/finish-batches.ts';
 import { cancelLateArrivals } from '../../shared/cancellation/cancel-batch.ts';
 import { cancelExports } from '../../shared/cancellation/cancel-exports.ts';
 import { later } from '../../shared/clock.ts';
-import { EarthEngineError } from '../../shared/earth-engine-api.ts';
-import { recordIdOf } from '../../shared/message/identity.ts';
+import { EarthEngineError } from '../../shared/earth-engine/api.ts';
+import { recordIdOf } from '../../shared/model/ids.ts';
 import type { Services } from '../../shared/services.ts';
 import { isReadable } from '../../shared/store/store.ts';
 import { smallManifest } from '../batch/manifests.ts';

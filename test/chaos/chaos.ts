@@ -17,7 +17,7 @@ import { connect, eventsSubscription } from '../../infra/local/stack.ts';
 import type { Target } from '../../infra/targets.ts';
 import { SECOND_MS } from '../../shared/clock.ts';
 import { readConfig, type Topics } from '../../shared/config.ts';
-import { keptSubscription } from '../../shared/message/replay.ts';
+import { keptSubscription } from '../../shared/dead-letters/replay.ts';
 import { createFirestoreStore } from '../../shared/store/firestore.ts';
 import { isReadable, type Store } from '../../shared/store/store.ts';
 import { openBalancer, type Balancer } from './balancer.ts';

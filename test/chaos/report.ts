@@ -1,5 +1,5 @@
-import { parseRequestId } from '../../shared/message/identity.ts';
-import type { ExportRecord } from '../../shared/record/record.ts';
+import { parseRequestId } from '../../shared/model/ids.ts';
+import type { ExportRecord } from '../../shared/model/record.ts';
 import type { ChaosResult } from './chaos.ts';
 
 const MAX_PROBLEMS = 20;

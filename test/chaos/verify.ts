@@ -1,7 +1,7 @@
 import type { ExportCall, TrueOperation } from '../../infra/local/simulator/index.ts';
-import { parseRequestId } from '../../shared/message/identity.ts';
-import type { RejectedMessage } from '../../shared/message/rejected-message.ts';
-import { type ExportRecord, isTerminal } from '../../shared/record/record.ts';
+import { parseRequestId } from '../../shared/model/ids.ts';
+import type { RejectedMessage } from '../../shared/model/rejected-message.ts';
+import { type ExportRecord, isTerminal } from '../../shared/model/record.ts';
 import type { PlannedMessage } from './messages.ts';
 
 export type PublishedMessage = PlannedMessage & { readonly messageId: string };

@@ -9,9 +9,9 @@ import { examine } from '../../cli/doctor/examine.ts';
 import type { Finding } from '../../cli/doctor/finding.ts';
 import { createProbes, type Probes } from '../../cli/doctor/probes.ts';
 import { readConfig } from '../../shared/config.ts';
-import type { ProjectLook } from '../../shared/earth-engine.ts';
-import type { TopicAccess } from '../../shared/pubsub.ts';
-import { createMemoryStore, type MemoryStore } from '../../shared/store/memory.ts';
+import type { ProjectLook } from '../../shared/earth-engine/client.ts';
+import type { TopicAccess } from '../../shared/pubsub/publisher.ts';
+import { createMemoryStore, type MemoryStore } from '../../infra/local/memory/store.ts';
 import type { Store } from '../../shared/store/store.ts';
 import { createTestClock } from '../harness.ts';
 

@@ -7,8 +7,8 @@ import { beforeAll, describe, expect, it } from 'vitest';
 
 import { createPubsubRest } from '../../infra/local/pubsub-rest.ts';
 import { readConfig } from '../../shared/config.ts';
-import { keptSubscription } from '../../shared/message/replay.ts';
-import { root, run, type Run } from '../local/processes.ts';
+import { keptSubscription } from '../../shared/dead-letters/replay.ts';
+import { root, run, type Run } from '../infra/local/processes.ts';
 
 /** The command line as a process, against emulators where no service runs. */
 const project = `demo-cli-${process.pid}`;

@@ -1,10 +1,10 @@
 import type { Connections, Environment } from '../../cli/connections.ts';
 import { runCli } from '../../cli/program.ts';
 import { readConfig } from '../../shared/config.ts';
-import { createEarthEngine } from '../../shared/earth-engine.ts';
+import { createEarthEngine } from '../../shared/earth-engine/client.ts';
 import { silentLog } from '../../shared/log.ts';
-import type { ExportRecord } from '../../shared/record/record.ts';
-import { createMemoryStore, type MemoryStore } from '../../shared/store/memory.ts';
+import type { ExportRecord } from '../../shared/model/record.ts';
+import { createMemoryStore, type MemoryStore } from '../../infra/local/memory/store.ts';
 import { createTestClock, createTestPublisher, type TestClock, type TestPublisher } from '../harness.ts';
 
 /** The command line in this process, over a store in memory. */

@@ -2,10 +2,10 @@ import { globSync } from 'node:fs';
 
 import { describe, expect, it } from 'vitest';
 
-import { withStates } from '../../infra/docs/state-diagram.ts';
+import { withStates } from '../../docs/generate/state-diagram.ts';
 import { edges } from '../../shared/record/edges.ts';
-import { recordStates, terminalStates } from '../../shared/record/record.ts';
-import { root } from '../local/processes.ts';
+import { recordStates, terminalStates } from '../../shared/model/record.ts';
+import { root } from '../infra/local/processes.ts';
 import { codeBlocks, readPage } from './pages.ts';
 
 const page = 'docs/design.md';

@@ -11,7 +11,7 @@ import { buildCli, buildMain } from '../../infra/build.ts';
 import { byHand } from '../../infra/local/by-hand.ts';
 import { startStack, type Stack } from '../../infra/local/stack.ts';
 import { readManifest } from '../../shared/batch/manifest.ts';
-import { root, run } from '../local/processes.ts';
+import { root, run } from '../infra/local/processes.ts';
 import { type CodeBlock, codeBlocks, pages, readPage } from './pages.ts';
 
 /** In the order in which a reader meets them: later ones look at what earlier ones made. */
@@ -105,7 +105,7 @@ afterAll(async () => {
 const isForTheCloud = ({ text }: CodeBlock): boolean =>
   /print-access-token|auth application-default/.test(text);
 
-/** README's others, which start and stop the stack itself, are run in test/local. */
+/** README's others, which start and stop the stack itself, are run in test/infra/local. */
 const shellBlocks = guides
   .flatMap(codeBlocks)
   .filter(

@@ -1,7 +1,7 @@
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { root } from '../local/processes.ts';
+import { root } from '../infra/local/processes.ts';
 
 /** A block of code of a page, with what its comment says of it. */
 export interface CodeBlock {

@@ -3,12 +3,12 @@ import { dirname, join } from 'node:path';
 
 import { describe, expect, it } from 'vitest';
 
-import { withFiles } from '../../infra/docs/includes.ts';
-import { renderReference } from '../../infra/docs/reference.ts';
+import { withFiles } from '../../docs/generate/includes.ts';
+import { renderReference } from '../../docs/generate/reference.ts';
 import { readManifest } from '../../shared/batch/manifest.ts';
 import { parseJobMessage } from '../../shared/message/job-message.ts';
 import { collections } from '../../shared/store/collections.ts';
-import { root } from '../local/processes.ts';
+import { root } from '../infra/local/processes.ts';
 import { codeBlocks, pages, readPage } from './pages.ts';
 
 describe('the reference', () => {

@@ -7,9 +7,13 @@ import {
   type Simulator,
   type SimulatorServer,
 } from '../../infra/local/simulator/index.ts';
-import type { EarthEngine } from '../../shared/earth-engine-api.ts';
-import { createEarthEngine, type EarthEngineOptions, type TokenSource } from '../../shared/earth-engine.ts';
-import { exportRequest } from '../simulator/requests.ts';
+import type { EarthEngine } from '../../shared/earth-engine/api.ts';
+import {
+  createEarthEngine,
+  type EarthEngineOptions,
+  type TokenSource,
+} from '../../shared/earth-engine/client.ts';
+import { exportRequest } from '../infra/local/simulator/requests.ts';
 
 const project = 'my-project';
 const options = { timeoutMs: 5000 };

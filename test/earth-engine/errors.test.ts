@@ -6,9 +6,9 @@ import {
   EarthEngineError,
   type EarthEngine,
   type EarthEngineErrorKind,
-} from '../../shared/earth-engine-api.ts';
-import { refusal } from '../../shared/earth-engine-errors.ts';
-import { createEarthEngine } from '../../shared/earth-engine.ts';
+} from '../../shared/earth-engine/api.ts';
+import { refusal } from '../../shared/earth-engine/errors.ts';
+import { createEarthEngine } from '../../shared/earth-engine/client.ts';
 
 const now = new Date('2026-11-23T12:00:00Z');
 const options = { timeoutMs: 2000 };

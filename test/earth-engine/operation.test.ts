@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { parseOperation, parseOperationPage } from '../../shared/earth-engine-operation.ts';
+import { parseOperation, parseOperationPage } from '../../shared/earth-engine/operation.ts';
 
 const name = 'projects/my-project/operations/3DNU363IM57LNU4SDTMB6I33';
 const metadata = (fields: object) => parseOperation({ name, metadata: fields });

@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import type { FunctionProcess } from '../../infra/local/function-process.ts';
 import type { Fault } from '../../infra/local/simulator/index.ts';
-import type { RejectedMessage } from '../../shared/message/rejected-message.ts';
-import type { ExportRecord } from '../../shared/record/record.ts';
+import type { RejectedMessage } from '../../shared/model/rejected-message.ts';
+import type { ExportRecord } from '../../shared/model/record.ts';
 import { isReadable } from '../../shared/store/store.ts';
 import { openTcpGate, type TcpGate } from '../chaos/tcp-gate.ts';
 import { pushBody, smallJob } from '../harness.ts';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 import type { CallKind, Fault } from '../../infra/local/simulator/index.ts';
-import type { ExportRecord } from '../../shared/record/record.ts';
+import type { ExportRecord } from '../../shared/model/record.ts';
 import { isReadable } from '../../shared/store/store.ts';
 import { pushBody, smallJob } from '../harness.ts';
 import { createRig, post, type Rig } from './rig.ts';

@@ -1,6 +1,6 @@
 import { targetNames, type Target } from '../../infra/targets.ts';
 import { environmentSchema, readConfig } from '../../shared/config.ts';
-import { keptSubscription } from '../../shared/message/replay.ts';
+import { keptSubscription } from '../../shared/dead-letters/replay.ts';
 import { at, keysOf, optionalDefaults, type Stack } from './stack.ts';
 
 /** What must hold between infra/*.tf and the code. Each check returns what is wrong, in words. */

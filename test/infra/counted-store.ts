@@ -1,4 +1,4 @@
-import { createMemoryStore } from '../../shared/store/memory.ts';
+import { createMemoryStore } from '../../infra/local/memory/store.ts';
 import type { Documents, Records, Store } from '../../shared/store/store.ts';
 
 /** What Firestore bills: https://cloud.google.com/firestore/docs/billing-details */

@@ -5,18 +5,20 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import {
-  contentHash,
-  differingPaths,
   markedDescription,
   parseRequestId,
   recordIdOf,
   requestIdInDescription,
   requestIdOf,
+} from '../../shared/model/ids.ts';
+import {
+  contentHash,
+  differingPaths,
   sentRequest,
   serialiseRequest,
   withRequestId,
 } from '../../shared/message/identity.ts';
-import type { VideoRequest } from '../../shared/message/job.ts';
+import type { VideoRequest } from '../../shared/model/job.ts';
 
 const file = new URL('../fixtures/requests/landsat-annual-timelapse.json', import.meta.url);
 const request = JSON.parse(readFileSync(file, 'utf8')) as VideoRequest;

@@ -1,4 +1,4 @@
-import { isTerminal } from '../../shared/record/record.ts';
+import { isTerminal } from '../../shared/model/record.ts';
 import { arrivals, endings } from './earth-engine.ts';
 import { allRules, cancellation, type Move, movesOf, type Rules, tick } from './protocol.ts';
 import { type Budget, fingerprint, type Process, type World } from './world.ts';

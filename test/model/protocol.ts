@@ -1,5 +1,5 @@
-import { requestIdOf } from '../../shared/message/identity.ts';
-import type { Job } from '../../shared/message/job.ts';
+import { requestIdOf } from '../../shared/model/ids.ts';
+import type { Job } from '../../shared/model/job.ts';
 import {
   afterEmptySearch,
   afterRefusal,
@@ -13,7 +13,7 @@ import {
   type RecordError,
   type SubmittingRecord,
   type UnsettledRecord,
-} from '../../shared/record/record.ts';
+} from '../../shared/model/record.ts';
 import {
   cancelUnsent,
   claim,
@@ -25,7 +25,7 @@ import {
   requestCancellation,
   type Wait,
 } from '../../shared/record/transitions.ts';
-import { afterOperation, wantsCancelling } from '../../shared/submission/operation-found.ts';
+import { afterOperation, wantsCancelling } from '../../shared/submission/note-operation.ts';
 import { giveBack } from '../../shared/submission/send.ts';
 import { accept } from './earth-engine.ts';
 import {

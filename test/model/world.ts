@@ -1,7 +1,7 @@
-import type { Operation } from '../../shared/earth-engine-api.ts';
+import type { Operation } from '../../shared/earth-engine/api.ts';
 import type { EmptySearch } from '../../shared/record/proof.ts';
 import type { Policy } from '../../shared/record/policy.ts';
-import type { ExportRecord, UnsettledRecord } from '../../shared/record/record.ts';
+import type { ExportRecord, UnsettledRecord } from '../../shared/model/record.ts';
 import type { Learned } from '../../shared/record/transitions.ts';
 
 /** What the model is made of: one job, its record, the processes that work on it, and Earth Engine. All of it is data. */

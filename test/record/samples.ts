@@ -1,5 +1,5 @@
-import type { Operation } from '../../shared/earth-engine-api.ts';
-import type { Job } from '../../shared/message/job.ts';
+import type { Operation } from '../../shared/earth-engine/api.ts';
+import type { Job } from '../../shared/model/job.ts';
 import { lose, recordOperation } from '../../shared/record/observe.ts';
 import type { Moment, Policy } from '../../shared/record/policy.ts';
 import {
@@ -8,7 +8,7 @@ import {
   isActive,
   type RecordError,
   type RecordState,
-} from '../../shared/record/record.ts';
+} from '../../shared/model/record.ts';
 import {
   cancelUnsent,
   claim,

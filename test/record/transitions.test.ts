@@ -18,7 +18,7 @@ import {
   recordStates,
   type RecordState,
   terminalStates,
-} from '../../shared/record/record.ts';
+} from '../../shared/model/record.ts';
 import {
   cancelUnseen,
   cancelUnsent,
@@ -33,7 +33,7 @@ import {
   setAside,
   wait,
 } from '../../shared/record/transitions.ts';
-import { afterOperation } from '../../shared/submission/operation-found.ts';
+import { afterOperation } from '../../shared/submission/note-operation.ts';
 import {
   error,
   job,

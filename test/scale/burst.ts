@@ -1,4 +1,4 @@
-import { isTerminal } from '../../shared/record/record.ts';
+import { isTerminal } from '../../shared/model/record.ts';
 import { createHarness, type Harness, type Instance, smallJob } from '../harness.ts';
 
 /** Many jobs at once, through a queue that holds a fraction of them, submitted by several instances. */

@@ -1,4 +1,4 @@
-import type { ExportRecord } from '../../shared/record/record.ts';
+import type { ExportRecord } from '../../shared/model/record.ts';
 import type { Documents, Records, Store } from '../../shared/store/store.ts';
 
 /** What Firestore would bill (https://firebase.google.com/docs/firestore/pricing#operations). */

@@ -15,11 +15,11 @@ interface Topic extends Publisher {
   mood: 'FINE' | 'FAILING' | 'SILENT';
 }
 
-/** How long shared/pubsub.ts leaves a topic alone that failed. */
+/** How long shared/pubsub/publisher.ts leaves a topic alone that failed. */
 const PAUSE_MS = 5000;
 
 /**
- * The event topic as shared/pubsub.ts has it: a call that fails takes its whole time when the topic is silent, and the
+ * The event topic as shared/pubsub/publisher.ts has it: a call that fails takes its whole time when the topic is silent, and the
  * calls after it are refused at once for a while. Calls at the same time wait at the same time.
  */
 function createTopic(clock: TestClock): Topic {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { projectStatusSchema } from '../../shared/submission/project-status.ts';
+import { projectStatusSchema } from '../../shared/model/project-status.ts';
 import { isReadable } from '../../shared/store/store.ts';
 import { createHarness, type Harness, smallJob } from '../harness.ts';
 import { createWatched } from './watched.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { HOUR_MS, MINUTE_MS } from '../../shared/clock.ts';
-import { type EarthEngine, EarthEngineError } from '../../shared/earth-engine-api.ts';
+import { type EarthEngine, EarthEngineError } from '../../shared/earth-engine/api.ts';
 import type { Services } from '../../shared/services.ts';
 import { type TestClock, smallJob } from '../harness.ts';
 import { createWatched, submitMany, type Watched } from './watched.ts';

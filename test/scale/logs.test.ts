@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { simulatorFetch } from '../../infra/local/simulator/index.ts';
-import { createEarthEngine } from '../../shared/earth-engine.ts';
+import { createEarthEngine } from '../../shared/earth-engine/client.ts';
 import { createLog, traceFields } from '../../shared/log.ts';
 import { type Instance, createHarness, smallJob } from '../harness.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 
-import type { PollSummary } from '../../shared/submission/run.ts';
+import type { PollSummary } from '../../shared/polling/poll-run.ts';
 import type { Bill } from './counting-store.ts';
 import { createWatched, submitMany, type Watched } from './watched.ts';
 

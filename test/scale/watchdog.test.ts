@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { HOUR_MS } from '../../shared/clock.ts';
-import type { EarthEngine, Operation } from '../../shared/earth-engine-api.ts';
+import type { EarthEngine, Operation } from '../../shared/earth-engine/api.ts';
 import { createHarness, type Harness, type Instance, smallJob } from '../harness.ts';
 
 /** Polls as often as the service does when nothing happens: by the safety net's hour. */

@@ -1,4 +1,4 @@
-import { createMemoryStore, type MemoryStore } from '../../shared/store/memory.ts';
+import { createMemoryStore, type MemoryStore } from '../../infra/local/memory/store.ts';
 import { createHarness, type Harness, type HarnessOptions, smallJob } from '../harness.ts';
 import { type CountingStore, countStore } from './counting-store.ts';
 

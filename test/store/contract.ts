@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import type { RecordState } from '../../shared/record/record.ts';
+import type { RecordState } from '../../shared/model/record.ts';
 import type { Fields } from '../../shared/store/fields.ts';
 import { recordQueries, type Query } from '../../shared/store/queries.ts';
 import {

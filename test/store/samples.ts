@@ -1,4 +1,4 @@
-import type { RecordIn, RecordState } from '../../shared/record/record.ts';
+import type { RecordIn, RecordState } from '../../shared/model/record.ts';
 
 const at = new Date('2026-11-23T12:00:00.123Z');
 const common = {

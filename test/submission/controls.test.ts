@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { MINUTE_MS } from '../../shared/clock.ts';
-import { EarthEngineError } from '../../shared/earth-engine-api.ts';
+import { EarthEngineError } from '../../shared/earth-engine/api.ts';
 import type { Services } from '../../shared/services.ts';
 import { isReadable, type Records, type Store } from '../../shared/store/store.ts';
 import { createHarness, smallJob } from '../harness.ts';

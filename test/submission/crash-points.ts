@@ -1,5 +1,5 @@
 import { MINUTE_MS, SECOND_MS } from '../../shared/clock.ts';
-import type { ExportRecord } from '../../shared/record/record.ts';
+import type { ExportRecord } from '../../shared/model/record.ts';
 import { createHarness, type Harness, smallJob } from '../harness.ts';
 import { createFaultyProcess, type Fault, type FaultKind, faultKinds, type FaultyProcess } from './faults.ts';
 

@@ -1,4 +1,4 @@
-import { EarthEngineError } from '../../shared/earth-engine-api.ts';
+import { EarthEngineError } from '../../shared/earth-engine/api.ts';
 import type { Services } from '../../shared/services.ts';
 import type { Documents, Records, Store } from '../../shared/store/store.ts';
 import type { TestClock } from '../harness.ts';

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 
 import { cancelExports } from '../../shared/cancellation/cancel-exports.ts';
-import { type EarthEngine, EarthEngineError, type Operation } from '../../shared/earth-engine-api.ts';
-import { parseOperation } from '../../shared/earth-engine-operation.ts';
-import { recordIdOf } from '../../shared/message/identity.ts';
+import { type EarthEngine, EarthEngineError, type Operation } from '../../shared/earth-engine/api.ts';
+import { parseOperation } from '../../shared/earth-engine/operation.ts';
+import { recordIdOf } from '../../shared/model/ids.ts';
 import type { Services } from '../../shared/services.ts';
 import { createListings } from '../../shared/submission/listing.ts';
 import { createHarness, envelopeOf, type Harness, type Instance, smallJob } from '../harness.ts';

@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 
 import { cancelExports } from '../../shared/cancellation/cancel-exports.ts';
 import { later, MINUTE_MS, SECOND_MS } from '../../shared/clock.ts';
-import { type EarthEngine, EarthEngineError } from '../../shared/earth-engine-api.ts';
-import { recordIdOf } from '../../shared/message/identity.ts';
+import { type EarthEngine, EarthEngineError } from '../../shared/earth-engine/api.ts';
+import { recordIdOf } from '../../shared/model/ids.ts';
 import type { Services } from '../../shared/services.ts';
 import { changeStatus } from '../../shared/submission/gate.ts';
 import { createHarness, envelopeOf, type Harness, simulatedEarthEngine, smallJob } from '../harness.ts';

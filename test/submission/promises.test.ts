@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 
 import { HOUR_MS, MINUTE_MS } from '../../shared/clock.ts';
 import { UnreadableError } from '../../shared/errors.ts';
-import type { ExportRecord } from '../../shared/record/record.ts';
+import type { ExportRecord } from '../../shared/model/record.ts';
 import { isReadable, type Store } from '../../shared/store/store.ts';
-import { createMemoryStore } from '../../shared/store/memory.ts';
+import { createMemoryStore } from '../../infra/local/memory/store.ts';
 import { createHarness, type Harness, smallJob } from '../harness.ts';
 import { sendSlowly } from './slow-sender.ts';
 

@@ -1,8 +1,8 @@
 import { MINUTE_MS, SECOND_MS } from '../../shared/clock.ts';
-import { EarthEngineError } from '../../shared/earth-engine-api.ts';
-import type { ExportRecord } from '../../shared/record/record.ts';
+import { EarthEngineError } from '../../shared/earth-engine/api.ts';
+import type { ExportRecord } from '../../shared/model/record.ts';
 import { requestCancellation } from '../../shared/record/transitions.ts';
-import { settle } from '../../shared/record/write.ts';
+import { settle } from '../../shared/records.ts';
 import { createHarness, type Harness, type HarnessOptions, smallJob } from '../harness.ts';
 import { createFaultyProcess, type Fault } from './faults.ts';
 

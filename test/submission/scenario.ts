@@ -1,7 +1,7 @@
 import { MINUTE_MS, SECOND_MS } from '../../shared/clock.ts';
 import type { Log } from '../../shared/log.ts';
-import { parseRequestId } from '../../shared/message/identity.ts';
-import { type ExportRecord, isTerminal } from '../../shared/record/record.ts';
+import { parseRequestId } from '../../shared/model/ids.ts';
+import { type ExportRecord, isTerminal } from '../../shared/model/record.ts';
 import type { Services } from '../../shared/services.ts';
 import type { HeldRequest, TrueOperation } from '../../infra/local/simulator/api.ts';
 import { createRandom } from '../../infra/local/simulator/random.ts';

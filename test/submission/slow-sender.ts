@@ -1,4 +1,4 @@
-import type { Operation } from '../../shared/earth-engine-api.ts';
+import type { Operation } from '../../shared/earth-engine/api.ts';
 import type { Services } from '../../shared/services.ts';
 import type { Submitted } from '../../shared/submission/submit.ts';
 import { type Harness, smallJob } from '../harness.ts';

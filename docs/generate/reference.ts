@@ -1,0 +1,207 @@
+import type { Command } from 'commander';
+import { z } from 'zod';
+
+import { exitCodeMeanings } from '../../cli/exit-codes.ts';
+import { createProgram } from '../../cli/program.ts';
+import { batchSchema } from '../../shared/model/batch.ts';
+import { manifestSchema } from '../../shared/batch/manifest-schema.ts';
+import { cancellationSchema } from '../../shared/cancellation/cancellation-schema.ts';
+import { environmentSchema, readConfig } from '../../shared/config.ts';
+import { jobMessageSchema } from '../../shared/message/job-schema.ts';
+import { rejectedMessageSchema } from '../../shared/model/rejected-message.ts';
+import { recordSchema } from '../../shared/model/record.ts';
+import { type FieldRow, fieldsOf, jsonOf, typeOf } from './fields.ts';
+import { batchMeanings, recordMeanings, rejectedMeanings } from './meanings.ts';
+
+/** docs/reference.md, from the schemas that the service itself parses by. */
+export function renderReference(): string {
+  return `${[
+    '# Reference',
+    'Made from the schemas by `npm run docs`: change those. JSON schemas for editors are in [schemas](schemas).',
+    ...jobMessage(),
+    ...manifest(),
+    ...cancellation(),
+    ...record(),
+    ...batch(),
+    ...rejectedMessage(),
+    ...events(),
+    ...environment(),
+    ...commandLine(),
+  ].join('\n\n')}\n`;
+}
+
+function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) =>
+    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+  return [line(header), `|${header.map(() => '---').join('|')}|`, ...rows.map(line)].join('\n');
+}
+
+const messageTable = (rows: readonly FieldRow[]): string =>
+  table(
+    ['field', 'type', '', 'meaning'],
+    rows.map(({ path, type, isRequired, description }) => [
+      `\`${path}\``,
+      type,
+      isRequired ? 'required' : '',
+      description,
+    ]),
+  );
+
+function jobMessage(): string[] {
+  return [
+    '## Job message',
+    'JSON in UTF-8, published to `JOBS_TOPIC`. Unknown fields are errors. Where a whole number is allowed, the Python client\'s `{"value": n}` is too.',
+    messageTable(fieldsOf(jobMessageSchema(z.unknown()), 'input', ['request.expression'])),
+  ];
+}
+
+function manifest(): string[] {
+  return [
+    '## Batch manifest',
+    'Published to `BATCHES_TOPIC`. See [a weekly batch](guides/weekly-batch.md).',
+    messageTable(fieldsOf(manifestSchema, 'input')),
+  ];
+}
+
+function cancellation(): string[] {
+  return [
+    '## Cancellation',
+    'Published to `CANCELLATIONS_TOPIC`: exactly one of `recordId`, `jobKey` and `batchId`.',
+    messageTable(fieldsOf(cancellationSchema, 'input')),
+  ];
+}
+
+function record(): string[] {
+  return [
+    '## Record',
+    '`videoExports/{recordId}`: one attempt at one job. Fields without states are in all of them; `?` marks what may be absent.',
+    table(['field', 'type', 'in states', 'meaning'], recordRows()),
+    'The request that is sent is beside it, compressed, in `videoExports/{recordId}/request/{n}`: `npx ee-video-exports show ID --request`.',
+  ];
+}
+
+/** Each field once, over the union of the states. */
+function recordRows(): string[][] {
+  const variants = jsonOf(recordSchema, 'output').oneOf ?? [];
+  const states = variants.map(({ properties }) => String(properties?.['state']?.const));
+  return Object.entries(recordMeanings).map(([name, meaning]) => {
+    const holders = variants.filter(({ properties }) => properties?.[name]);
+    const types = new Set(holders.map(({ properties = {} }) => typeOf(properties[name] ?? {})));
+    const isOptional = holders.some(({ required }) => !required?.includes(name));
+    const within =
+      holders.length === variants.length
+        ? ''
+        : namesOf(states.filter((_, i) => holders.includes(variants[i] ?? {})));
+    return [
+      `\`${name}\`${isOptional ? '?' : ''}`,
+      name === 'state' ? namesOf(states) : name === 'error' ? 'error' : [...types].join(' or '),
+      within,
+      meaning,
+    ];
+  });
+}
+
+const namesOf = (states: readonly string[]): string => states.map((state) => `\`${state}\``).join(' ');
+
+function documentTable(schema: z.ZodType, meanings: Readonly<Record<string, string>>): string {
+  const rows = fieldsOf(schema, 'output').filter(({ path }) => !path.includes('.'));
+  return table(
+    ['field', 'type', 'meaning'],
+    rows.map(({ path, type, isRequired }) => [
+      `\`${path}\`${isRequired ? '' : '?'}`,
+      type,
+      meanings[path] ?? '',
+    ]),
+  );
+}
+
+const batch = (): string[] => [
+  '## Batch',
+  '`videoExportBatches/{batchId}@{run}`: one run of a manifest.',
+  documentTable(batchSchema, batchMeanings),
+];
+
+const rejectedMessage = (): string[] => [
+  '## Rejected message',
+  '`rejectedMessages/{messageId}`: a message that never became a job.',
+  documentTable(rejectedMessageSchema, rejectedMeanings),
+];
+
+const events = (): string[] => [
+  '## Events',
+  'Published to `EVENTS_TOPIC` when a record changes its state, or something is to be known of it: the record as JSON, times in ISO 8601. At least once; `eventId` tells repeats. Attributes:',
+  table(
+    ['attribute', 'meaning'],
+    [
+      ['`eventId`', '`{recordId}:{revision}:{state}`'],
+      ['`kind`', '`STATE`, `STALLED` (no sign of life), `EXTRA_OPERATION` (a double was seen)'],
+      ['`recordId`, `state`, `project`', "The record's"],
+      ['`jobKey`, `batchId`', "The record's, where it has them"],
+    ],
+  ),
+  'A batch that is finished is told the same way: its document as JSON, with `kind` = `BATCH`, `batchId`, `state`, and `eventId` = `{batchId}:{revision}:{state}`.',
+];
+
+function environment(): string[] {
+  const { properties = {} } = jsonOf(environmentSchema, 'input');
+  const { earthEngineProject, allowedDestinations } = readConfig({ GOOGLE_CLOUD_PROJECT: 'project' });
+  // Two defaults follow from another variable, and a list is written as people set it.
+  const written: Readonly<Record<string, string>> = {
+    EARTHENGINE_PROJECT: earthEngineProject === 'project' ? '`GOOGLE_CLOUD_PROJECT`' : '',
+    ALLOWED_PROJECTS: '`EARTHENGINE_PROJECT`',
+    ALLOWED_DESTINATIONS: `\`${allowedDestinations.join(',')}\``,
+  };
+  return [
+    '## Environment',
+    'Read once, at start; a wrong value stops it. The command line reads the same.',
+    table(
+      ['variable', 'default', 'meaning'],
+      Object.entries(properties).map(([name, field]) => {
+        const standard = (field as { default?: string }).default;
+        return [
+          `\`${name}\``,
+          written[name] ?? (standard === undefined ? '' : `\`${standard}\``),
+          field.description ?? '',
+        ];
+      }),
+    ),
+  ];
+}
+
+function commandLine(): string[] {
+  const program = createProgram(
+    {
+      terminal: {
+        out: () => {},
+        err: () => {},
+        isInteractive: false,
+        columns: 80,
+        rows: 24,
+        hasColour: false,
+      },
+      clock: { now: () => new Date(0), sleep: () => Promise.resolve() },
+    },
+    () => Promise.resolve(),
+  );
+  const leaves = (command: Command): Command[] =>
+    command.commands.length === 0 ? [command] : command.commands.flatMap(leaves);
+  return [
+    '## Command line',
+    '`npx ee-video-exports COMMAND --help` prints these. Every command takes `--json`, `--debug` and `--project`.',
+    table(
+      ['exit code', 'meaning'],
+      Object.entries(exitCodeMeanings).map(([code, meaning]) => [code, meaning]),
+    ),
+    ...leaves(program).map((command) => `\`\`\`text\n${helpOf(command)}\n\`\`\``),
+  ];
+}
+
+/** Without what is the same for all of them. */
+function helpOf(command: Command): string {
+  return command
+    .configureHelp({ showGlobalOptions: false })
+    .helpInformation()
+    .replace(/^ +-h, --help.*\n/m, '')
+    .replace(/^Options:\n(?=\n|$)/m, '')
+    .trim();
+}

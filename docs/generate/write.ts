@@ -1,0 +1,16 @@
+import { globSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+
+import { withFiles } from './includes.ts';
+import { edges } from '../../shared/record/edges.ts';
+import { renderReference } from './reference.ts';
+import { withStates } from './state-diagram.ts';
+
+/* `npm run docs`: what the pages show of code and schemas is made from these. */
+
+const docs = resolve(import.meta.dirname, '..');
+
+writeFileSync(join(docs, 'reference.md'), renderReference());
+for (const page of globSync(join(docs, '**', '*.md'))) {
+  writeFileSync(page, withStates(withFiles(page, readFileSync(page, 'utf8')), edges));
+}

@@ -1,0 +1,181 @@
+import { operationStates, type Operation, type OperationPage, type OperationState } from './api.ts';
+
+/*
+ * EE's Operation as JSON, read field by field. Not a zod schema: a sweep reads pages of 500, most of whose operations
+ * have not changed, and here every field but the name may be missing or odd without the operation being wrong.
+ * Source: https://developers.google.com/earth-engine/reference/rest/v1/projects.operations
+ */
+
+/** Neither part may be a dot segment: a URL parser would resolve it and ask EE for something else. */
+const operationName = /^projects\/(?!\.{1,2}\/)[^/]+\/operations\/(?!\.{1,2}$)[^/]+$/;
+const MAX_NAME_CHARACTERS = 500;
+const states: ReadonlySet<string> = new Set(operationStates);
+/** EE has sent the epoch for tasks that have not started. */
+const EARLIEST_TIME_MS = Date.UTC(1971);
+/** Firestore keeps no time after the year 9999. */
+const LATEST_TIME_MS = Date.UTC(10_000, 0) - 1;
+/*
+ * What is kept of an operation's texts. They end in a Firestore document of at most 1 MiB: one that does not fit could
+ * never be written again, so its job would never end.
+ */
+const MAX_MESSAGE_CHARACTERS = 4096;
+const MAX_STAGE_CHARACTERS = 500;
+const MAX_URIS = 100;
+const MAX_URI_CHARACTERS = 1024;
+
+type Json = Readonly<Record<string, unknown>>;
+
+export function isOperationName(name: unknown): name is string {
+  // Half a surrogate pair fits into no URL and no document.
+  return (
+    typeof name === 'string' &&
+    name.length <= MAX_NAME_CHARACTERS &&
+    name.isWellFormed() &&
+    operationName.test(name)
+  );
+}
+
+/**
+ * Whether two names are one operation's. EE may name its project by id or by number; what it numbers its operations with
+ * is unique among all of them.
+ */
+export function sameOperation(one: string, other: string): boolean {
+  return operationIdOf(one) === operationIdOf(other);
+}
+
+/** What is left of an operation's name without its project. */
+export function operationIdOf(name: string): string {
+  return name.slice(name.lastIndexOf('/') + 1);
+}
+
+/** Whether an operation's name says for certain that it is not of this project: a number may be any project's. */
+export function isOfAnotherProject(name: string, project: string): boolean {
+  const named = projectOf(name);
+  return named !== project && !isNumber(named) && !isNumber(project);
+}
+
+export function projectOf(name: string): string {
+  return name.slice('projects/'.length, name.indexOf('/operations/'));
+}
+
+const isNumber = (project: string): boolean => /^\d+$/.test(project);
+
+/** The operation, or undefined where it has no usable name: nothing could be recorded of it, nor asked about it. */
+export function parseOperation(json: unknown): Operation | undefined {
+  if (!isObject(json) || !isOperationName(json['name'])) {
+    return undefined;
+  }
+  const metadata = isObject(json['metadata']) ? json['metadata'] : {};
+  const error = json['error'];
+  return {
+    name: json['name'],
+    done: json['done'] === true,
+    state: parseState(metadata['state']),
+    type: text(metadata['type']),
+    description: text(metadata['description']),
+    progress: clamp(number(metadata['progress'])),
+    ...parseStages(metadata['stages']),
+    runAttempt: integer(metadata['attempt']),
+    destinationUris: parseUris(metadata['destinationUris']),
+    eecuSeconds: number(metadata['batchEecuUsageSeconds']),
+    startTime: time(metadata['startTime']),
+    endTime: time(metadata['endTime']),
+    error: isObject(error) ? parseError(error) : undefined,
+    hasResponse: isObject(json['response']),
+  };
+}
+
+/**
+ * A page of operations, without those that have no usable name. Undefined where the page itself cannot be trusted to be
+ * complete: a caller concludes from a complete listing that an operation does not exist.
+ */
+export function parseOperationPage(json: unknown): OperationPage | undefined {
+  if (!isObject(json)) {
+    return undefined;
+  }
+  const { operations = [], nextPageToken = '', unreachable = [] } = json;
+  if (!Array.isArray(operations) || typeof nextPageToken !== 'string') {
+    return undefined;
+  }
+  if (!Array.isArray(unreachable) || unreachable.length > 0) {
+    return undefined;
+  }
+  return {
+    operations: operations.map(parseOperation).filter((operation) => operation !== undefined),
+    nextPageToken: nextPageToken === '' ? undefined : nextPageToken,
+  };
+}
+
+function parseState(value: unknown): OperationState | undefined {
+  if (typeof value !== 'string') {
+    return undefined;
+  }
+  return states.has(value) ? (value as OperationState) : 'UNKNOWN';
+}
+
+/** Stages may lack work units, or a name; proto3 JSON leaves a zero out. */
+function parseStages(value: unknown): Pick<Operation, 'stage' | 'units'> {
+  let stage: string | undefined;
+  let units: number | undefined;
+  for (const item of Array.isArray(value) ? value : []) {
+    if (!isObject(item)) {
+      continue;
+    }
+    const complete = number(item['completeWorkUnits']);
+    const total = number(item['totalWorkUnits']);
+    if (complete === undefined && total === undefined) {
+      continue;
+    }
+    units = (units ?? 0) + (complete ?? 0);
+    if ((complete ?? 0) < (total ?? 0)) {
+      stage ??= text(item['displayName']) ?? text(item['description']);
+    }
+  }
+  return { stage: stage && startOf(stage, MAX_STAGE_CHARACTERS), units: number(units) };
+}
+
+function parseError(error: Json): Operation['error'] {
+  return {
+    // 2 is google.rpc.Code UNKNOWN.
+    code: integer(error['code']) ?? 2,
+    message: startOf(text(error['message']) ?? '', MAX_MESSAGE_CHARACTERS),
+  };
+}
+
+function time(value: unknown): Date | undefined {
+  if (typeof value !== 'string') {
+    return undefined;
+  }
+  const date = new Date(value);
+  return date.getTime() >= EARLIEST_TIME_MS && date.getTime() <= LATEST_TIME_MS ? date : undefined;
+}
+
+export function isObject(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}
+
+/** The first characters of a text. Made well formed after the cut, which may halve a surrogate pair. */
+export function startOf(value: string, characters: number): string {
+  return value.slice(0, characters).toWellFormed();
+}
+
+function parseUris(value: unknown): readonly string[] {
+  const uris = Array.isArray(value) ? value.filter((item) => typeof item === 'string') : [];
+  return uris.slice(0, MAX_URIS).map((uri) => startOf(uri, MAX_URI_CHARACTERS));
+}
+
+function number(value: unknown): number | undefined {
+  return typeof value === 'number' && Number.isFinite(value) ? value : undefined;
+}
+
+function integer(value: unknown): number | undefined {
+  return Number.isSafeInteger(value) ? (value as number) : undefined;
+}
+
+function clamp(progress: number | undefined): number | undefined {
+  return progress === undefined ? undefined : Math.min(1, Math.max(0, progress));
+}

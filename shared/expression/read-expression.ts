@@ -1,0 +1,193 @@
+import type { Entry, Graph, GraphNode } from './graph.ts';
+import { type FreeNames, hashGraph, TooManyNamesError } from './graph-hash.ts';
+import { createIssueList, formatPath, type IssueList, quote } from '../issues.ts';
+import { readGraph } from './read-graph.ts';
+import type { Issue } from '../model/rejected-message.ts';
+
+const base = ['request', 'expression'];
+
+/** How many cycles or unbound names are told: finding the place of each may cost a walk through the graph. */
+const SEARCHES = 20;
+
+export type ExpressionReading = { readonly graphHash: string } | { readonly issues: Issue[] };
+
+/**
+ * Checks an expression graph as far as that can be done without EE, and hashes what it computes.
+ *
+ * References, not inlining, are what makes a graph deep: nothing here recurses along them.
+ */
+export function readExpression(expression: unknown): ExpressionReading {
+  const issues = createIssueList();
+  const graph = readGraph(expression, base, issues);
+  if (!graph || issues.count > 0) {
+    return { issues: issues.list() };
+  }
+
+  const { order, reachable } = sortEntries(graph, issues);
+  if (issues.count > 0) {
+    return { issues: issues.list() };
+  }
+
+  try {
+    const { hash, freeNames } = hashGraph(graph, order, reachable);
+    refuseUnboundNames(graph, freeNames, issues);
+    return issues.count > 0 ? { issues: issues.list() } : { graphHash: hash };
+  } catch (error) {
+    if (!(error instanceof TooManyNamesError)) {
+      throw error;
+    }
+    issues.add(
+      base,
+      'has functions within functions that see too many names; allowed: 8 per node on average',
+    );
+    return { issues: issues.list() };
+  }
+}
+
+/**
+ * Every entry after those it refers to; entries on a cycle are an issue.
+ *
+ * `result` goes first, so that what was sorted before anything else is what `result` leads to.
+ */
+function sortEntries(graph: Graph, issues: IssueList): { order: string[]; reachable: Set<string> } {
+  const order: string[] = [];
+  const states = new Map<string, 'open' | 'sorted'>();
+  let searches = 0;
+
+  function sortFrom(start: string) {
+    const open: { entry: Entry; next: number }[] = [];
+    const enter = (key: string) => {
+      states.set(key, 'open');
+      open.push({ entry: graph.entries.get(key) as Entry, next: 0 });
+    };
+    enter(start);
+    for (let frame = open.at(-1); frame; frame = open.at(-1)) {
+      const target = frame.entry.targets[frame.next];
+      frame.next += 1;
+      if (target === undefined) {
+        states.set(frame.entry.key, 'sorted');
+        order.push(frame.entry.key);
+        open.pop();
+      } else if (!states.has(target)) {
+        enter(target);
+      } else if (states.get(target) === 'open') {
+        refuseCycle(open, target);
+      }
+    }
+  }
+
+  function refuseCycle(open: readonly { entry: Entry }[], target: string) {
+    // Telling each cycle costs its length, and a hostile graph has many long ones.
+    if ((searches += 1) > SEARCHES) {
+      return;
+    }
+    let from = open.length - 1;
+    while (open[from]?.entry.key !== target) {
+      from -= 1;
+    }
+    const keys = open.slice(from, from + 5).map(({ entry }) => quote(entry.key));
+    const rest = open.length - from > 5 ? ['…'] : [];
+    issues.add(
+      [...base, 'values', target],
+      `refers to itself: ${[...keys, ...rest, quote(target)].join(' → ')}; allowed: a graph without cycles`,
+    );
+  }
+
+  sortFrom(graph.result);
+  const reachable = new Set(order);
+  for (const key of graph.entries.keys()) {
+    if (!states.has(key)) {
+      sortFrom(key);
+    }
+  }
+  return { order, reachable };
+}
+
+/** A name that is free where nothing encloses it: in `result`, or in an entry that nothing refers to. */
+function refuseUnboundNames(graph: Graph, freeNames: FreeNames, issues: IssueList) {
+  if (freeNames.size === 0) {
+    return;
+  }
+  const enclosed = new Set<string>();
+  for (const { targets } of graph.entries.values()) {
+    for (const target of targets) {
+      enclosed.add(target);
+    }
+  }
+  let searches = 0;
+  for (const [key, names] of freeNames) {
+    if (key !== graph.result && enclosed.has(key)) {
+      continue;
+    }
+    for (const name of names.keys()) {
+      if ((searches += 1) > SEARCHES) {
+        return;
+      }
+      const place = findUnbound(graph, freeNames, key, name);
+      issues.add(
+        place,
+        `found ${quote(name)}, which no enclosing function has as an argument (from ${formatPath([...base, 'values', key])}); allowed: an argument of a function around it`,
+      );
+    }
+  }
+}
+
+/** The first place where `name` stands free, going in from an entry in which it is. */
+function findUnbound(graph: Graph, freeNames: FreeNames, key: string, name: string): (string | number)[] {
+  const isFreeIn = (target: string) => freeNames.get(target)?.has(name) === true;
+  for (let current = key; ;) {
+    const found = search(graph.entries.get(current) as Entry);
+    if ('path' in found) {
+      return [...base, 'values', current, ...found.path];
+    }
+    current = found.target;
+  }
+
+  function search(entry: Entry): { path: (string | number)[] } | { target: string } {
+    const path: (string | number)[] = [];
+    const visit = (node: GraphNode): { path: (string | number)[] } | { target: string } | undefined => {
+      switch (node.kind) {
+        case 'argument':
+          return node.name === name ? { path: [...path, 'argumentReference'] } : undefined;
+        case 'reference':
+          return isFreeIn(node.target) ? { target: node.target } : undefined;
+        case 'definition':
+          return !node.argumentNames.includes(name) && isFreeIn(node.body)
+            ? { target: node.body }
+            : undefined;
+        case 'array':
+          return visitAll(node.items, ['arrayValue', 'values'], (index) => index);
+        case 'dictionary':
+          return visitAll(node.items, ['dictionaryValue', 'values'], (index) => node.names[index] ?? index);
+        case 'invocation': {
+          if ('target' in node.callee && isFreeIn(node.callee.target)) {
+            return { target: node.callee.target };
+          }
+          return visitAll(
+            node.items,
+            ['functionInvocationValue', 'arguments'],
+            (index) => node.names[index] ?? index,
+          );
+        }
+        default:
+          return undefined;
+      }
+    };
+    const visitAll = (
+      nodes: readonly GraphNode[],
+      within: readonly string[],
+      keyOf: (index: number) => string | number,
+    ) => {
+      for (const [index, node] of nodes.entries()) {
+        path.push(...within, keyOf(index));
+        const found = visit(node);
+        if (found) {
+          return found;
+        }
+        path.splice(path.length - within.length - 1);
+      }
+      return undefined;
+    };
+    return visit(entry.node) ?? { path };
+  }
+}

@@ -1,0 +1,147 @@
+import type { Issue } from './model/rejected-message.ts';
+
+/** Where in a message something is, from its root: `['request', 'expression', 'values', '3']`. */
+export type Path = readonly (string | number)[];
+
+/** A message with a million wrong fields must not become a document of a million issues. */
+const ISSUES_SHOWN = 50;
+/** A job's own issues and its graph's, each with a last one that counts the rest. */
+const ISSUES_STORED = 2 * (ISSUES_SHOWN + 1);
+const ISSUES_BYTES = 100_000;
+/** Counting the rest costs a walk through it. */
+const ISSUES_COUNTED = 1000;
+const SHOWN_CHARACTERS = 80;
+const PATH_PARTS = 20;
+const PATH_CHARACTERS = 300;
+const MESSAGE_CHARACTERS = 1000;
+
+const identifier = /^[A-Za-z_$][\w$]*$/;
+
+/**
+ * The path as a reader would write it: `request.expression.values["3"].arrayValue.values[0]`. Of a long one, both ends:
+ * where it begins and what stands at its end say most.
+ */
+export function formatPath(path: Path): string {
+  if (path.length <= PATH_PARTS) {
+    return cutMiddle(formatParts(path));
+  }
+  const half = PATH_PARTS / 2;
+  return cutMiddle(`${formatParts(path.slice(0, half))}…${formatParts(path.slice(-half))}`);
+}
+
+function formatParts(path: Path): string {
+  let text = '';
+  for (const part of path) {
+    if (typeof part === 'number') {
+      text += `[${part}]`;
+    } else if (part.length > SHOWN_CHARACTERS || !identifier.test(part)) {
+      text += `[${quote(part)}]`;
+    } else {
+      text += text === '' ? part : `.${part}`;
+    }
+  }
+  return text;
+}
+
+function cutMiddle(text: string): string {
+  if (text.length <= PATH_CHARACTERS) {
+    return text;
+  }
+  const half = Math.floor(PATH_CHARACTERS / 2);
+  return `${text.slice(0, half)}…${text.slice(1 - half)}`.toWellFormed();
+}
+
+/** A short text for any JSON value, of bounded cost whatever its size or depth. */
+export function describe(value: unknown): string {
+  if (typeof value === 'string') {
+    return quote(value);
+  }
+  if (Array.isArray(value)) {
+    return value.length === 1 ? 'an array of 1 item' : `an array of ${value.length} items`;
+  }
+  if (typeof value === 'object' && value !== null) {
+    const keys = Object.keys(value);
+    if (keys.length === 0) {
+      return 'an empty object';
+    }
+    return `an object with ${cut(keys.slice(0, 5).map(cutKey).join(', '))}${keys.length > 5 ? ', …' : ''}`;
+  }
+  return String(value);
+}
+
+export function quote(text: string): string {
+  return JSON.stringify(cut(text));
+}
+
+function cut(text: string): string {
+  return cutTo(text, SHOWN_CHARACTERS);
+}
+
+function cutKey(key: string): string {
+  return cutTo(key, 30);
+}
+
+function cutTo(text: string, characters: number): string {
+  return text.length > characters ? `${text.slice(0, characters)}…` : text;
+}
+
+/**
+ * An issue as it may be stored: whatever a message consists of, what is wrong with it must fit into a document, as text
+ * that can be encoded in UTF-8.
+ */
+export function storableIssue({ path, message }: Issue): Issue {
+  return { path: cutMiddle(path).toWellFormed(), message: cutTo(message, MESSAGE_CHARACTERS).toWellFormed() };
+}
+
+/** As many issues as a document has room for beside everything else, and a last one for the rest. */
+export function storableIssues(issues: readonly Issue[]): Issue[] {
+  const stored: Issue[] = [];
+  let bytes = 0;
+  for (const issue of issues.slice(0, ISSUES_STORED).map(storableIssue)) {
+    bytes += Buffer.byteLength(issue.path) + Buffer.byteLength(issue.message);
+    if (bytes > ISSUES_BYTES) {
+      break;
+    }
+    stored.push(issue);
+  }
+  const more = issues.length - stored.length;
+  return more > 0 ? [...stored, { path: '', message: `and ${more} more` }] : stored;
+}
+
+/** Collects all issues of one message; beyond a bound they are only counted. */
+export interface IssueList {
+  add(path: Path, message: string): void;
+  readonly count: number;
+  /** So many that who still looks for more may stop. */
+  readonly isFull: boolean;
+  /** What was added, in order, without repetitions. */
+  list(): Issue[];
+}
+
+export function createIssueList(): IssueList {
+  const issues: Issue[] = [];
+  let count = 0;
+  return {
+    add(path, message) {
+      if (count < ISSUES_SHOWN) {
+        const issue = storableIssue({ path: formatPath(path), message });
+        if (issues.some((known) => known.path === issue.path && known.message === issue.message)) {
+          return;
+        }
+        issues.push(issue);
+      }
+      count += 1;
+    },
+    get count() {
+      return count;
+    },
+    get isFull() {
+      return count >= ISSUES_COUNTED;
+    },
+    list() {
+      const more = count - issues.length;
+      const atLeast = count >= ISSUES_COUNTED ? 'at least ' : '';
+      return more > 0 ? [...issues, { path: '', message: `and ${atLeast}${more} more` }] : [...issues];
+    },
+  };
+}

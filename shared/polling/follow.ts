@@ -1,0 +1,89 @@
+import { EarthEngineError } from '../earth-engine/api.ts';
+import { isLostOn404, lose, noteMissing } from '../record/observe.ts';
+import { policyOf } from '../record/policy.ts';
+import { type ActiveRecord, type ExportRecord, isActive } from '../model/record.ts';
+import { settle } from '../records.ts';
+import type { Stored } from '../store/store.ts';
+import { marked, type Sighting } from '../submission/listing.ts';
+import { noteOperation } from '../submission/note-operation.ts';
+import { readUntil, type Run } from './poll-run.ts';
+
+const GET_TIMEOUT_MS = 20_000;
+
+/** Asks EE for one record's operation, and records what it says: the safety net under the sweep. */
+export async function followOperation(run: Run, stored: Stored<ExportRecord>): Promise<void> {
+  const record = stored.value;
+  if (!isActive(record)) {
+    return;
+  }
+  const listed = await listedSinceMissing(run, record);
+  if (listed === 'UNFINISHED') {
+    // It stays due: the next run reads the list anew.
+    run.log.warning('search.unfinished', { recordId: stored.id, project: record.project });
+    return;
+  }
+  const sighting =
+    listed ??
+    // What the sweep has just read of it is not asked for again.
+    run.listings.seen(record.project, record.operation, record.updatedAt) ??
+    (await getOperation(run, record));
+  if (sighting === undefined) {
+    await operationMissing(run, stored);
+    return;
+  }
+  const { requestId } = marked(sighting.operation) ?? record;
+  const found = { ...sighting, requestId, asked: true };
+  const { stored: after, written } = await noteOperation(run, stored, found);
+  if (written && after.value.state !== record.state) {
+    run.summary.changed += 1;
+  }
+}
+
+async function getOperation(run: Run, record: ActiveRecord): Promise<Sighting | undefined> {
+  const { operation, project } = record;
+  const asOf = run.clock.now();
+  try {
+    const options = { timeoutMs: GET_TIMEOUT_MS, signal: run.stopping, project };
+    return { operation: await run.earthEngine.getOperation(operation, options), asOf };
+  } catch (error) {
+    if (error instanceof EarthEngineError && error.kind === 'NOT_FOUND') {
+      return undefined;
+    }
+    throw error;
+  }
+}
+
+/** Between the two 404s that make a record LOST, a complete list is read: the operation may be in it (rule 10). */
+async function listedSinceMissing(
+  run: Run,
+  record: ActiveRecord,
+): Promise<Sighting | undefined | 'UNFINISHED'> {
+  if (!isLostOn404(record, policyOf(run.config), run.clock.now()) || record.missingSince === undefined) {
+    return undefined;
+  }
+  const listing = run.listings.since(record.project, record.missingSince);
+  const complete = await listing.complete(readUntil(run, listing));
+  if (!complete) {
+    return 'UNFINISHED';
+  }
+  const operation = complete.named(record.operation);
+  return operation && { operation, asOf: complete.startedAt };
+}
+
+async function operationMissing(run: Run, stored: Stored<ExportRecord>): Promise<void> {
+  const policy = policyOf(run.config);
+  const now = run.clock.now();
+  const { stored: after, written } = await settle(run, stored, (record) => {
+    if (!isActive(record)) {
+      return undefined;
+    }
+    if (isLostOn404(record, policy, now)) {
+      return lose(record, policy, now);
+    }
+    // The first such answer counts: a later one within T must not push the decision away.
+    return record.missingSince === undefined ? noteMissing(record, policy, now) : undefined;
+  });
+  if (written && after.value.state === 'LOST') {
+    run.summary.lost += 1;
+  }
+}

@@ -1,0 +1,226 @@
+import pMap from 'p-map';
+
+import { finishBatches } from '../batch/finish-batches.ts';
+import { cancelLateArrivals } from '../cancellation/cancel-batch.ts';
+import { later, SECOND_MS } from '../clock.ts';
+import type { EarthEngine } from '../earth-engine/api.ts';
+import type { ExportRecord } from '../model/record.ts';
+import { tellOwed } from '../records.ts';
+import type { Services } from '../services.ts';
+import { type Query, recordQueries } from '../store/queries.ts';
+import { cursorOf, type Found, isReadable, type Stored } from '../store/store.ts';
+import { feedQueue, resumeThroughGate } from './feed.ts';
+import { followOperation } from './follow.ts';
+import type { Gate } from '../submission/gate.ts';
+import { createListings } from '../submission/listing.ts';
+import { resume } from './resume.ts';
+import { isTroubled, noteHeard, type PollSummary, type Run } from './poll-run.ts';
+import { recordFailed } from './defer.ts';
+import { sweepProject } from './sweep-project.ts';
+
+/** One run of the poller: looks at what changed at EE, moves on what is due, feeds the queues. */
+
+const PAGE = 100;
+/** Records worked on at once: enough to hide EE's answer times, few enough for its 100 requests a second. */
+const CONCURRENCY = 16;
+const PROJECTS_AT_ONCE = 4;
+
+export async function pollExports(services: Services, gate: Gate): Promise<PollSummary> {
+  const { clock, config, log, store, stopping } = services;
+  const startedAt = clock.now();
+  const summary: PollSummary = {
+    due: 0,
+    changed: 0,
+    submitted: 0,
+    waiting: 0,
+    rejected: 0,
+    lost: 0,
+    failed: 0,
+    remaining: 0,
+    calls: {
+      export: 0,
+      list: 0,
+      get: 0,
+    },
+    seconds: 0,
+  };
+  const deadline = later(startedAt, config.pollBudgetMs);
+  const counted: Services = { ...services, earthEngine: counting(services.earthEngine, summary) };
+  const run: Run = {
+    ...counted,
+    gate,
+    listings: createListings(counted),
+    summary,
+    startedAt,
+    deadline,
+    gates: new Map(),
+    troubles: new Map(),
+    isOver: () => stopping.aborted || clock.now() >= deadline,
+  };
+
+  // What does not depend on each other is asked for together: most runs find nothing, and take as long as their queries.
+  const [projects, overdue] = await Promise.all([
+    projectsInUse(run),
+    // Claims that ran out first: nothing else may keep them from moving within a lease and a poll (rule 14).
+    eachDue(run, recordQueries.overdueSubmitting, resumeOne),
+  ]);
+  await pMap(projects, (project) => isolated(run, project, () => sweepProject(run, project)), {
+    concurrency: PROJECTS_AT_ONCE,
+  });
+  const [dueWaiting, dueOperations] = await Promise.all([
+    eachDue(run, recordQueries.dueWaiting, resumeThroughGate),
+    eachDue(run, recordQueries.dueOperations, followOperation),
+    // Before the queues are fed: what is to be cancelled must not be sent first.
+    cancelLateArrivals(run, later(clock.now(), (deadline.getTime() - clock.now().getTime()) / 2)),
+  ]);
+  await pMap(projects, (project) => isolated(run, project, () => feedQueue(run, project)), {
+    concurrency: PROJECTS_AT_ONCE,
+  });
+  await Promise.all([
+    publishOwedEvents(run),
+    // A few counts, also where the queues took all the time: a batch must not wait for a quiet hour.
+    finishBatches(run, later(deadline, 10 * SECOND_MS)),
+  ]);
+
+  const [waiting, ...due] = await Promise.all([
+    store.records.count(recordQueries.waiting()),
+    ...[overdue, dueWaiting, dueOperations].flat().map((query) => store.records.count(query(clock.now()))),
+  ]);
+  summary.waiting = waiting;
+  summary.remaining = due.reduce((sum, count) => sum + count, 0);
+  summary.seconds = (clock.now().getTime() - startedAt.getTime()) / SECOND_MS;
+  log.info('poll.finished', {
+    ...summary,
+    oldestWaitingSeconds: waiting > 0 ? await oldestWaitingSeconds(run) : 0,
+  });
+  return summary;
+}
+
+type DueQuery = (now: Date) => Query;
+
+/** The projects of all records that are not ended, one read each. */
+async function projectsInUse({ store }: Run): Promise<string[]> {
+  const projects: string[] = [];
+  let after: readonly unknown[] | undefined;
+  for (;;) {
+    const page = { limit: 1, ...(after ? { after } : {}) };
+    const [found] = await store.records.find(recordQueries.unfinishedByProject(), page);
+    if (found === undefined) {
+      return projects;
+    }
+    const project: unknown = isReadable(found) ? found.value.project : found.fields['project'];
+    if (typeof project === 'string' && project !== '') {
+      projects.push(project);
+    }
+    // Whatever stands there in a record that cannot be read, the others come after it.
+    after = [project];
+  }
+}
+
+/**
+ * Works on every record that is due, page by page, until there is none left or the run's time is up.
+ *
+ * @returns the query where something may be left: an idle run counts nothing
+ */
+async function eachDue(
+  run: Run,
+  query: DueQuery,
+  work: (run: Run, stored: Stored<ExportRecord>) => Promise<void>,
+): Promise<DueQuery[]> {
+  const due = query(run.startedAt);
+  let after: readonly unknown[] | undefined;
+  while (!run.isOver()) {
+    const page = await run.store.records.find(due, { limit: PAGE, ...(after ? { after } : {}) });
+    await pMap(page, (found) => eachOne(run, found, work), { concurrency: CONCURRENCY });
+    const last = page.at(-1);
+    if (page.length < PAGE || last === undefined) {
+      return after === undefined && last === undefined ? [] : [query];
+    }
+    after = cursorOf(due, last);
+  }
+  return [query];
+}
+
+/** One record's trouble is its own: it is set aside, and the run goes on. */
+async function eachOne(
+  run: Run,
+  found: Found<ExportRecord>,
+  work: (run: Run, stored: Stored<ExportRecord>) => Promise<void>,
+): Promise<void> {
+  if (run.isOver()) {
+    return;
+  }
+  run.summary.due += 1;
+  try {
+    if (!isReadable(found)) {
+      throw found.unreadable;
+    }
+    if (!isTroubled(run, found.value.project)) {
+      await work(run, found);
+    }
+  } catch (thrown) {
+    await recordFailed(run, found, thrown);
+  }
+}
+
+/** Publishes the events that are owed, a page at a time, until the topic takes none. */
+async function publishOwedEvents(run: Run): Promise<void> {
+  const query = recordQueries.owingEvents();
+  let after: readonly unknown[] | undefined;
+  while (!run.isOver()) {
+    const page = await run.store.records.find(query, { limit: PAGE, ...(after ? { after } : {}) });
+    const last = page.at(-1);
+    if (last === undefined) {
+      return;
+    }
+    // A page that fails for its own events must not keep those behind it back.
+    const { isTopicDown } = await tellOwed(run, page.filter(isReadable));
+    if (isTopicDown) {
+      return;
+    }
+    after = cursorOf(query, last);
+  }
+}
+
+async function isolated(run: Run, project: string, work: () => Promise<void>): Promise<void> {
+  if (run.isOver()) {
+    return;
+  }
+  try {
+    await work();
+  } catch (error) {
+    run.summary.failed += 1;
+    run.log.error('project.failed', error, { project });
+  }
+}
+
+async function resumeOne(run: Run, stored: Stored<ExportRecord>): Promise<void> {
+  const sent = await resume(run, stored);
+  noteHeard(run, sent.stored, sent.heard);
+}
+
+async function oldestWaitingSeconds({ store, clock }: Run): Promise<number> {
+  const [oldest] = await store.records.find(recordQueries.waiting(), { limit: 1 });
+  return oldest && isReadable(oldest)
+    ? Math.round((clock.now().getTime() - oldest.value.createdAt.getTime()) / SECOND_MS)
+    : 0;
+}
+
+function counting(earthEngine: EarthEngine, { calls }: PollSummary): EarthEngine {
+  return {
+    startExport: (...call) => {
+      calls.export += 1;
+      return earthEngine.startExport(...call);
+    },
+    getOperation: (...call) => {
+      calls.get += 1;
+      return earthEngine.getOperation(...call);
+    },
+    listOperations: (...call) => {
+      calls.list += 1;
+      return earthEngine.listOperations(...call);
+    },
+    cancelOperation: (...call) => earthEngine.cancelOperation(...call),
+    serviceAccount: () => earthEngine.serviceAccount(),
+  };
+}

@@ -1,0 +1,330 @@
+import { PubSub, type Topic } from '@google-cloud/pubsub';
+
+import { SECOND_MS, type Clock } from '../clock.ts';
+import { asError, ServiceError } from '../errors.ts';
+import type { KeptMessage, KeptMessages } from '../dead-letters/replay.ts';
+import type { OutgoingMessage, Publisher, PublishOutcome } from '../publisher.ts';
+import { rpcCodes } from '../rpc-codes.ts';
+
+export interface PubSubPublisherOptions {
+  readonly projectId: string;
+  /** host:port. Without it the client reads PUBSUB_EMULATOR_HOST by itself. */
+  readonly emulatorHost?: string | undefined;
+  readonly clock: Clock;
+}
+
+/** Pub/Sub takes 1,000 messages and 10 MB in one request. */
+const REQUEST_MESSAGES = 1_000;
+const REQUEST_BYTES = 9_000_000;
+
+/** How long messages of different callers wait for each other, to share a request. */
+const BATCHING_MS = 5;
+
+/** How much one call has under way at once. */
+const OUTSTANDING_MESSAGES = 2_000;
+const OUTSTANDING_BYTES = 20_000_000;
+
+/** How long a topic that failed is left alone: whoever publishes next is told at once, and does not wait as well. */
+const PAUSE_MS = 5 * SECOND_MS;
+
+/**
+ * The client's own tries. By default they go on for ten minutes, up to a minute apart: what its caller has long given up
+ * would pile up here, and be sent all at once in the end.
+ */
+const retries = {
+  initialRetryDelayMillis: 100,
+  retryDelayMultiplier: 2,
+  maxRetryDelayMillis: 2 * SECOND_MS,
+  initialRpcTimeoutMillis: 15 * SECOND_MS,
+  rpcTimeoutMultiplier: 1,
+  maxRpcTimeoutMillis: 15 * SECOND_MS,
+  totalTimeoutMillis: 30 * SECOND_MS,
+};
+
+/** One message is wrong, which says nothing of the topic. */
+const isInvalid = (thrown: unknown): boolean =>
+  (thrown as { code?: unknown }).code === rpcCodes.INVALID_ARGUMENT;
+
+/** A topic, and since when it is in doubt. */
+interface Target {
+  readonly topic: Topic;
+  /** The same, with every message in a request of its own. */
+  readonly singly: Topic;
+  /** Until then nothing is sent to it. */
+  pausedUntil: number;
+}
+
+/**
+ * Publishes through Pub/Sub, which no other file knows. Memory in use is bounded by what callers hand over: publish many
+ * thousands in slices.
+ */
+export function createPublisher({ projectId, emulatorHost, clock }: PubSubPublisherOptions): Publisher {
+  const client = new PubSub({
+    projectId,
+    ...(emulatorHost === undefined ? {} : { apiEndpoint: emulatorHost, emulatorMode: true }),
+  });
+  const targets = new Map<string, Target>();
+  const underWay = new Set<Promise<unknown>>();
+
+  function targetOf(name: string): Target {
+    const known = targets.get(name);
+    if (known) {
+      return known;
+    }
+    const gaxOpts = { retry: { backoffSettings: retries } };
+    const batching = {
+      maxMessages: REQUEST_MESSAGES,
+      maxBytes: REQUEST_BYTES,
+      maxMilliseconds: BATCHING_MS,
+    };
+    const target = {
+      topic: client.topic(name, { batching, gaxOpts }),
+      singly: client.topic(name, { batching: { maxMessages: 1 }, gaxOpts }),
+      pausedUntil: 0,
+    };
+    targets.set(name, target);
+    return target;
+  }
+
+  /** Publishes one; what fails puts the topic in doubt, what succeeds clears it. */
+  async function publishOne(target: Target, message: OutgoingMessage): Promise<PublishOutcome> {
+    try {
+      const data = Buffer.from(message.data.buffer, message.data.byteOffset, message.data.length);
+      const outgoing = { data, attributes: { ...message.attributes } };
+      const messageId = await target.topic.publishMessage(outgoing).catch((refusal: unknown) => {
+        // The request is refused as a whole, also for a message of another caller: on its own it may be taken.
+        if (!isInvalid(refusal)) {
+          throw refusal;
+        }
+        return target.singly.publishMessage(outgoing);
+      });
+      target.pausedUntil = 0;
+      return { messageId };
+    } catch (thrown) {
+      const cause = asError(thrown);
+      if (!isInvalid(cause)) {
+        pause(target);
+      }
+      const error = new ServiceError(
+        'PUBLISH_FAILED',
+        // The client's message repeats the error of every try, which may be a hundred.
+        `${target.topic.name} did not take a message: ${cause.message.slice(0, 300)}`,
+        { cause },
+      );
+      return { error };
+    }
+  }
+
+  const pause = (target: Target): void => {
+    target.pausedUntil = clock.now().getTime() + PAUSE_MS;
+  };
+
+  async function publish(
+    name: string,
+    messages: readonly OutgoingMessage[],
+    timeoutMs: number,
+  ): Promise<PublishOutcome[]> {
+    const target = targetOf(name);
+    const outcomes: PublishOutcome[] = [];
+    const fillWith = (error: ServiceError): PublishOutcome[] => [
+      ...outcomes,
+      ...messages.slice(outcomes.length).map(() => ({ error })),
+    ];
+    const paused = () =>
+      fillWith(
+        new ServiceError(
+          'PUBLISH_PAUSED',
+          `${name} failed a moment ago; publish again in ${PAUSE_MS / 1000} s`,
+        ),
+      );
+    if (clock.now().getTime() < target.pausedUntil) {
+      return paused();
+    }
+    // After a failure the first to come tries alone: until its answer the others are told to wait.
+    if (target.pausedUntil > 0) {
+      pause(target);
+    }
+
+    const stop = new AbortController();
+    const late = clock.sleep(timeoutMs, stop.signal).then(
+      () => 'LATE' as const,
+      () => 'LATE' as const,
+    );
+    try {
+      for (const slice of slices(messages)) {
+        const sent = await Promise.race([
+          late,
+          Promise.all(slice.map((message) => publishOne(target, message))),
+        ]);
+        if (sent === 'LATE') {
+          pause(target);
+          const message = `${name} did not answer within ${timeoutMs} ms; the message may still be published`;
+          return fillWith(new ServiceError('PUBLISH_TIMEOUT', message));
+        }
+        outcomes.push(...sent);
+        if (target.pausedUntil > 0) {
+          return paused();
+        }
+      }
+      return outcomes;
+    } finally {
+      stop.abort();
+    }
+  }
+
+  return {
+    async publish(topic, messages, timeoutMs) {
+      if (messages.length === 0) {
+        return [];
+      }
+      const publishing = publish(topic, messages, timeoutMs);
+      underWay.add(publishing);
+      try {
+        return await publishing;
+      } finally {
+        underWay.delete(publishing);
+      }
+    },
+
+    async close() {
+      // Every call ends within its own time, and what it has buffered is sent after BATCHING_MS.
+      await Promise.allSettled(underWay);
+      await client.close();
+    },
+  };
+}
+
+/** What may be under way at once: no more than the limits, and at least one message. */
+function* slices(messages: readonly OutgoingMessage[]): Generator<readonly OutgoingMessage[]> {
+  let start = 0;
+  let bytes = 0;
+  for (const [index, { data }] of messages.entries()) {
+    if (index > start && (index - start >= OUTSTANDING_MESSAGES || bytes + data.length > OUTSTANDING_BYTES)) {
+      yield messages.slice(start, index);
+      start = index;
+      bytes = 0;
+    }
+    bytes += data.length;
+  }
+  yield messages.slice(start);
+}
+
+/** A pull waits for messages; this long without one means that none is left. */
+const PULL_PATIENCE_MS = 5 * SECOND_MS;
+const ACKNOWLEDGE_TIMEOUT_MS = 30 * SECOND_MS;
+
+interface ReceivedMessage {
+  readonly ackId: string;
+  readonly message: {
+    readonly data?: Uint8Array | null;
+    readonly attributes?: Readonly<Record<string, string>> | null;
+    readonly messageId: string;
+    readonly publishTime?: { readonly seconds?: string | number | null } | null;
+  };
+}
+
+/** The calls of the API that these two use, whose generated client the package does not offer against an emulator. */
+type SubscriberMethod = 'pull' | 'acknowledge' | 'modifyAckDeadline';
+
+/**
+ * Pulls from a subscription, one call at a time: what is pulled is held for as long as its acknowledgement deadline (10
+ * minutes for dead letters), and then comes again.
+ *
+ * @param subscription name, without `projects/…/subscriptions/`
+ * @param patienceMs how long a pull waits for a message
+ */
+export function createKeptMessages({
+  projectId,
+  emulatorHost,
+  subscription,
+  patienceMs = PULL_PATIENCE_MS,
+}: Omit<PubSubPublisherOptions, 'clock'> & {
+  readonly subscription: string;
+  readonly patienceMs?: number;
+}): KeptMessages & {
+  close(): Promise<void>;
+} {
+  const client = new PubSub({
+    projectId,
+    ...(emulatorHost === undefined ? {} : { apiEndpoint: emulatorHost, emulatorMode: true }),
+  });
+
+  const call = (method: SubscriberMethod, options: object) =>
+    new Promise<{ readonly receivedMessages?: readonly ReceivedMessage[] | null }>((resolve, reject) => {
+      client.request<{ receivedMessages?: ReceivedMessage[] }>(
+        {
+          client: 'SubscriberClient',
+          method,
+          reqOpts: { subscription: `projects/${projectId}/subscriptions/${subscription}`, ...options },
+          gaxOpts: { timeout: method === 'pull' ? patienceMs : ACKNOWLEDGE_TIMEOUT_MS },
+        },
+        (error, answer) => (error ? reject(error) : resolve(answer ?? {})),
+      );
+    });
+
+  const kept = ({ ackId, message }: ReceivedMessage): KeptMessage => ({
+    messageId: message.messageId,
+    publishTime: message.publishTime ? new Date(Number(message.publishTime.seconds) * SECOND_MS) : undefined,
+    attributes: { ...message.attributes },
+    data: message.data ?? new Uint8Array(0),
+    acknowledge: async () => void (await call('acknowledge', { ackIds: [ackId] })),
+    release: async () => void (await call('modifyAckDeadline', { ackIds: [ackId], ackDeadlineSeconds: 0 })),
+  });
+
+  return {
+    async pull(limit) {
+      try {
+        const { receivedMessages } = await call('pull', { maxMessages: limit });
+        return (receivedMessages ?? []).map(kept);
+      } catch (thrown) {
+        const cause = asError(thrown);
+        if ('code' in cause && cause.code === rpcCodes.DEADLINE_EXCEEDED) {
+          return [];
+        }
+        throw new ServiceError('PULL_FAILED', `${subscription} could not be read: ${cause.message}`, {
+          cause,
+        });
+      }
+    },
+    close: () => client.close(),
+  };
+}
+
+/** Whether a topic is there, and whether who asks may publish to it. */
+export type TopicAccess = 'MISSING' | 'MAY_PUBLISH' | 'MAY_NOT_PUBLISH';
+
+const LOOK_TIMEOUT_MS = 10 * SECOND_MS;
+
+/** @throws what Pub/Sub answers beyond that: no credentials, no connection, the API disabled */
+export async function lookAtTopics(
+  { projectId, emulatorHost }: Omit<PubSubPublisherOptions, 'clock'>,
+  names: readonly string[],
+): Promise<TopicAccess[]> {
+  const client = new PubSub({
+    projectId,
+    ...(emulatorHost === undefined ? {} : { apiEndpoint: emulatorHost, emulatorMode: true }),
+  });
+  const gaxOpts = { timeout: LOOK_TIMEOUT_MS };
+  const look = async (name: string): Promise<TopicAccess> => {
+    const topic = client.topic(name);
+    try {
+      if (emulatorHost !== undefined) {
+        await topic.getMetadata(gaxOpts);
+        return 'MAY_PUBLISH';
+      }
+      // Asking what one may do needs no permission, as reading the topic would; the emulator has no permissions.
+      const [granted] = await topic.iam.testPermissions('pubsub.topics.publish', gaxOpts);
+      return granted['pubsub.topics.publish'] ? 'MAY_PUBLISH' : 'MAY_NOT_PUBLISH';
+    } catch (thrown) {
+      if ((thrown as { code?: unknown }).code === rpcCodes.NOT_FOUND) {
+        return 'MISSING';
+      }
+      throw thrown;
+    }
+  };
+  try {
+    return await Promise.all(names.map(look));
+  } finally {
+    await client.close();
+  }
+}

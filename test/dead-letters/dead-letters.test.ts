@@ -1,0 +1,356 @@
+import { readFileSync } from 'node:fs';
+
+import { beforeEach, describe, expect, it } from 'vitest';
+
+import { readConfig } from '../../shared/config.ts';
+import { silentLog } from '../../shared/log.ts';
+import { recordDeadLetter } from '../../shared/dead-letters/record-dead-letter.ts';
+import { type Envelope, parseEnvelope } from '../../shared/message/envelope.ts';
+import { parseJobMessage } from '../../shared/message/job-message.ts';
+import { replayDeadLetters, type KeptMessage, type KeptMessages } from '../../shared/dead-letters/replay.ts';
+import { rejectMessage } from '../../shared/message/rejection.ts';
+import type { OutgoingMessage, Publisher, PublishOutcome } from '../../shared/publisher.ts';
+import { policyOf } from '../../shared/record/policy.ts';
+import { claim } from '../../shared/record/transitions.ts';
+import { createMemoryStore, type MemoryStore } from '../../infra/local/memory/store.ts';
+import { isReadable } from '../../shared/store/store.ts';
+
+const now = new Date('2026-11-23T12:00:00.000Z');
+const config = readConfig({ GOOGLE_CLOUD_PROJECT: 'demo-test' });
+const request: unknown = JSON.parse(
+  readFileSync(new URL('../fixtures/requests/modis-ndvi-africa.json', import.meta.url), 'utf8'),
+);
+const jobMessage = { jobKey: 'africa/2020', project: 'demo-test', batchId: 'weekly@1', request };
+const jobData = Buffer.from(JSON.stringify(jobMessage));
+
+const forwarded = {
+  CloudPubSubDeadLetterSourceSubscription: 'video-export-jobs-push',
+  CloudPubSubDeadLetterSourceDeliveryCount: '50',
+  CloudPubSubDeadLetterSourceTopicPublishTime: '2026-11-22T09:00:00.000Z',
+};
+
+let store: MemoryStore;
+let published: { topic: string; message: OutgoingMessage }[];
+let publishOutcome: PublishOutcome;
+
+const publisher: Publisher = {
+  publish(topic, messages) {
+    for (const message of messages) {
+      published.push({ topic, message });
+    }
+    return Promise.resolve(messages.map(() => publishOutcome));
+  },
+  close: () => Promise.resolve(),
+};
+const clock = { now: () => now, sleep: () => Promise.resolve() };
+const services = () => ({ store, publisher, config, clock, log: silentLog });
+
+beforeEach(() => {
+  store = createMemoryStore();
+  published = [];
+  publishOutcome = { messageId: 'again-1' };
+});
+
+function delivered(data: Uint8Array, attributes: Record<string, string>, messageId = 'dead-1'): Envelope {
+  const envelope = parseEnvelope({
+    headers: {},
+    body: {
+      message: {
+        data: Buffer.from(data).toString('base64'),
+        attributes,
+        messageId,
+        publishTime: '2026-11-23T11:00:00.000Z',
+      },
+      subscription: 'projects/demo-test/subscriptions/video-export-dead-letters-push',
+      deliveryAttempt: 1,
+    },
+  });
+  if (!envelope) {
+    throw new Error('The test made no envelope');
+  }
+  return envelope;
+}
+
+function theJob() {
+  const reading = parseJobMessage(jobMessage, {
+    defaultProject: 'demo-test',
+    allowedProjects: ['demo-test'],
+    allowedDestinations: ['*'],
+  });
+  if (!('job' in reading)) {
+    throw new Error(`The fixture is no job: ${JSON.stringify(reading.issues)}`);
+  }
+  return reading.job;
+}
+
+async function storeItsRecord() {
+  const job = theJob();
+  const origin = { requestId: job.recordId, description: `x_${job.recordId}`, messageId: 'm-1' };
+  await store.records.create(job.recordId, claim(job, origin, 'token', policyOf(config), now));
+  return job.recordId;
+}
+
+async function rejectedMessage(id: string) {
+  const found = await store.rejectedMessages.get(id);
+  return found && isReadable(found) ? found.value : undefined;
+}
+
+describe('recordDeadLetter', () => {
+  it('records a job that never became a record, with reason, attempts, source and where it belongs', async () => {
+    await expect(recordDeadLetter(services(), delivered(jobData, forwarded))).resolves.toEqual({
+      outcome: 'RECORDED',
+      messageId: 'dead-1',
+    });
+    expect(await rejectedMessage('dead-1')).toMatchObject({
+      reason: 'DEAD_LETTER',
+      source: 'recordDeadLetter',
+      deliveryAttempt: 50,
+      recordId: theJob().recordId,
+      batchId: 'weekly@1',
+      attributes: forwarded,
+      expireAt: new Date('2027-02-21T12:00:00.000Z'),
+      issues: [{ path: 'delivery', message: expect.stringMatching(/jobs-push after 50 delivery attempts/) }],
+    });
+  });
+
+  it('does not publish a dead letter to the dead-letter topic again', async () => {
+    await recordDeadLetter(services(), delivered(jobData, forwarded));
+    expect(published).toEqual([]);
+  });
+
+  it('marks the record where the job has one, once, and nothing else about it', async () => {
+    const recordId = await storeItsRecord();
+    const before = await store.records.get(recordId);
+    for (let delivery = 0; delivery < 3; delivery += 1) {
+      await expect(recordDeadLetter(services(), delivered(jobData, forwarded))).resolves.toEqual({
+        outcome: 'NOTED',
+        recordId,
+      });
+    }
+    const after = await store.records.get(recordId);
+    if (!before || !after || !isReadable(before) || !isReadable(after)) {
+      throw new Error('The record is gone');
+    }
+    expect(after.value.history.slice(before.value.history.length)).toEqual([
+      { state: 'SUBMITTING', at: now, note: expect.stringContaining('dead letter dead-1: was given up by') },
+    ]);
+    const { history: _after, revision, updatedAt: _updatedAt, ...rest } = after.value;
+    expect(revision).toBe(before.value.revision + 1);
+    expect(before.value).toMatchObject(rest);
+    expect(await rejectedMessage('dead-1')).toBeUndefined();
+  });
+
+  it('leaves alone what a function has refused and recorded itself', async () => {
+    const wrong = delivered(Buffer.from('{"request":1}'), {}, 'job-7');
+    await rejectMessage(services(), wrong, { reason: 'INVALID_JOB', issues: [], source: 'submitExport' });
+    const given = published[0]?.message;
+    expect(given?.attributes).toMatchObject({ rejectedMessageId: 'job-7' });
+    const outcome = await recordDeadLetter(
+      services(),
+      delivered(given?.data ?? new Uint8Array(), given?.attributes ?? {}, 'dead-7'),
+    );
+    expect(outcome).toEqual({ outcome: 'KNOWN', messageId: 'job-7' });
+    expect(await rejectedMessage('dead-7')).toBeUndefined();
+  });
+
+  it('records a message that only claims to be known', async () => {
+    await recordDeadLetter(services(), delivered(jobData, { rejectedMessageId: 'nobody' }));
+    expect(await rejectedMessage('dead-1')).toMatchObject({
+      issues: [{ message: expect.stringContaining('by hand') }],
+    });
+  });
+
+  it.each([
+    ['no JSON', Buffer.from('not json')],
+    ['bytes that are not UTF-8', Buffer.from([0xff, 0xfe, 0x00])],
+    ['nothing', Buffer.alloc(0)],
+    ['another kind of JSON', Buffer.from('{"batchId":"weekly","job":{}}')],
+    ['null', Buffer.from('null')],
+  ])('records a dead message that holds %s', async (_what, data) => {
+    await recordDeadLetter(services(), delivered(data, forwarded));
+    expect(await rejectedMessage('dead-1')).toMatchObject({ reason: 'DEAD_LETTER', deliveryAttempt: 50 });
+  });
+
+  it.each([['a/b'], [''], ['.'], ['__x__'], ['\ud800'], ['x'.repeat(2000)]])(
+    'records a message that claims to be known under an id that no document can have: %j',
+    async (rejectedMessageId) => {
+      await expect(recordDeadLetter(services(), delivered(jobData, { rejectedMessageId }))).resolves.toEqual({
+        outcome: 'RECORDED',
+        messageId: 'dead-1',
+      });
+    },
+  );
+
+  it('keeps what dead lettering says short, whoever wrote it', async () => {
+    const recordId = await storeItsRecord();
+    const endless = '\ud800'.repeat(2_000_000);
+    const attributes = {
+      CloudPubSubDeadLetterSourceSubscription: endless,
+      CloudPubSubDeadLetterSourceDeliveryCount: endless,
+    };
+    await recordDeadLetter(services(), delivered(jobData, attributes));
+    const found = await store.records.get(recordId);
+    const note = (found && isReadable(found) && found.value.history.at(-1)?.note) || '';
+    expect(note).toContain('was given up by');
+    expect(note.length).toBeLessThan(700);
+    expect(note.isWellFormed()).toBe(true);
+  });
+
+  it('fails when Firestore fails, so that the message comes again', async () => {
+    const down = { get: () => Promise.reject(new Error('unavailable')) };
+    const broken = { ...store, records: { ...store.records, ...down } };
+    await expect(
+      recordDeadLetter({ ...services(), store: broken }, delivered(jobData, forwarded)),
+    ).rejects.toThrow('unavailable');
+  });
+});
+
+interface Kept extends KeptMessages {
+  readonly left: string[];
+}
+
+/** Hands out what is neither held nor acknowledged, as a pull subscription does. */
+function keep(...messages: { id: string; data: Uint8Array; attributes: Record<string, string> }[]): Kept {
+  const held = new Set<string>();
+  const left = messages.map(({ id }) => id);
+  return {
+    left,
+    pull(limit) {
+      const free = messages.filter(({ id }) => left.includes(id) && !held.has(id)).slice(0, limit);
+      return Promise.resolve(
+        free.map(({ id, data, attributes }): KeptMessage => {
+          held.add(id);
+          return {
+            messageId: id,
+            publishTime: new Date('2026-11-23T11:00:00.000Z'),
+            attributes,
+            data,
+            acknowledge: () => Promise.resolve(void left.splice(left.indexOf(id), 1)),
+            release: () => Promise.resolve(void held.delete(id)),
+          };
+        }),
+      );
+    },
+  };
+}
+
+describe('replayDeadLetters', () => {
+  it('publishes the whole message to where it came from, without what dead lettering added', async () => {
+    await recordDeadLetter(services(), delivered(jobData, { ...forwarded, retryOf: 've1-x' }));
+    const kept = keep({ id: 'dead-1', data: jobData, attributes: { ...forwarded, retryOf: 've1-x' } });
+    await expect(replayDeadLetters(services(), kept)).resolves.toEqual([
+      { messageId: 'dead-1', outcome: 'REPLAYED', topic: 'video-export-jobs', recordId: theJob().recordId },
+    ]);
+    expect(published).toEqual([
+      {
+        topic: 'video-export-jobs',
+        message: {
+          data: jobData,
+          attributes: { retryOf: 've1-x', originalPublishTime: '2026-11-22T09:00:00.000Z' },
+        },
+      },
+    ]);
+    expect(await rejectedMessage('dead-1')).toMatchObject({ replayedAt: now });
+    expect(kept.left).toEqual([]);
+  });
+
+  it('keeps the publish time through the envelope, so that a manifest stays the same run', async () => {
+    const kept = keep({
+      id: 'dead-1',
+      data: jobData,
+      attributes: {
+        ...forwarded,
+        CloudPubSubDeadLetterSourceSubscription: 'video-export-batches-push',
+      },
+    });
+    await replayDeadLetters(services(), kept);
+    const message = published[0]?.message;
+    expect(published[0]?.topic).toBe('video-export-batches');
+    const again = delivered(message?.data ?? new Uint8Array(), { ...message?.attributes }, 'again-1');
+    expect(again.publishTime).toEqual(new Date('2026-11-22T09:00:00.000Z'));
+  });
+
+  it('publishes nothing again where a replay crashed between publishing and acknowledging', async () => {
+    await recordDeadLetter(services(), delivered(jobData, forwarded));
+    const message = { id: 'dead-1', data: jobData, attributes: forwarded };
+    await replayDeadLetters(services(), keep(message));
+    const again = keep(message);
+    await expect(replayDeadLetters(services(), again)).resolves.toMatchObject([
+      { outcome: 'REPLAYED_BEFORE' },
+    ]);
+    expect(published).toHaveLength(1);
+    expect(again.left).toEqual([]);
+  });
+
+  it('keeps what the topic does not take', async () => {
+    publishOutcome = { error: new Error('unavailable') };
+    await recordDeadLetter(services(), delivered(jobData, forwarded));
+    const kept = keep({ id: 'dead-1', data: jobData, attributes: forwarded });
+    await expect(replayDeadLetters(services(), kept)).resolves.toMatchObject([{ outcome: 'NOT_PUBLISHED' }]);
+    expect(kept.left).toEqual(['dead-1']);
+    expect((await rejectedMessage('dead-1'))?.replayedAt).toBeUndefined();
+  });
+
+  it('leaves messages that were refused as wrong, unless they are asked for', async () => {
+    const wrong = delivered(Buffer.from('{"request":1}'), {}, 'job-7');
+    await rejectMessage(services(), wrong, { reason: 'INVALID_JOB', issues: [], source: 'submitExport' });
+    const given = published.pop()?.message;
+    const kept = keep({
+      id: 'dead-7',
+      data: given?.data ?? new Uint8Array(),
+      attributes: { ...given?.attributes },
+    });
+    await expect(replayDeadLetters(services(), kept)).resolves.toEqual([]);
+    expect(kept.left).toEqual(['dead-7']);
+    await expect(replayDeadLetters(services(), kept, { reasons: ['INVALID_JOB'] })).resolves.toEqual([
+      { messageId: 'job-7', outcome: 'REPLAYED', topic: 'video-export-jobs' },
+    ]);
+    expect(published[0]?.message.attributes).toEqual({ originalPublishTime: '2026-11-23T11:00:00.000Z' });
+  });
+
+  it('changes nothing in a dry run', async () => {
+    const kept = keep({ id: 'dead-1', data: jobData, attributes: forwarded });
+    await expect(replayDeadLetters(services(), kept, { dryRun: true })).resolves.toMatchObject([
+      { outcome: 'WOULD_REPLAY', topic: 'video-export-jobs' },
+    ]);
+    expect([published, kept.left]).toEqual([[], ['dead-1']]);
+  });
+
+  it('replays only the messages that are named, and ends with more kept than it pulls at once', async () => {
+    const messages = Array.from({ length: 25 }, (_, i) => ({
+      id: `dead-${i}`,
+      data: jobData,
+      attributes: forwarded,
+    }));
+    const kept = keep(...messages);
+    const results = await replayDeadLetters(services(), kept, { messageIds: ['dead-3', 'dead-24'] });
+    expect(results.map(({ messageId }) => messageId)).toEqual(['dead-3', 'dead-24']);
+    expect(kept.left).toHaveLength(23);
+  });
+
+  it('goes on past a message that fails', async () => {
+    const kept = keep(
+      { id: 'dead-1', data: jobData, attributes: { ...forwarded, rejectedMessageId: 'a/b' } },
+      { id: 'dead-2', data: jobData, attributes: forwarded },
+      { id: 'dead-3', data: jobData, attributes: forwarded },
+    );
+    const { rejectedMessages } = store;
+    const get = (id: string) =>
+      id === 'dead-2' ? Promise.reject(new Error('unreadable')) : rejectedMessages.get(id);
+    const failing = { ...store, rejectedMessages: { ...rejectedMessages, get } };
+    await expect(replayDeadLetters({ ...services(), store: failing }, kept)).resolves.toMatchObject([
+      { messageId: 'dead-1', outcome: 'REPLAYED' },
+      { messageId: 'dead-2', outcome: 'FAILED' },
+      { messageId: 'dead-3', outcome: 'REPLAYED' },
+    ]);
+    expect(kept.left).toEqual(['dead-2']);
+  });
+
+  it('says so where it cannot tell the topic, and keeps the message', async () => {
+    const kept = keep({ id: 'dead-1', data: jobData, attributes: {} });
+    await expect(replayDeadLetters(services(), kept)).resolves.toEqual([
+      { messageId: 'dead-1', outcome: 'UNKNOWN_SOURCE' },
+    ]);
+    expect(kept.left).toEqual(['dead-1']);
+  });
+});

@@ -1,0 +1,149 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { buildMain } from '../../../infra/build.ts';
+import { startFunction } from '../../../infra/local/function-process.ts';
+import type { PulledMessage } from '../../../infra/local/pubsub-rest.ts';
+import { eventsSubscription, startStack, type Stack } from '../../../infra/local/stack.ts';
+import { targetNames } from '../../../infra/targets.ts';
+import { createFirestoreStore } from '../../../shared/store/firestore.ts';
+import type { Store } from '../../../shared/store/store.ts';
+import { root, run, running } from './processes.ts';
+import { block } from './readme.ts';
+
+const lasVegas = readFileSync(join(root, 'infra/local/examples/las-vegas-growth.json'), 'utf8');
+/** Names of the emulators' projects, so that nothing is there before. */
+const project = (name: string): string => `demo-${name}-${process.pid}`;
+const quick = { pendingMs: 0, runMs: [200, 400], startsPerSecond: 100 } as const;
+
+/** Reads the event topic until the service has told that of a job. */
+async function untilTold({ pubsub, config }: Stack, jobKey: string, state: string): Promise<PulledMessage> {
+  for (;;) {
+    for (const message of await pubsub.pull(eventsSubscription(config.topics))) {
+      const { attributes } = message;
+      if (attributes['jobKey'] === jobKey && attributes['state'] === state) {
+        return message;
+      }
+    }
+  }
+}
+
+describe('the local stack', () => {
+  let stack: Stack;
+  let store: Store;
+  const problems: Error[] = [];
+  const lines: string[] = [];
+
+  beforeAll(async () => {
+    await buildMain(join(root, 'build'));
+    stack = await startStack({
+      project: project('stack'),
+      simulator: quick,
+      pollEveryMs: 100,
+      onLine: (target, line) => lines.push(`${target}: ${line}`),
+      onProblem: (problem) => problems.push(problem),
+    });
+    store = createFirestoreStore({
+      projectId: stack.config.googleCloudProject,
+      databaseId: stack.config.firestoreDatabase,
+      emulatorHost: stack.emulators.firestoreHost,
+    });
+  });
+
+  afterAll(async () => {
+    await store.close();
+    await stack.stop();
+  });
+
+  it('runs a published job to its end, and tells of it', async () => {
+    await stack.pubsub.publish(stack.config.topics.jobs, lasVegas);
+    const { attributes, data } = await untilTold(stack, 'examples/las-vegas/2000-2020', 'SUCCEEDED');
+    const [operation] = stack.simulator.operations();
+    expect(JSON.parse(data)).toMatchObject({ state: 'SUCCEEDED', operation: operation?.name });
+    const record = await store.records.get(attributes['recordId'] ?? '');
+    expect(record).toMatchObject({
+      value: { state: 'SUCCEEDED', operation: operation?.name, requestId: operation?.requestId },
+    });
+  });
+
+  it('changes nothing when the same message comes again', async () => {
+    const calls = stack.simulator.exportCalls.length;
+    const before = await store.records.find({ where: [], orderBy: [] }, { limit: 10 });
+    await stack.pubsub.publish(stack.config.topics.jobs, lasVegas);
+    // The duplicate has been handled for certain once it was delivered by hand and acknowledged as well.
+    const message = { messageId: 'again', data: Buffer.from(lasVegas).toString('base64') };
+    const response = await fetch(stack.functions.submitExport.url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ message }),
+    });
+    expect(response.status).toBe(204);
+    expect(await store.records.find({ where: [], orderBy: [] }, { limit: 10 })).toEqual(before);
+    expect(stack.simulator.exportCalls).toHaveLength(calls);
+  });
+
+  it("takes what README's JavaScript publishes, and answers what README's JavaScript asks", async () => {
+    const { environment } = stack;
+    const address = `http://${environment['EARTHENGINE_EMULATOR_HOST']}`;
+    const connect = `await new Promise((done, failed) =>
+      ee.initialize('${address}', '${address}', done, failed, null, '${stack.config.googleCloudProject}'));`;
+    const publishing = block('js', '@google/earthengine').replace(/^\/\/ … after .*$/m, connect);
+    expect(publishing).toContain(connect);
+    const published = run(process.execPath, ['--input-type=module', '--eval', publishing], {
+      ...process.env,
+      ...environment,
+    });
+    expect(await published.closed, published.output()).toBe(0);
+    expect(published.output()).toMatch(/^\d+\n$/);
+    const { attributes } = await untilTold(stack, 'africa-ndvi/2020', 'SUCCEEDED');
+    expect(stack.simulator.operations().at(-1)).toMatchObject({
+      destination: 'gs://my-bucket/ndvi/africa-2020',
+      requestId: attributes['recordId'],
+    });
+
+    const asked = run(process.execPath, ['--input-type=module', '--eval', block('js', 'Firestore')], {
+      ...process.env,
+      ...environment,
+    });
+    expect(await asked.closed, asked.output()).toBe(0);
+    expect(asked.output()).toMatch(/^ve1-[a-z2-7]{32} SUCCEEDED \[\s+'https:/);
+  });
+
+  it('records a message with mistakes, without a problem', async () => {
+    const messageId = await stack.pubsub.publish(stack.config.topics.jobs, '{"jobKey":"wrong"}');
+    const next = lasVegas.replace('examples/las-vegas/2000-2020', 'after-the-wrong-one');
+    await stack.pubsub.publish(stack.config.topics.jobs, next);
+    await untilTold(stack, 'after-the-wrong-one', 'SUCCEEDED');
+    expect(await store.rejectedMessages.get(messageId)).toMatchObject({ value: { reason: 'INVALID_JOB' } });
+    expect(problems).toEqual([]);
+  });
+});
+
+describe('starting and stopping', () => {
+  it('reports a function that ends by itself, and leaves no process when stopped', async () => {
+    const crashed = Promise.withResolvers<Error>();
+    const stack = await startStack({
+      project: project('crash'),
+      onProblem: (problem) => crashed.resolve(problem),
+    });
+    const pids = targetNames.map((target) => stack.functions[target].pid);
+    process.kill(stack.functions.expandBatch.pid, 'SIGKILL');
+    expect(await crashed.promise).toMatchObject({
+      code: 'FUNCTION_CRASHED',
+      message: expect.stringContaining('expandBatch') as string,
+    });
+    expect(running(pids)).toHaveLength(targetNames.length - 1);
+    await stack.stop();
+    expect(running(pids)).toEqual([]);
+  });
+
+  it('says what a function printed that does not start', async () => {
+    const failed = startFunction({ target: 'submitExport', env: { GOOGLE_CLOUD_PROJECT: 'NOT AN ID' } });
+    await expect(failed).rejects.toMatchObject({
+      code: 'FUNCTION_FAILED',
+      message: expect.stringContaining('GOOGLE_CLOUD_PROJECT') as string,
+    });
+  });
+});

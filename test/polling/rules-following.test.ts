@@ -1,0 +1,306 @@
+import { describe, expect, it } from 'vitest';
+
+import { MINUTE_MS, SECOND_MS } from '../../shared/clock.ts';
+import { parseRequestId } from '../../shared/model/ids.ts';
+import { policyOf } from '../../shared/record/policy.ts';
+import { cancelUnseen } from '../../shared/record/transitions.ts';
+import type { Services } from '../../shared/services.ts';
+import { isReadable } from '../../shared/store/store.ts';
+import { type Harness, simulatedEarthEngine, smallJob } from '../harness.ts';
+import { createFaultyProcess, type Fault } from '../submission/faults.ts';
+import { sendSlowly } from '../submission/slow-sender.ts';
+
+import {
+  cancel,
+  eventKinds,
+  faulty,
+  pollFor,
+  startAtEarthEngine,
+  T_MS,
+  theRecord,
+  world,
+} from '../submission/rules-world.ts';
+
+/**
+ * The rules that keep the promise, each with what goes wrong without it. Every test was seen to fail with its rule taken
+ * out of the product; what was taken out is said beside it.
+ */
+
+describe('rule 8: cancellation', () => {
+  // Taken out: the search for a cancelled record with unanswered sends (giveBack cancels at once).
+  it('of a job with an unanswered send waits for the search, and cancels what it finds at EE', async () => {
+    const harness = world({ simulator: { settings: { listLagMs: 100 * SECOND_MS, runMs: [1e7, 1e7] } } });
+    harness.simulator.failNext('export', { kind: 'lost' }, 3);
+    await harness.submit({ data: smallJob() });
+    await cancel(harness);
+    await harness.poll();
+    expect((await theRecord(harness)).state).toBe('WAITING');
+    await harness.untilQuiet();
+    expect(harness.simulator.operations()).toMatchObject([{ state: 'CANCELLED', cancelRequested: true }]);
+    expect(await theRecord(harness)).toMatchObject({ state: 'CANCELLED', operation: expect.any(String) });
+  });
+
+  // Taken out: holdBack in send.
+  it('sends nothing more, and ends when no operation can exist', async () => {
+    const harness = world();
+    harness.simulator.failNext('export', { kind: 'reset' }, 3);
+    await harness.submit({ data: smallJob() });
+    const sent = harness.simulator.exportCalls.length;
+    await cancel(harness);
+    await harness.untilQuiet();
+    expect(harness.simulator.exportCalls).toHaveLength(sent);
+    expect(await theRecord(harness)).toMatchObject({ state: 'CANCELLED' });
+  });
+
+  // Taken out: the dueAt and waitingFor of requestCancellation.
+  it('does not wait behind a closed gate', async () => {
+    const harness = world();
+    harness.simulator.failNext('export', { kind: 'reset' });
+    harness.simulator.failNext('export', { kind: 'status', status: 429 }, 1000);
+    await harness.submit({ data: smallJob() });
+    expect(await theRecord(harness)).toMatchObject({ waitingFor: 'RATE', unanswered: 1 });
+    // One that goes before it finds the gate closed each time.
+    await harness.submit({ data: smallJob({ jobKey: 'urgent' }, { priority: 9000 }) });
+    await cancel(harness);
+    await pollFor(harness, T_MS + 2 * MINUTE_MS);
+    expect((await theRecord(harness)).state).toBe('CANCELLED');
+  });
+
+  // Taken out: the cancelling in noteOperation.
+  it('whoever records an operation of a cancelled job cancels it at EE', async () => {
+    const harness = world({ simulator: { settings: { runMs: [1e7, 1e7] } } });
+    const sender = sendSlowly(harness);
+    await sender.asked;
+    await cancel(harness);
+    sender.answer(await sender.arrive());
+    await sender.submitted;
+    expect(harness.simulator.operations()).toMatchObject([{ cancelRequested: true }]);
+    await harness.untilQuiet();
+    expect((await theRecord(harness)).state).toBe('CANCELLED');
+  });
+
+  // Taken out: submit's look at the record that stands there.
+  it('of a job that has no record yet makes one, which the claim then finds', async () => {
+    const harness = world();
+    const probe = world();
+    await probe.submit({ data: smallJob() });
+    const [{ id } = { id: '' }] = await probe.records();
+    const job = { recordId: id, project: 'demo-test', jobKey: 'test/1', attempt: 1 };
+    const unseen = cancelUnseen(job, 'cancellation', policyOf(harness.config), harness.clock.now());
+    await harness.store.records.create(id, unseen);
+    expect(await harness.submit({ data: smallJob() })).toMatchObject({ outcome: 'DUPLICATE' });
+    expect(harness.simulator.exportCalls).toHaveLength(0);
+  });
+});
+
+describe('rule 9: extra operations', () => {
+  async function withExtra(requestIdOfExtra: (own: string) => string): Promise<Harness> {
+    const harness = world({
+      simulator: { settings: { queueLimit: 1, burnIdsWhenFull: true, runMs: [1e6, 1e6] } },
+    });
+    harness.simulator.setOthers('demo-test', { pending: 1 });
+    await harness.submit({ data: smallJob() });
+    harness.simulator.set({ queueLimit: 100 });
+    harness.simulator.setOthers('demo-test', { pending: 0 });
+    await pollFor(harness, 2 * MINUTE_MS);
+    const { requestId } = await theRecord(harness);
+    expect(requestId).toMatch(/-g2$/);
+    const extra = requestIdOfExtra(requestId);
+    // Under an id of its own, as a request that EE took long ago.
+    await startAtEarthEngine(harness, `late-${extra}`, `small_${extra}`);
+    await pollFor(harness, 2 * MINUTE_MS);
+    return harness;
+  }
+
+  // Taken out: the extra's cancelling; then its being looked up while PENDING; then its event.
+  it('another generation’s is noted, told, logged and cancelled', async () => {
+    const harness = await withExtra((own) => own.replace('-g2', ''));
+    expect(await theRecord(harness)).toMatchObject({ extraOperations: [{ cancelledAt: expect.any(Date) }] });
+    expect(eventKinds(harness)).toContainEqual(expect.stringContaining('EXTRA_OPERATION'));
+    expect(harness.logged).toContainEqual(
+      expect.objectContaining({ event: 'record.extra_operation', severity: 'WARNING' }),
+    );
+    expect(harness.simulator.operations().map((each) => each.cancelRequested)).toEqual([false, true]);
+  });
+
+  // Taken out: isOursToCancel's comparison with the record's own id; then with the generations that were sent.
+  it.each([
+    ['the same id', (own: string) => own],
+    ['a generation that was never sent', (own: string) => own.replace('-g2', '-g7')],
+  ])('one of %s is only told of', async (_, extraId) => {
+    const harness = await withExtra(extraId);
+    expect((await theRecord(harness)).extraOperations).toHaveLength(1);
+    expect(eventKinds(harness)).toContainEqual(expect.stringContaining('EXTRA_OPERATION'));
+    expect(harness.simulator.operations().map((each) => each.cancelRequested)).toEqual([false, false]);
+  });
+
+  // Taken out: the count of unanswered sends in sweepProject.
+  it('the sweep adopts for a record that has none, also where all records of a project only wait', async () => {
+    const harness = world();
+    harness.simulator.failNext('export', { kind: 'lost' }, 3);
+    await harness.submit({ data: smallJob() });
+    await harness.poll();
+    const record = await theRecord(harness);
+    expect(record).toMatchObject({ operation: harness.simulator.operations()[0]?.name });
+    expect(record.history.at(-1)?.note).toBe('adopted by the sweep');
+  });
+});
+
+describe('rule 10: LOST', () => {
+  // Taken out: T in isLostOn404.
+  it('only after two 404s at least T apart', async () => {
+    const harness = world({ simulator: { settings: { runMs: [1e7, 1e7] } } });
+    // With so many other operations in the list, ours is asked for by itself.
+    harness.simulator.setOthers('demo-test', { ended: 1200 });
+    await harness.submit({ data: smallJob() });
+    harness.simulator.forgetOperation(harness.simulator.operations()[0]?.name ?? '');
+    let missingAt: Date | undefined;
+    for (let polls = 0; polls < 60 && (await theRecord(harness)).state !== 'LOST'; polls += 1) {
+      await pollFor(harness, MINUTE_MS);
+      const record = await theRecord(harness);
+      missingAt ??= 'missingSince' in record ? record.missingSince : undefined;
+    }
+    const record = await theRecord(harness);
+    expect(record.state).toBe('LOST');
+    expect(harness.clock.now().getTime() - (missingAt?.getTime() ?? Infinity)).toBeGreaterThanOrEqual(T_MS);
+  });
+
+  // Taken out: listedSinceMissing.
+  it('never while a list has it', async () => {
+    const harness = world({ simulator: { settings: { runMs: [1e7, 1e7] } } });
+    harness.simulator.setOthers('demo-test', { ended: 1200 });
+    await harness.submit({ data: smallJob() });
+    harness.simulator.failNext('get', { kind: 'status', status: 404, message: 'Operation not found.' }, 1000);
+    await pollFor(harness, 60 * MINUTE_MS);
+    expect((await theRecord(harness)).state).toBe('RUNNING');
+  });
+});
+
+describe('rule 11: another service account', () => {
+  // Taken out: that the record stays the first account's until absence is proven (claimAgain).
+  it('sends nothing while the first one’s send may still start an operation', async () => {
+    const tokens = { 'a@demo': 'a@demo', 'b@demo': 'b@demo' };
+    const harness = world({ simulator: { settings: { tokens, listLagMs: 200 * SECOND_MS } } });
+    const as = (account: string, fault?: Fault) =>
+      harness.instance((services: Services) => {
+        const earthEngine = simulatedEarthEngine(harness.simulator, harness.clock, account);
+        return createFaultyProcess(harness.clock, fault).wrap({ ...services, earthEngine });
+      });
+    const first = as('a@demo', { step: 'ee.startExport', occurrence: 1, kind: 'crash after' });
+    await expect(first.submit({ data: smallJob() })).rejects.toThrow();
+    const second = as('b@demo');
+    for (let polls = 0; polls < 10; polls += 1) {
+      harness.clock.advance(MINUTE_MS);
+      await second.poll();
+    }
+    expect(harness.simulator.operations()).toMatchObject([{ identity: 'a@demo' }]);
+    expect(await theRecord(harness)).toMatchObject({
+      operation: harness.simulator.operations()[0]?.name,
+      serviceAccount: 'a@demo',
+    });
+  });
+});
+
+describe('rule 12: a record whose write failed in a sweep', () => {
+  // Taken out: dueAtOnce.
+  it('falls due at once', async () => {
+    const harness = world({ simulator: { settings: { runMs: [1e7, 1e7] } } });
+    await harness.submit({ data: smallJob() });
+    await harness.poll();
+    harness.clock.advance(MINUTE_MS);
+    const failing = faulty(harness, { step: 'records.replace', occurrence: 1, kind: 'error' });
+    const { due, failed } = await failing.poll();
+    expect({ due, failed }).toEqual({ due: 1, failed: 1 });
+    expect((await theRecord(harness)).state).toBe('RUNNING');
+  });
+});
+
+describe('rule 14: the probe', () => {
+  async function behindAClosedGate(jobs: number): Promise<Harness> {
+    const harness = world();
+    harness.simulator.failNext('export', { kind: 'status', status: 429 });
+    for (let job = 0; job < jobs; job += 1) {
+      await harness.submit({ data: smallJob({ jobKey: `job ${job}` }) });
+    }
+    expect((await harness.records()).map(({ value }) => value.state)).toEqual(Array(jobs).fill('WAITING'));
+    return harness;
+  }
+
+  // Taken out: leaseUntil of the probe in startFeeding.
+  it('is leased: a dead prober holds the gate shut for one lease at most', async () => {
+    const harness = await behindAClosedGate(3);
+    harness.clock.advance(MINUTE_MS);
+    await faulty(harness, { step: 'records.readRequest', occurrence: 1, kind: 'crash before' })
+      .poll()
+      .catch(() => undefined);
+    expect(harness.simulator.operations()).toHaveLength(0);
+    await pollFor(harness, 4 * MINUTE_MS);
+    expect(harness.simulator.operations()).toHaveLength(3);
+  });
+
+  // Taken out: the next probe after one whose job itself was the matter (concludeProbe).
+  it('is not held shut by one poisonous record, which EE refuses', async () => {
+    const harness = await behindAClosedGate(3);
+    harness.clock.advance(MINUTE_MS);
+    harness.simulator.failNext('export', { kind: 'status', status: 400, message: 'poison' });
+    await harness.poll();
+    expect(harness.simulator.operations()).toHaveLength(2);
+  });
+
+  // Taken out: giveUpProbe in resumeThroughGate.
+  it('nor by one that cannot be worked on', async () => {
+    const harness = await behindAClosedGate(3);
+    harness.clock.advance(MINUTE_MS);
+    await faulty(harness, { step: 'records.readRequest', occurrence: 1, kind: 'error' }).poll();
+    expect(harness.simulator.operations()).toHaveLength(2);
+  });
+
+  // Taken out: the query of their own (overdueSubmitting after dueWaiting).
+  it('overdue claims never wait behind waiting records', async () => {
+    const harness = world({ environment: { POLL_BUDGET_SECONDS: '60' } });
+    harness.simulator.failNext('export', { kind: 'status', status: 503 }, 9);
+    for (let job = 0; job < 3; job += 1) {
+      await harness.submit({ data: smallJob({ jobKey: `waiting ${job}` }) });
+    }
+    const dying = faulty(harness, { step: 'ee.startExport', occurrence: 1, kind: 'crash before' });
+    await expect(dying.submit({ data: smallJob({ jobKey: 'claimed' }) })).rejects.toThrow();
+    harness.clock.advance(3 * MINUTE_MS);
+    const before = harness.simulator.exportCalls.length;
+    await harness.poll();
+    const claimed = (await harness.records()).find(({ value }) => value.jobKey === 'claimed');
+    expect(parseRequestId(harness.simulator.exportCalls[before]?.requestId ?? '')?.recordId).toBe(
+      claimed?.id,
+    );
+  });
+});
+
+describe('the history', () => {
+  it('says what was decided and why', async () => {
+    const harness = world();
+    const dying = faulty(harness, { step: 'ee.startExport', occurrence: 1, kind: 'crash before' });
+    await expect(dying.submit({ data: smallJob() })).rejects.toThrow();
+    harness.simulator.failNext('export', { kind: 'status', status: 503, message: 'maintenance' }, 3);
+    await harness.untilQuiet();
+    const told = (await theRecord(harness)).history.map(({ state, note }) =>
+      note ? `${state}: ${note}` : state,
+    );
+    expect(told).toEqual([
+      'SUBMITTING',
+      'SUBMITTING: its claim ran out',
+      'WAITING: SERVICE: maintenance',
+      'SUBMITTING',
+      'PENDING',
+      'SUCCEEDED',
+    ]);
+  });
+
+  it('can be read whoever wrote it', async () => {
+    const harness = world();
+    harness.simulator.failNext('export', { kind: 'status', status: 503 }, 3);
+    await harness.submit({ data: smallJob() });
+    await harness.submit({ data: smallJob({ jobKey: 'wrong' }, { priority: 1 }) });
+    await harness.untilQuiet();
+    const found = await harness.store.records.find({ where: [], orderBy: [] }, { limit: 10 });
+    expect(found.map(isReadable)).toEqual([true, true]);
+  });
+});

@@ -1,0 +1,222 @@
+import { describe, expect, it } from 'vitest';
+
+import type { Batch } from '../../shared/model/batch.ts';
+import { expandBatch } from '../../shared/batch/expand-batch.ts';
+import { finishBatches } from '../../shared/batch/finish-batches.ts';
+import { runAgain } from '../../shared/retry/retry.ts';
+import { cancelExports } from '../../shared/cancellation/cancel-exports.ts';
+import { later } from '../../shared/clock.ts';
+import { recordIdOf } from '../../shared/model/ids.ts';
+import type { Services } from '../../shared/services.ts';
+import { isReadable } from '../../shared/store/store.ts';
+import { createHarness, envelopeOf, type Harness, type HarnessOptions, smallJob } from '../harness.ts';
+import { smallManifest } from '../batch/manifests.ts';
+
+const idOf = (jobKey: string, attempt = 1) => recordIdOf({ project: 'demo-test', jobKey, attempt });
+
+const fast = { pendingMs: 0, startsPerSecond: 100, concurrency: 10 };
+const failing = (...patterns: [string, string][]): HarnessOptions => ({
+  simulator: {
+    settings: { ...fast, failing: patterns.map(([pattern, message]) => ({ pattern, code: 13, message })) },
+  },
+});
+const transient = 'Internal error.';
+const memory = 'User memory limit exceeded.';
+
+/** A harness in which a job of this key has failed. */
+async function failed(message: string, jobKey = 'test/1'): Promise<Harness> {
+  const harness = createHarness(failing(['small', message]));
+  await harness.submit({ data: smallJob({ jobKey, labels: { team: 'water' } }) });
+  await harness.untilQuiet();
+  harness.simulator.set({ failing: [] });
+  return harness;
+}
+
+const batchOf = async ({ store }: Harness, id = 'small@2026-11-23'): Promise<Batch> => {
+  const found = await store.batches.get(id);
+  if (!found || !isReadable(found)) {
+    throw new Error(`no batch ${id}`);
+  }
+  return found.value;
+};
+
+const finish = (harness: Harness) => finishBatches(harness.services, later(harness.clock.now(), 60_000));
+
+describe('running a job again', () => {
+  it('is a new attempt from the stored request, which links the old one', async () => {
+    const harness = await failed(transient);
+    const result = await runAgain(harness.services, { jobKeys: ['test/1', 'test/2'] });
+    expect(result).toEqual({
+      started: 1,
+      attempts: [{ recordId: idOf('test/1', 2), retryOf: idOf('test/1') }],
+      skipped: {},
+      unknown: ['test/2'],
+    });
+    await harness.untilQuiet();
+    const [first, second] = [await harness.record(idOf('test/1')), await harness.record(idOf('test/1', 2))];
+    expect(second).toMatchObject({
+      state: 'SUCCEEDED',
+      attempt: 2,
+      retryOf: idOf('test/1'),
+      requestId: idOf('test/1', 2),
+      contentHash: first.contentHash,
+      labels: { team: 'water' },
+      destination: first.destination,
+    });
+    expect(first).toMatchObject({ state: 'FAILED' });
+    expect(second.description).toBe(`small_${idOf('test/1', 2)}`);
+    // The message of that attempt, if somebody sends it by hand, finds the record.
+    const again = smallJob({ attempt: 2, labels: { team: 'water' } });
+    expect(await harness.submit({ data: again })).toMatchObject({ outcome: 'DUPLICATE' });
+  });
+
+  it('happens once, however often it is asked for, and never while an attempt is active', async () => {
+    const harness = await failed(transient);
+    const selection = { recordIds: [idOf('test/1')] };
+    const both = await Promise.all([
+      runAgain(harness.services, selection),
+      runAgain(harness.services, selection),
+    ]);
+    expect(both.map(({ started }) => started).sort((a, b) => a - b)).toEqual([0, 1]);
+    expect(await runAgain(harness.services, { jobKeys: ['test/1'] })).toMatchObject({
+      started: 0,
+      skipped: { NOT_ENDED: 1 },
+    });
+    expect(await runAgain(harness.services, selection)).toMatchObject({ skipped: { LATER_ATTEMPT: 1 } });
+    await harness.untilQuiet();
+    expect(await runAgain(harness.services, { jobKeys: ['test/1'] })).toMatchObject({
+      skipped: { SUCCEEDED: 1 },
+    });
+    expect(harness.simulator.operations()).toHaveLength(2);
+  });
+
+  it('looks at attempts of any later number', async () => {
+    const harness = await failed(transient);
+    await harness.submit({ data: smallJob({ attempt: 7 }) });
+    expect(await runAgain(harness.services, { recordIds: [idOf('test/1')] })).toMatchObject({
+      started: 0,
+      skipped: { LATER_ATTEMPT: 1 },
+    });
+  });
+
+  it('is not done where it would most likely end the same way, unless forced', async () => {
+    const harness = await failed(memory);
+    const selection = { recordIds: [idOf('test/1'), 've1-none'] };
+    expect(await runAgain(harness.services, selection)).toMatchObject({
+      started: 0,
+      skipped: { NOT_RETRYABLE: 1 },
+      unknown: ['ve1-none'],
+    });
+    expect(await runAgain(harness.services, selection, { force: true, dryRun: true })).toMatchObject({
+      started: 1,
+    });
+    expect(await harness.records()).toHaveLength(1);
+    expect(await runAgain(harness.services, selection, { force: true })).toMatchObject({ started: 1 });
+    await harness.untilQuiet();
+    expect(await harness.record(idOf('test/1', 2))).toMatchObject({ state: 'SUCCEEDED' });
+  });
+
+  it('finds its records by label, those of jobs without a key too', async () => {
+    const harness = createHarness(failing(['small', transient]));
+    const labels = { team: 'water' };
+    await harness.submit({ data: smallJob({ jobKey: undefined, labels }) });
+    await harness.submit({ data: smallJob({ jobKey: 'a', labels }) });
+    await harness.submit({ data: smallJob({ jobKey: 'b', labels: { team: 'air' } }) });
+    await harness.untilQuiet();
+    expect(await runAgain(harness.services, { label: ['team', 'water'] })).toMatchObject({ started: 2 });
+    await harness.untilQuiet();
+    expect(await runAgain(harness.services, { label: ['team', 'water'] })).toMatchObject({
+      started: 2,
+      skipped: { LATER_ATTEMPT: 2 },
+    });
+    const attempts = (await harness.records()).map(({ value }) => value.attempt).sort((a, b) => a - b);
+    expect(attempts).toEqual([1, 1, 1, 2, 2, 3, 3]);
+  });
+
+  it('cannot be done for one that was cancelled before it came', async () => {
+    const harness = createHarness();
+    await cancelExports(harness.services, envelopeOf({ data: { jobKey: 'test/1' } }));
+    expect(await runAgain(harness.services, { jobKeys: ['test/1'] })).toMatchObject({
+      skipped: { NO_REQUEST: 1 },
+    });
+  });
+});
+
+describe('running a batch again', () => {
+  async function expanded(options: HarnessOptions): Promise<Harness> {
+    const harness = createHarness(options);
+    await expandBatch(harness.services, envelopeOf({ data: smallManifest(5), messageId: 'manifest' }));
+    const jobs = harness.publisher.published.filter(({ topic }) => topic === harness.config.topics.jobs);
+    for (const { message } of jobs) {
+      await harness.submit({ data: message.data });
+    }
+    return harness;
+  }
+
+  it('makes it RUNNING first, and FINISHED again with the counts of all attempts', async () => {
+    const harness = await expanded(failing(['n-[12]_', transient], ['n-3_', memory]));
+    await harness.untilQuiet();
+    await finish(harness);
+    expect(await batchOf(harness)).toMatchObject({ state: 'FINISHED', counts: { SUCCEEDED: 2, FAILED: 3 } });
+    harness.simulator.set({ failing: [] });
+
+    // A poll in the middle of it must not finish the batch.
+    const { records } = harness.store;
+    const interrupted: Services = {
+      ...harness.services,
+      store: {
+        ...harness.store,
+        records: {
+          ...records,
+          create: async (...call) => {
+            expect(await batchOf(harness)).toMatchObject({ state: 'RUNNING' });
+            expect(await finish(harness)).toBe(0);
+            return records.create(...call);
+          },
+        },
+      },
+    };
+    expect(await runAgain(interrupted, { batchId: 'small@2026-11-23' })).toMatchObject({
+      started: 2,
+      skipped: { NOT_RETRYABLE: 1 },
+    });
+    expect(await finish(harness)).toBe(0);
+    const running = await batchOf(harness);
+    expect(running).toMatchObject({ state: 'RUNNING' });
+    expect(running).not.toHaveProperty('expireAt');
+    await harness.untilQuiet();
+    await finish(harness);
+    expect(await batchOf(harness)).toMatchObject({ state: 'FINISHED', counts: { SUCCEEDED: 4, FAILED: 3 } });
+    const events = harness.publisher.published.filter(
+      ({ message }) => message.attributes['kind'] === 'BATCH',
+    );
+    expect(new Set(events.map(({ message }) => message.attributes['eventId'])).size).toBe(2);
+  });
+
+  it('that is being cancelled waits for that to be over', async () => {
+    const harness = await expanded({
+      simulator: { settings: { ...fast, runMs: [36e6, 36e6], cancelMs: 90_000 } },
+    });
+    const batchId = 'small@2026-11-23';
+    harness.clock.advance(5000);
+    await harness.poll();
+    await cancelExports(harness.services, envelopeOf({ data: { jobKey: 'small/2026-11-23/0' } }));
+    harness.clock.advance(100_000);
+    await harness.poll();
+    await cancelExports(harness.services, envelopeOf({ data: { batchId } }));
+    await harness.poll();
+    expect(await runAgain(harness.services, { batchId })).toMatchObject({
+      started: 0,
+      skipped: { BATCH_CANCELLING: 1 },
+    });
+    await harness.untilQuiet();
+    await finish(harness);
+    expect(await batchOf(harness)).toMatchObject({ state: 'FINISHED', counts: { CANCELLED: 5 } });
+    harness.simulator.set({ runMs: [1000, 1000] });
+    expect(await runAgain(harness.services, { batchId })).toMatchObject({ started: 5 });
+    expect(await batchOf(harness)).not.toHaveProperty('cancelRequestedAt');
+    await harness.untilQuiet();
+    await finish(harness);
+    expect(await batchOf(harness)).toMatchObject({ counts: { CANCELLED: 5, SUCCEEDED: 5 } });
+  });
+});
