@@ -7,6 +7,7 @@ import type { Publisher } from '../shared/publisher.ts';
 import type { Clock } from '../shared/clock.ts';
 import type { Services } from '../shared/services.ts';
 import type { Store } from '../shared/store/store.ts';
+import { policyOf } from '../shared/record/policy.ts';
 import { CliError } from './problem.ts';
 
 /** The service's own clients, each loaded when a command first asks for it: they cost a quarter of a second. */
@@ -72,6 +73,7 @@ export function createConnections(
     });
     return {
       config,
+      policy: policyOf(config),
       store,
       publisher,
       earthEngine,

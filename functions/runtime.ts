@@ -6,6 +6,7 @@ import { createLog, type Log } from '../shared/log.ts';
 import type { Publisher } from '../shared/publisher.ts';
 import type { Services } from '../shared/services.ts';
 import { createGate, createQuotaWatch, type Gate } from '../shared/submission/gate.ts';
+import { policyOf } from '../shared/record/policy.ts';
 import { type Drain, installDrain } from './drain.ts';
 
 /** What one function instance is made of. Made once, when its module loads or when its first request comes. */
@@ -55,6 +56,7 @@ async function createRuntime(): Promise<Runtime> {
   const publisher = publisherOnceUsed();
   const services: Services = {
     config,
+    policy: policyOf(config),
     store,
     earthEngine,
     publisher,

@@ -1,8 +1,5 @@
-import { createListings } from '../shared/submission/listing.ts';
 import { submit } from '../shared/submission/submit.ts';
 import { onMessage } from './http.ts';
 
 /** Pushed from the job topic: a job message becomes an Earth Engine operation. */
-export const submitExport = onMessage(({ services, gate }, envelope) =>
-  submit({ ...services, gate, listings: createListings(services) }, envelope),
-);
+export const submitExport = onMessage(({ services, gate }, envelope) => submit(services, gate, envelope));

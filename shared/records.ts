@@ -3,11 +3,14 @@ import pMap from 'p-map';
 import { DAY_MS, later } from './clock.ts';
 import { ServiceError, StaleWriteError } from './errors.ts';
 import type { Services } from './services.ts';
-import { isReadable, type Stored } from './store/store.ts';
+import { type Created, isReadable, type Stored } from './store/store.ts';
 import { eventMessage, isOwnDecision, newsOf } from './record/events.ts';
 import { type ExportRecord, isActive, recordSchema, type UnpublishedEvent } from './model/record.ts';
 
-/** How a decision becomes a write, with the event that tells of it. */
+/**
+ * The only writer of records. A decision becomes a conditional write and an event on the event topic, as a transactional
+ * outbox: an event that could not be published yet is kept on the record in `unpublishedEvents`, and the poller flushes it.
+ */
 
 /** A topic that does not take an event within this is slow: the event is owed, the record does not wait. */
 const EVENT_PATIENCE_MS = 2000;
@@ -22,21 +25,47 @@ const TASK_LIFETIME_MS = 10 * DAY_MS;
 
 type WriteServices = Pick<Services, 'store' | 'publisher' | 'config' | 'clock' | 'log'>;
 
+/** The record as it is after a call, and whether this call wrote it. */
+export interface UpdateResult {
+  readonly stored: Stored<ExportRecord>;
+  readonly written: boolean;
+}
+
+/**
+ * Creates a record, with its event.
+ *
+ * @param request the exact bytes to send, written in the same commit; none for a record without a request
+ * @returns the record as created, or what already has this id
+ */
+export async function createRecord(
+  services: WriteServices,
+  recordId: string,
+  record: ExportRecord,
+  request?: Uint8Array,
+): Promise<Created<ExportRecord>> {
+  const news = newsOf(undefined, record);
+  const outcome = await services.store.records.create(
+    recordId,
+    news ? withPending(record, [news]) : record,
+    request,
+  );
+  return 'created' in outcome ? { created: await flushed(services, outcome.created) } : outcome;
+}
+
 /**
  * Decides on what the record is now, and writes the decision only if it still is that; otherwise reads again and decides
  * again. `decide` is pure: it may run several times.
  *
  * @param decide the record as it is to be; undefined where nothing is to be done (any more)
  * @param request new request bytes, written in the same commit
- * @returns the record as it is then, and whether this call wrote it
  * @throws StaleWriteError when the record is gone
  */
-export async function settle(
+export async function updateRecord(
   services: WriteServices,
   stored: Stored<ExportRecord>,
   decide: (record: ExportRecord) => ExportRecord | undefined,
   request?: Uint8Array,
-): Promise<{ stored: Stored<ExportRecord>; written: boolean }> {
+): Promise<UpdateResult> {
   let current = stored;
   for (let reread = 0; ; reread += 1) {
     const next = decide(current.value);
@@ -44,7 +73,7 @@ export async function settle(
       return { stored: current, written: false };
     }
     try {
-      return { stored: await write(services, current, next, request), written: true };
+      return { stored: await replaceRecord(services, current, next, request), written: true };
     } catch (error) {
       if (!(error instanceof StaleWriteError) || reread >= MAX_REREADS) {
         throw error;
@@ -69,8 +98,13 @@ async function readAgain(
   return found;
 }
 
-/** One conditional write, and the event for it: before, if it is Earth Engine's news; after, if it is our decision. */
-export async function write(
+/**
+ * One conditional write, and its event: published before the write if Earth Engine said it, after the write if the service
+ * decided it.
+ *
+ * @throws StaleWriteError when the record was written or deleted since it was read
+ */
+export async function replaceRecord(
   services: WriteServices,
   stored: Stored<ExportRecord>,
   next: ExportRecord,
@@ -82,49 +116,54 @@ export async function write(
     return store.records.replace(stored, recordSchema.parse(next), request);
   }
   if (isOwnDecision(next)) {
-    const written = await store.records.replace(stored, recordSchema.parse(owing(next, [news])), request);
+    const written = await store.records.replace(
+      stored,
+      recordSchema.parse(withPending(next, [news])),
+      request,
+    );
     logNews(services, stored.id, next, news);
-    const [settled = written] = await publishOwed(services, [written]);
-    return settled;
+    return flushed(services, written);
   }
   const unpublished = await publish(services, [{ recordId: stored.id, record: next, event: news }]);
-  const told = unpublished.size === 0 ? next : owing(next, [news]);
+  const told = unpublished.size === 0 ? next : withPending(next, [news]);
   const written = await store.records.replace(stored, recordSchema.parse(told), request);
   logNews(services, stored.id, next, news);
   return written;
 }
 
-/** A new record's news: written with it as owed, told now. */
-export function owingNews(record: ExportRecord): ExportRecord {
-  const news = newsOf(undefined, record);
-  return news ? owing(record, [news]) : record;
+/** A record's pending events, published now if the topic takes them; otherwise the poller comes back to them. */
+async function flushed(
+  services: WriteServices,
+  written: Stored<ExportRecord>,
+): Promise<Stored<ExportRecord>> {
+  const { stored } = await flushEvents(services, [written]);
+  return stored[0] ?? written;
 }
 
 /**
- * Publishes what records owe, together; what is not published stays owed, and the poller comes back to it.
+ * Publishes the pending events of records, together. Events that are not published stay pending, and the poller retries
+ * them.
  *
- * @returns the records as they are then, in their order: one that still owes is returned as it was given
+ * @returns the records as they are then, in their order, and whether the topic accepts nothing for now: then the rest need
+ *   not be tried
  */
-export async function publishOwed(
+export async function flushEvents(
   services: WriteServices,
-  owing: readonly Stored<ExportRecord>[],
-): Promise<Stored<ExportRecord>[]> {
-  return (await tellOwed(services, owing)).stored;
-}
-
-/** As `publishOwed`, and whether the topic takes nothing for now: then the rest need not be tried. */
-export async function tellOwed(
-  services: WriteServices,
-  owing: readonly Stored<ExportRecord>[],
+  records: readonly Stored<ExportRecord>[],
 ): Promise<{ stored: Stored<ExportRecord>[]; isTopicDown: boolean }> {
-  const events = owing.flatMap(({ id, value }) =>
+  const events = records.flatMap(({ id, value }) =>
     (value.unpublishedEvents ?? []).map((event) => ({ recordId: id, record: value, event })),
   );
+  if (events.length === 0) {
+    return { stored: [...records], isTopicDown: false };
+  }
   const unpublished = await publish(services, events);
   const stored = await pMap(
-    owing,
+    records,
     (one) =>
-      one.value.unpublishedEvents === undefined || unpublished.has(one.id) ? one : owesNothing(services, one),
+      one.value.unpublishedEvents === undefined || unpublished.has(one.id)
+        ? one
+        : withoutPendingEvents(services, one),
     { concurrency: WRITERS },
   );
   return { stored, isTopicDown: [...unpublished.values()].some(isTopicFault) };
@@ -134,15 +173,15 @@ export async function tellOwed(
 const isTopicFault = (error: Error): boolean =>
   error instanceof ServiceError && (error.code === 'PUBLISH_PAUSED' || error.code === 'PUBLISH_TIMEOUT');
 
-async function owesNothing(
+async function withoutPendingEvents(
   { store, clock }: WriteServices,
   stored: Stored<ExportRecord>,
 ): Promise<Stored<ExportRecord>> {
   try {
-    const { unpublishedEvents: _published, ...settled } = stored.value;
+    const { unpublishedEvents: _published, ...rest } = stored.value;
     return await store.records.replace(stored, {
-      ...settled,
-      revision: settled.revision + 1,
+      ...rest,
+      revision: rest.revision + 1,
       updatedAt: clock.now(),
     });
   } catch (error) {
@@ -154,7 +193,7 @@ async function owesNothing(
   }
 }
 
-const owing = (record: ExportRecord, events: readonly UnpublishedEvent[]): ExportRecord => ({
+const withPending = (record: ExportRecord, events: readonly UnpublishedEvent[]): ExportRecord => ({
   ...record,
   unpublishedEvents: [...(record.unpublishedEvents ?? []), ...events],
 });
@@ -175,7 +214,7 @@ async function publish(
     const recordId = events[n]?.recordId;
     if (recordId !== undefined && 'error' in outcome && !unpublished.has(recordId)) {
       unpublished.set(recordId, outcome.error);
-      services.log.warning('event.owed', { recordId, error: outcome.error.message });
+      services.log.warning('event.pending', { recordId, error: outcome.error.message });
     }
   }
   return unpublished;

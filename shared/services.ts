@@ -3,11 +3,14 @@ import type { Config } from './config.ts';
 import type { EarthEngine } from './earth-engine/api.ts';
 import type { Log } from './log.ts';
 import type { Publisher } from './publisher.ts';
+import type { Policy } from './record/policy.ts';
 import type { Store } from './store/store.ts';
 
 /** The outside world of every function, as one parameter. */
 export interface Services {
   readonly config: Config;
+  /** The times of `config` by which records move. */
+  readonly policy: Policy;
   readonly store: Store;
   readonly earthEngine: EarthEngine;
   readonly publisher: Publisher;

@@ -10,10 +10,10 @@ import type { Services } from '../shared/services.ts';
 import { createMemoryStore } from '../infra/local/memory/store.ts';
 import { isReadable, type Store, type Stored } from '../shared/store/store.ts';
 import { createGate, createQuotaWatch } from '../shared/submission/gate.ts';
-import { createListings } from '../shared/submission/listing.ts';
 import { pollExports } from '../shared/polling/poll.ts';
 import type { PollSummary } from '../shared/polling/poll-run.ts';
 import { submit, type Submitted } from '../shared/submission/submit.ts';
+import { policyOf } from '../shared/record/policy.ts';
 import {
   createSimulator,
   type Simulator,
@@ -122,6 +122,7 @@ export function createHarness(options: HarnessOptions = {}): Harness {
   let seed = 1;
   const base: Services = {
     config,
+    policy: policyOf(config),
     store,
     earthEngine: simulatedEarthEngine(simulator, clock, undefined, createQuotaWatch({ store, clock, log })),
     publisher,
@@ -143,8 +144,7 @@ export function createHarness(options: HarnessOptions = {}): Harness {
     const gate = createGate(services);
     return {
       services,
-      submit: (message) =>
-        submit({ ...services, gate, listings: createListings(services) }, envelopeOf(message)),
+      submit: (message) => submit(services, gate, envelopeOf(message)),
       poll: () => pollExports(services, gate),
     };
   };

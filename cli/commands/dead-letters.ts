@@ -101,7 +101,7 @@ export async function replay(
   const { terminal } = cli;
   const services = await cli.services();
   const { config } = services;
-  const { createKeptMessages } = await import('../../shared/pubsub/publisher.ts');
+  const { createKeptMessages } = await import('../../shared/pubsub/kept-messages.ts');
   const kept = createKeptMessages({
     projectId: config.googleCloudProject,
     emulatorHost: config.pubsubEmulatorHost,

@@ -1,9 +1,9 @@
 import { recordIdPattern } from '../../shared/model/ids.ts';
 import {
-  type NotRunAgain,
-  type RunAgain,
-  runAgain,
-  type RunAgainSelection,
+  type NotRetriedReason,
+  type RetryResult,
+  retryJobs,
+  type RetrySelection,
 } from '../../shared/retry/retry.ts';
 import { type Cli, writeJson } from '../cli.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
@@ -18,7 +18,7 @@ export interface RetryOptions {
   readonly dryRun?: boolean;
 }
 
-const reasons: Readonly<Record<NotRunAgain, string>> = {
+const reasons: Readonly<Record<NotRetriedReason, string>> = {
   SUCCEEDED: 'succeeded',
   NOT_ENDED: 'have not ended',
   LATER_ATTEMPT: 'have a later attempt',
@@ -33,9 +33,9 @@ export async function retry(cli: Cli, ids: readonly string[], options: RetryOpti
   const { force = false, dryRun = false } = options;
   const selections = selectionsOf(ids, options);
   const services = await cli.services();
-  const results: RunAgain[] = [];
+  const results: RetryResult[] = [];
   for (const selection of selections) {
-    results.push(await runAgain(services, selection, { force, dryRun }));
+    results.push(await retryJobs(services, selection, { force, dryRun }));
   }
   const result = merged(results);
   if (cli.json) {
@@ -46,7 +46,7 @@ export async function retry(cli: Cli, ids: readonly string[], options: RetryOpti
   return result.unknown.length > 0 ? exitCodes.FAILED : exitCodes.DONE;
 }
 
-function selectionsOf(ids: readonly string[], { batch, label }: RetryOptions): RunAgainSelection[] {
+function selectionsOf(ids: readonly string[], { batch, label }: RetryOptions): RetrySelection[] {
   const given = [ids.length > 0, batch !== undefined, label !== undefined].filter(Boolean).length;
   if (given !== 1) {
     throw wrongInput(
@@ -66,10 +66,10 @@ function selectionsOf(ids: readonly string[], { batch, label }: RetryOptions): R
   return [...(recordIds.length > 0 ? [{ recordIds }] : []), ...(jobKeys.length > 0 ? [{ jobKeys }] : [])];
 }
 
-function merged(results: readonly RunAgain[]): RunAgain {
-  const skipped: Partial<Record<NotRunAgain, number>> = {};
+function merged(results: readonly RetryResult[]): RetryResult {
+  const skipped: Partial<Record<NotRetriedReason, number>> = {};
   for (const result of results) {
-    for (const [reason, count] of Object.entries(result.skipped) as [NotRunAgain, number][]) {
+    for (const [reason, count] of Object.entries(result.skipped) as [NotRetriedReason, number][]) {
       skipped[reason] = (skipped[reason] ?? 0) + count;
     }
   }
@@ -81,7 +81,11 @@ function merged(results: readonly RunAgain[]): RunAgain {
   };
 }
 
-function tell({ terminal }: Cli, { started, attempts, skipped, unknown }: RunAgain, dryRun: boolean): void {
+function tell(
+  { terminal }: Cli,
+  { started, attempts, skipped, unknown }: RetryResult,
+  dryRun: boolean,
+): void {
   const isOnlyUnknown = started === 0 && unknown.length > 0 && Object.keys(skipped).length === 0;
   if (!isOnlyUnknown) {
     terminal.out(
@@ -94,7 +98,7 @@ function tell({ terminal }: Cli, { started, attempts, skipped, unknown }: RunAga
   if (started > attempts.length) {
     terminal.out(`  … and ${started - attempts.length} more`);
   }
-  for (const [reason, count] of Object.entries(skipped) as [NotRunAgain, number][]) {
+  for (const [reason, count] of Object.entries(skipped) as [NotRetriedReason, number][]) {
     terminal.out(`${count} ${reasons[reason]}`);
   }
   for (const id of unknown) {

@@ -1,6 +1,6 @@
 import type { Config } from '../../shared/config.ts';
 import type { ProjectLook } from '../../shared/earth-engine/client.ts';
-import type { TopicAccess } from '../../shared/pubsub/publisher.ts';
+import type { TopicAccess } from '../../shared/pubsub/topic-access.ts';
 
 /** What the doctor asks of the world beside Firestore. */
 export interface Probes {
@@ -25,13 +25,13 @@ export function createProbes(config: Config): Probes {
       return auth.serviceAccount();
     },
     async project(project) {
-      const { lookAtProject } = await import('../../shared/earth-engine/client.ts');
+      const { getProjectConfig } = await import('../../shared/earth-engine/client.ts');
       const auth = earthEngineCredentials ? await source() : undefined;
-      return lookAtProject({ url: earthEngineUrl, auth }, project, { timeoutMs: TIMEOUT_MS });
+      return getProjectConfig({ url: earthEngineUrl, auth }, project, { timeoutMs: TIMEOUT_MS });
     },
     async topics(names) {
-      const { lookAtTopics } = await import('../../shared/pubsub/publisher.ts');
-      return lookAtTopics({ projectId: googleCloudProject, emulatorHost: pubsubEmulatorHost }, names);
+      const { checkTopicAccess } = await import('../../shared/pubsub/topic-access.ts');
+      return checkTopicAccess({ projectId: googleCloudProject, emulatorHost: pubsubEmulatorHost }, names);
     },
   };
 }

@@ -58,10 +58,10 @@ export function watchingGroup(cli: Cli, group: Group): Watching<GroupLook> {
       if (ended < total) {
         return undefined;
       }
-      return group.batchId === undefined || (look.counts.SUCCEEDED ?? 0) === total ? 'WELL' : 'BADLY';
+      return group.batchId === undefined || (look.counts.SUCCEEDED ?? 0) === total ? 'SUCCEEDED' : 'FAILED';
     },
     show,
-    comeBack: `npx ee-video-exports watch${group.batchId === undefined ? '' : ` --batch ${group.batchId}`}`,
+    resumeCommand: `npx ee-video-exports watch${group.batchId === undefined ? '' : ` --batch ${group.batchId}`}`,
   };
 }
 

@@ -36,10 +36,10 @@ export function watchingJobs(cli: Cli, jobs: readonly WatchedJob[]): Watching<re
       if (!looks.every(({ hasEnded }) => hasEnded)) {
         return undefined;
       }
-      return looks.every(({ state }) => state === 'SUCCEEDED') ? 'WELL' : 'BADLY';
+      return looks.every(({ state }) => state === 'SUCCEEDED') ? 'SUCCEEDED' : 'FAILED';
     },
     show,
-    comeBack: `npx ee-video-exports watch ${jobs.map(({ recordId }) => recordId).join(' ')}`,
+    resumeCommand: `npx ee-video-exports watch ${jobs.map(({ recordId }) => recordId).join(' ')}`,
   };
 }
 

@@ -6,11 +6,11 @@ import { CliError, explain } from '../problem.ts';
 export interface Watching<Look> {
   look(): Promise<Look>;
   /** Whether all went well, once nothing more can happen. */
-  endOf(look: Look): 'WELL' | 'BADLY' | undefined;
+  endOf(look: Look): 'SUCCEEDED' | 'FAILED' | undefined;
   /** Shows what is new; `isLast` where it is the end. */
   show(look: Look, isLast: boolean): void;
   /** The command that goes on watching. */
-  readonly comeBack: string;
+  readonly resumeCommand: string;
 }
 
 /** Looks until the end, or until Ctrl-C, which ends the watching alone: the jobs do not depend on it. */
@@ -41,7 +41,7 @@ export async function watchUntilEnd<Look>(
         const end = watching.endOf(look);
         watching.show(look, end !== undefined);
         if (end) {
-          return end === 'WELL' ? exitCodes.DONE : exitCodes.ENDED_BADLY;
+          return end === 'SUCCEEDED' ? exitCodes.DONE : exitCodes.ENDED_BADLY;
         }
       }
       await clock.sleep(everyMs, interrupted);
@@ -50,7 +50,7 @@ export async function watchUntilEnd<Look>(
     if (!interrupted.aborted) {
       throw error;
     }
-    terminal.err(`\nThe jobs go on without you. To come back:\n  ${watching.comeBack}`);
+    terminal.err(`\nThe jobs go on without you. To come back:\n  ${watching.resumeCommand}`);
     return exitCodes.INTERRUPTED;
   }
 }

@@ -13,9 +13,9 @@ import { createFirestoreStore } from '../../shared/store/firestore.ts';
 import { createMemoryStore } from './memory/store.ts';
 import type { Store } from '../../shared/store/store.ts';
 import { createGate } from '../../shared/submission/gate.ts';
-import { createListings } from '../../shared/submission/listing.ts';
 import { pollExports } from '../../shared/polling/poll.ts';
 import { submit } from '../../shared/submission/submit.ts';
+import { policyOf } from '../../shared/record/policy.ts';
 import { buildMain } from '../build.ts';
 import {
   createSimulator,
@@ -88,6 +88,7 @@ export function embeddedStage({
   });
   const services: Services = {
     config,
+    policy: policyOf(config),
     store,
     earthEngine: createEarthEngine({ url: config.earthEngineUrl, fetch: simulatorFetch(simulator) }),
     // Nobody listens to the events here.
@@ -125,7 +126,7 @@ export function embeddedStage({
     if (!envelope) {
       throw new ServiceError('DEMO_FAILED', 'the demo made a push that is none');
     }
-    await submit({ ...services, gate, listings: createListings(services) }, envelope);
+    await submit(services, gate, envelope);
   }
 
   return {

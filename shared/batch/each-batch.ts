@@ -1,7 +1,8 @@
 import { StaleWriteError } from '../errors.ts';
 import type { Services } from '../services.ts';
 import type { Query } from '../store/queries.ts';
-import { cursorOf, isReadable, type Stored } from '../store/store.ts';
+import { pages } from '../store/pages.ts';
+import { isReadable, type Stored } from '../store/store.ts';
 import type { Batch } from '../model/batch.ts';
 
 const PAGE = 300;
@@ -14,9 +15,7 @@ export async function eachBatch(
   work: (stored: Stored<Batch>) => Promise<void>,
 ): Promise<void> {
   const { store, clock, log, stopping } = services;
-  let after: readonly unknown[] | undefined;
-  for (;;) {
-    const page = await store.batches.find(query, { limit: PAGE, ...(after ? { after } : {}) });
+  for await (const page of pages(store.batches, query, PAGE)) {
     for (const found of page) {
       if (stopping.aborted || clock.now() >= deadline) {
         return;
@@ -33,10 +32,5 @@ export async function eachBatch(
         }
       }
     }
-    const last = page.at(-1);
-    if (page.length < PAGE || !last) {
-      return;
-    }
-    after = cursorOf(query, last);
   }
 }

@@ -6,7 +6,6 @@ import type { Issue } from '../model/rejected-message.ts';
 import { rejectMessage } from '../message/rejection.ts';
 import type { OutgoingMessage } from '../publisher.ts';
 import { isOfBatch } from '../record/batches.ts';
-import { policyOf } from '../record/policy.ts';
 import type { Services } from '../services.ts';
 import { isReadable, type Stored } from '../store/store.ts';
 import type { Batch } from '../model/batch.ts';
@@ -123,7 +122,7 @@ function concluded(batch: Batch, manifestHash: string): Conclusion | undefined {
 }
 
 /** A manifest whose message died leaves a batch that nobody goes on with: it must not stay for ever. */
-const abandonedAt = ({ config }: Services, now: Date): Date => later(now, policyOf(config).retentionMs);
+const abandonedAt = ({ policy }: Services, now: Date): Date => later(now, policy.retentionMs);
 
 interface Claimed {
   readonly stored: Stored<Batch>;

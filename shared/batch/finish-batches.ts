@@ -1,11 +1,11 @@
 import { HOUR_MS, later } from '../clock.ts';
-import { policyOf } from '../record/policy.ts';
 import { isOfBatch } from '../record/batches.ts';
 import { terminalStates } from '../model/record.ts';
 import type { Services } from '../services.ts';
 import { batchQueries, recordQueries, rejectedMessageQueries } from '../store/queries.ts';
-import { cursorOf, type Found, isReadable, type Stored } from '../store/store.ts';
-import { type Batch, ON_THE_WAY_MS, runningAgain } from '../model/batch.ts';
+import { pages } from '../store/pages.ts';
+import { isReadable, type Stored } from '../store/store.ts';
+import { type Batch, ON_THE_WAY_MS, reopenedBatch } from '../model/batch.ts';
 import { changeBatch } from './change-batch.ts';
 import { eachBatch } from './each-batch.ts';
 
@@ -24,7 +24,7 @@ export async function finishBatches(services: Services, deadline: Date): Promise
       finished += 1;
     }
   });
-  await eachBatch(services, batchQueries.owingEvents(), deadline, (stored) => tell(services, stored));
+  await eachBatch(services, batchQueries.pendingEvents(), deadline, (stored) => tell(services, stored));
   await eachBatch(services, batchQueries.finishedSince(lookBack(services)), deadline, (stored) =>
     reopenForLateJob(services, stored),
   );
@@ -53,7 +53,7 @@ async function reopenForLateJob(services: Services, { id, value }: Stored<Batch>
     return;
   }
   const { written } = await changeBatch(services, id, (batch) =>
-    batch?.state === 'FINISHED' && batch.revision === value.revision ? runningAgain(batch) : undefined,
+    batch?.state === 'FINISHED' && batch.revision === value.revision ? reopenedBatch(batch) : undefined,
   );
   if (written) {
     services.log.warning('batch.reopened', { batchId: id, recordId: late.id });
@@ -62,7 +62,7 @@ async function reopenForLateJob(services: Services, { id, value }: Stored<Batch>
 
 /** @returns whether this call finished it */
 async function finishBatch(services: Services, stored: Stored<Batch>): Promise<boolean> {
-  const { store, clock, config, log } = services;
+  const { store, clock, log, policy } = services;
   const { id, value: batch } = stored;
   const isAddedTo = batch.claim !== undefined && batch.claim.leaseUntil > clock.now();
   if (isAddedTo || (await store.records.count(recordQueries.unfinishedOfBatch(id))) > 0) {
@@ -96,7 +96,7 @@ async function finishBatch(services: Services, stored: Stored<Batch>): Promise<b
     revision: batch.revision + 1,
     finishedAt: now,
     updatedAt: now,
-    expireAt: later(now, policyOf(config).retentionMs),
+    expireAt: later(now, policy.retentionMs),
   });
   log.info('batch.finished', { batchId: id, jobs: batch.jobs, counts, rejectedMessages, eecuSeconds });
   await tell(services, finished);
@@ -132,13 +132,7 @@ async function countRejectedJobs(store: Services['store'], batchId: string): Pro
   const query = rejectedMessageQueries.ofBatch(batchId);
   const recordIds = new Set<string>();
   let unnamed = 0;
-  let page: Found<{ recordId?: string | undefined }>[] = [];
-  do {
-    const last = page.at(-1);
-    page = await store.rejectedMessages.find(query, {
-      limit: PAGE,
-      ...(last ? { after: cursorOf(query, last) } : {}),
-    });
+  for await (const page of pages(store.rejectedMessages, query, PAGE)) {
     for (const found of page) {
       const recordId = isReadable(found) ? found.value.recordId : undefined;
       if (recordId === undefined) {
@@ -147,7 +141,7 @@ async function countRejectedJobs(store: Services['store'], batchId: string): Pro
         recordIds.add(recordId);
       }
     }
-  } while (page.length === PAGE);
+  }
   // A job that has a record and was contradicted later is counted by that.
   const own = (await store.records.getMany([...recordIds])).filter(
     (found) => isReadable(found) && isOfBatch(found.value, batchId),
@@ -171,7 +165,7 @@ async function tell(
   const message = { data: Buffer.from(JSON.stringify(told)), attributes };
   const [outcome] = await publisher.publish(config.topics.events, [message], EVENT_PATIENCE_MS);
   if (outcome && 'error' in outcome) {
-    log.warning('event.owed', { batchId: id, error: outcome.error.message });
+    log.warning('event.pending', { batchId: id, error: outcome.error.message });
     return;
   }
   await store.batches.replace(stored, { ...told, revision: batch.revision + 1, updatedAt: clock.now() });

@@ -1,6 +1,6 @@
 import pMap from 'p-map';
 
-import { type Batch, ON_THE_WAY_MS, runningAgain } from '../model/batch.ts';
+import { type Batch, ON_THE_WAY_MS, reopenedBatch } from '../model/batch.ts';
 import { changeBatch } from '../batch/change-batch.ts';
 import { eachBatch } from '../batch/each-batch.ts';
 import { HOUR_MS, later, MINUTE_MS } from '../clock.ts';
@@ -9,7 +9,8 @@ import type { ActiveRecord, ExportRecord } from '../model/record.ts';
 import { isTerminal } from '../model/record.ts';
 import type { Services } from '../services.ts';
 import { batchQueries, recordQueries } from '../store/queries.ts';
-import { cursorOf, type Found, isReadable, type Stored } from '../store/store.ts';
+import { pages } from '../store/pages.ts';
+import { isReadable, type Stored } from '../store/store.ts';
 import { cancelOperations, isToCancelAtEarthEngine, requestCancelling } from './cancel-record.ts';
 
 /**
@@ -40,7 +41,7 @@ export async function markBatch(
       return unseenBatch(batchId, messageId, now);
     }
     if (batch.state === 'FINISHED' && (batch.manifestHash === '' || unfinished > 0)) {
-      const { cancelledThrough: _through, ...running } = runningAgain(batch);
+      const { cancelledThrough: _through, ...running } = reopenedBatch(batch);
       return { ...running, cancelRequestedAt: now };
     }
     if (batch.cancelRequestedAt !== undefined) {
@@ -94,23 +95,21 @@ export async function cancelRecordsOf(
   // Those that wait are ended first, all of them: EE's rate must not hold them up until they are sent.
   const running: Stored<ActiveRecord>[] = [];
   let records = 0;
-  let page: Found<ExportRecord>[] = [];
-  let isComplete = false;
-  while (!isComplete && !stopping.aborted && clock.now() < deadline) {
-    const last = page.at(-1);
-    page = await store.records.find(query, {
-      limit: PAGE,
-      ...(last ? { after: cursorOf(query, last) } : {}),
-    });
+  const isOver = () => stopping.aborted || clock.now() >= deadline;
+  let isComplete = !isOver();
+  for await (const page of isComplete ? pages(store.records, query, PAGE) : []) {
     const open = page
       .filter(isReadable)
       .filter(({ value }) => !isTerminal(value) && !value.cancelRequestedAt);
     records += open.length;
     await pMap(open, (stored) => cancelOne(services, stored, running), { concurrency: WRITES_AT_ONCE });
-    isComplete = page.length < PAGE;
-    const seen = page.at(-1);
-    if (!isComplete && seen && isReadable(seen)) {
-      await noteThrough(services, batch.id, seen.value.createdAt);
+    const last = page.at(-1);
+    if (page.length === PAGE && last && isReadable(last)) {
+      await noteThrough(services, batch.id, last.value.createdAt);
+    }
+    if (page.length === PAGE && isOver()) {
+      isComplete = false;
+      break;
     }
   }
   if (isComplete) {

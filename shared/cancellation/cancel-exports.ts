@@ -7,10 +7,9 @@ import type { Issue } from '../model/rejected-message.ts';
 import { rejectMessage } from '../message/rejection.ts';
 import { isTooWide } from '../message/width.ts';
 import { addZodIssues } from '../message/zod-issues.ts';
-import { policyOf } from '../record/policy.ts';
 import { type ExportRecord, isTerminal } from '../model/record.ts';
 import { cancelUnseen } from '../record/transitions.ts';
-import { owingNews, publishOwed } from '../records.ts';
+import { createRecord } from '../records.ts';
 import type { Services } from '../services.ts';
 import { recordQueries } from '../store/queries.ts';
 import { type Found, isReadable, type Stored } from '../store/store.ts';
@@ -141,14 +140,14 @@ async function unseen(
   job: { readonly project: string; readonly jobKey: string; readonly attempt: number },
   messageId: string,
 ): Promise<Records> {
-  const { store, clock, config } = services;
+  const { clock, policy } = services;
   const recordId = recordIdOf(job);
-  const record = owingNews(cancelUnseen({ ...job, recordId }, messageId, policyOf(config), clock.now()));
-  const outcome = await store.records.create(recordId, record);
+  const record = cancelUnseen({ ...job, recordId }, messageId, policy, clock.now());
+  const outcome = await createRecord(services, recordId, record);
   if ('existing' in outcome) {
     return openAmong([outcome.existing]);
   }
-  return { records: await publishOwed(services, [outcome.created]) };
+  return { records: [outcome.created] };
 }
 
 function openAmong(found: readonly Found<ExportRecord>[]): Records {

@@ -3,11 +3,10 @@ import pMap from 'p-map';
 import { type Clock, later, MINUTE_MS, SECOND_MS } from '../clock.ts';
 import { EarthEngineError } from '../earth-engine/api.ts';
 import type { Policy } from '../record/policy.ts';
-import { policyOf } from '../record/policy.ts';
 import { isProvenAbsent } from '../record/proof.ts';
 import { type ActiveRecord, type ExportRecord, isActive, isTerminal } from '../model/record.ts';
-import { cancelUnsent, fallDue, requestCancellation } from '../record/transitions.ts';
-import { settle } from '../records.ts';
+import { cancelUnsent, markDue, requestCancellation } from '../record/transitions.ts';
+import { updateRecord } from '../records.ts';
 import type { Services } from '../services.ts';
 import type { Stored } from '../store/store.ts';
 import { cancelAtEarthEngine } from '../submission/note-operation.ts';
@@ -47,9 +46,9 @@ export async function requestCancelling(
   services: Services,
   stored: Stored<ExportRecord>,
 ): Promise<Stored<ExportRecord>> {
-  const { clock, config } = services;
+  const { clock, policy } = services;
   const now = clock.now();
-  const settled = await settle(services, stored, (record) => cancellationOf(record, policyOf(config), now));
+  const settled = await updateRecord(services, stored, (record) => cancellationOf(record, policy, now));
   return settled.stored;
 }
 
@@ -91,9 +90,9 @@ export async function cancelOperations(
         asked += 1;
       } catch (error) {
         log.warning('cancellation.postponed', { recordId: stored.id, reason: String(error) });
-        await settle(services, stored, (record) =>
+        await updateRecord(services, stored, (record) =>
           isActive(record) && record.cancelRequestedAt !== undefined
-            ? fallDue(record, clock.now())
+            ? markDue(record, clock.now())
             : undefined,
         );
       }

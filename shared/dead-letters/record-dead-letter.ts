@@ -1,6 +1,6 @@
 import { carry } from '../record/transitions.ts';
 import type { ExportRecord } from '../model/record.ts';
-import { settle } from '../records.ts';
+import { updateRecord } from '../records.ts';
 import type { Services } from '../services.ts';
 import { cutToBytes, isDocumentId } from '../store/limits.ts';
 import { isReadable } from '../store/store.ts';
@@ -32,7 +32,7 @@ export type DeadLetterOutcome =
  * @throws what the store rejects with: the message is then delivered again
  */
 export async function recordDeadLetter(
-  services: Pick<Services, 'store' | 'publisher' | 'config' | 'clock' | 'log'>,
+  services: Pick<Services, 'store' | 'publisher' | 'config' | 'policy' | 'clock' | 'log'>,
   envelope: Envelope,
 ): Promise<DeadLetterOutcome> {
   const { store, log } = services;
@@ -46,7 +46,7 @@ export async function recordDeadLetter(
   const found = job && (await store.records.get(job.recordId));
   if (job && found && isReadable(found)) {
     const note = `dead letter ${envelope.messageId}: ${death}`;
-    await settle(services, found, (record) => noted(record, note, services.clock.now()));
+    await updateRecord(services, found, (record) => noted(record, note, services.clock.now()));
     log.warning('dead_letter.noted', { messageId: envelope.messageId, recordId: job.recordId });
     return { outcome: 'NOTED', recordId: job.recordId };
   }

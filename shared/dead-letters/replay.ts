@@ -1,5 +1,6 @@
 import type { Topics } from '../config.ts';
 import { ServiceError } from '../errors.ts';
+import type { KeptMessage, KeptMessages } from '../pubsub/kept-messages.ts';
 import type { OutgoingMessage } from '../publisher.ts';
 import type { Services } from '../services.ts';
 import { isReadable, type Stored } from '../store/store.ts';
@@ -13,22 +14,6 @@ import type { RejectedMessage } from '../model/rejected-message.ts';
  * Replaying twice runs nothing twice: a job is identified by its content or key, a manifest by its run, and a message is
  * acknowledged only after it was published and marked.
  */
-
-/** A message of the kept subscription, which nobody else gets while it is held. */
-export interface KeptMessage {
-  readonly messageId: string;
-  readonly publishTime: Date | undefined;
-  readonly attributes: Readonly<Record<string, string>>;
-  readonly data: Uint8Array;
-  acknowledge(): Promise<void>;
-  /** Lets it be pulled again. */
-  release(): Promise<void>;
-}
-
-export interface KeptMessages {
-  /** At most `limit`; waits a little for some. None: nothing is left that is not held. */
-  pull(limit: number): Promise<readonly KeptMessage[]>;
-}
 
 /** The subscription that keeps what arrives at the dead-letter topic. */
 export function keptSubscription(topics: Topics): string {

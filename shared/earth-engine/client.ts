@@ -310,7 +310,7 @@ export interface ProjectLook {
  *
  * @throws where there is no token or no connection
  */
-export async function lookAtProject(
+export async function getProjectConfig(
   { url, auth, fetch = globalThis.fetch }: EarthEngineOptions,
   project: string,
   options: CallOptions,

@@ -1,5 +1,4 @@
 import { later } from '../clock.ts';
-import { policyOf } from '../record/policy.ts';
 import type { Services } from '../services.ts';
 import { cutToBytes, isReserved } from '../store/limits.ts';
 import type { Envelope } from './envelope.ts';
@@ -29,11 +28,11 @@ export interface RejectionDetail {
  * @throws what the store rejects with: the message is then delivered again
  */
 export async function rejectMessage(
-  services: Pick<Services, 'store' | 'publisher' | 'config' | 'clock' | 'log'>,
+  services: Pick<Services, 'store' | 'publisher' | 'config' | 'policy' | 'clock' | 'log'>,
   envelope: Envelope,
   { reason, issues, source, recordId, batchId }: RejectionDetail,
 ): Promise<void> {
-  const { store, config, clock, log } = services;
+  const { store, clock, log, policy } = services;
   const now = clock.now();
   const { messageId, publishTime, attributes, deliveryAttempt, data } = envelope;
   const rejected: RejectedMessage = {
@@ -47,7 +46,7 @@ export async function rejectMessage(
     recordId,
     batchId,
     createdAt: now,
-    expireAt: later(now, policyOf(config).retentionMs),
+    expireAt: later(now, policy.retentionMs),
   };
   const outcome = await store.rejectedMessages.create(messageId, rejected);
   log.warning('message.rejected', {

@@ -52,7 +52,7 @@ export type Batch = z.infer<typeof batchSchema>;
 export const ON_THE_WAY_MS = 7 * DAY_MS;
 
 /** A batch that has finished, RUNNING again: what was found at its end is found anew. */
-export function runningAgain(batch: Batch) {
+export function reopenedBatch(batch: Batch) {
   const {
     finishedAt: _finished,
     expireAt: _expiry,

@@ -5,7 +5,7 @@ import { recordQueries } from '../store/queries.ts';
 import { cursorOf, isReadable, type Stored } from '../store/store.ts';
 import { endProbe, LOOK_EVERY_MS, openGate, startFeeding } from '../submission/gate.ts';
 import { resume } from './resume.ts';
-import { isTroubled, noteHeard, type ProjectGate, type Run } from './poll-run.ts';
+import { isTroubled, countOutcome, type ProjectGate, type PollRun } from './poll-run.ts';
 import { recordFailed } from './defer.ts';
 
 /** Feeding EE's queue from ours: highest priority first, then oldest, as far as there is room. */
@@ -15,7 +15,7 @@ const PAGE = 100;
 const SENDERS = 8;
 
 /** Sends a project's waiting jobs while its gate is open and there is room under MAX_ACTIVE_OPERATIONS. */
-export async function feedQueue(run: Run, project: string): Promise<void> {
+export async function feedQueue(run: PollRun, project: string): Promise<void> {
   const { store } = run;
   let after: readonly unknown[] | undefined;
   while (!run.isOver() && !isTroubled(run, project)) {
@@ -48,7 +48,7 @@ export async function feedQueue(run: Run, project: string): Promise<void> {
   }
 }
 
-async function feedOne(run: Run, stored: Stored<ExportRecord>): Promise<void> {
+async function feedOne(run: PollRun, stored: Stored<ExportRecord>): Promise<void> {
   try {
     await resumeThroughGate(run, stored);
   } catch (error) {
@@ -56,7 +56,7 @@ async function feedOne(run: Run, stored: Stored<ExportRecord>): Promise<void> {
   }
 }
 
-function reportUnreadable(run: Run, { id, unreadable }: { id: string; unreadable: Error }): void {
+function reportUnreadable(run: PollRun, { id, unreadable }: { id: string; unreadable: Error }): void {
   run.summary.failed += 1;
   run.log.error('record.failed', unreadable, { recordId: id });
 }
@@ -65,7 +65,7 @@ function reportUnreadable(run: Run, { id, unreadable }: { id: string; unreadable
  * Resumes a waiting record if the project's gate lets it through; it stays due otherwise. What only has to be searched
  * for, since it is to be cancelled or rejected, costs EE's queue nothing and passes.
  */
-export async function resumeThroughGate(run: Run, stored: Stored<ExportRecord>): Promise<void> {
+export async function resumeThroughGate(run: PollRun, stored: Stored<ExportRecord>): Promise<void> {
   const record = stored.value;
   if (isUnsettled(record) && (record.cancelRequestedAt !== undefined || record.rejecting)) {
     await resumeAndCount(run, stored);
@@ -81,21 +81,21 @@ export async function resumeThroughGate(run: Run, stored: Stored<ExportRecord>):
     // Until the answer is there, nobody else of this run sends.
     gate.feeding = 'CLOSED';
   }
-  const heard = await resumeAndCount(run, stored).catch(async (error: unknown) => {
+  const sendOutcome = await resumeAndCount(run, stored).catch(async (error: unknown) => {
     if (feeding === 'PROBE') {
       await giveUpProbe(run, record.project, gate);
     }
     throw error;
   });
-  if (heard === 'QUEUE_FULL' || heard === 'RATE_LIMITED') {
+  if (sendOutcome === 'QUEUE_FULL' || sendOutcome === 'RATE_LIMITED') {
     gate.feeding = 'CLOSED';
   } else if (feeding === 'PROBE') {
-    await concludeProbe(run, record.project, gate, heard);
+    await concludeProbe(run, record.project, gate, sendOutcome);
   }
 }
 
 /** Working on the record failed, which says nothing of EE's queue: the next one probes. */
-async function giveUpProbe(run: Run, project: string, { token }: ProjectGate): Promise<void> {
+async function giveUpProbe(run: PollRun, project: string, { token }: ProjectGate): Promise<void> {
   run.gates.delete(project);
   await endProbe(run, project, token).catch((failure: unknown) =>
     // Its lease ends by itself.
@@ -104,34 +104,34 @@ async function giveUpProbe(run: Run, project: string, { token }: ProjectGate): P
 }
 
 async function concludeProbe(
-  run: Run,
+  run: PollRun,
   project: string,
   gate: ProjectGate,
-  heard: 'OPERATION' | 'OUTAGE' | 'PERMISSION' | 'NOT_ASKED' | 'OTHER',
+  sendOutcome: 'OPERATION' | 'OUTAGE' | 'PERMISSION' | 'NOT_ASKED' | 'OTHER',
 ): Promise<void> {
-  if (heard === 'OPERATION') {
+  if (sendOutcome === 'OPERATION') {
     await openGate(run, project, gate.token);
     gate.feeding = 'OPEN';
     return;
   }
   await endProbe(run, project, gate.token);
-  if (heard === 'OTHER' || heard === 'NOT_ASKED') {
+  if (sendOutcome === 'OTHER' || sendOutcome === 'NOT_ASKED') {
     // The job itself was the matter: the next one probes.
     run.gates.delete(project);
   }
 }
 
-async function resumeAndCount(run: Run, stored: Stored<ExportRecord>) {
+async function resumeAndCount(run: PollRun, stored: Stored<ExportRecord>) {
   const sent = await resume(run, stored);
-  noteHeard(run, sent.stored, sent.heard);
-  return sent.heard;
+  countOutcome(run, sent.stored, sent.sendOutcome);
+  return sent.sendOutcome;
 }
 
 /**
  * Asked of the store once per run, and again while it is open, since another instance may close it. No probe is begun that
  * there is no room for.
  */
-async function gateOf(run: Run, project: string): Promise<ProjectGate> {
+async function gateOf(run: PollRun, project: string): Promise<ProjectGate> {
   const known = run.gates.get(project);
   const now = run.clock.now();
   if (known) {
@@ -156,6 +156,6 @@ async function gateOf(run: Run, project: string): Promise<ProjectGate> {
   return gate;
 }
 
-async function roomOf({ store, config }: Run, project: string): Promise<number> {
+async function roomOf({ store, config }: PollRun, project: string): Promise<number> {
   return config.maxActiveOperations - (await store.records.count(recordQueries.occupying(project)));
 }

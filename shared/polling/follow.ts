@@ -1,17 +1,16 @@
 import { EarthEngineError } from '../earth-engine/api.ts';
 import { isLostOn404, lose, noteMissing } from '../record/observe.ts';
-import { policyOf } from '../record/policy.ts';
 import { type ActiveRecord, type ExportRecord, isActive } from '../model/record.ts';
-import { settle } from '../records.ts';
+import { updateRecord } from '../records.ts';
 import type { Stored } from '../store/store.ts';
-import { marked, type Sighting } from '../submission/listing.ts';
+import { marked, type ObservedOperation } from '../submission/listing.ts';
 import { noteOperation } from '../submission/note-operation.ts';
-import { readUntil, type Run } from './poll-run.ts';
+import { readUntil, type PollRun } from './poll-run.ts';
 
 const GET_TIMEOUT_MS = 20_000;
 
 /** Asks EE for one record's operation, and records what it says: the safety net under the sweep. */
-export async function followOperation(run: Run, stored: Stored<ExportRecord>): Promise<void> {
+export async function followOperation(run: PollRun, stored: Stored<ExportRecord>): Promise<void> {
   const record = stored.value;
   if (!isActive(record)) {
     return;
@@ -22,24 +21,24 @@ export async function followOperation(run: Run, stored: Stored<ExportRecord>): P
     run.log.warning('search.unfinished', { recordId: stored.id, project: record.project });
     return;
   }
-  const sighting =
+  const observed =
     listed ??
     // What the sweep has just read of it is not asked for again.
     run.listings.seen(record.project, record.operation, record.updatedAt) ??
     (await getOperation(run, record));
-  if (sighting === undefined) {
+  if (observed === undefined) {
     await operationMissing(run, stored);
     return;
   }
-  const { requestId } = marked(sighting.operation) ?? record;
-  const found = { ...sighting, requestId, asked: true };
+  const { requestId } = marked(observed.operation) ?? record;
+  const found = { ...observed, requestId, asked: true };
   const { stored: after, written } = await noteOperation(run, stored, found);
   if (written && after.value.state !== record.state) {
     run.summary.changed += 1;
   }
 }
 
-async function getOperation(run: Run, record: ActiveRecord): Promise<Sighting | undefined> {
+async function getOperation(run: PollRun, record: ActiveRecord): Promise<ObservedOperation | undefined> {
   const { operation, project } = record;
   const asOf = run.clock.now();
   try {
@@ -55,10 +54,10 @@ async function getOperation(run: Run, record: ActiveRecord): Promise<Sighting | 
 
 /** Between the two 404s that make a record LOST, a complete list is read: the operation may be in it (rule 10). */
 async function listedSinceMissing(
-  run: Run,
+  run: PollRun,
   record: ActiveRecord,
-): Promise<Sighting | undefined | 'UNFINISHED'> {
-  if (!isLostOn404(record, policyOf(run.config), run.clock.now()) || record.missingSince === undefined) {
+): Promise<ObservedOperation | undefined | 'UNFINISHED'> {
+  if (!isLostOn404(record, run.policy, run.clock.now()) || record.missingSince === undefined) {
     return undefined;
   }
   const listing = run.listings.since(record.project, record.missingSince);
@@ -70,10 +69,10 @@ async function listedSinceMissing(
   return operation && { operation, asOf: complete.startedAt };
 }
 
-async function operationMissing(run: Run, stored: Stored<ExportRecord>): Promise<void> {
-  const policy = policyOf(run.config);
+async function operationMissing(run: PollRun, stored: Stored<ExportRecord>): Promise<void> {
+  const policy = run.policy;
   const now = run.clock.now();
-  const { stored: after, written } = await settle(run, stored, (record) => {
+  const { stored: after, written } = await updateRecord(run, stored, (record) => {
     if (!isActive(record)) {
       return undefined;
     }

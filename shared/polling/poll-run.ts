@@ -3,8 +3,8 @@ import type { ExportRecord } from '../model/record.ts';
 import type { Stored } from '../store/store.ts';
 import type { Feeding } from '../submission/gate.ts';
 import type { Listing } from '../submission/listing.ts';
-import type { Heard } from '../submission/send.ts';
-import type { Sending } from '../submission/claimed-send.ts';
+import type { SendOutcome } from '../submission/send.ts';
+import type { SendContext } from '../submission/claimed-send.ts';
 
 /** What pollExports answers, and logs once as `poll.finished`. */
 export interface PollSummary {
@@ -36,7 +36,7 @@ export interface ProjectGate {
 }
 
 /** A run, as its parts see it. */
-export interface Run extends Sending {
+export interface PollRun extends SendContext {
   readonly summary: PollSummary;
   readonly startedAt: Date;
   /** When its time is up. */
@@ -54,30 +54,30 @@ export interface Run extends Sending {
  */
 const MAX_TROUBLES = 3;
 
-export function noteTrouble(run: Run, project: string): void {
+export function noteTrouble(run: PollRun, project: string): void {
   run.troubles.set(project, (run.troubles.get(project) ?? 0) + 1);
 }
 
-export function isTroubled(run: Run, project: string): boolean {
+export function isTroubled(run: PollRun, project: string): boolean {
   return (run.troubles.get(project) ?? 0) >= MAX_TROUBLES;
 }
 
 /** Until when a list is read: one that is slow, or has no end, must not take the time of all other projects. */
-export function readUntil({ config, deadline }: Run, { startedAt }: Listing): Date {
+export function readUntil({ config, deadline }: PollRun, { startedAt }: Listing): Date {
   const half = later(startedAt, config.pollBudgetMs / 2);
   return half < deadline ? half : deadline;
 }
 
 /** Counts what came of sending a record. */
-export function noteHeard(run: Run, stored: Stored<ExportRecord>, heard: Heard): void {
+export function countOutcome(run: PollRun, stored: Stored<ExportRecord>, sendOutcome: SendOutcome): void {
   const { project, state } = stored.value;
   if (state === 'REJECTED') {
     run.summary.rejected += 1;
   }
-  if (heard === 'OPERATION') {
+  if (sendOutcome === 'OPERATION') {
     run.summary.submitted += 1;
   }
-  if (heard === 'OUTAGE' || heard === 'PERMISSION' || heard === 'NOT_ASKED') {
+  if (sendOutcome === 'OUTAGE' || sendOutcome === 'PERMISSION' || sendOutcome === 'NOT_ASKED') {
     noteTrouble(run, project);
   } else {
     run.troubles.delete(project);

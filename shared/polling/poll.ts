@@ -5,16 +5,17 @@ import { cancelLateArrivals } from '../cancellation/cancel-batch.ts';
 import { later, SECOND_MS } from '../clock.ts';
 import type { EarthEngine } from '../earth-engine/api.ts';
 import type { ExportRecord } from '../model/record.ts';
-import { tellOwed } from '../records.ts';
+import { flushEvents } from '../records.ts';
 import type { Services } from '../services.ts';
 import { type Query, recordQueries } from '../store/queries.ts';
-import { cursorOf, type Found, isReadable, type Stored } from '../store/store.ts';
+import { pages } from '../store/pages.ts';
+import { type Found, isReadable, type Stored } from '../store/store.ts';
 import { feedQueue, resumeThroughGate } from './feed.ts';
 import { followOperation } from './follow.ts';
 import type { Gate } from '../submission/gate.ts';
 import { createListings } from '../submission/listing.ts';
 import { resume } from './resume.ts';
-import { isTroubled, noteHeard, type PollSummary, type Run } from './poll-run.ts';
+import { isTroubled, countOutcome, type PollSummary, type PollRun } from './poll-run.ts';
 import { recordFailed } from './defer.ts';
 import { sweepProject } from './sweep-project.ts';
 
@@ -46,7 +47,7 @@ export async function pollExports(services: Services, gate: Gate): Promise<PollS
   };
   const deadline = later(startedAt, config.pollBudgetMs);
   const counted: Services = { ...services, earthEngine: counting(services.earthEngine, summary) };
-  const run: Run = {
+  const run: PollRun = {
     ...counted,
     gate,
     listings: createListings(counted),
@@ -77,7 +78,7 @@ export async function pollExports(services: Services, gate: Gate): Promise<PollS
     concurrency: PROJECTS_AT_ONCE,
   });
   await Promise.all([
-    publishOwedEvents(run),
+    flushPendingEvents(run),
     // A few counts, also where the queues took all the time: a batch must not wait for a quiet hour.
     finishBatches(run, later(deadline, 10 * SECOND_MS)),
   ]);
@@ -99,7 +100,7 @@ export async function pollExports(services: Services, gate: Gate): Promise<PollS
 type DueQuery = (now: Date) => Query;
 
 /** The projects of all records that are not ended, one read each. */
-async function projectsInUse({ store }: Run): Promise<string[]> {
+async function projectsInUse({ store }: PollRun): Promise<string[]> {
   const projects: string[] = [];
   let after: readonly unknown[] | undefined;
   for (;;) {
@@ -123,29 +124,29 @@ async function projectsInUse({ store }: Run): Promise<string[]> {
  * @returns the query where something may be left: an idle run counts nothing
  */
 async function eachDue(
-  run: Run,
+  run: PollRun,
   query: DueQuery,
-  work: (run: Run, stored: Stored<ExportRecord>) => Promise<void>,
+  work: (run: PollRun, stored: Stored<ExportRecord>) => Promise<void>,
 ): Promise<DueQuery[]> {
-  const due = query(run.startedAt);
-  let after: readonly unknown[] | undefined;
-  while (!run.isOver()) {
-    const page = await run.store.records.find(due, { limit: PAGE, ...(after ? { after } : {}) });
-    await pMap(page, (found) => eachOne(run, found, work), { concurrency: CONCURRENCY });
-    const last = page.at(-1);
-    if (page.length < PAGE || last === undefined) {
-      return after === undefined && last === undefined ? [] : [query];
-    }
-    after = cursorOf(due, last);
+  if (run.isOver()) {
+    return [query];
   }
-  return [query];
+  let foundAny = false;
+  for await (const page of pages(run.store.records, query(run.startedAt), PAGE)) {
+    foundAny = true;
+    await pMap(page, (found) => eachOne(run, found, work), { concurrency: CONCURRENCY });
+    if (run.isOver()) {
+      break;
+    }
+  }
+  return foundAny ? [query] : [];
 }
 
 /** One record's trouble is its own: it is set aside, and the run goes on. */
 async function eachOne(
-  run: Run,
+  run: PollRun,
   found: Found<ExportRecord>,
-  work: (run: Run, stored: Stored<ExportRecord>) => Promise<void>,
+  work: (run: PollRun, stored: Stored<ExportRecord>) => Promise<void>,
 ): Promise<void> {
   if (run.isOver()) {
     return;
@@ -164,25 +165,20 @@ async function eachOne(
 }
 
 /** Publishes the events that are owed, a page at a time, until the topic takes none. */
-async function publishOwedEvents(run: Run): Promise<void> {
-  const query = recordQueries.owingEvents();
-  let after: readonly unknown[] | undefined;
-  while (!run.isOver()) {
-    const page = await run.store.records.find(query, { limit: PAGE, ...(after ? { after } : {}) });
-    const last = page.at(-1);
-    if (last === undefined) {
-      return;
-    }
+async function flushPendingEvents(run: PollRun): Promise<void> {
+  if (run.isOver()) {
+    return;
+  }
+  for await (const page of pages(run.store.records, recordQueries.pendingEvents(), PAGE)) {
     // A page that fails for its own events must not keep those behind it back.
-    const { isTopicDown } = await tellOwed(run, page.filter(isReadable));
-    if (isTopicDown) {
+    const { isTopicDown } = await flushEvents(run, page.filter(isReadable));
+    if (isTopicDown || run.isOver()) {
       return;
     }
-    after = cursorOf(query, last);
   }
 }
 
-async function isolated(run: Run, project: string, work: () => Promise<void>): Promise<void> {
+async function isolated(run: PollRun, project: string, work: () => Promise<void>): Promise<void> {
   if (run.isOver()) {
     return;
   }
@@ -194,12 +190,12 @@ async function isolated(run: Run, project: string, work: () => Promise<void>): P
   }
 }
 
-async function resumeOne(run: Run, stored: Stored<ExportRecord>): Promise<void> {
+async function resumeOne(run: PollRun, stored: Stored<ExportRecord>): Promise<void> {
   const sent = await resume(run, stored);
-  noteHeard(run, sent.stored, sent.heard);
+  countOutcome(run, sent.stored, sent.sendOutcome);
 }
 
-async function oldestWaitingSeconds({ store, clock }: Run): Promise<number> {
+async function oldestWaitingSeconds({ store, clock }: PollRun): Promise<number> {
   const [oldest] = await store.records.find(recordQueries.waiting(), { limit: 1 });
   return oldest && isReadable(oldest)
     ? Math.round((clock.now().getTime() - oldest.value.createdAt.getTime()) / SECOND_MS)

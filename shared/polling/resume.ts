@@ -1,24 +1,16 @@
 import { EarthEngineError } from '../earth-engine/api.ts';
 import { StaleWriteError } from '../errors.ts';
 import { mayHaveUnknownOperation } from '../record/proof.ts';
-import { policyOf } from '../record/policy.ts';
 import { type ExportRecord, isUnsettled, type UnsettledRecord } from '../model/record.ts';
-import { claimAgain, isAnothers, wait, type Wait } from '../record/transitions.ts';
-import { write } from '../records.ts';
+import { claimAgain, sentByOtherAccount, type Wait, wait } from '../record/transitions.ts';
+import { replaceRecord } from '../records.ts';
 import type { Stored } from '../store/store.ts';
 import { isMarkerMissing } from '../submission/gate.ts';
 import type { CompleteListing } from '../submission/listing.ts';
 import { noteOperation } from '../submission/note-operation.ts';
-import { readUntil, type Run } from './poll-run.ts';
-import {
-  errorOf,
-  giveBack,
-  type Heard,
-  send,
-  type Sent,
-  serviceAccountOf,
-  withDeadline,
-} from '../submission/send.ts';
+import { type PollRun, readUntil } from './poll-run.ts';
+import { giveBack, withDeadline } from '../record/give-back.ts';
+import { errorOf, send, type SendOutcome, type Sent, serviceAccountOf } from '../submission/send.ts';
 
 /**
  * Moves a record on that has no operation yet: one whose claim ran out, or one that waited. What it may find:
@@ -30,7 +22,7 @@ import {
  * - WAITING, to be cancelled or rejected: searched for; nothing is sent. It ends when its absence is proven.
  * - moved on by somebody else since it was read: nothing is done.
  */
-export async function resume(run: Run, stored: Stored<ExportRecord>): Promise<Sent> {
+export async function resume(run: PollRun, stored: Stored<ExportRecord>): Promise<Sent> {
   const record = stored.value;
   if (!isUnsettled(record)) {
     return unchanged(stored);
@@ -39,7 +31,7 @@ export async function resume(run: Run, stored: Stored<ExportRecord>): Promise<Se
   if (serviceAccount instanceof EarthEngineError) {
     return waitToGoOn(run, stored, record, serviceAccount);
   }
-  const mustSearch = mayHaveUnknownOperation(record) || isAnothers(record, serviceAccount);
+  const mustSearch = mayHaveUnknownOperation(record) || sentByOtherAccount(record, serviceAccount);
   const listing = mustSearch ? await searchFor(run, record) : undefined;
   if (listing instanceof EarthEngineError) {
     return waitToGoOn(run, stored, record, listing);
@@ -53,12 +45,12 @@ export async function resume(run: Run, stored: Stored<ExportRecord>): Promise<Se
   if (found) {
     const { operation, requestId } = found;
     const noted = await noteOperation(run, stored, { operation, requestId, note: 'adopted' });
-    return { stored: noted.stored, heard: 'OPERATION' };
+    return { stored: noted.stored, sendOutcome: 'OPERATION' };
   }
-  const { clock, config, newToken, store } = run;
+  const { clock, newToken, policy, store } = run;
   const search = listing && { ...listing, markerMissing: await isMarkerMissing(run, record.project) };
   const by = { token: newToken(), serviceAccount, search };
-  const claimed = claimAgain(record, by, policyOf(config), clock.now());
+  const claimed = claimAgain(record, by, policy, clock.now());
   // Before the claim: damaged bytes fail here, and leave a record that can be set aside instead of one more claim.
   const isHeldBack =
     claimed.cancelRequestedAt !== undefined ||
@@ -66,7 +58,7 @@ export async function resume(run: Run, stored: Stored<ExportRecord>): Promise<Se
     claimed.serviceAccount !== serviceAccount;
   const request = isHeldBack ? undefined : await store.records.readRequest(stored.id);
   try {
-    return await send(run, await write(run, stored, claimed), request, lastSendAt(record));
+    return await send(run, await replaceRecord(run, stored, claimed), request, lastSendAt(record));
   } catch (error) {
     if (error instanceof StaleWriteError) {
       return unchanged(stored);
@@ -75,9 +67,11 @@ export async function resume(run: Run, stored: Stored<ExportRecord>): Promise<Se
   }
 }
 
-const unchanged = (stored: Stored<ExportRecord>): { stored: Stored<ExportRecord>; heard: Heard } => ({
+const unchanged = (
+  stored: Stored<ExportRecord>,
+): { stored: Stored<ExportRecord>; sendOutcome: SendOutcome } => ({
   stored,
-  heard: 'OTHER',
+  sendOutcome: 'OTHER',
 });
 
 /** When the last send can have been made: until its lease ended, or before it was put off. */
@@ -86,7 +80,7 @@ const lastSendAt = (record: UnsettledRecord): Date =>
 
 /** A complete list that started after the last send; or why there is none. */
 async function searchFor(
-  run: Run,
+  run: PollRun,
   record: UnsettledRecord,
 ): Promise<CompleteListing | EarthEngineError | 'UNFINISHED'> {
   try {
@@ -105,18 +99,17 @@ async function searchFor(
  * outage, whose deadline counts from here; it is taken over and given back in one write.
  */
 async function waitToGoOn(
-  run: Run,
+  run: PollRun,
   stored: Stored<ExportRecord>,
   record: UnsettledRecord,
   failure: EarthEngineError,
 ): Promise<Sent> {
-  const { clock, config, newToken, random } = run;
-  const policy = policyOf(config);
+  const { clock, newToken, policy, random } = run;
   const now = clock.now();
   const { serviceAccount } = record;
   const claimed = claimAgain(record, { token: newToken(), serviceAccount, search: undefined }, policy, now);
   const { unanswered, searches } = claimed;
-  const learned = { sends: 0, unanswered, searches, firstSentAt: undefined };
+  const findings = { sends: 0, unanswered, searches, firstSentAt: undefined };
   const isDenied = failure.kind === 'PERMISSION';
   const waitingFor = isDenied ? 'PERMISSION' : 'SERVICE';
   // Why it is to be rejected is told in the end, and not what came up on the way.
@@ -127,10 +120,10 @@ async function waitToGoOn(
   const moment = { now, random: random() };
   const next =
     unanswered === 0
-      ? giveBack(claimed, learned, how, policy, moment)
-      : wait(claimed, learned, how, policy, moment);
+      ? giveBack(claimed, findings, how, policy, moment)
+      : wait(claimed, findings, how, policy, moment);
   try {
-    return { stored: await write(run, stored, next), heard: 'NOT_ASKED' };
+    return { stored: await replaceRecord(run, stored, next), sendOutcome: 'NOT_ASKED' };
   } catch (error) {
     if (error instanceof StaleWriteError) {
       return unchanged(stored);

@@ -4,26 +4,26 @@ import { later } from '../clock.ts';
 import type { Operation } from '../earth-engine/api.ts';
 import { sameOperation } from '../earth-engine/operation.ts';
 import { StaleWriteError } from '../errors.ts';
-import { type Policy, policyOf } from '../record/policy.ts';
-import { fallDue } from '../record/transitions.ts';
+import { type Policy } from '../record/policy.ts';
+import { markDue } from '../record/transitions.ts';
 import { type ActiveRecord, type ExportRecord, isActive, isUnsettled } from '../model/record.ts';
-import { settle } from '../records.ts';
+import { updateRecord } from '../records.ts';
 import { recordQueries } from '../store/queries.ts';
 import { isReadable, type Stored } from '../store/store.ts';
 import { followOperation } from './follow.ts';
 import type { MarkedOperation } from '../submission/listing.ts';
 import { isOutdated, noteOperation } from '../submission/note-operation.ts';
 import type { Sweep } from '../model/project-status.ts';
-import type { Run } from './poll-run.ts';
+import type { PollRun } from './poll-run.ts';
 import {
   endedBefore,
   isFollowed,
   isNews,
-  type Known,
+  type SweepSnapshot,
   nameKey,
   pack,
-  remember,
-  sameKnown,
+  snapshotEntry,
+  sameSnapshot,
   unpack,
 } from './sweep-snapshot.ts';
 
@@ -37,7 +37,7 @@ const WRITERS = 16;
  * record's own safety net the whole list is read all the same: an operation that is one too many is seen nowhere else
  * (rule 9).
  */
-export async function sweepProject(run: Run, project: string): Promise<void> {
+export async function sweepProject(run: PollRun, project: string): Promise<void> {
   const { store, config, startedAt } = run;
   const [active, unanswered, stored] = await Promise.all([
     store.records.count(recordQueries.active(project)),
@@ -60,15 +60,15 @@ export async function sweepProject(run: Run, project: string): Promise<void> {
   await writeDown(run, project, last, seen);
 }
 
-const isLongAgo = ({ startedAt, config }: Run, completedAt = new Date(0)): boolean =>
+const isLongAgo = ({ startedAt, config }: PollRun, completedAt = new Date(0)): boolean =>
   startedAt.getTime() - completedAt.getTime() >= config.pollMaxMs;
 
-async function askForEach(run: Run, project: string, active: number): Promise<void> {
+async function askForEach(run: PollRun, project: string, active: number): Promise<void> {
   const records = await run.store.records.find(recordQueries.active(project), { limit: active });
   await pMap(records.filter(isReadable), (stored) => askForOne(run, stored), { concurrency: WRITERS });
 }
 
-async function askForOne(run: Run, stored: Stored<ExportRecord>): Promise<void> {
+async function askForOne(run: PollRun, stored: Stored<ExportRecord>): Promise<void> {
   try {
     await followOperation(run, stored);
   } catch (error) {
@@ -80,7 +80,7 @@ async function askForOne(run: Run, stored: Stored<ExportRecord>): Promise<void> 
 /** What one sweep saw. */
 interface Seen {
   readonly startedAt: Date;
-  readonly known: Known;
+  readonly known: SweepSnapshot;
   /** When each of them ended that has. */
   readonly endedAt: Map<number, Date>;
   pages: number;
@@ -89,13 +89,13 @@ interface Seen {
 
 /** Reads pages until the operations of all active records were seen, or the list or the run's time ends. */
 async function readList(
-  run: Run,
+  run: PollRun,
   project: string,
   last: Sweep | undefined,
   expected: { readonly active: number; readonly readAllUntil: Date },
 ): Promise<Seen> {
-  const policy = policyOf(run.config);
-  const before: Known = last ? unpack(last.known) : new Map();
+  const policy = run.policy;
+  const before: SweepSnapshot = last ? unpack(last.known) : new Map();
   const listing = run.listings.since(project, run.startedAt);
   const { startedAt } = listing;
   const seen: Seen = { startedAt, known: new Map(), endedAt: new Map(), pages: 0, complete: false };
@@ -155,7 +155,7 @@ async function readList(
 const MAX_KNOWN = 50_000;
 
 /** What was not seen this time is as it was. */
-function keepUnseen(before: Known, { known }: Seen): void {
+function keepUnseen(before: SweepSnapshot, { known }: Seen): void {
   const full = before.size > MAX_KNOWN;
   for (const [key, remembered] of before) {
     if (!known.has(key) && (!full || isFollowed(remembered))) {
@@ -167,7 +167,7 @@ function keepUnseen(before: Known, { known }: Seen): void {
 /** Remembers queued operations as those of PENDING records. */
 function trust(queued: readonly MarkedOperation[], { known }: Seen): number {
   for (const { operation } of queued) {
-    known.set(nameKey(operation.name), remember(operation, { progress: 0 }));
+    known.set(nameKey(operation.name), snapshotEntry(operation, { progress: 0 }));
   }
   return queued.length;
 }
@@ -179,7 +179,7 @@ function trust(queued: readonly MarkedOperation[], { known }: Seen): number {
  * @returns how many of their records were active when the sweep counted them
  */
 async function lookUp(
-  run: Run,
+  run: PollRun,
   project: string,
   news: readonly MarkedOperation[],
   seen: Seen,
@@ -197,7 +197,7 @@ async function lookUp(
       }
       // A record's operation is in its project: in another, a marker was copied.
       if (found?.value.project !== project) {
-        seen.known.set(key, remember(operation, undefined));
+        seen.known.set(key, snapshotEntry(operation, undefined));
         return;
       }
       counted += follows(found.value, operation) && found.value.updatedAt <= run.startedAt ? 1 : 0;
@@ -205,7 +205,7 @@ async function lookUp(
       if (after) {
         seen.known.set(
           key,
-          remember(operation, follows(after, operation) ? { progress: after.progress } : undefined),
+          snapshotEntry(operation, follows(after, operation) ? { progress: after.progress } : undefined),
         );
       }
     },
@@ -219,7 +219,7 @@ const follows = (record: ExportRecord, operation: Operation): record is ActiveRe
 
 /** @returns the record as it is then; undefined where it could not be written, or another run knows more of it */
 async function bringUpToDate(
-  run: Run,
+  run: PollRun,
   stored: Stored<ExportRecord>,
   mark: MarkedOperation,
   asOf: Date,
@@ -240,10 +240,10 @@ async function bringUpToDate(
 }
 
 /** The next sweep may know nothing of it any more, since its operation ended before that: so it falls due (rule 12). */
-async function dueAtOnce(run: Run, stored: Stored<ExportRecord>): Promise<void> {
+async function dueAtOnce(run: PollRun, stored: Stored<ExportRecord>): Promise<void> {
   try {
-    await settle(run, stored, (record) =>
-      record.state === 'WAITING' || isActive(record) ? fallDue(record, run.clock.now()) : undefined,
+    await updateRecord(run, stored, (record) =>
+      record.state === 'WAITING' || isActive(record) ? markDue(record, run.clock.now()) : undefined,
     );
   } catch (error) {
     run.log.error('record.not_due', error, { recordId: stored.id });
@@ -251,7 +251,7 @@ async function dueAtOnce(run: Run, stored: Stored<ExportRecord>): Promise<void> 
 }
 
 async function writeDown(
-  run: Run,
+  run: PollRun,
   project: string,
   last: Stored<Sweep> | undefined,
   seen: Seen,
@@ -268,7 +268,7 @@ async function writeDown(
   const sweep: Sweep = {
     completedAt,
     pages: seen.pages,
-    known: pack(withoutLongEnded(seen, completedAt, policyOf(run.config))),
+    known: pack(withoutLongEnded(seen, completedAt, run.policy)),
     updatedAt: clock.now(),
   };
   if (last === undefined) {
@@ -287,10 +287,10 @@ async function writeDown(
 
 /** How many pages a list in random order takes differs from time to time, which is no news. */
 const isWorthWriting = (last: Sweep, { pages, known }: Seen): boolean =>
-  pages * 2 < last.pages || pages > last.pages * 2 || !sameKnown(known, unpack(last.known));
+  pages * 2 < last.pages || pages > last.pages * 2 || !sameSnapshot(known, unpack(last.known));
 
 /** What ended long before a complete sweep is skipped by its end time from now on. */
-function withoutLongEnded({ known, endedAt }: Seen, completedAt: Date, policy: Policy): Known {
+function withoutLongEnded({ known, endedAt }: Seen, completedAt: Date, policy: Policy): SweepSnapshot {
   const forgotten = completedAt.getTime() - policy.absenceMs;
   return new Map([...known].filter(([key]) => (endedAt.get(key)?.getTime() ?? Infinity) >= forgotten));
 }

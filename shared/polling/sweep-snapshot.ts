@@ -9,22 +9,22 @@ import type { Sweep } from '../model/project-status.ts';
  * six bytes of the operation name's SHA-256, and two for what is recorded of it. 10,000 operations take 80 KB. Two names
  * may collide (once in millions of sweeps): then a change is seen by the record's own safety net instead.
  */
-export type Known = Map<number, Remembered>;
+export type SweepSnapshot = Map<number, SnapshotEntry>;
 
 /**
  * State and progress in 12 bits: the recorded progress in hundredths, EE's state, whether it is done, and whether a
  * record follows it. A record follows one operation; a double, or an operation of somebody who keeps records elsewhere,
  * is remembered without.
  */
-type Remembered = number;
+type SnapshotEntry = number;
 
 const ENTRY_BYTES = 8;
 const STATE = 128;
 const DONE = STATE * 8;
 const FOLLOWED = DONE * 2;
 
-export function unpack(packed: Uint8Array): Known {
-  const known: Known = new Map();
+export function unpack(packed: Uint8Array): SweepSnapshot {
+  const known: SweepSnapshot = new Map();
   const bytes = Buffer.from(packed.buffer, packed.byteOffset, packed.byteLength);
   for (let offset = 0; offset + ENTRY_BYTES <= bytes.length; offset += ENTRY_BYTES) {
     known.set(bytes.readUIntBE(offset, 6), bytes.readUInt16BE(offset + 6));
@@ -32,7 +32,7 @@ export function unpack(packed: Uint8Array): Known {
   return known;
 }
 
-export function pack(known: Known): Uint8Array<ArrayBuffer> {
+export function pack(known: SweepSnapshot): Uint8Array<ArrayBuffer> {
   const bytes = Buffer.alloc(known.size * ENTRY_BYTES);
   let offset = 0;
   for (const [name, remembered] of known) {
@@ -48,16 +48,16 @@ export function nameKey(operation: string): number {
 }
 
 /** @param recorded the progress that its record has; undefined where no record follows it */
-export function remember(
+export function snapshotEntry(
   operation: Operation,
   recorded: { progress: number | undefined } | undefined,
-): Remembered {
+): SnapshotEntry {
   const hundredths = Math.ceil((recorded?.progress ?? 0) * 100 - 1e-6);
   return stateOf(operation) + (recorded ? FOLLOWED : 0) + hundredths;
 }
 
 /** Whether an operation's record is to be read: its state is new, or it moved a tenth from the progress recorded. */
-export function isNews(operation: Operation, remembered: Remembered | undefined): boolean {
+export function isNews(operation: Operation, remembered: SnapshotEntry | undefined): boolean {
   if (
     remembered === undefined ||
     stateOf(operation) !== Math.floor((remembered % FOLLOWED) / STATE) * STATE
@@ -78,7 +78,7 @@ function stateOf({ state, done }: Operation): number {
 }
 
 /** Whether it was the operation of an active record. */
-export function isFollowed(remembered: Remembered | undefined): boolean {
+export function isFollowed(remembered: SnapshotEntry | undefined): boolean {
   return remembered !== undefined && remembered >= FOLLOWED;
 }
 
@@ -92,7 +92,7 @@ export function endedBefore(operation: Operation, sweep: Sweep | undefined, poli
   );
 }
 
-export function sameKnown(left: Known, right: Known): boolean {
+export function sameSnapshot(left: SweepSnapshot, right: SweepSnapshot): boolean {
   if (left.size !== right.size) {
     return false;
   }

@@ -1,15 +1,12 @@
-import { PubSub, type Topic } from '@google-cloud/pubsub';
+import type { Topic } from '@google-cloud/pubsub';
 
 import { SECOND_MS, type Clock } from '../clock.ts';
 import { asError, ServiceError } from '../errors.ts';
-import type { KeptMessage, KeptMessages } from '../dead-letters/replay.ts';
 import type { OutgoingMessage, Publisher, PublishOutcome } from '../publisher.ts';
+import { createPubSub, type PubSubOptions } from './client.ts';
 import { rpcCodes } from '../rpc-codes.ts';
 
-export interface PubSubPublisherOptions {
-  readonly projectId: string;
-  /** host:port. Without it the client reads PUBSUB_EMULATOR_HOST by itself. */
-  readonly emulatorHost?: string | undefined;
+export interface PubSubPublisherOptions extends PubSubOptions {
   readonly clock: Clock;
 }
 
@@ -55,14 +52,11 @@ interface Target {
 }
 
 /**
- * Publishes through Pub/Sub, which no other file knows. Memory in use is bounded by what callers hand over: publish many
+ * Publishes through Pub/Sub. Memory in use is bounded by what callers hand over: publish many
  * thousands in slices.
  */
 export function createPublisher({ projectId, emulatorHost, clock }: PubSubPublisherOptions): Publisher {
-  const client = new PubSub({
-    projectId,
-    ...(emulatorHost === undefined ? {} : { apiEndpoint: emulatorHost, emulatorMode: true }),
-  });
+  const client = createPubSub({ projectId, emulatorHost });
   const targets = new Map<string, Target>();
   const underWay = new Set<Promise<unknown>>();
 
@@ -207,124 +201,4 @@ function* slices(messages: readonly OutgoingMessage[]): Generator<readonly Outgo
     bytes += data.length;
   }
   yield messages.slice(start);
-}
-
-/** A pull waits for messages; this long without one means that none is left. */
-const PULL_PATIENCE_MS = 5 * SECOND_MS;
-const ACKNOWLEDGE_TIMEOUT_MS = 30 * SECOND_MS;
-
-interface ReceivedMessage {
-  readonly ackId: string;
-  readonly message: {
-    readonly data?: Uint8Array | null;
-    readonly attributes?: Readonly<Record<string, string>> | null;
-    readonly messageId: string;
-    readonly publishTime?: { readonly seconds?: string | number | null } | null;
-  };
-}
-
-/** The calls of the API that these two use, whose generated client the package does not offer against an emulator. */
-type SubscriberMethod = 'pull' | 'acknowledge' | 'modifyAckDeadline';
-
-/**
- * Pulls from a subscription, one call at a time: what is pulled is held for as long as its acknowledgement deadline (10
- * minutes for dead letters), and then comes again.
- *
- * @param subscription name, without `projects/…/subscriptions/`
- * @param patienceMs how long a pull waits for a message
- */
-export function createKeptMessages({
-  projectId,
-  emulatorHost,
-  subscription,
-  patienceMs = PULL_PATIENCE_MS,
-}: Omit<PubSubPublisherOptions, 'clock'> & {
-  readonly subscription: string;
-  readonly patienceMs?: number;
-}): KeptMessages & {
-  close(): Promise<void>;
-} {
-  const client = new PubSub({
-    projectId,
-    ...(emulatorHost === undefined ? {} : { apiEndpoint: emulatorHost, emulatorMode: true }),
-  });
-
-  const call = (method: SubscriberMethod, options: object) =>
-    new Promise<{ readonly receivedMessages?: readonly ReceivedMessage[] | null }>((resolve, reject) => {
-      client.request<{ receivedMessages?: ReceivedMessage[] }>(
-        {
-          client: 'SubscriberClient',
-          method,
-          reqOpts: { subscription: `projects/${projectId}/subscriptions/${subscription}`, ...options },
-          gaxOpts: { timeout: method === 'pull' ? patienceMs : ACKNOWLEDGE_TIMEOUT_MS },
-        },
-        (error, answer) => (error ? reject(error) : resolve(answer ?? {})),
-      );
-    });
-
-  const kept = ({ ackId, message }: ReceivedMessage): KeptMessage => ({
-    messageId: message.messageId,
-    publishTime: message.publishTime ? new Date(Number(message.publishTime.seconds) * SECOND_MS) : undefined,
-    attributes: { ...message.attributes },
-    data: message.data ?? new Uint8Array(0),
-    acknowledge: async () => void (await call('acknowledge', { ackIds: [ackId] })),
-    release: async () => void (await call('modifyAckDeadline', { ackIds: [ackId], ackDeadlineSeconds: 0 })),
-  });
-
-  return {
-    async pull(limit) {
-      try {
-        const { receivedMessages } = await call('pull', { maxMessages: limit });
-        return (receivedMessages ?? []).map(kept);
-      } catch (thrown) {
-        const cause = asError(thrown);
-        if ('code' in cause && cause.code === rpcCodes.DEADLINE_EXCEEDED) {
-          return [];
-        }
-        throw new ServiceError('PULL_FAILED', `${subscription} could not be read: ${cause.message}`, {
-          cause,
-        });
-      }
-    },
-    close: () => client.close(),
-  };
-}
-
-/** Whether a topic is there, and whether who asks may publish to it. */
-export type TopicAccess = 'MISSING' | 'MAY_PUBLISH' | 'MAY_NOT_PUBLISH';
-
-const LOOK_TIMEOUT_MS = 10 * SECOND_MS;
-
-/** @throws what Pub/Sub answers beyond that: no credentials, no connection, the API disabled */
-export async function lookAtTopics(
-  { projectId, emulatorHost }: Omit<PubSubPublisherOptions, 'clock'>,
-  names: readonly string[],
-): Promise<TopicAccess[]> {
-  const client = new PubSub({
-    projectId,
-    ...(emulatorHost === undefined ? {} : { apiEndpoint: emulatorHost, emulatorMode: true }),
-  });
-  const gaxOpts = { timeout: LOOK_TIMEOUT_MS };
-  const look = async (name: string): Promise<TopicAccess> => {
-    const topic = client.topic(name);
-    try {
-      if (emulatorHost !== undefined) {
-        await topic.getMetadata(gaxOpts);
-        return 'MAY_PUBLISH';
-      }
-      // Asking what one may do needs no permission, as reading the topic would; the emulator has no permissions.
-      const [granted] = await topic.iam.testPermissions('pubsub.topics.publish', gaxOpts);
-      return granted['pubsub.topics.publish'] ? 'MAY_PUBLISH' : 'MAY_NOT_PUBLISH';
-    } catch (thrown) {
-      if ((thrown as { code?: unknown }).code === rpcCodes.NOT_FOUND) {
-        return 'MISSING';
-      }
-      throw thrown;
-    }
-  };
-  try {
-    return await Promise.all(names.map(look));
-  } finally {
-    await client.close();
-  }
 }

@@ -35,6 +35,6 @@ export const notes = [
   'requestCancellation',
   'noteExtraOperation',
   'noteMissing',
-  'fallDue',
-  'setAside',
+  'markDue',
+  'defer',
 ] as const;

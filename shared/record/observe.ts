@@ -115,7 +115,7 @@ function isDeterministic(message: string): boolean {
 export function recordOperation(
   record: UnsettledRecord,
   operation: Operation,
-  learned: {
+  findings: {
     requestId: string;
     submissions: number;
     submittedAt: Date | undefined;
@@ -129,10 +129,10 @@ export function recordOperation(
   const state = stateOf(operation);
   const carried = {
     ...carry(record, now, { state, note }),
-    requestId: learned.requestId,
-    submissions: learned.submissions,
-    submittedAt: learned.submittedAt ?? now,
-    ...(learned.serviceAccount === undefined ? {} : { serviceAccount: learned.serviceAccount }),
+    requestId: findings.requestId,
+    submissions: findings.submissions,
+    submittedAt: findings.submittedAt ?? now,
+    ...(findings.serviceAccount === undefined ? {} : { serviceAccount: findings.serviceAccount }),
   };
   const view = viewOf(operation);
   if (state === 'PENDING' || state === 'RUNNING' || state === 'CANCELLING') {

@@ -60,7 +60,7 @@ export function grow(history: History, entry: History[number]): History {
   return grown.length <= MAX_HISTORY ? grown : [...grown.slice(0, 5), ...grown.slice(-(MAX_HISTORY - 5))];
 }
 
-export interface Origin {
+export interface JobSource {
   readonly requestId: string;
   /** With the marker: as EE will have it. */
   readonly description: string;
@@ -69,21 +69,21 @@ export interface Origin {
   readonly retryOf?: string | undefined;
 }
 
-function newborn(job: Job, origin: Origin, now: Date, state: string, note?: string) {
+function initialFields(job: Job, source: JobSource, now: Date, state: string, note?: string) {
   return {
-    requestId: origin.requestId,
+    requestId: source.requestId,
     project: job.project,
     jobKey: job.jobKey,
     attempt: job.attempt,
     batchId: job.batchId,
     labels: { ...job.labels },
     contentHash: job.contentHash,
-    messageId: origin.messageId,
-    description: origin.description,
+    messageId: source.messageId,
+    description: source.description,
     destination: job.destination,
     priority: job.request.priority ?? DEFAULT_PRIORITY,
     workloadTag: job.request.workloadTag,
-    retryOf: origin.retryOf,
+    retryOf: source.retryOf,
     revision: 1,
     submissions: 0,
     generation: 1,
@@ -99,12 +99,18 @@ function newborn(job: Job, origin: Origin, now: Date, state: string, note?: stri
 const DEFAULT_PRIORITY = 100;
 
 /** A job becomes a record, and whoever made it may send. */
-export function claim(job: Job, origin: Origin, token: string, policy: Policy, now: Date): SubmittingRecord {
+export function claim(
+  job: Job,
+  source: JobSource,
+  token: string,
+  policy: Policy,
+  now: Date,
+): SubmittingRecord {
   const leaseUntil = later(now, policy.leaseMs);
   return {
-    ...newborn(job, origin, now, 'SUBMITTING'),
+    ...initialFields(job, source, now, 'SUBMITTING'),
     state: 'SUBMITTING',
-    serviceAccount: origin.serviceAccount,
+    serviceAccount: source.serviceAccount,
     claim: { token, leaseUntil },
     dueAt: leaseUntil,
   };
@@ -113,13 +119,13 @@ export function claim(job: Job, origin: Origin, token: string, policy: Policy, n
 /** A job becomes a record that waits its turn, since EE takes no more for now or others wait already. */
 export function enqueue(
   job: Job,
-  origin: Origin,
+  source: JobSource,
   waitingFor: 'QUEUE' | 'RATE',
   dueAt: Date,
   now: Date,
 ): WaitingRecord {
   return {
-    ...newborn(job, origin, now, 'WAITING', 'others wait before it'),
+    ...initialFields(job, source, now, 'WAITING', 'others wait before it'),
     state: 'WAITING',
     waitingFor,
     dueAt,
@@ -129,13 +135,13 @@ export function enqueue(
 /** A job becomes a record that waits for an outage to end, which was seen before anything was sent. */
 export function enqueueInOutage(
   job: Job,
-  origin: Origin,
+  source: JobSource,
   error: RecordError,
   dueAt: Date,
   now: Date,
 ): WaitingRecord {
   return {
-    ...newborn(job, origin, now, 'WAITING', `SERVICE: ${error.message}`.slice(0, 200).toWellFormed()),
+    ...initialFields(job, source, now, 'WAITING', `SERVICE: ${error.message}`.slice(0, 200).toWellFormed()),
     state: 'WAITING',
     waitingFor: 'SERVICE',
     error,
@@ -194,7 +200,7 @@ export function claimAgain(
   now: Date,
 ): SubmittingRecord {
   const ranOut = record.state === 'SUBMITTING';
-  const otherAccount = isAnothers(record, by.serviceAccount);
+  const otherAccount = sentByOtherAccount(record, by.serviceAccount);
   const moreUnanswered = ranOut || (otherAccount && record.unanswered === 0);
   const unanswered = record.unanswered + (moreUnanswered ? 1 : 0);
   const known = moreUnanswered ? undefined : record.searches;
@@ -214,7 +220,7 @@ export function claimAgain(
 }
 
 /** Whether another account sent it, or may have: EE tells a replay from a new request per account (rule 11). */
-export function isAnothers(record: UnsettledRecord, serviceAccount: string | undefined): boolean {
+export function sentByOtherAccount(record: UnsettledRecord, serviceAccount: string | undefined): boolean {
   // A holder that died counted no submission.
   const wasSent = record.submissions > 0 || record.unanswered > 0 || record.state === 'SUBMITTING';
   return wasSent && record.serviceAccount !== serviceAccount;
@@ -226,7 +232,7 @@ function protocolOf(record: UnsettledRecord) {
 }
 
 /** What a holder learned while it had the claim; written with its decision. */
-export interface Learned {
+export interface SendFindings {
   /** Calls of `video:export` since the claim was written. */
   readonly sends: number;
   readonly unanswered: number;
@@ -234,12 +240,12 @@ export interface Learned {
   readonly firstSentAt: Date | undefined;
 }
 
-function learn(record: SubmittingRecord, learned: Learned) {
+function withFindings(record: SubmittingRecord, findings: SendFindings) {
   return {
-    submissions: record.submissions + learned.sends,
-    submittedAt: record.submittedAt ?? learned.firstSentAt,
-    unanswered: learned.unanswered,
-    searches: learned.searches,
+    submissions: record.submissions + findings.sends,
+    submittedAt: record.submittedAt ?? findings.firstSentAt,
+    unanswered: findings.unanswered,
+    searches: findings.searches,
   };
 }
 
@@ -256,7 +262,7 @@ export interface Wait {
 /** EE cannot have it now, or it is not known whether EE has it. */
 export function wait(
   record: SubmittingRecord,
-  learned: Learned,
+  findings: SendFindings,
   how: Wait,
   policy: Policy,
   moment: Moment,
@@ -271,7 +277,7 @@ export function wait(
       note: `${waitingFor}: ${error.message}`.slice(0, 200).toWellFormed(),
     }),
     ...protocolOf(record),
-    ...learn(record, learned),
+    ...withFindings(record, findings),
     state: 'WAITING',
     waitingFor,
     error,
@@ -299,12 +305,12 @@ function waitUntil(next: WaitingRecord, waits: number, how: Wait, policy: Policy
 /** The job is not to be: EE refuses it for good, or could not be reached for too long. Only where absence is proven. */
 export function reject(
   record: SubmittingRecord,
-  learned: Learned,
+  findings: SendFindings,
   error: RecordError,
   policy: Policy,
   now: Date,
 ): RecordIn<'REJECTED'> {
-  const { submissions, submittedAt } = learn(record, learned);
+  const { submissions, submittedAt } = withFindings(record, findings);
   return {
     ...carry(record, now, {
       state: 'REJECTED',
@@ -325,7 +331,7 @@ export function reject(
  */
 export function nextGeneration(
   record: SubmittingRecord,
-  learned: Learned,
+  findings: SendFindings,
   next: { requestId: string; description: string },
   now: Date,
 ): SubmittingRecord {
@@ -335,7 +341,7 @@ export function nextGeneration(
       note: `${record.requestId} is burnt; goes on as ${next.requestId}`,
     }),
     ...protocolOf(record),
-    ...learn(record, learned),
+    ...withFindings(record, findings),
     state: 'SUBMITTING',
     requestId: next.requestId,
     description: next.description,
@@ -376,7 +382,7 @@ export function cancelUnsent(record: UnsettledRecord, policy: Policy, now: Date)
  * Falls due at once: a write about it failed, and the sweep's memory must not leave it behind (rule 12). A claim falls due
  * when its lease ends and never earlier: its holder may be sending.
  */
-export function fallDue(record: WaitingRecord | ActiveRecord, now: Date): ExportRecord {
+export function markDue(record: WaitingRecord | ActiveRecord, now: Date): ExportRecord {
   return { ...record, dueAt: now, revision: record.revision + 1, updatedAt: now };
 }
 
@@ -384,7 +390,7 @@ export function fallDue(record: WaitingRecord | ActiveRecord, now: Date): Export
  * Falls due later, since working on it failed: a record that cannot be worked on must not stay in front of others, in its
  * project's queue least of all, where it would be the one that probes (rule 14).
  */
-export function setAside(
+export function defer(
   record: UnsettledRecord | ActiveRecord,
   problem: string,
   dueAt: Date,
@@ -395,7 +401,7 @@ export function setAside(
     return { ...record, ...written };
   }
   const isQueued = record.waitingFor === 'QUEUE' || record.waitingFor === 'RATE';
-  const error: RecordError = { code: 500, status: 'SET_ASIDE', message: problem, retryable: true };
+  const error: RecordError = { code: 500, status: 'DEFERRED', message: problem, retryable: true };
   return {
     ...record,
     ...written,

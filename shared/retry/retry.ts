@@ -7,11 +7,12 @@ import type { Job, VideoRequest } from '../model/job.ts';
 import { nextAttemptId } from '../model/ids.ts';
 import { type ExportRecord, isTerminal, type RecordState, type TerminalRecord } from '../model/record.ts';
 import { enqueue } from '../record/transitions.ts';
-import { owingNews, publishOwed } from '../records.ts';
+import { createRecord } from '../records.ts';
 import type { Services } from '../services.ts';
 import { type Query, recordQueries } from '../store/queries.ts';
-import { cursorOf, type Found, isReadable, type Stored } from '../store/store.ts';
-import { runningAgain } from '../model/batch.ts';
+import { pages } from '../store/pages.ts';
+import { type Found, isReadable, type Stored } from '../store/store.ts';
+import { reopenedBatch } from '../model/batch.ts';
 import { changeBatch } from '../batch/change-batch.ts';
 
 /**
@@ -28,13 +29,13 @@ const LEASE_MS = 5 * MINUTE_MS;
 const NAMED = 100;
 
 /** What is to be run again: what did not succeed among these. */
-export type RunAgainSelection =
+export type RetrySelection =
   | { readonly batchId: string }
   | { readonly label: readonly [name: string, value: string] }
   | { readonly jobKeys: readonly string[]; readonly project?: string | undefined }
   | { readonly recordIds: readonly string[] };
 
-export interface RunAgainOptions {
+export interface RetryOptions {
   /** Also what would most likely end the same way: errors that are not retryable. */
   readonly force?: boolean;
   /** Only says what would be done. */
@@ -42,7 +43,7 @@ export interface RunAgainOptions {
 }
 
 /** Why a record is not run again. */
-export type NotRunAgain =
+export type NotRetriedReason =
   /** It succeeded, or has not ended. */
   | 'SUCCEEDED'
   | 'NOT_ENDED'
@@ -58,32 +59,31 @@ export type NotRunAgain =
   | 'BATCH_CANCELLING'
   | 'UNREADABLE';
 
-export interface RunAgain {
+export interface RetryResult {
   /** How many attempts were made (or would be). */
   readonly started: number;
   /** The first of them. */
   readonly attempts: readonly { readonly recordId: string; readonly retryOf: string }[];
-  readonly skipped: Readonly<Partial<Record<NotRunAgain, number>>>;
+  readonly skipped: Readonly<Partial<Record<NotRetriedReason, number>>>;
   /** Record ids that were asked for and do not exist, job keys without a record. */
   readonly unknown: readonly string[];
 }
 
 /** Repeating it is harmless: a job that was run again has a later attempt. */
-export async function runAgain(
+export async function retryJobs(
   services: Services,
-  selection: RunAgainSelection,
-  { force = false, dryRun = false }: RunAgainOptions = {},
-): Promise<RunAgain> {
+  selection: RetrySelection,
+  { force = false, dryRun = false }: RetryOptions = {},
+): Promise<RetryResult> {
   const attempts: { recordId: string; retryOf: string }[] = [];
-  const skipped: Partial<Record<NotRunAgain, number>> = {};
+  const skipped: Partial<Record<NotRetriedReason, number>> = {};
   const unknown: string[] = [];
   let started = 0;
-  const skip = (reason: NotRunAgain): void => {
+  const skip = (reason: NotRetriedReason): void => {
     skipped[reason] = (skipped[reason] ?? 0) + 1;
   };
   for await (const page of pagesOf(services, selection, unknown)) {
     const batches = createReopening(services, dryRun);
-    const made: Stored<ExportRecord>[] = [];
     const one = async (found: Found<ExportRecord>): Promise<void> => {
       const next = await nextAttempt(services, found, force);
       if ('skipped' in next) {
@@ -94,12 +94,11 @@ export async function runAgain(
         return skip('BATCH_CANCELLING');
       }
       if (!dryRun) {
-        const outcome = await services.store.records.create(recordId, owingNews(record), request);
+        const outcome = await createRecord(services, recordId, record, request);
         if ('existing' in outcome) {
           return skip('LATER_ATTEMPT');
         }
-        made.push(outcome.created);
-        services.log.info('record.run_again', { recordId, retryOf: found.id, batchId: record.batchId });
+        services.log.info('record.retried', { recordId, retryOf: found.id, batchId: record.batchId });
       }
       started += 1;
       if (attempts.length < NAMED) {
@@ -108,7 +107,6 @@ export async function runAgain(
     };
     try {
       await pMap(page, one, { concurrency: RECORDS_AT_ONCE });
-      await publishOwed(services, made);
     } finally {
       await batches.release();
     }
@@ -118,15 +116,15 @@ export async function runAgain(
 
 async function* pagesOf(
   services: Services,
-  selection: RunAgainSelection,
+  selection: RetrySelection,
   unknown: string[],
 ): AsyncGenerator<readonly Found<ExportRecord>[]> {
   const { store, config } = services;
   if ('batchId' in selection) {
-    yield* pagesOfQuery(services, recordQueries.ofBatchIn(selection.batchId, unsuccessful));
+    yield* pages(store.records, recordQueries.ofBatchIn(selection.batchId, unsuccessful), PAGE);
   } else if ('label' in selection) {
     // What is made on the way has the label too, and may come up on a later page.
-    for await (const page of pagesOfQuery(services, recordQueries.ofLabel(...selection.label))) {
+    for await (const page of pages(store.records, recordQueries.ofLabel(...selection.label), PAGE)) {
       yield page.filter((found) => !isReadable(found) || unsuccessful.includes(found.value.state));
     }
   } else if ('jobKeys' in selection) {
@@ -153,21 +151,6 @@ async function* pagesOf(
 
 const unsuccessful: readonly RecordState[] = ['FAILED', 'REJECTED', 'LOST', 'CANCELLED'];
 
-async function* pagesOfQuery(
-  { store }: Services,
-  query: Query,
-): AsyncGenerator<readonly Found<ExportRecord>[]> {
-  let page: Found<ExportRecord>[] = [];
-  do {
-    const last = page.at(-1);
-    page = await store.records.find(query, {
-      limit: PAGE,
-      ...(last ? { after: cursorOf(query, last) } : {}),
-    });
-    yield page;
-  } while (page.length === PAGE);
-}
-
 /** All attempts at one job, in their order. */
 async function attemptsOf(
   { store }: Services,
@@ -191,7 +174,7 @@ async function nextAttempt(
   services: Services,
   found: Found<ExportRecord>,
   force: boolean,
-): Promise<NextAttempt | { readonly skipped: NotRunAgain }> {
+): Promise<NextAttempt | { readonly skipped: NotRetriedReason }> {
   if (!isReadable(found)) {
     return { skipped: 'UNREADABLE' };
   }
@@ -273,7 +256,7 @@ function createReopening(services: Services, dryRun: boolean): Reopening {
       if (!batch || !mayRun || dryRun || batch.state === 'EXPANDING') {
         return undefined;
       }
-      const { cancelRequestedAt: _request, cancelledThrough: _through, ...running } = runningAgain(batch);
+      const { cancelRequestedAt: _request, cancelledThrough: _through, ...running } = reopenedBatch(batch);
       return { ...running, claim: { token, leaseUntil: later(now, LEASE_MS) } };
     });
     return mayRun;

@@ -71,7 +71,7 @@ const READ_CHUNK = 300;
 const CREATE_TRIES = 3;
 
 /** What is committed together with a document. */
-interface Company {
+interface CommitExtras {
   /** Fields of the document beyond its schema. */
   readonly fields?: Fields;
   /** Adds other documents. */
@@ -80,8 +80,8 @@ interface Company {
 
 interface FirestoreDocuments<T> extends Documents<T> {
   readonly reference: (id: string) => DocumentReference;
-  readonly createWith: (id: string, value: T, company?: Company) => Promise<Created<T>>;
-  readonly replaceWith: (stored: Stored<T>, next: T, company?: Company) => Promise<Stored<T>>;
+  readonly createWith: (id: string, value: T, extras?: CommitExtras) => Promise<Created<T>>;
+  readonly replaceWith: (stored: Stored<T>, next: T, extras?: CommitExtras) => Promise<Stored<T>>;
 }
 
 function documents<T extends object>(
@@ -120,14 +120,14 @@ function documents<T extends object>(
     return selected;
   };
 
-  async function createWith(id: string, value: T, company?: Company): Promise<Created<T>> {
+  async function createWith(id: string, value: T, extras?: CommitExtras): Promise<Created<T>> {
     for (let tries = 1; ; tries++) {
       const batch = database.batch();
-      batch.create(reference(id), { ...value, ...company?.fields });
-      company?.addTo(batch);
+      batch.create(reference(id), { ...value, ...extras?.fields });
+      extras?.addTo(batch);
       try {
         const results = await call('create', `${path}/${id}`, () => batch.commit());
-        return { created: { id, value, version: writtenVersion(results, company) } };
+        return { created: { id, value, version: writtenVersion(results, extras) } };
       } catch (error) {
         if (codeOf(error) !== rpcCodes.ALREADY_EXISTS) {
           throw error;
@@ -143,10 +143,10 @@ function documents<T extends object>(
     }
   }
 
-  async function replaceWith(stored: Stored<T>, next: T, company?: Company): Promise<Stored<T>> {
+  async function replaceWith(stored: Stored<T>, next: T, extras?: CommitExtras): Promise<Stored<T>> {
     const { id, value, version } = stored;
     const { set, dropped } = changedFields(value as Fields, next as Fields);
-    const changes: Record<string, unknown> = { ...set, ...company?.fields };
+    const changes: Record<string, unknown> = { ...set, ...extras?.fields };
     for (const name of dropped) {
       changes[name] = FieldValue.delete();
     }
@@ -157,10 +157,10 @@ function documents<T extends object>(
     }
     const batch = database.batch();
     batch.update(reference(id), changes, { lastUpdateTime: updateTimeOf(version) });
-    company?.addTo(batch);
+    extras?.addTo(batch);
     try {
       const results = await call('replace', `${path}/${id}`, () => batch.commit());
-      return { id, value: next, version: writtenVersion(results, company, version) };
+      return { id, value: next, version: writtenVersion(results, extras, version) };
     } catch (error) {
       const code = codeOf(error);
       if (code !== rpcCodes.FAILED_PRECONDITION && code !== rpcCodes.NOT_FOUND) {
@@ -246,7 +246,7 @@ function recordDocuments(database: Firestore, call: BoundedCall): Records {
     next: ExportRecord,
     request: Uint8Array,
     partsBefore = 0,
-  ): Promise<Company> {
+  ): Promise<CommitExtras> {
     const parts = await splitRequest(request);
     await writeAhead(id, parts, next.updatedAt);
     const expireAt = 'expireAt' in next ? next.expireAt : undefined;
@@ -266,7 +266,7 @@ function recordDocuments(database: Firestore, call: BoundedCall): Records {
   }
 
   /** The stored parts, to expire with their record. Names are asked for only where some were written ahead. */
-  async function expiring(id: string, parts: number, expireAt: Date): Promise<Company> {
+  async function expiring(id: string, parts: number, expireAt: Date): Promise<CommitExtras> {
     const all = partsOf(id);
     const stored =
       parts > COMMITTED_PARTS
@@ -306,13 +306,13 @@ function recordDocuments(database: Firestore, call: BoundedCall): Records {
       const { id, value, version } = stored;
       const expireAt = 'expireAt' in next ? next.expireAt : undefined;
       const expires = expireAt && !sameValue((value as Fields)['expireAt'], expireAt);
-      let company: Company | undefined;
+      let extras: CommitExtras | undefined;
       if (request) {
-        company = await withRequest(id, next, request, partsIn(version));
+        extras = await withRequest(id, next, request, partsIn(version));
       } else if (expires) {
-        company = await expiring(id, partsIn(version), expireAt);
+        extras = await expiring(id, partsIn(version), expireAt);
       }
-      return replaceWith(stored, next, company);
+      return replaceWith(stored, next, extras);
     },
 
     async readRequest(id: string): Promise<Uint8Array> {
@@ -320,10 +320,10 @@ function recordDocuments(database: Firestore, call: BoundedCall): Records {
       return joinRequest(path, await call('read', path, () => readParts(id)));
     },
 
-    async setAside(id: string, problem: string, dueAt: Date): Promise<void> {
+    async defer(id: string, problem: string, dueAt: Date): Promise<void> {
       const record = reference(id);
       try {
-        await call('set aside', record.path, () => record.update({ setAside: { problem }, dueAt }));
+        await call('defer', record.path, () => record.update({ setAside: { problem }, dueAt }));
       } catch (error) {
         // Deleted meanwhile: it is out of the way.
         if (codeOf(error) !== rpcCodes.NOT_FOUND) {
@@ -354,13 +354,13 @@ const partsIn = (version: string): number => Number(version.split(' ')[2]);
 /** The version that a commit gave to its first document. */
 function writtenVersion(
   [first]: readonly { readonly writeTime: Timestamp }[],
-  company: Company | undefined,
+  extras: CommitExtras | undefined,
   before?: string,
 ): string {
   if (!first) {
     throw new ServiceError('STORE_FAILED', 'Firestore committed without saying when');
   }
-  const parts = company?.fields?.[PARTS_FIELD] ?? (before === undefined ? 0 : partsIn(before));
+  const parts = extras?.fields?.[PARTS_FIELD] ?? (before === undefined ? 0 : partsIn(before));
   return formatVersion(first.writeTime, Number(parts));
 }
 

@@ -58,7 +58,7 @@ export const recordQueries = {
   /** Everything that waits, the oldest first. */
   waiting: (): Query => ({ where: [['state', '==', 'WAITING']], orderBy: [['createdAt', 'asc']] }),
   /** Records with events to publish. The field is there only while some are owed. */
-  owingEvents: (): Query => ({ where: [], orderBy: [['unpublishedEvents', 'asc']] }),
+  pendingEvents: (): Query => ({ where: [], orderBy: [['unpublishedEvents', 'asc']] }),
   /** Not terminal, by project: read one at a time with `after: [project]` to list the projects in use. */
   unfinishedByProject: (): Query => ({
     where: [['state', 'in', [...unsettledStates, ...activeStates]]],
@@ -154,7 +154,7 @@ export const batchQueries = {
     where: [['cancelRequestedAt', '>=', since]],
     orderBy: [['cancelRequestedAt', 'asc']],
   }),
-  owingEvents: (): Query => ({ where: [['owesEvent', '==', true]], orderBy: [] }),
+  pendingEvents: (): Query => ({ where: [['owesEvent', '==', true]], orderBy: [] }),
 } as const;
 
 /** Queries over `rejectedMessages`. */

@@ -82,7 +82,7 @@ export interface Records extends Documents<ExportRecord> {
   /** The stored request bytes, exactly as they were given. @throws UnreadableError when parts are missing or damaged */
   readRequest(id: string): Promise<Uint8Array>;
   /** Moves a document that cannot be parsed out of the way: notes `problem` in its `setAside` and moves its `dueAt`. */
-  setAside(id: string, problem: string, dueAt: Date): Promise<void>;
+  defer(id: string, problem: string, dueAt: Date): Promise<void>;
 }
 
 /** Everything the service keeps. */

@@ -1,7 +1,7 @@
 import { later, SECOND_MS } from '../clock.ts';
 import type { EarthEngineObserver } from '../earth-engine/api.ts';
 import { StaleWriteError } from '../errors.ts';
-import { backoffMs, policyOf } from '../record/policy.ts';
+import { backoffMs } from '../record/policy.ts';
 import type { Services } from '../services.ts';
 import { recordQueries } from '../store/queries.ts';
 import { isReadable, type Stored } from '../store/store.ts';
@@ -28,7 +28,7 @@ export interface Gate {
   noteMarker(project: string, echoed: boolean): Promise<void>;
 }
 
-type GateServices = Pick<Services, 'store' | 'config' | 'clock' | 'random' | 'log'>;
+type GateServices = Pick<Services, 'store' | 'config' | 'policy' | 'clock' | 'random' | 'log'>;
 
 interface Look {
   readonly at: Date;
@@ -174,8 +174,7 @@ async function closeGate(
   reason: QueueReason,
   retryAfterMs: number | undefined,
 ): Promise<Date> {
-  const { config, random, log } = services;
-  const policy = policyOf(config);
+  const { policy, random, log } = services;
   const status = await changeStatus(services, project, (current, now) => {
     const stillClosed =
       current.closedUntil !== undefined && current.closedUntil > now && current.probe === undefined;

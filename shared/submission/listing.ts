@@ -137,7 +137,7 @@ function unreadable(project: string, reply: string): EarthEngineError {
 }
 
 /** What EE said of an operation, and when it was asked. */
-export interface Sighting {
+export interface ObservedOperation {
   readonly operation: Operation;
   readonly asOf: Date;
 }
@@ -147,7 +147,7 @@ export interface Listings {
   /** A listing of the project that started at `since` or later: one under way or read already, or a new one. */
   since(project: string, since: Date): Listing;
   /** What the latest listing of the project said of an operation, as far as it was read, where it began at `since` or later. */
-  seen(project: string, operation: string, since: Date): Sighting | undefined;
+  seen(project: string, operation: string, since: Date): ObservedOperation | undefined;
 }
 
 export function createListings(services: Pick<Services, 'earthEngine' | 'clock' | 'stopping'>): Listings {

@@ -2,10 +2,10 @@ import type { Operation } from '../earth-engine/api.ts';
 import { EarthEngineError } from '../earth-engine/api.ts';
 import { sameOperation } from '../earth-engine/operation.ts';
 import { hasEnded, isOursToCancel, noteExtraOperation, observe, recordOperation } from '../record/observe.ts';
-import { type Moment, type Policy, policyOf } from '../record/policy.ts';
+import { type Moment, type Policy } from '../record/policy.ts';
 import { type ExportRecord, isActive, isUnsettled } from '../model/record.ts';
-import type { Learned } from '../record/transitions.ts';
-import { settle } from '../records.ts';
+import type { SendFindings } from '../record/transitions.ts';
+import { updateRecord } from '../records.ts';
 import type { Services } from '../services.ts';
 import type { Stored } from '../store/store.ts';
 
@@ -20,7 +20,7 @@ export interface FoundOperation {
   /** Where a sender found it: what to write with it, if it still holds the claim. */
   readonly sender?: {
     readonly token: string;
-    readonly learned: Learned;
+    readonly findings: SendFindings;
     readonly serviceAccount: string | undefined;
   };
   /** EE was asked for this one because it fell due. */
@@ -32,7 +32,7 @@ export interface FoundOperation {
 
 type FoundServices = Pick<
   Services,
-  'store' | 'publisher' | 'config' | 'clock' | 'random' | 'log' | 'earthEngine' | 'stopping'
+  'store' | 'publisher' | 'config' | 'policy' | 'clock' | 'random' | 'log' | 'earthEngine' | 'stopping'
 >;
 
 export interface Noted {
@@ -50,10 +50,11 @@ export async function noteOperation(
   stored: Stored<ExportRecord>,
   found: FoundOperation,
 ): Promise<Noted> {
-  const { clock, random } = services;
+  const { clock, policy, random } = services;
   const moment: Moment = { now: clock.now(), random: random() };
-  const policy = policyOf(services.config);
-  const result = await settle(services, stored, (record) => afterOperation(record, found, policy, moment));
+  const result = await updateRecord(services, stored, (record) =>
+    afterOperation(record, found, policy, moment),
+  );
   if (wantsCancelling(result.stored.value, found)) {
     await cancelAtEarthEngine(services, found.operation.name, stored.value.project);
   }
@@ -69,7 +70,7 @@ export function afterOperation(
 ): ExportRecord | undefined {
   const { operation, requestId } = found;
   if (isUnsettled(record)) {
-    return recordOperation(record, operation, learnedBy(record, found), policy, moment, found.note);
+    return recordOperation(record, operation, findingsOf(record, found), policy, moment, found.note);
   }
   if (isOwn(record, operation)) {
     if (!isActive(record)) {
@@ -104,7 +105,7 @@ export function isOutdated(
 const isOwn = (record: ExportRecord, { name }: Operation): boolean =>
   'operation' in record && record.operation !== undefined && sameOperation(record.operation, name);
 
-function learnedBy(record: ExportRecord & { state: 'SUBMITTING' | 'WAITING' }, found: FoundOperation) {
+function findingsOf(record: ExportRecord & { state: 'SUBMITTING' | 'WAITING' }, found: FoundOperation) {
   const { sender, requestId } = found;
   const isHolder =
     sender !== undefined && record.state === 'SUBMITTING' && record.claim.token === sender.token;
@@ -112,8 +113,8 @@ function learnedBy(record: ExportRecord & { state: 'SUBMITTING' | 'WAITING' }, f
     requestId,
     // Whoever else learns of it while somebody holds the claim: that one sent it, and will not get to count it.
     submissions:
-      record.submissions + (isHolder ? sender.learned.sends : record.state === 'SUBMITTING' ? 1 : 0),
-    submittedAt: record.submittedAt ?? sender?.learned.firstSentAt,
+      record.submissions + (isHolder ? sender.findings.sends : record.state === 'SUBMITTING' ? 1 : 0),
+    submittedAt: record.submittedAt ?? sender?.findings.firstSentAt,
     serviceAccount: sender?.serviceAccount,
   };
 }

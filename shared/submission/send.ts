@@ -1,24 +1,17 @@
-import { HOUR_MS, later } from '../clock.ts';
+import { later } from '../clock.ts';
 import { EarthEngineError, type Operation } from '../earth-engine/api.ts';
-import { parseRequestId, requestIdInDescription, requestIdOf } from '../model/ids.ts';
 import { withRequestId } from '../message/identity.ts';
-import { type Moment, type Policy, policyOf } from '../record/policy.ts';
-import { afterEmptySearch, afterRefusal, isProvenAbsent, mayGiveUpId } from '../record/proof.ts';
-import { type ExportRecord, isUnsettled, type RecordError, type SubmittingRecord } from '../model/record.ts';
-import {
-  cancelUnsent,
-  type Learned,
-  nextGeneration,
-  reject,
-  type Wait,
-  wait,
-} from '../record/transitions.ts';
-import { settle } from '../records.ts';
+import { parseRequestId, requestIdInDescription, requestIdOf } from '../model/ids.ts';
+import type { ExportRecord, RecordError, SubmittingRecord } from '../model/record.ts';
+import { giveBack, withDeadline } from '../record/give-back.ts';
+import { afterEmptySearch, afterRefusal, mayGiveUpId } from '../record/proof.ts';
+import { nextGeneration, type Wait } from '../record/transitions.ts';
+import { updateRecord } from '../records.ts';
 import type { Services } from '../services.ts';
 import type { Stored } from '../store/store.ts';
+import { type ClaimedSend, postUntilAnswered, type SendContext } from './claimed-send.ts';
 import { isMarkerMissing } from './gate.ts';
 import { noteOperation } from './note-operation.ts';
-import { type Attempt, type Sending, trySending } from './claimed-send.ts';
 
 /** Sending a claimed record's bytes, and recording what Earth Engine answered: steps 5 and 6 of the design. */
 
@@ -26,7 +19,7 @@ import { type Attempt, type Sending, trySending } from './claimed-send.ts';
 const MAX_GENERATIONS_PER_CLAIM = 3;
 
 /** What the sender heard, for whoever feeds the queue. */
-export type Heard =
+export type SendOutcome =
   | 'OPERATION'
   | 'QUEUE_FULL'
   | 'RATE_LIMITED'
@@ -38,7 +31,7 @@ export type Heard =
 
 export interface Sent {
   readonly stored: Stored<ExportRecord>;
-  readonly heard: Heard;
+  readonly sendOutcome: SendOutcome;
 }
 
 /**
@@ -51,41 +44,41 @@ export interface Sent {
  * @throws whatever the store rejects with: the lease then runs out and the poller goes on
  */
 export async function send(
-  sending: Sending,
+  context: SendContext,
   claimed: Stored<ExportRecord>,
   request: Uint8Array | undefined,
   sentUntil: Date = claimed.value.updatedAt,
 ): Promise<Sent> {
   const record = claimed.value;
   if (record.state !== 'SUBMITTING') {
-    return { stored: claimed, heard: 'OTHER' };
+    return { stored: claimed, sendOutcome: 'OTHER' };
   }
-  const { config, clock } = sending;
+  const { config, clock } = context;
   const timeout = later(clock.now(), config.submitTimeoutMs);
-  const attempt: Attempt = {
-    sending,
-    policy: policyOf(config),
+  const claim: ClaimedSend = {
+    context,
+    policy: context.policy,
     token: record.claim.token,
     deadline: timeout < record.claim.leaseUntil ? timeout : record.claim.leaseUntil,
     stored: claimed,
     request: request ?? new Uint8Array(),
-    learned: { sends: 0, unanswered: record.unanswered, searches: record.searches, firstSentAt: undefined },
+    findings: { sends: 0, unanswered: record.unanswered, searches: record.searches, firstSentAt: undefined },
     sentUntil,
   };
   if (record.cancelRequestedAt !== undefined || record.rejecting) {
-    return holdBack(attempt, record);
+    return holdBack(claim, record);
   }
-  const account = await serviceAccountOf(sending);
+  const account = await serviceAccountOf(context);
   if (account instanceof EarthEngineError) {
-    return refused(attempt, account);
+    return refused(claim, account);
   }
   if (request === undefined || record.serviceAccount !== account) {
-    return holdBack(attempt, { ...record, error: record.error ?? sentByAnother });
+    return holdBack(claim, { ...record, error: record.error ?? sentByAnother });
   }
-  if (record.unanswered > 0 && mayGiveUp(attempt) && !(await giveUpId(attempt))) {
-    return holdBack(attempt, record);
+  if (record.unanswered > 0 && mayGiveUp(claim) && !(await giveUpId(claim))) {
+    return holdBack(claim, record);
   }
-  return sendUntilAnswered(attempt);
+  return sendUntilAnswered(claim);
 }
 
 /** As whom we would send; or why that cannot be known now, and nothing be sent. */
@@ -103,9 +96,9 @@ export async function serviceAccountOf({
 }
 
 /** Nothing is sent any more; it ends as soon as no operation can exist, and until then the search goes on. */
-function holdBack(attempt: Attempt, record: SubmittingRecord): Promise<Sent> {
+function holdBack(claim: ClaimedSend, record: SubmittingRecord): Promise<Sent> {
   const error = record.error ?? cancelling;
-  return putOff(attempt, { waitingFor: 'ADOPTION', error, rejecting: record.rejecting ?? false }, 'OTHER');
+  return putOff(claim, { waitingFor: 'ADOPTION', error, rejecting: record.rejecting ?? false }, 'OTHER');
 }
 
 const cancelling: RecordError = {
@@ -125,48 +118,48 @@ const sentByAnother: RecordError = {
   retryable: true,
 };
 
-async function sendUntilAnswered(attempt: Attempt): Promise<Sent> {
+async function sendUntilAnswered(claim: ClaimedSend): Promise<Sent> {
   for (let generation = 1; ; generation += 1) {
-    const answer = await trySending(attempt);
+    const answer = await postUntilAnswered(claim);
     if (!(answer instanceof EarthEngineError)) {
-      return accepted(attempt, answer);
+      return accepted(claim, answer);
     }
     if (answer.kind !== 'ALREADY_STARTED') {
-      return refused(attempt, answer);
+      return refused(claim, answer);
     }
-    const adopted = await adopt(attempt, answer);
+    const adopted = await adopt(claim, answer);
     if (adopted) {
       return adopted;
     }
     const tired = generation >= MAX_GENERATIONS_PER_CLAIM;
-    if (tired || !mayGiveUp(attempt) || !(await giveUpId(attempt))) {
-      return putOff(attempt, { waitingFor: 'ADOPTION', error: errorOf(answer) }, 'OTHER');
+    if (tired || !mayGiveUp(claim) || !(await giveUpId(claim))) {
+      return putOff(claim, { waitingFor: 'ADOPTION', error: errorOf(answer) }, 'OTHER');
     }
   }
 }
 
-async function accepted(attempt: Attempt, operation: Operation, note?: string): Promise<Sent> {
-  const { sending, token, learned } = attempt;
-  const { requestId, project, serviceAccount } = attempt.stored.value;
-  const sender = { token, learned, serviceAccount };
+async function accepted(claim: ClaimedSend, operation: Operation, note?: string): Promise<Sent> {
+  const { context, token, findings } = claim;
+  const { requestId, project, serviceAccount } = claim.stored.value;
+  const sender = { token, findings, serviceAccount };
   const found = { operation, requestId, sender, ...(note === undefined ? {} : { note }) };
-  const { stored } = await noteOperation(sending, attempt.stored, found);
-  await sending.gate.noteMarker(project, requestIdInDescription(operation.description ?? '') === requestId);
-  return { stored, heard: 'OPERATION' };
+  const { stored } = await noteOperation(context, claim.stored, found);
+  await context.gate.noteMarker(project, requestIdInDescription(operation.description ?? '') === requestId);
+  return { stored, sendOutcome: 'OPERATION' };
 }
 
 /**
  * EE says that the id was used: the operation that did is searched for, in a list that started after whatever may have
  * made it. Of many burnt ids in one run, one list tells.
  */
-async function adopt(attempt: Attempt, refusal: EarthEngineError): Promise<Sent | undefined> {
-  const { sending, stored, deadline } = attempt;
-  const { clock, listings, log } = sending;
+async function adopt(claim: ClaimedSend, refusal: EarthEngineError): Promise<Sent | undefined> {
+  const { context, stored, deadline } = claim;
+  const { clock, listings, log } = context;
   const { project } = stored.value;
-  attempt.learned = { ...attempt.learned, searches: afterRefusal(attempt.learned.searches, clock.now()) };
+  claim.findings = { ...claim.findings, searches: afterRefusal(claim.findings.searches, clock.now()) };
   let listing;
   try {
-    listing = await listings.since(project, attempt.sentUntil).complete(deadline);
+    listing = await listings.since(project, claim.sentUntil).complete(deadline);
   } catch (error) {
     if (!(error instanceof EarthEngineError)) {
       throw error;
@@ -174,124 +167,95 @@ async function adopt(attempt: Attempt, refusal: EarthEngineError): Promise<Sent 
     log.warning('search.failed', { recordId: stored.id, project, reason: error.message });
   }
   if (!listing) {
-    return putOff(attempt, { waitingFor: 'ADOPTION', error: errorOf(refusal), dueNow: true }, 'OTHER');
+    return putOff(claim, { waitingFor: 'ADOPTION', error: errorOf(refusal), dueNow: true }, 'OTHER');
   }
   const found = listing.operations.get(stored.id)?.[0];
   if (found) {
-    const sender = { token: attempt.token, learned: attempt.learned, serviceAccount: undefined };
+    const sender = { token: claim.token, findings: claim.findings, serviceAccount: undefined };
     const adopted = { operation: found.operation, requestId: found.requestId, sender, note: 'adopted' };
-    return { stored: (await noteOperation(sending, stored, adopted)).stored, heard: 'OPERATION' };
+    return { stored: (await noteOperation(context, stored, adopted)).stored, sendOutcome: 'OPERATION' };
   }
-  const search = { ...listing, markerMissing: await isMarkerMissing(sending, project) };
-  attempt.learned = { ...attempt.learned, searches: afterEmptySearch(attempt.learned.searches, search) };
+  const search = { ...listing, markerMissing: await isMarkerMissing(context, project) };
+  claim.findings = { ...claim.findings, searches: afterEmptySearch(claim.findings.searches, search) };
   return undefined;
 }
 
-const mayGiveUp = ({ learned, policy }: Attempt): boolean => mayGiveUpId(learned, policy);
+const mayGiveUp = ({ findings, policy }: ClaimedSend): boolean => mayGiveUpId(findings, policy);
 
 /**
  * Writes the next generation with its bytes, before they are sent (rule 2); false where the claim was lost or the job
  * cancelled meanwhile: then nothing more is sent by this holder.
  */
-async function giveUpId(attempt: Attempt): Promise<boolean> {
-  const { sending, learned } = attempt;
-  const { recordId, generation } = parseRequestId(attempt.stored.value.requestId) ?? {
-    recordId: attempt.stored.id,
+async function giveUpId(claim: ClaimedSend): Promise<boolean> {
+  const { context, findings } = claim;
+  const { recordId, generation } = parseRequestId(claim.stored.value.requestId) ?? {
+    recordId: claim.stored.id,
     generation: 1,
   };
   const requestId = requestIdOf(recordId, generation + 1);
-  const { bytes, description } = withRequestId(attempt.request, requestId);
-  const decide = asHolder(attempt, (record) =>
+  const { bytes, description } = withRequestId(claim.request, requestId);
+  const decide = asHolder(claim, (record) =>
     record.cancelRequestedAt === undefined
-      ? nextGeneration(record, learned, { requestId, description }, sending.clock.now())
+      ? nextGeneration(record, findings, { requestId, description }, context.clock.now())
       : undefined,
   );
-  const { stored, written } = await settle(sending, attempt.stored, decide, bytes);
-  attempt.stored = stored;
+  const { stored, written } = await updateRecord(context, claim.stored, decide, bytes);
+  claim.stored = stored;
   if (written) {
-    attempt.request = bytes;
-    attempt.learned = { sends: 0, unanswered: 0, searches: undefined, firstSentAt: undefined };
+    claim.request = bytes;
+    claim.findings = { sends: 0, unanswered: 0, searches: undefined, firstSentAt: undefined };
   }
   return written;
 }
 
-async function refused(attempt: Attempt, answer: EarthEngineError): Promise<Sent> {
-  const { sending, policy, stored } = attempt;
+async function refused(claim: ClaimedSend, answer: EarthEngineError): Promise<Sent> {
+  const { context, policy, stored } = claim;
   const { project } = stored.value;
   const error = errorOf(answer);
-  const now = sending.clock.now();
+  const now = context.clock.now();
   const { retryAfterMs } = answer;
   switch (answer.kind) {
     case 'QUEUE_FULL':
-      await sending.gate.close(project, 'QUEUE', retryAfterMs);
-      return putOff(attempt, { waitingFor: 'QUEUE', error, retryAfterMs }, 'QUEUE_FULL');
+      await context.gate.close(project, 'QUEUE', retryAfterMs);
+      return putOff(claim, { waitingFor: 'QUEUE', error, retryAfterMs }, 'QUEUE_FULL');
     case 'RATE_LIMITED':
-      await sending.gate.close(project, 'RATE', retryAfterMs);
-      return putOff(attempt, { waitingFor: 'RATE', error, retryAfterMs }, 'RATE_LIMITED');
+      await context.gate.close(project, 'RATE', retryAfterMs);
+      return putOff(claim, { waitingFor: 'RATE', error, retryAfterMs }, 'RATE_LIMITED');
     case 'UNANSWERED':
     case 'NOT_SENT': {
-      const dueNow = sending.stopping.aborted;
+      const dueNow = context.stopping.aborted;
       const how = { waitingFor: 'SERVICE', error, retryAfterMs, dueNow } as const;
-      return putOff(attempt, withDeadline(stored.value, how, policy, now), 'OUTAGE');
+      return putOff(claim, withDeadline(stored.value, how, policy, now), 'OUTAGE');
     }
     case 'PERMISSION':
       return putOff(
-        attempt,
+        claim,
         withDeadline(stored.value, { waitingFor: 'PERMISSION', error }, policy, now),
         'PERMISSION',
       );
     case 'ALREADY_STARTED':
     case 'NOT_FOUND':
     case 'REFUSED':
-      return putOff(attempt, { waitingFor: 'ADOPTION', error, rejecting: true }, 'OTHER');
+      return putOff(claim, { waitingFor: 'ADOPTION', error, rejecting: true }, 'OTHER');
   }
-}
-
-/** An outage or a missing permission that has lasted too long rejects the job (SUBMIT_DEADLINE_HOURS). */
-export function withDeadline(record: ExportRecord, how: Wait, policy: Policy, now: Date): Wait {
-  const since = isUnsettled(record) ? record.outageSince : undefined;
-  if (since === undefined || now.getTime() - since.getTime() < policy.submitDeadlineMs) {
-    return how;
-  }
-  const hours = Math.round(policy.submitDeadlineMs / HOUR_MS);
-  const message = `Earth Engine could not take it for ${hours} hours. Its last answer: ${how.error.message}`;
-  return { ...how, error: { ...how.error, status: 'SUBMIT_DEADLINE', message }, rejecting: true };
 }
 
 /**
  * Gives the claim back with what is to happen next; ends the record instead where it is to be rejected or was cancelled,
  * and no operation can exist.
  */
-async function putOff(attempt: Attempt, how: Wait, heard: Heard): Promise<Sent> {
-  const { sending, policy, learned } = attempt;
-  const { clock, random } = sending;
+async function putOff(claim: ClaimedSend, how: Wait, sendOutcome: SendOutcome): Promise<Sent> {
+  const { context, policy, findings } = claim;
+  const { clock, random } = context;
   const moment = { now: clock.now(), random: random() };
-  const decide = asHolder(attempt, (record) => giveBack(record, learned, how, policy, moment));
-  const { stored } = await settle(sending, attempt.stored, decide);
-  return { stored, heard };
-}
-
-/** What becomes of a claim whose holder sends no more. */
-export function giveBack(
-  record: SubmittingRecord,
-  learned: Learned,
-  how: Wait,
-  policy: Policy,
-  moment: Moment,
-): ExportRecord {
-  const absent = isProvenAbsent(learned, policy);
-  if (absent && record.cancelRequestedAt !== undefined) {
-    const submissions = record.submissions + learned.sends;
-    return cancelUnsent({ ...record, submissions }, policy, moment.now);
-  }
-  return absent && how.rejecting
-    ? reject(record, learned, how.error, policy, moment.now)
-    : wait(record, learned, how, policy, moment);
+  const decide = asHolder(claim, (record) => giveBack(record, findings, how, policy, moment));
+  const { stored } = await updateRecord(context, claim.stored, decide);
+  return { stored, sendOutcome };
 }
 
 /** A decision that only the holder of the claim may write (rule 1). */
 const asHolder =
-  ({ token }: Attempt, decide: (record: SubmittingRecord) => ExportRecord | undefined) =>
+  ({ token }: ClaimedSend, decide: (record: SubmittingRecord) => ExportRecord | undefined) =>
   (record: ExportRecord): ExportRecord | undefined =>
     record.state === 'SUBMITTING' && record.claim.token === token ? decide(record) : undefined;
 

@@ -8,13 +8,15 @@ import { jobRules, parseJobMessage } from '../message/job-message.ts';
 import type { Job } from '../model/job.ts';
 import { type RejectionDetail, rejectMessage } from '../message/rejection.ts';
 import { withBatch } from '../record/batches.ts';
-import { policyOf } from '../record/policy.ts';
 import type { ExportRecord } from '../model/record.ts';
-import { claim, enqueue, enqueueInOutage, type Origin } from '../record/transitions.ts';
-import { owingNews, publishOwed, settle } from '../records.ts';
+import { claim, enqueue, enqueueInOutage, type JobSource } from '../record/transitions.ts';
+import { createRecord, updateRecord } from '../records.ts';
+import type { Services } from '../services.ts';
 import { isReadable, type Stored } from '../store/store.ts';
-import { errorOf, type Heard, send, serviceAccountOf } from './send.ts';
-import type { Sending } from './claimed-send.ts';
+import type { Gate } from './gate.ts';
+import { createListings } from './listing.ts';
+import { errorOf, type SendOutcome, send, serviceAccountOf } from './send.ts';
+import type { SendContext } from './claimed-send.ts';
 
 /** A job message becomes a record, and the record is sent: steps 1 to 6 of the design. */
 
@@ -28,7 +30,7 @@ export type Submitted =
       readonly outcome: 'SENT';
       readonly recordId: string;
       readonly state: ExportRecord['state'];
-      readonly heard: Heard;
+      readonly sendOutcome: SendOutcome;
     };
 
 const SOURCE = 'submitExport';
@@ -39,7 +41,7 @@ const SOURCE = 'submitExport';
  *
  * @throws what the store rejects with before the claim is known to be written: the message is then delivered again
  */
-export async function submit(services: Sending, envelope: Envelope): Promise<Submitted> {
+export async function submit(services: Services, gate: Gate, envelope: Envelope): Promise<Submitted> {
   const data = readJsonData(envelope);
   if ('issues' in data) {
     return refuse(services, envelope, { reason: 'INVALID_DATA', issues: data.issues });
@@ -49,11 +51,11 @@ export async function submit(services: Sending, envelope: Envelope): Promise<Sub
     const { issues, recordId, batchId } = reading;
     return refuse(services, envelope, { reason: 'INVALID_JOB', issues, recordId, batchId });
   }
-  return submitJob(services, envelope, reading.job);
+  return submitJob({ ...services, gate, listings: createListings(services) }, envelope, reading.job);
 }
 
 async function refuse(
-  services: Sending,
+  services: Services,
   envelope: Envelope,
   detail: Omit<RejectionDetail, 'source'>,
 ): Promise<Submitted> {
@@ -61,16 +63,16 @@ async function refuse(
   return { outcome: 'REJECTED_MESSAGE', reason: detail.reason };
 }
 
-async function submitJob(services: Sending, envelope: Envelope, job: Job): Promise<Submitted> {
+async function submitJob(services: SendContext, envelope: Envelope, job: Job): Promise<Submitted> {
   const { recordId } = job;
   const bytes = serialiseRequest(job.request, recordId);
-  const origin: Origin = {
+  const source: JobSource = {
     requestId: recordId,
     description: markedDescription(job.request.description, recordId),
     messageId: envelope.messageId,
   };
-  const { record, token } = await admitted(services, job, origin);
-  const created = await services.store.records.create(recordId, record, bytes);
+  const { record, token } = await admitted(services, job, source);
+  const created = await createRecord(services, recordId, record, bytes);
   const stored = 'created' in created ? created.created : ownClaim(created.existing, token);
   if (stored) {
     return token === undefined ? queued(services, stored) : sent(services, stored, bytes);
@@ -83,12 +85,11 @@ async function submitJob(services: Sending, envelope: Envelope, job: Job): Promi
 
 /** A record to send now or one that waits: a new job goes behind those that wait already. */
 async function admitted(
-  services: Sending,
+  services: SendContext,
   job: Job,
-  origin: Origin,
+  source: JobSource,
 ): Promise<{ record: ExportRecord; token: string | undefined }> {
-  const { config, clock, gate, newToken } = services;
-  const policy = policyOf(config);
+  const { clock, gate, newToken, policy } = services;
   const admission = await gate.admit(job.project);
   if ('send' in admission) {
     const serviceAccount = await serviceAccountOf(services);
@@ -96,14 +97,14 @@ async function admitted(
       // The job is kept all the same: redelivery would end in the dead-letter topic before a long outage does.
       const error = errorOf(serviceAccount);
       const dueAt = later(clock.now(), policy.retryMinMs);
-      const waiting = enqueueInOutage(job, origin, error, dueAt, clock.now());
-      return { record: owingNews(waiting), token: undefined };
+      const waiting = enqueueInOutage(job, source, error, dueAt, clock.now());
+      return { record: waiting, token: undefined };
     }
     const token = newToken();
-    return { record: claim(job, { ...origin, serviceAccount }, token, policy, clock.now()), token };
+    return { record: claim(job, { ...source, serviceAccount }, token, policy, clock.now()), token };
   }
   const { waitingFor, dueAt } = admission;
-  return { record: owingNews(enqueue(job, origin, waitingFor, dueAt, clock.now())), token: undefined };
+  return { record: enqueue(job, source, waitingFor, dueAt, clock.now()), token: undefined };
 }
 
 /** The client library may repeat a commit whose answer was lost: then the record that stands there is our own. */
@@ -117,25 +118,28 @@ function ownClaim(
   return isOurs ? stored : undefined;
 }
 
-async function queued(services: Sending, stored: Stored<ExportRecord>): Promise<Submitted> {
-  await publishOwed(services, [stored]);
+function queued(services: SendContext, stored: Stored<ExportRecord>): Submitted {
   services.log.info('submit.queued', { recordId: stored.id, project: stored.value.project });
   return { outcome: 'QUEUED', recordId: stored.id };
 }
 
-async function sent(services: Sending, claimed: Stored<ExportRecord>, bytes: Uint8Array): Promise<Submitted> {
-  const { stored, heard } = await send(services, claimed, bytes);
+async function sent(
+  services: SendContext,
+  claimed: Stored<ExportRecord>,
+  bytes: Uint8Array,
+): Promise<Submitted> {
+  const { stored, sendOutcome } = await send(services, claimed, bytes);
   const { state, project } = stored.value;
-  if (heard !== 'OPERATION') {
+  if (sendOutcome !== 'OPERATION') {
     // That an operation was started is told by its record's transition.
-    services.log.info('submit.sent', { recordId: stored.id, project, state, heard });
+    services.log.info('submit.sent', { recordId: stored.id, project, state, sendOutcome });
   }
-  return { outcome: 'SENT', recordId: stored.id, state, heard };
+  return { outcome: 'SENT', recordId: stored.id, state, sendOutcome };
 }
 
 /** The job has a record. The same content: it is on its way, and the poller guards it. Another: the message is wrong. */
 async function duplicate(
-  services: Sending,
+  services: SendContext,
   envelope: Envelope,
   job: Job,
   existing: Stored<ExportRecord>,
@@ -145,7 +149,7 @@ async function duplicate(
   // A job that was cancelled before its message came has no content to compare.
   if (contentHash === undefined || contentHash === job.contentHash) {
     if (batchId !== undefined) {
-      await settle(services, existing, (record) => withBatch(record, batchId, services.clock.now()));
+      await updateRecord(services, existing, (record) => withBatch(record, batchId, services.clock.now()));
     }
     services.log.info('submit.duplicate', { recordId, state: existing.value.state });
     return { outcome: 'DUPLICATE', recordId };
@@ -157,7 +161,7 @@ async function duplicate(
   return refuse(services, envelope, { reason: 'CONFLICT', issues, recordId, batchId });
 }
 
-async function pathsThatDiffer({ store }: Sending, recordId: string, job: Job): Promise<string[]> {
+async function pathsThatDiffer({ store }: SendContext, recordId: string, job: Job): Promise<string[]> {
   try {
     const bytes = await store.records.readRequest(recordId);
     const first = JSON.parse(new TextDecoder().decode(bytes)) as ReturnType<typeof sentRequest>;

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, describe, expect, it } from 'vitest';
 
 import { expandBatch } from '../../shared/batch/expand-batch.ts';
-import { runAgain } from '../../shared/retry/retry.ts';
+import { retryJobs } from '../../shared/retry/retry.ts';
 import { cancelExports } from '../../shared/cancellation/cancel-exports.ts';
 import { createFirestoreStore } from '../../shared/store/firestore.ts';
 import { createHarness, envelopeOf, type Harness } from '../harness.ts';
@@ -53,8 +53,8 @@ describe('a batch in Firestore', () => {
     expect(harness.simulator.operations().map(({ state }) => state)).toEqual(Array(30).fill('CANCELLED'));
 
     harness.simulator.set({ runMs: [1000, 1000] });
-    expect(await runAgain(harness.services, { label: ['a-team', 'water'] })).toMatchObject({ started: 30 });
-    expect(await runAgain(harness.services, { batchId })).toMatchObject({
+    expect(await retryJobs(harness.services, { label: ['a-team', 'water'] })).toMatchObject({ started: 30 });
+    expect(await retryJobs(harness.services, { batchId })).toMatchObject({
       started: 0,
       skipped: { LATER_ATTEMPT: 30 },
     });

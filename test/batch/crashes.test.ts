@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { expandBatch } from '../../shared/batch/expand-batch.ts';
-import { runAgain } from '../../shared/retry/retry.ts';
+import { retryJobs } from '../../shared/retry/retry.ts';
 import { cancelExports } from '../../shared/cancellation/cancel-exports.ts';
 import type { Services } from '../../shared/services.ts';
 import { isReadable } from '../../shared/store/store.ts';
@@ -157,10 +157,10 @@ describe('a process that dies at any of its calls', () => {
         harness.simulator.set({ failing: [] });
         return harness;
       },
-      (services) => runAgain(services, { batchId }),
+      (services) => retryJobs(services, { batchId }),
       async (harness) => {
         await harness.poll();
-        await runAgain(harness.services, { batchId });
+        await retryJobs(harness.services, { batchId });
         expect(await finishedBatch(harness)).toMatchObject({
           state: 'FINISHED',
           counts: { FAILED: JOBS, SUCCEEDED: JOBS },

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import { expandBatch } from '../../shared/batch/expand-batch.ts';
 import { plan } from '../../shared/batch/plan.ts';
-import { runAgain } from '../../shared/retry/retry.ts';
+import { retryJobs } from '../../shared/retry/retry.ts';
 import { createHarness, envelopeOf, smallJob } from '../harness.ts';
 import { smallManifest } from './manifests.ts';
 
@@ -25,7 +25,7 @@ describe('a plan', () => {
     await harness.untilQuiet();
     // The second attempt of a job is what counts.
     harness.simulator.set({ failing: [] });
-    await runAgain(harness.services, { jobKeys: [key(2)] });
+    await retryJobs(harness.services, { jobKeys: [key(2)] });
     await harness.untilQuiet();
     await harness.submit(job(4));
 

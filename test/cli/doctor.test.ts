@@ -10,7 +10,7 @@ import type { Finding } from '../../cli/doctor/finding.ts';
 import { createProbes, type Probes } from '../../cli/doctor/probes.ts';
 import { readConfig } from '../../shared/config.ts';
 import type { ProjectLook } from '../../shared/earth-engine/client.ts';
-import type { TopicAccess } from '../../shared/pubsub/publisher.ts';
+import type { TopicAccess } from '../../shared/pubsub/topic-access.ts';
 import { createMemoryStore, type MemoryStore } from '../../infra/local/memory/store.ts';
 import type { Store } from '../../shared/store/store.ts';
 import { createTestClock } from '../harness.ts';

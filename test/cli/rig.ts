@@ -4,6 +4,7 @@ import { readConfig } from '../../shared/config.ts';
 import { createEarthEngine } from '../../shared/earth-engine/client.ts';
 import { silentLog } from '../../shared/log.ts';
 import type { ExportRecord } from '../../shared/model/record.ts';
+import { policyOf } from '../../shared/record/policy.ts';
 import { createMemoryStore, type MemoryStore } from '../../infra/local/memory/store.ts';
 import { createTestClock, createTestPublisher, type TestClock, type TestPublisher } from '../harness.ts';
 
@@ -83,6 +84,7 @@ export function createRig({
           publisher: async () => publisher,
           services: async () => ({
             config: readConfig(chosen),
+            policy: policyOf(readConfig(chosen)),
             store,
             publisher,
             earthEngine: createEarthEngine({

@@ -7,7 +7,8 @@ import { silentLog } from '../../shared/log.ts';
 import { recordDeadLetter } from '../../shared/dead-letters/record-dead-letter.ts';
 import { type Envelope, parseEnvelope } from '../../shared/message/envelope.ts';
 import { parseJobMessage } from '../../shared/message/job-message.ts';
-import { replayDeadLetters, type KeptMessage, type KeptMessages } from '../../shared/dead-letters/replay.ts';
+import { type KeptMessage, type KeptMessages } from '../../shared/pubsub/kept-messages.ts';
+import { replayDeadLetters } from '../../shared/dead-letters/replay.ts';
 import { rejectMessage } from '../../shared/message/rejection.ts';
 import type { OutgoingMessage, Publisher, PublishOutcome } from '../../shared/publisher.ts';
 import { policyOf } from '../../shared/record/policy.ts';
@@ -43,7 +44,7 @@ const publisher: Publisher = {
   close: () => Promise.resolve(),
 };
 const clock = { now: () => now, sleep: () => Promise.resolve() };
-const services = () => ({ store, publisher, config, clock, log: silentLog });
+const services = () => ({ store, publisher, config, policy: policyOf(config), clock, log: silentLog });
 
 beforeEach(() => {
   store = createMemoryStore();

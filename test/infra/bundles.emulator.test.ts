@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { buildDeploy } from '../../infra/build.ts';
-import { startFunction, type FunctionProcess } from '../../infra/local/function-process.ts';
+import { type FunctionProcess, startFunction } from '../../infra/local/function-process.ts';
 import { createPubsubRest } from '../../infra/local/pubsub-rest.ts';
 import { connect } from '../../infra/local/stack.ts';
 import {
@@ -15,12 +15,13 @@ import {
   type Simulator,
   type SimulatorServer,
 } from '../../infra/local/simulator/index.ts';
-import { targetNames, type Target } from '../../infra/targets.ts';
+import { type Target, targetNames } from '../../infra/targets.ts';
 import { systemClock } from '../../shared/clock.ts';
 import { readConfig } from '../../shared/config.ts';
 import { createLog } from '../../shared/log.ts';
 import { keptSubscription, replayDeadLetters } from '../../shared/dead-letters/replay.ts';
-import { createKeptMessages, createPublisher } from '../../shared/pubsub/publisher.ts';
+import { createKeptMessages } from '../../shared/pubsub/kept-messages.ts';
+import { createPublisher } from '../../shared/pubsub/publisher.ts';
 import { createFirestoreStore } from '../../shared/store/firestore.ts';
 import { isReadable } from '../../shared/store/store.ts';
 import { root } from './stack.ts';

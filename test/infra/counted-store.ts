@@ -84,9 +84,9 @@ function countedRecords(records: Records, operations: Operations): Records {
       operations.reads += 1;
       return records.readRequest(id);
     },
-    setAside: async (id, problem, dueAt) => {
+    defer: async (id, problem, dueAt) => {
       operations.writes += 1;
-      return records.setAside(id, problem, dueAt);
+      return records.defer(id, problem, dueAt);
     },
   };
 }

@@ -274,7 +274,7 @@ export const mistakes: readonly Mistake[] = [
     'exemptions',
     ['locals', 'unindexed', 'videoExports', 0],
     'unpublishedEvents',
-    /owingEvents asks for/,
+    /pendingEvents asks for/,
   ],
   [
     'a metric of a line that nobody logs',

@@ -13,15 +13,15 @@ const keyOf = ({ account, requestId }: Request): string => `${account} ${request
 /** What may come of a POST: heard, unheard, late or lost. The kindest comes first. */
 export function accept(world: World, request: Request): Reply[] {
   const { budget, onTheWay } = world;
-  const heard = work(world, request);
+  const sendOutcome = work(world, request);
   if (budget.unanswered === 0) {
-    return heard;
+    return sendOutcome;
   }
   const spent = { ...budget, unanswered: budget.unanswered - 1 };
   const answer: Answer = { kind: 'UNANSWERED' };
   return [
-    ...heard,
-    ...heard
+    ...sendOutcome,
+    ...sendOutcome
       .filter((reply) => Object.keys(reply.changed).length > 0)
       .map(({ what, changed }) => ({
         what: `${what}, and the answer is lost`,

@@ -19,14 +19,14 @@ import {
   claim,
   claimAgain,
   enqueue,
-  isAnothers,
-  type Learned,
   nextGeneration,
   requestCancellation,
+  type SendFindings,
+  sentByOtherAccount,
   type Wait,
 } from '../../shared/record/transitions.ts';
 import { afterOperation, wantsCancelling } from '../../shared/submission/note-operation.ts';
-import { giveBack } from '../../shared/submission/send.ts';
+import { giveBack } from '../../shared/record/give-back.ts';
 import { accept } from './earth-engine.ts';
 import {
   type Answer,
@@ -138,7 +138,7 @@ function stepsOf(world: World, process: Process, self: Self, rules: Rules): Move
       return [takeOver(world, process, self, rules)];
     case 'holding':
       return send(world, process.holder, process, self, rules);
-    case 'heard':
+    case 'sendOutcome':
       return conclude(world, process.holder, process.answer, self, rules);
     case 'cancelling':
       return [{ what: 'cancels at EE', world: cancelAtEarthEngine(world, self, process.operation) }];
@@ -149,12 +149,12 @@ function deliver(world: World, { account }: Process, self: Self): Move[] {
   if (world.record) {
     return [{ what: 'finds the record, acknowledges', world: self.rest() }];
   }
-  const origin = { requestId: RECORD_ID, description: RECORD_ID, messageId: '1', serviceAccount: account };
+  const source = { requestId: RECORD_ID, description: RECORD_ID, messageId: '1', serviceAccount: account };
   const token = `t${world.tokens}`;
-  const record = claim(job, origin, token, policy, at(world.nowMs));
+  const record = claim(job, source, token, policy, at(world.nowMs));
   const tokens = world.tokens + 1;
   const holding = holderOf(world, record, RECORD_ID);
-  const queued = enqueue(job, origin, 'QUEUE', at(world.nowMs), at(world.nowMs));
+  const queued = enqueue(job, source, 'QUEUE', at(world.nowMs), at(world.nowMs));
   return [
     { what: 'claims', world: self.go({ at: 'holding', holder: holding }, { ...self.write(record), tokens }) },
     { what: 'queues', world: self.rest(self.write(queued)) },
@@ -168,7 +168,7 @@ function holderOf(world: World, record: SubmittingRecord, requestId: string): Ho
     deadlineMs: world.nowMs + TIMEOUT_MS,
     requestId,
     record,
-    learned: { sends: 0, unanswered, searches, firstSentAt: undefined },
+    findings: { sends: 0, unanswered, searches, firstSentAt: undefined },
     tries: 0,
   };
 }
@@ -188,7 +188,7 @@ function poll(world: World, { account }: Process, self: Self, rules: Rules): Mov
   const isTakenUp = rules.takeOver || record.state !== 'SUBMITTING';
   if (isUnsettled(record) && isDue(record, nowMs) && isTakenUp) {
     const mustSearch =
-      mayHaveUnknownOperation(record) || (rules.otherAccounts && isAnothers(record, account));
+      mayHaveUnknownOperation(record) || (rules.otherAccounts && sentByOtherAccount(record, account));
     const now = at(nowMs);
     const search = mustSearch ? { startedAt: now, endedAt: now } : undefined;
     for (const { listed, spent, hides } of listings(world)) {
@@ -283,53 +283,53 @@ function held({ record }: World, { token }: Holder, rules: Rules): SubmittingRec
 }
 
 function send(world: World, holder: Holder, { account }: Process, self: Self, rules: Rules): Move[] {
-  const { record, learned, tries, deadlineMs } = holder;
+  const { record, findings, tries, deadlineMs } = holder;
   if (tries === 0) {
     const isHeldBack = rules.cancelSearches && (record.cancelRequestedAt !== undefined || record.rejecting);
     if (isHeldBack || record.serviceAccount !== account) {
       const how: Wait = { waitingFor: 'ADOPTION', error, rejecting: record.rejecting ?? false };
-      return [putOff(world, holder, learned, how, self, rules, 'holds it back')];
+      return [putOff(world, holder, findings, how, self, rules, 'holds it back')];
     }
-    if (learned.unanswered > 0 && givesUp(learned, rules)) {
+    if (findings.unanswered > 0 && givesUp(findings, rules)) {
       return [giveUp(world, holder, self, rules)];
     }
   } else if (!held(world, holder, rules) || world.record?.cancelRequestedAt) {
     const how: Wait = { waitingFor: 'SERVICE', error };
-    return [putOff(world, holder, learned, how, self, rules, 'sends no more')];
+    return [putOff(world, holder, findings, how, self, rules, 'sends no more')];
   }
   if (rules.leaseLook && world.nowMs > deadlineMs) {
     const how: Wait = { waitingFor: 'SERVICE', error };
-    return [putOff(world, holder, learned, how, self, rules, 'has no time left')];
+    return [putOff(world, holder, findings, how, self, rules, 'has no time left')];
   }
-  const tried: Holder = { ...holder, tries: tries + 1, learned: { ...learned, sends: learned.sends + 1 } };
+  const tried: Holder = { ...holder, tries: tries + 1, findings: { ...findings, sends: findings.sends + 1 } };
   const { requestId } = holder;
   return accept(world, { requestId, account, sentAtMs: world.nowMs }).map(({ what, answer, changed }) => ({
     what: `posts ${idOf(requestId)}, ${what}`,
-    world: self.go({ at: 'heard', holder: tried, answer }, changed),
+    world: self.go({ at: 'sendOutcome', holder: tried, answer }, changed),
   }));
 }
 
 const idOf = (requestId: string): string => requestId.replace(RECORD_ID, 'id');
 
-function givesUp(learned: Learned, rules: Rules): boolean {
-  return rules.proof ? mayGiveUpId(learned, policy) : learned.searches !== undefined;
+function givesUp(findings: SendFindings, rules: Rules): boolean {
+  return rules.proof ? mayGiveUpId(findings, policy) : findings.searches !== undefined;
 }
 
 function conclude(world: World, holder: Holder, answer: Answer, self: Self, rules: Rules): Move[] {
-  const { learned } = holder;
+  const { findings } = holder;
   switch (answer.kind) {
     case 'OPERATION': {
       const operation = world.operations.find((each) => each.name === answer.name);
       return operation ? noted(world, operation, self, 'records the answer') : [];
     }
     case 'FULL':
-      return [putOff(world, holder, learned, { waitingFor: 'QUEUE', error }, self, rules, 'waits: full')];
+      return [putOff(world, holder, findings, { waitingFor: 'QUEUE', error }, self, rules, 'waits: full')];
     case 'REFUSED': {
       const how: Wait = { waitingFor: 'ADOPTION', error, rejecting: true };
-      return [putOff(world, holder, learned, how, self, rules, 'is refused for good')];
+      return [putOff(world, holder, findings, how, self, rules, 'is refused for good')];
     }
     case 'UNANSWERED': {
-      const worse: Learned = { ...learned, unanswered: learned.unanswered + 1, searches: undefined };
+      const worse: SendFindings = { ...findings, unanswered: findings.unanswered + 1, searches: undefined };
       const given = putOff(
         world,
         holder,
@@ -339,7 +339,7 @@ function conclude(world: World, holder: Holder, answer: Answer, self: Self, rule
         rules,
         'gives it back',
       );
-      const again: Step = { at: 'holding', holder: { ...holder, learned: worse } };
+      const again: Step = { at: 'holding', holder: { ...holder, findings: worse } };
       return holder.tries < MAX_TRIES ? [{ what: 'tries again', world: self.go(again) }, given] : [given];
     }
     case 'USED':
@@ -359,16 +359,16 @@ function adopt(
     return noted(world, found, self, 'adopts');
   }
   const now = at(world.nowMs);
-  const refused = afterRefusal(holder.learned.searches, now);
+  const refused = afterRefusal(holder.findings.searches, now);
   const searches = afterEmptySearch(refused, { startedAt: now, endedAt: now });
-  const learned: Learned = { ...holder.learned, searches };
+  const findings: SendFindings = { ...holder.findings, searches };
   const after: World = { ...world, ...spent };
-  if (givesUp(learned, rules)) {
-    const move = giveUp(after, { ...holder, learned }, createSelfAgain(after, self), rules);
+  if (givesUp(findings, rules)) {
+    const move = giveUp(after, { ...holder, findings }, createSelfAgain(after, self), rules);
     return [{ ...move, what: `${move.what}${hides}` }];
   }
   const how: Wait = { waitingFor: 'ADOPTION', error };
-  return [putOff(after, holder, learned, how, createSelfAgain(after, self), rules, `cannot adopt${hides}`)];
+  return [putOff(after, holder, findings, how, createSelfAgain(after, self), rules, `cannot adopt${hides}`)];
 }
 
 /** The same process in a world that changed under it. */
@@ -382,17 +382,17 @@ function createSelfAgain(world: World, self: Self): Self {
 
 function giveUp(world: World, holder: Holder, self: Self, rules: Rules): Move {
   const record = held(world, holder, rules);
-  const { learned } = holder;
+  const { findings } = holder;
   if (!record || record.cancelRequestedAt) {
     const how: Wait = { waitingFor: 'ADOPTION', error };
-    return putOff(world, holder, learned, how, self, rules, 'may not go on');
+    return putOff(world, holder, findings, how, self, rules, 'may not go on');
   }
   const requestId = requestIdOf(RECORD_ID, record.generation + 1);
-  const next = nextGeneration(record, learned, { requestId, description: requestId }, at(world.nowMs));
-  const fresh: Learned = { sends: 0, unanswered: 0, searches: undefined, firstSentAt: undefined };
+  const next = nextGeneration(record, findings, { requestId, description: requestId }, at(world.nowMs));
+  const fresh: SendFindings = { sends: 0, unanswered: 0, searches: undefined, firstSentAt: undefined };
   const step: Step = {
     at: 'holding',
-    holder: { ...holder, record: next, requestId, learned: fresh, tries: 0 },
+    holder: { ...holder, record: next, requestId, findings: fresh, tries: 0 },
   };
   return {
     what: `gives the id up for ${idOf(requestId)}`,
@@ -403,14 +403,14 @@ function giveUp(world: World, holder: Holder, self: Self, rules: Rules): Move {
 function putOff(
   world: World,
   holder: Holder,
-  learned: Learned,
+  findings: SendFindings,
   how: Wait,
   self: Self,
   rules: Rules,
   what: string,
 ): Move {
   const record = held(world, holder, rules);
-  const next = record && giveBack(record, learned, how, policy, self.moment);
+  const next = record && giveBack(record, findings, how, policy, self.moment);
   return { what, world: self.rest(next ? self.write(next) : {}) };
 }
 

@@ -2,7 +2,7 @@ import type { Operation } from '../../shared/earth-engine/api.ts';
 import type { EmptySearch } from '../../shared/record/proof.ts';
 import type { Policy } from '../../shared/record/policy.ts';
 import type { ExportRecord, UnsettledRecord } from '../../shared/model/record.ts';
-import type { Learned } from '../../shared/record/transitions.ts';
+import type { SendFindings } from '../../shared/record/transitions.ts';
 
 /** What the model is made of: one job, its record, the processes that work on it, and Earth Engine. All of it is data. */
 
@@ -66,7 +66,7 @@ export interface Holder {
   readonly deadlineMs: number;
   readonly requestId: string;
   readonly record: UnsettledRecord;
-  readonly learned: Learned;
+  readonly findings: SendFindings;
   readonly tries: number;
 }
 
@@ -83,7 +83,7 @@ export type Step =
       readonly search: EmptySearch | undefined;
     }
   | { readonly at: 'holding'; readonly holder: Holder }
-  | { readonly at: 'heard'; readonly holder: Holder; readonly answer: Answer }
+  | { readonly at: 'sendOutcome'; readonly holder: Holder; readonly answer: Answer }
   | { readonly at: 'cancelling'; readonly operation: string };
 
 export type Process = Step & { readonly kind: 'delivery' | 'poller'; readonly account: string };
@@ -183,7 +183,7 @@ export function fingerprint(world: World): string {
     return value;
   };
   const holds = (process: Process): boolean =>
-    (process.at === 'holding' || process.at === 'heard') &&
+    (process.at === 'holding' || process.at === 'sendOutcome') &&
     record?.state === 'SUBMITTING' &&
     record.claim.token === process.holder.token;
   const texts = processes.map((process) => {

@@ -12,8 +12,8 @@ import {
 import {
   cancelUnsent,
   claim,
-  type Learned,
-  type Origin,
+  type SendFindings,
+  type JobSource,
   reject,
   wait,
 } from '../../shared/record/transitions.ts';
@@ -28,7 +28,7 @@ export const moment: Moment = { now: new Date('2026-11-23T12:05:00Z'), random: 0
 export const recordId = 've1-abcdefghijklmnopqrstuvwxyz234567';
 export const operationName = 'projects/demo-test/operations/OWN';
 export const error: RecordError = { code: 503, status: 'UNAVAILABLE', message: 'later', retryable: true };
-export const nothingLearned: Learned = {
+export const nothingLearned: SendFindings = {
   sends: 0,
   unanswered: 0,
   searches: undefined,
@@ -50,7 +50,7 @@ export const job: Job = {
   },
 };
 
-export const origin: Origin = {
+export const source: JobSource = {
   requestId: recordId,
   description: recordId,
   messageId: '1',
@@ -79,7 +79,7 @@ export function operationIn(state: string, change: Partial<Operation> = {}): Ope
   };
 }
 
-const claimed = claim(job, origin, 'token', policy, start);
+const claimed = claim(job, source, 'token', policy, start);
 const observed = (state: string): ExportRecord =>
   recordOperation(
     claimed,

@@ -26,11 +26,11 @@ import {
   claimAgain,
   enqueue,
   enqueueInOutage,
-  fallDue,
+  markDue,
   nextGeneration,
   reject,
   requestCancellation,
-  setAside,
+  defer,
   wait,
 } from '../../shared/record/transitions.ts';
 import { afterOperation } from '../../shared/submission/note-operation.ts';
@@ -41,7 +41,7 @@ import {
   nothingLearned,
   operationIn,
   operationName,
-  origin,
+  source,
   policy,
   recordId,
   recordIn,
@@ -51,15 +51,15 @@ import {
 
 const { now } = moment;
 const by = { token: 'other', serviceAccount: 'a@demo', search: undefined };
-const learned = { requestId: recordId, submissions: 1, submittedAt: now };
+const findings = { requestId: recordId, submissions: 1, submittedAt: now };
 
 /** Does a transition; undefined where it does not apply to that state. */
 type Doing = (record: ExportRecord | undefined, to: RecordState) => ExportRecord | undefined;
 
 const doings: Readonly<Record<string, Doing>> = {
-  claim: (record) => (record ? undefined : claim(job, origin, 'token', policy, now)),
-  enqueue: (record) => (record ? undefined : enqueue(job, origin, 'QUEUE', now, now)),
-  enqueueInOutage: (record) => (record ? undefined : enqueueInOutage(job, origin, error, now, now)),
+  claim: (record) => (record ? undefined : claim(job, source, 'token', policy, now)),
+  enqueue: (record) => (record ? undefined : enqueue(job, source, 'QUEUE', now, now)),
+  enqueueInOutage: (record) => (record ? undefined : enqueueInOutage(job, source, error, now, now)),
   cancelUnseen: (record) =>
     record
       ? undefined
@@ -78,7 +78,7 @@ const doings: Readonly<Record<string, Doing>> = {
   cancelUnsent: (record) => (record && isUnsettled(record) ? cancelUnsent(record, policy, now) : undefined),
   recordOperation: (record, to) =>
     record && isUnsettled(record)
-      ? recordOperation(record, operationIn(to), learned, policy, moment)
+      ? recordOperation(record, operationIn(to), findings, policy, moment)
       : undefined,
   observe: (record, to) =>
     record && isActive(record) ? observe(record, operationIn(to), policy, moment, true) : undefined,
@@ -157,10 +157,10 @@ describe('notes leave the state as it is', () => {
       requestCancellation: (record) => requestCancellation(record, now),
       noteExtraOperation: (record) => noteExtraOperation(record, extra, now),
       noteMissing: (record) => (isActive(record) ? noteMissing(record, policy, now) : undefined),
-      fallDue: (record) =>
-        isActive(record) || record.state === 'WAITING' ? fallDue(record, now) : undefined,
-      setAside: (record) =>
-        isActive(record) || isUnsettled(record) ? setAside(record, 'damaged', now, now) : undefined,
+      markDue: (record) =>
+        isActive(record) || record.state === 'WAITING' ? markDue(record, now) : undefined,
+      defer: (record) =>
+        isActive(record) || isUnsettled(record) ? defer(record, 'damaged', now, now) : undefined,
     };
 
   it.each(notes.flatMap((note) => recordStates.map((state) => [note, state] as const)))(

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Batch } from '../../shared/model/batch.ts';
 import { expandBatch } from '../../shared/batch/expand-batch.ts';
 import { finishBatches } from '../../shared/batch/finish-batches.ts';
-import { runAgain } from '../../shared/retry/retry.ts';
+import { retryJobs } from '../../shared/retry/retry.ts';
 import { cancelExports } from '../../shared/cancellation/cancel-exports.ts';
 import { later } from '../../shared/clock.ts';
 import { recordIdOf } from '../../shared/model/ids.ts';
@@ -45,7 +45,7 @@ const finish = (harness: Harness) => finishBatches(harness.services, later(harne
 describe('running a job again', () => {
   it('is a new attempt from the stored request, which links the old one', async () => {
     const harness = await failed(transient);
-    const result = await runAgain(harness.services, { jobKeys: ['test/1', 'test/2'] });
+    const result = await retryJobs(harness.services, { jobKeys: ['test/1', 'test/2'] });
     expect(result).toEqual({
       started: 1,
       attempts: [{ recordId: idOf('test/1', 2), retryOf: idOf('test/1') }],
@@ -74,17 +74,17 @@ describe('running a job again', () => {
     const harness = await failed(transient);
     const selection = { recordIds: [idOf('test/1')] };
     const both = await Promise.all([
-      runAgain(harness.services, selection),
-      runAgain(harness.services, selection),
+      retryJobs(harness.services, selection),
+      retryJobs(harness.services, selection),
     ]);
     expect(both.map(({ started }) => started).sort((a, b) => a - b)).toEqual([0, 1]);
-    expect(await runAgain(harness.services, { jobKeys: ['test/1'] })).toMatchObject({
+    expect(await retryJobs(harness.services, { jobKeys: ['test/1'] })).toMatchObject({
       started: 0,
       skipped: { NOT_ENDED: 1 },
     });
-    expect(await runAgain(harness.services, selection)).toMatchObject({ skipped: { LATER_ATTEMPT: 1 } });
+    expect(await retryJobs(harness.services, selection)).toMatchObject({ skipped: { LATER_ATTEMPT: 1 } });
     await harness.untilQuiet();
-    expect(await runAgain(harness.services, { jobKeys: ['test/1'] })).toMatchObject({
+    expect(await retryJobs(harness.services, { jobKeys: ['test/1'] })).toMatchObject({
       skipped: { SUCCEEDED: 1 },
     });
     expect(harness.simulator.operations()).toHaveLength(2);
@@ -93,7 +93,7 @@ describe('running a job again', () => {
   it('looks at attempts of any later number', async () => {
     const harness = await failed(transient);
     await harness.submit({ data: smallJob({ attempt: 7 }) });
-    expect(await runAgain(harness.services, { recordIds: [idOf('test/1')] })).toMatchObject({
+    expect(await retryJobs(harness.services, { recordIds: [idOf('test/1')] })).toMatchObject({
       started: 0,
       skipped: { LATER_ATTEMPT: 1 },
     });
@@ -102,16 +102,16 @@ describe('running a job again', () => {
   it('is not done where it would most likely end the same way, unless forced', async () => {
     const harness = await failed(memory);
     const selection = { recordIds: [idOf('test/1'), 've1-none'] };
-    expect(await runAgain(harness.services, selection)).toMatchObject({
+    expect(await retryJobs(harness.services, selection)).toMatchObject({
       started: 0,
       skipped: { NOT_RETRYABLE: 1 },
       unknown: ['ve1-none'],
     });
-    expect(await runAgain(harness.services, selection, { force: true, dryRun: true })).toMatchObject({
+    expect(await retryJobs(harness.services, selection, { force: true, dryRun: true })).toMatchObject({
       started: 1,
     });
     expect(await harness.records()).toHaveLength(1);
-    expect(await runAgain(harness.services, selection, { force: true })).toMatchObject({ started: 1 });
+    expect(await retryJobs(harness.services, selection, { force: true })).toMatchObject({ started: 1 });
     await harness.untilQuiet();
     expect(await harness.record(idOf('test/1', 2))).toMatchObject({ state: 'SUCCEEDED' });
   });
@@ -123,9 +123,9 @@ describe('running a job again', () => {
     await harness.submit({ data: smallJob({ jobKey: 'a', labels }) });
     await harness.submit({ data: smallJob({ jobKey: 'b', labels: { team: 'air' } }) });
     await harness.untilQuiet();
-    expect(await runAgain(harness.services, { label: ['team', 'water'] })).toMatchObject({ started: 2 });
+    expect(await retryJobs(harness.services, { label: ['team', 'water'] })).toMatchObject({ started: 2 });
     await harness.untilQuiet();
-    expect(await runAgain(harness.services, { label: ['team', 'water'] })).toMatchObject({
+    expect(await retryJobs(harness.services, { label: ['team', 'water'] })).toMatchObject({
       started: 2,
       skipped: { LATER_ATTEMPT: 2 },
     });
@@ -136,7 +136,7 @@ describe('running a job again', () => {
   it('cannot be done for one that was cancelled before it came', async () => {
     const harness = createHarness();
     await cancelExports(harness.services, envelopeOf({ data: { jobKey: 'test/1' } }));
-    expect(await runAgain(harness.services, { jobKeys: ['test/1'] })).toMatchObject({
+    expect(await retryJobs(harness.services, { jobKeys: ['test/1'] })).toMatchObject({
       skipped: { NO_REQUEST: 1 },
     });
   });
@@ -176,7 +176,7 @@ describe('running a batch again', () => {
         },
       },
     };
-    expect(await runAgain(interrupted, { batchId: 'small@2026-11-23' })).toMatchObject({
+    expect(await retryJobs(interrupted, { batchId: 'small@2026-11-23' })).toMatchObject({
       started: 2,
       skipped: { NOT_RETRYABLE: 1 },
     });
@@ -205,7 +205,7 @@ describe('running a batch again', () => {
     await harness.poll();
     await cancelExports(harness.services, envelopeOf({ data: { batchId } }));
     await harness.poll();
-    expect(await runAgain(harness.services, { batchId })).toMatchObject({
+    expect(await retryJobs(harness.services, { batchId })).toMatchObject({
       started: 0,
       skipped: { BATCH_CANCELLING: 1 },
     });
@@ -213,7 +213,7 @@ describe('running a batch again', () => {
     await finish(harness);
     expect(await batchOf(harness)).toMatchObject({ state: 'FINISHED', counts: { CANCELLED: 5 } });
     harness.simulator.set({ runMs: [1000, 1000] });
-    expect(await runAgain(harness.services, { batchId })).toMatchObject({ started: 5 });
+    expect(await retryJobs(harness.services, { batchId })).toMatchObject({ started: 5 });
     expect(await batchOf(harness)).not.toHaveProperty('cancelRequestedAt');
     await harness.untilQuiet();
     await finish(harness);

@@ -70,9 +70,9 @@ export function countStore(store: Store): CountingStore {
       bill.reads += 1;
       return store.records.readRequest(id);
     },
-    setAside: (id, problem, dueAt) => {
+    defer: (id, problem, dueAt) => {
       bill.writes += 1;
-      return store.records.setAside(id, problem, dueAt);
+      return store.records.defer(id, problem, dueAt);
     },
   };
   return {

@@ -19,7 +19,7 @@ const job = (jobKey: string, priority?: number) => ({
 /** A harness whose EE has just said that its queue is full, to the first job. */
 async function closedGate(): Promise<Harness> {
   const harness = createHarness({ simulator: { settings: { queueLimit: 0, startsPerSecond: 1000 } } });
-  expect(await harness.submit(job('first'))).toMatchObject({ outcome: 'SENT', heard: 'QUEUE_FULL' });
+  expect(await harness.submit(job('first'))).toMatchObject({ outcome: 'SENT', sendOutcome: 'QUEUE_FULL' });
   return harness;
 }
 
@@ -33,7 +33,7 @@ describe("a project's gate", () => {
     await harness.submit(job('a'));
     await other.submit(job('b'));
     harness.simulator.set({ queueLimit: 0 });
-    expect(await harness.submit(job('c'))).toMatchObject({ heard: 'QUEUE_FULL' });
+    expect(await harness.submit(job('c'))).toMatchObject({ sendOutcome: 'QUEUE_FULL' });
     const calls = exportsOf(harness);
     expect(await harness.submit(job('d'))).toMatchObject({ outcome: 'QUEUED' });
     expect(exportsOf(harness)).toBe(calls);
@@ -47,7 +47,7 @@ describe("a project's gate", () => {
     async (queueFullStatus) => {
       const harness = createHarness({ simulator: { settings: { queueLimit: 0, queueFullStatus } } });
       const submitted = await harness.submit(job('a'));
-      expect(submitted).toMatchObject({ outcome: 'SENT', state: 'WAITING', heard: 'QUEUE_FULL' });
+      expect(submitted).toMatchObject({ outcome: 'SENT', state: 'WAITING', sendOutcome: 'QUEUE_FULL' });
       for (let poll = 0; poll < 200; poll += 1) {
         harness.clock.advance(3_600_000);
         await harness.poll();
@@ -197,8 +197,8 @@ describe("a project's gate", () => {
     const harness = createHarness({ environment: { ALLOWED_PROJECTS: '*' } });
     harness.simulator.setOthers('full-project', { pending: 3000 });
     const full = { data: smallJob({ project: 'full-project' }) };
-    expect(await harness.submit(full)).toMatchObject({ heard: 'QUEUE_FULL' });
-    expect(await harness.submit(job('a'))).toMatchObject({ heard: 'OPERATION' });
+    expect(await harness.submit(full)).toMatchObject({ sendOutcome: 'QUEUE_FULL' });
+    expect(await harness.submit(job('a'))).toMatchObject({ sendOutcome: 'OPERATION' });
   });
 });
 

@@ -276,7 +276,7 @@ function describeDocuments(current: () => Opened): void {
   it('sets an unreadable document aside until later', async () => {
     const { store, put, peek } = current();
     await put('videoExports/bad', { ...samples.PENDING, dueAt: at(-1), attempt: 'one' });
-    await store.records.setAside('bad', 'attempt is no number', at(1000));
+    await store.records.defer('bad', 'attempt is no number', at(1000));
     expect(await store.records.find(recordQueries.dueOperations(now), { limit: 1 })).toEqual([]);
     expect(await peek('videoExports/bad')).toEqual({
       ...samples.PENDING,
@@ -284,7 +284,7 @@ function describeDocuments(current: () => Opened): void {
       setAside: { problem: 'attempt is no number' },
       dueAt: at(1000),
     });
-    await expect(store.records.setAside('nothing', 'it is gone', now)).resolves.toBeUndefined();
+    await expect(store.records.defer('nothing', 'it is gone', now)).resolves.toBeUndefined();
   });
 }
 
@@ -473,7 +473,7 @@ const expected: [string, Query, string[]][] = [
   ['what waits for something else than the queue', recordQueries.dueWaiting(now), ['w2', 'w1']],
   ['operations that are due, by id where they tie', recordQueries.dueOperations(now), ['d1', 'd2', 'd3']],
   ['the queue, highest priority and oldest first', recordQueries.queued('p1'), ['q3', 'q2', 'q5', 'q1']],
-  ['events owed, in the order of their content', recordQueries.owingEvents(), ['e2', 'e1']],
+  ['events owed, in the order of their content', recordQueries.pendingEvents(), ['e2', 'e1']],
   [
     'what is not finished, by project',
     recordQueries.unfinishedByProject(),

@@ -105,7 +105,7 @@ export function createFaultyProcess(clock: TestClock, fault?: Fault): FaultyProc
       create: (...args) => call('records.create', () => inner.create(...args), storeFails),
       replace: (...args) => call('records.replace', () => inner.replace(...args), storeFails),
       readRequest: (...args) => call('records.readRequest', () => inner.readRequest(...args), storeFails),
-      setAside: (...args) => call('records.setAside', () => inner.setAside(...args), storeFails),
+      defer: (...args) => call('records.defer', () => inner.defer(...args), storeFails),
     };
   }
 

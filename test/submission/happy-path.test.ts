@@ -50,7 +50,9 @@ describe('a job from message to end', () => {
       simulator: { settings: { queueLimit: 1, burnIdsWhenFull: true, concurrency: 1 } },
     });
     await harness.submit({ data: smallJob({ jobKey: 'a' }) });
-    expect(await harness.submit({ data: smallJob({ jobKey: 'b' }) })).toMatchObject({ heard: 'QUEUE_FULL' });
+    expect(await harness.submit({ data: smallJob({ jobKey: 'b' }) })).toMatchObject({
+      sendOutcome: 'QUEUE_FULL',
+    });
     await harness.untilQuiet();
     const ended = (await harness.records()).map((stored) => stored.value);
     expect(ended.map((record) => record.state)).toEqual(['SUCCEEDED', 'SUCCEEDED']);

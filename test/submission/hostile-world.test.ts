@@ -119,7 +119,7 @@ describe('rule 14: no record holds the gate shut', () => {
     expect(await harness.record(idOf('A'))).toMatchObject({
       state: 'WAITING',
       waitingFor: 'SERVICE',
-      error: { status: 'SET_ASIDE', message: 'its parts are damaged' },
+      error: { status: 'DEFERRED', message: 'its parts are damaged' },
     });
   });
 

@@ -187,7 +187,7 @@ describe('rule 4: unanswered sends are remembered', () => {
     expect(await theRecord(harness)).toMatchObject({ state: 'WAITING', unanswered: 1 });
   });
 
-  // Taken out: the counting of UNANSWERED answers in trySending.
+  // Taken out: the counting of UNANSWERED answers in postUntilAnswered.
   it('so has a hand-over at SIGTERM with a request in flight', async () => {
     const harness = world();
     const stopping = new AbortController();

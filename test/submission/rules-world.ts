@@ -2,7 +2,7 @@ import { MINUTE_MS, SECOND_MS } from '../../shared/clock.ts';
 import { EarthEngineError } from '../../shared/earth-engine/api.ts';
 import type { ExportRecord } from '../../shared/model/record.ts';
 import { requestCancellation } from '../../shared/record/transitions.ts';
-import { settle } from '../../shared/records.ts';
+import { updateRecord } from '../../shared/records.ts';
 import { createHarness, type Harness, type HarnessOptions, smallJob } from '../harness.ts';
 import { createFaultyProcess, type Fault } from './faults.ts';
 
@@ -52,7 +52,9 @@ export async function startAtEarthEngine(
 export async function cancel(harness: Harness): Promise<void> {
   const [stored] = await harness.records();
   if (stored) {
-    await settle(harness.services, stored, (record) => requestCancellation(record, harness.clock.now()));
+    await updateRecord(harness.services, stored, (record) =>
+      requestCancellation(record, harness.clock.now()),
+    );
   }
 }
 

@@ -20,7 +20,7 @@ export function sendSlowly(
   change: (services: Services) => Services = (services) => services,
 ): SlowSender {
   const asked = Promise.withResolvers<void>();
-  const heard = Promise.withResolvers<Operation>();
+  const sendOutcome = Promise.withResolvers<Operation>();
   let posts = 0;
   let arrive: (() => Promise<Operation>) | undefined;
   const process = harness.instance((services) =>
@@ -32,7 +32,7 @@ export function sendSlowly(
           posts += 1;
           arrive = () => services.earthEngine.startExport(project, request, options);
           asked.resolve();
-          return heard.promise;
+          return sendOutcome.promise;
         },
       },
     }),
@@ -47,7 +47,7 @@ export function sendSlowly(
       }
       return arrive();
     },
-    answer: heard.resolve,
-    fail: heard.reject,
+    answer: sendOutcome.resolve,
+    fail: sendOutcome.reject,
   };
 }

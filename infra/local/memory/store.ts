@@ -143,7 +143,7 @@ export function createMemoryStore(): MemoryStore {
       return new Uint8Array(request);
     },
 
-    async setAside(id: string, problem: string, dueAt: Date): Promise<void> {
+    async defer(id: string, problem: string, dueAt: Date): Promise<void> {
       const row = recordRows.get(id);
       if (row) {
         write(recordRows, id, { ...row.fields, setAside: { problem }, dueAt });

@@ -7,8 +7,8 @@ import { cancelUnseen } from '../../shared/record/transitions.ts';
 import type { Services } from '../../shared/services.ts';
 import { isReadable } from '../../shared/store/store.ts';
 import { type Harness, simulatedEarthEngine, smallJob } from '../harness.ts';
-import { createFaultyProcess, type Fault } from '../submission/faults.ts';
-import { sendSlowly } from '../submission/slow-sender.ts';
+import { createFaultyProcess, type Fault } from './faults.ts';
+import { sendSlowly } from './slow-sender.ts';
 
 import {
   cancel,
@@ -19,7 +19,7 @@ import {
   T_MS,
   theRecord,
   world,
-} from '../submission/rules-world.ts';
+} from './rules-world.ts';
 
 /**
  * The rules that keep the promise, each with what goes wrong without it. Every test was seen to fail with its rule taken
