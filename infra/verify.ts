@@ -1,0 +1,197 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+import { interruption } from './local/interrupt.ts';
+import { readOptions, wrongOption } from './local/options.ts';
+
+/**
+ * The one list of checks. `npm run verify` runs it, and so do .ci/run and cloudbuild.yaml.
+ *
+ * The last line is "N passed, N failed": vitest's tests count one by one, every other check counts as one.
+ */
+
+const root = resolve(import.meta.dirname, '..');
+
+export interface Check {
+  readonly name: string;
+  /** The check fails after this time, and its processes are killed. */
+  readonly seconds: number;
+  readonly command: readonly string[];
+  /** Its test report, rather than its exit code, says what passed. */
+  readonly countsTests?: true;
+  /** Returns why the check cannot run here. It is then skipped. */
+  readonly obstacle?: () => Promise<string | undefined>;
+}
+
+const npm = (script: string, ...options: readonly string[]) => ['npm', 'run', '-s', script, '--', ...options];
+
+/** A script that runs Terraform without a network, as `node SCRIPT DIRECTORY COMMAND…`. */
+const wrapper = process.env['TERRAFORM_WRAPPER'];
+
+/** @param needsProvider `init` and all that follows it use the provider, which comes from Terraform's registry */
+function terraform(args: readonly string[], seconds: number, needsProvider = true): Check {
+  return {
+    name: `terraform ${args[0]}`,
+    seconds,
+    command: wrapper ? ['node', wrapper, 'infra', ...args] : ['terraform', '-chdir=infra', ...args],
+    async obstacle() {
+      if (spawnSync('terraform', ['-version']).error !== undefined) {
+        return 'Terraform is not installed';
+      }
+      return !needsProvider || wrapper || (await isReachable('https://registry.terraform.io'))
+        ? undefined
+        : 'registry.terraform.io, which has the Google provider, cannot be reached';
+    },
+  };
+}
+
+async function isReachable(url: string): Promise<boolean> {
+  try {
+    await fetch(url, { method: 'HEAD', signal: AbortSignal.timeout(10_000) });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+export const checks: readonly Check[] = [
+  { name: 'format', seconds: 120, command: npm('format:check') },
+  { name: 'lint', seconds: 240, command: npm('lint') },
+  { name: 'types', seconds: 240, command: npm('types') },
+  { name: 'dead code', seconds: 120, command: npm('dead-code') },
+  { name: 'build', seconds: 120, command: npm('build') },
+  { name: 'tests', seconds: 1200, command: npm('test'), countsTests: true },
+  { name: 'demo', seconds: 120, command: npm('demo') },
+  { name: 'demo, embedded', seconds: 120, command: npm('demo', '--embedded') },
+  { name: 'chaos', seconds: 300, command: npm('chaos', '--jobs', '150', '--seconds', '30', '--seed', '7') },
+  { name: 'fault matrix', seconds: 360, command: npm('matrix', '--seeds', '2') },
+  terraform(['fmt', '-check', '-recursive'], 60, false),
+  terraform(['init', '-backend=false', '-input=false'], 300),
+  terraform(['validate'], 120),
+  terraform(['test'], 300),
+];
+
+export interface Outcome {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped?: string;
+}
+
+/** How long a check that is stopped has to end its processes. */
+const GRACE_MS = 20_000;
+
+/** Runs the command in its own process group, so that nothing it starts outlives it. Resolves with its exit code. */
+async function execute(
+  { command: [program = '', ...args], seconds }: Check,
+  more: readonly string[],
+  interrupted: AbortSignal,
+): Promise<number> {
+  const child = spawn(program, [...args, ...more], {
+    cwd: root,
+    detached: true,
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+  const signalGroup = (signal: NodeJS.Signals) => {
+    try {
+      process.kill(-(child.pid ?? Number.NaN), signal);
+    } catch {
+      // Every process of the group has ended.
+    }
+  };
+  let kill: NodeJS.Timeout | undefined;
+  const stop = () => {
+    signalGroup('SIGTERM');
+    kill = setTimeout(signalGroup, GRACE_MS, 'SIGKILL');
+  };
+  const timer = setTimeout(stop, seconds * 1000);
+  interrupted.addEventListener('abort', stop);
+  try {
+    return await new Promise((resolve) => {
+      child.once('error', (error) => {
+        console.error(error.message);
+        resolve(127);
+      });
+      child.once('exit', (code) => resolve(code ?? 1));
+    });
+  } finally {
+    clearTimeout(timer);
+    clearTimeout(kill);
+    interrupted.removeEventListener('abort', stop);
+    signalGroup('SIGKILL');
+  }
+}
+
+/** Runs one check. */
+export async function run(check: Check, interrupted: AbortSignal): Promise<Outcome> {
+  const skipped = await check.obstacle?.();
+  if (skipped !== undefined) {
+    return { passed: 0, failed: 0, skipped };
+  }
+  if (!check.countsTests) {
+    const code = await execute(check, [], interrupted);
+    return code === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
+  }
+  const directory = await mkdtemp(join(tmpdir(), 'verify-'));
+  const file = join(directory, 'report.json');
+  try {
+    const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`];
+    const code = await execute(check, reporters, interrupted);
+    return outcomeOfTests(code, await readFile(file, 'utf8').catch(() => undefined));
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+}
+
+/** @param report vitest's JSON report, if it wrote one */
+export function outcomeOfTests(code: number, report: string | undefined): Outcome {
+  const counts = report === undefined ? {} : (JSON.parse(report) as Record<string, number>);
+  const { numPassedTests: passed = 0, numFailedTests = 0, numPendingTests = 0, numTodoTests = 0 } = counts;
+  // A test that does not run has not passed.
+  const failed = numFailedTests + numPendingTests + numTodoTests;
+  // The run can fail without a failed test: if a file cannot be loaded, or if there is no report.
+  return failed === 0 && (code !== 0 || passed === 0) ? { passed, failed: 1 } : { passed, failed };
+}
+
+const usage = `usage: npm run verify [-- [--no-skip] [CHECK…]]
+
+Runs every check, or only those that are named: ${checks.map(({ name }) => name).join('; ')}.
+--no-skip counts a check that cannot run here as failed.`;
+
+async function main(): Promise<void> {
+  const { values, positionals } = readOptions(usage, {
+    allowPositionals: true,
+    options: { 'no-skip': { type: 'boolean', default: false } },
+  });
+  const unknown = positionals.find((name) => !checks.some((check) => check.name === name));
+  if (unknown !== undefined) {
+    wrongOption(`There is no check ${unknown}.`, usage);
+  }
+  const chosen = checks.filter(({ name }) => positionals.length === 0 || positionals.includes(name));
+  const interrupted = interruption();
+  const lines: string[] = [];
+  let passed = 0;
+  let failed = 0;
+  for (const check of chosen) {
+    console.log(`\n── ${check.name}`);
+    const began = performance.now();
+    const outcome = await run(check, interrupted);
+    if (interrupted.aborted) {
+      process.exit(130);
+    }
+    const counts = `${outcome.passed} passed, ${outcome.failed} failed`;
+    const seconds = Math.round((performance.now() - began) / 1000);
+    const line = outcome.skipped === undefined ? `${counts}, ${seconds} s` : `SKIPPED: ${outcome.skipped}`;
+    lines.push(`${check.name.padEnd(20)} ${line}`);
+    console.log(`── ${lines.at(-1)}`);
+    passed += outcome.passed;
+    failed += outcome.failed + (values['no-skip'] && outcome.skipped !== undefined ? 1 : 0);
+  }
+  console.log(`\n${lines.join('\n')}\n\n${passed} passed, ${failed} failed`);
+  process.exitCode = failed === 0 ? 0 : 1;
+}
+
+if (import.meta.main) {
+  await main();
+}
