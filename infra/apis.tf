@@ -1,4 +1,4 @@
-# Kept enabled when the stack goes: something else in the project may use them.
+# The APIs stay enabled when the stack is destroyed, because other things in the project may use them.
 resource "google_project_service" "this" {
   for_each = toset([
     "artifactregistry.googleapis.com",

@@ -1,6 +1,6 @@
 locals {
   _user_metric = "resource.type=\"cloud_run_revision\" AND metric.type=\"${local._metric}"
-  # Title, what is drawn, how its series are brought to one.
+  # For each chart: the title, the series, and how they are aggregated.
   charts = [
     {
       title   = "Records by new state"
@@ -18,7 +18,7 @@ locals {
       aligner = "ALIGN_PERCENTILE_99", reducer = "REDUCE_MAX", by = []
     },
     {
-      title   = "Records changed by a run"
+      title   = "Records changed per run"
       filter  = "${local._user_metric}/changed\""
       aligner = "ALIGN_PERCENTILE_99", reducer = "REDUCE_MAX", by = []
     },
@@ -28,17 +28,17 @@ locals {
       aligner = "ALIGN_DELTA", reducer = "REDUCE_SUM", by = ["metric.label.reason"]
     },
     {
-      title   = "Messages not taken yet"
+      title   = "Messages not acknowledged yet"
       filter  = "resource.type=\"pubsub_subscription\" AND resource.labels.subscription_id=monitoring.regex.full_match(\"video-export-.*\") AND metric.type=\"pubsub.googleapis.com/subscription/num_undelivered_messages\""
       aligner = "ALIGN_MAX", reducer = "REDUCE_MAX", by = ["resource.label.subscription_id"]
     },
     {
-      title   = "Requests by function and answer"
+      title   = "Requests by function and status"
       filter  = "resource.type=\"cloud_run_revision\" AND resource.labels.service_name=monitoring.regex.full_match(\"video-export-.*\") AND metric.type=\"run.googleapis.com/request_count\""
       aligner = "ALIGN_DELTA", reducer = "REDUCE_SUM", by = ["resource.label.service_name", "metric.label.response_code_class"]
     },
     {
-      title   = "Time per request, 99th percentile (ms)"
+      title   = "Request latency, 99th percentile (ms)"
       filter  = "resource.type=\"cloud_run_revision\" AND resource.labels.service_name=monitoring.regex.full_match(\"video-export-.*\") AND metric.type=\"run.googleapis.com/request_latencies\""
       aligner = "ALIGN_PERCENTILE_99", reducer = "REDUCE_MAX", by = ["resource.label.service_name"]
     },

@@ -1,5 +1,5 @@
-# Cloud Build's own account for cloudbuild.yaml: what `terraform apply` of this stack needs, and no basic role.
-# It can change grants, so who may push to the branch may do all of this: protect the branch.
+# The account that cloudbuild.yaml runs as. It has the roles that `terraform apply` needs, and no basic role. It can change
+# grants, and so can everyone who can push to the branch: protect the branch.
 
 locals {
   deployer_roles = toset(var.deployer == null ? [] : [
@@ -19,7 +19,7 @@ locals {
     "roles/serviceusage.serviceUsageAdmin",
     "roles/storage.admin",
   ])
-  # A deployment hands these accounts to functions, subscriptions and schedules.
+  # A deployment attaches these accounts to functions, subscriptions, and schedules.
   _acted_as = var.deployer == null ? {} : merge(
     google_service_account.function,
     { builder = google_service_account.builder, invoker = google_service_account.invoker },
@@ -60,7 +60,7 @@ resource "google_cloudbuild_trigger" "deploy" {
   project         = var.project_id
   location        = var.region
   name            = "video-export-deploy"
-  description     = "Verifies, plans and applies every push to the branch"
+  description     = "Verifies, plans, and applies every push to the branch"
   filename        = "cloudbuild.yaml"
   service_account = google_service_account.deployer[0].id
   substitutions = {

@@ -1,6 +1,6 @@
 locals {
-  # One composite index per query of shared/store/queries.ts that Firestore's automatic ones cannot serve, by collection. A
-  # field is ascending unless it says otherwise. test/infra holds this list against the queries.
+  # By collection: one composite index for each query of shared/store/queries.ts that needs more than Firestore's automatic
+  # indexes. Fields are ascending by default. test/infra compares this list with the queries.
   composites = {
     videoExports = {
       batch-created       = ["batchId", "createdAt"]
@@ -26,7 +26,7 @@ locals {
         "${collection}/${name}" => { collection = collection, fields = fields }
       }
     ]...),
-    # Quoted only where Firestore itself would quote, or every plan would show a change.
+    # Quoted only if Firestore quotes it too. Otherwise, every plan would show a change.
     {
       for label in var.indexed_labels : "videoExports/label-${label}" => {
         collection = "videoExports"
@@ -35,12 +35,12 @@ locals {
     },
   )
 
-  # Collection groups whose documents have expireAt. It is never queried, and an index over times that all records share
-  # in order would limit how fast they can be written.
+  # Collection groups whose documents have expireAt. No query uses this field, and an index of ever-growing times would limit
+  # the write rate.
   expiring = toset(["videoExports", "request", "rejectedMessages", "videoExportBatches"])
 
-  # Large, or never asked for: without the exemption each entry of a list or map costs an index entry per write, and a
-  # value above 1,500 bytes is cut in the index anyway.
+  # Fields that are large or that no query uses. Without the exemption, each write updates one index entry for each item of a
+  # list or map. The index truncates values above 1,500 bytes anyway.
   unindexed = {
     videoExports       = ["claim", "description", "error", "extraOperations", "history", "missing", "outputUris", "searches"]
     request            = ["data"]
@@ -69,7 +69,7 @@ resource "google_firestore_database" "this" {
   concurrency_mode                  = "PESSIMISTIC"
   delete_protection_state           = "DELETE_PROTECTION_ENABLED"
   point_in_time_recovery_enablement = "POINT_IN_TIME_RECOVERY_ENABLED"
-  # The records outlive the stack.
+  # `terraform destroy` keeps the records.
   deletion_policy = "ABANDON"
   depends_on      = [google_project_service.this]
 }

@@ -1,5 +1,5 @@
 locals {
-  # Everything that shared/config.ts reads, but for the three *_EMULATOR_HOST, which have no place in the cloud.
+  # Every setting that shared/config.ts reads, except the three *_EMULATOR_HOST settings, which are for local stacks only.
   environment = {
     GOOGLE_CLOUD_PROJECT   = var.project_id
     EARTHENGINE_PROJECT    = local.earth_engine_projects[0]
@@ -24,47 +24,47 @@ locals {
     EVENTS_TOPIC           = var.topics.events
     DEAD_LETTER_TOPIC      = var.topics.dead_letters
   }
-  # For Node itself. Without `production` the framework answers with error messages and stacks; the compile cache is what
-  # the bundle's gcp-build step left beside it.
+  # Settings of Node itself. Without `production`, the framework's responses contain error messages and stack traces. The
+  # bundle's gcp-build step creates the compile cache.
   node_environment = {
     NODE_ENV                    = "production"
     NODE_COMPILE_CACHE          = "/workspace/.compile-cache"
     NODE_COMPILE_CACHE_PORTABLE = "1"
   }
 
-  # Memory: a function holds 180 MB when it has handled a message, and Node's heap ends 64 MB below the limit. A message
-  # may be 10 MB, which is 60 MB as text, as objects and as the bytes to send: concurrency is what fits of those.
-  # Above a concurrency of 1 Cloud Run wants a whole CPU.
+  # Memory: after its first message, a function uses 180 MB, and Node's heap limit is 64 MB below the memory limit. A message
+  # of 10 MB needs 60 MB as text, as objects, and as the bytes to send. The concurrency is how many of those fit. Cloud Run
+  # requires a whole CPU for a concurrency above 1.
   functions = {
-    # Most of a delivery is waiting for Earth Engine, about a second, so 8 at once cost one CPU little. 10 × 8 in flight
-    # stay below Earth Engine's 100 requests per second and project. The time: what a claim may take, since a sender
-    # whose lease is over must not send any more.
+    # A delivery mostly waits for Earth Engine, for about a second, so one CPU can handle 8 at a time. 10 × 8 deliveries stay
+    # below Earth Engine's 100 requests per second and project. The timeout is the lease of a claim, because a sender must
+    # not send after its lease has ended.
     submitExport = {
-      description = "Turns a job message into one Earth Engine export"
+      description = "Submits one Earth Engine export for each job message"
       memory      = "1Gi", cpu = "1", concurrency = 8
       max         = 10, timeout_seconds = ceil(var.settings.submit_lease_seconds)
     }
-    # One run at a time is all that Scheduler needs: a run that finds more work goes on by itself until its budget is used.
-    # The minute on top is for what is under way when the budget ends.
+    # One run at a time is enough: a run with more work continues until its budget is used up. The extra minute is for calls
+    # that are in progress at that time.
     pollExports = {
-      description = "Follows every export to its end and feeds Earth Engine's queue"
+      description = "Tracks every export until it ends, and submits waiting jobs"
       memory      = "1Gi", cpu = "1", concurrency = 1
       max         = 1, timeout_seconds = ceil(var.settings.poll_budget_seconds) + 60
     }
-    # A batch is expanded by one delivery in bounded memory; it resumes where it stopped when the time is over.
+    # One delivery expands one batch, in bounded memory. After a timeout, the next delivery resumes where it stopped.
     expandBatch = {
-      description = "Publishes a batch manifest's jobs"
+      description = "Publishes the jobs of a batch manifest"
       memory      = "1Gi", cpu = "1", concurrency = 1
       max         = 3, timeout_seconds = 540
     }
-    # A message may cancel a batch of thousands.
+    # One message can cancel a batch of thousands of jobs.
     cancelExports = {
       description = "Cancels jobs and batches"
       memory      = "512Mi", cpu = "1", concurrency = 4
       max         = 3, timeout_seconds = 540
     }
     recordDeadLetter = {
-      description = "Writes down what became of a message that no function could handle"
+      description = "Records each message that no function could handle"
       memory      = "512Mi", cpu = "1", concurrency = 4
       max         = 3, timeout_seconds = 60
     }
@@ -91,7 +91,7 @@ resource "google_cloudfunctions2_function" "this" {
       }
     }
 
-    # Security patches of the runtime come without a deployment.
+    # Google installs security patches of the runtime without a deployment.
     automatic_update_policy {}
   }
 
@@ -106,22 +106,22 @@ resource "google_cloudfunctions2_function" "this" {
     service_account_email            = google_service_account.function[local.runs_as[each.key]].email
     timeout_seconds                  = each.value.timeout_seconds
 
-    # Pub/Sub and Cloud Scheduler of this project count as internal at the run.app address. A token of the invoker is
-    # wanted besides.
+    # Requests from Pub/Sub and Cloud Scheduler of this project to the run.app address count as internal. They also need a
+    # token of the invoker.
     ingress_settings = "ALLOW_INTERNAL_ONLY"
   }
 
   lifecycle {
     precondition {
       condition     = length(local.destinations) > 0
-      error_message = "Nothing could be written anywhere: give export_buckets or allowed_destinations."
+      error_message = "Jobs could not write to any destination. Set export_buckets or allowed_destinations."
     }
   }
 
   depends_on = [
     google_project_iam_member.builder,
     google_project_iam_member.builder_source,
-    # A function that starts before it may read would fail its first messages.
+    # Without its grants, a function would fail its first messages.
     google_firestore_database.this,
     google_project_iam_member.records,
   ]

@@ -1,4 +1,4 @@
-# Who may do what. Grants are additive (…_iam_member): a stack must not take rights away that it did not give.
+# Grants are additive (…_iam_member), because this stack must not remove grants that it did not make.
 
 locals {
   earth_engine_permissions = {
@@ -18,7 +18,7 @@ locals {
     for grant in setproduct(keys(local.earth_engine_permissions), local.earth_engine_projects) :
     "${grant[0]}/${grant[1]}" => { account = grant[0], project = grant[1] }
   }
-  # What each account publishes to.
+  # The topics that each account publishes to.
   publishes_to = {
     sender           = ["events", "dead_letters"]
     expandBatch      = ["jobs", "events", "dead_letters"]
@@ -41,14 +41,14 @@ locals {
   ])
 }
 
-# Earth Engine. A custom role belongs to one project, so each Earth Engine project gets its own.
+# Earth Engine. A custom role belongs to one project, so each Earth Engine project has its own.
 
 resource "google_project_iam_custom_role" "earth_engine" {
   for_each    = local._earth_engine_grants
   project     = each.value.project
   role_id     = "videoExport${title(each.value.account)}"
   title       = "Video exports: ${each.value.account}"
-  description = "What the ${each.value.account} account of ${var.project_id} does at Earth Engine."
+  description = "What the ${each.value.account} account of ${var.project_id} needs in Earth Engine."
   permissions = local.earth_engine_permissions[each.value.account]
 }
 
@@ -59,7 +59,7 @@ resource "google_project_iam_member" "earth_engine" {
   member   = google_service_account.function[each.value.account].member
 }
 
-# Calls name the job's project as the one that pays for them (X-Goog-User-Project).
+# Each call names the job's project as its quota project (X-Goog-User-Project).
 resource "google_project_iam_member" "quota" {
   for_each = local._earth_engine_grants
   project  = each.value.project
@@ -119,7 +119,8 @@ resource "google_pubsub_topic_iam_member" "event_subscribers" {
   member   = each.value
 }
 
-# Dead lettering is done by Pub/Sub's own agent: it publishes to the one and acknowledges at the other.
+# Pub/Sub's service agent forwards dead letters: it publishes to the dead-letter topic and acknowledges the message in the
+# original subscription.
 
 resource "google_pubsub_topic_iam_member" "dead_letters" {
   project = var.project_id
@@ -136,7 +137,7 @@ resource "google_pubsub_subscription_iam_member" "dead_letters" {
   member       = local.pubsub_agent
 }
 
-# Calling the functions. A redeployed function can be a new service without the grant.
+# Calling the functions. A function that is re-created is a new Cloud Run service without the grant.
 
 resource "google_cloud_run_v2_service_iam_member" "invoker" {
   for_each = google_cloudfunctions2_function.this
@@ -155,11 +156,12 @@ resource "google_service_account_iam_member" "push_tokens" {
   service_account_id = google_service_account.invoker.name
   role               = "roles/iam.serviceAccountTokenCreator"
   member             = local.pubsub_agent
-  # The agent comes into being with the first topic.
+  # Google creates the agent together with the first topic.
   depends_on = [google_pubsub_topic.this]
 }
 
-# Storage: Earth Engine writes the videos as the account that asked for them; writing over an old one deletes it.
+# Storage: Earth Engine writes the videos as the account that started the export. To overwrite a video, it must be able to
+# delete the old one.
 
 resource "google_storage_bucket_iam_member" "exports" {
   for_each = var.export_buckets
@@ -168,7 +170,7 @@ resource "google_storage_bucket_iam_member" "exports" {
   member   = google_service_account.function["sender"].member
 }
 
-# Building.
+# The build of the functions.
 
 resource "google_project_iam_member" "builder" {
   for_each = local.builder_roles
@@ -177,7 +179,7 @@ resource "google_project_iam_member" "builder" {
   member   = google_service_account.builder.member
 }
 
-# Cloud Functions copies the source to a bucket of its own, which it makes with the first function of a region.
+# Cloud Functions copies the source into its own bucket, which it creates together with the first function of a region.
 resource "google_project_iam_member" "builder_source" {
   project = var.project_id
   role    = "roles/storage.objectViewer"

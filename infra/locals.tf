@@ -1,4 +1,4 @@
-# Every Google service agent is named after the project's number.
+# The names of Google's service agents contain the project number.
 data "google_project" "this" {
   project_id = var.project_id
 }

@@ -1,5 +1,5 @@
-# Metrics are counted from the service's own log lines, whose `event` names are stable: nothing is measured twice and a
-# short-lived function needs no exporter.
+# The metrics come from the service's log lines, whose `event` names are stable. So short-lived functions need no metrics
+# exporter.
 
 locals {
   _service_logs = join(" AND ", [
@@ -8,7 +8,7 @@ locals {
     "resource.labels.service_name=~\"^video-export-\"",
   ])
 
-  # Counted: lines with this event, by these fields.
+  # Counters: the number of log lines with this event, by these fields.
   counters = {
     polls            = { event = "poll.finished", labels = [] }
     rejections       = { event = "message.rejected", labels = ["reason"] }
@@ -16,7 +16,7 @@ locals {
     stalled          = { event = "record.stalled", labels = [] }
     extra_operations = { event = "record.extra_operation", labels = [] }
   }
-  # Measured: a number in the lines of a run.
+  # Gauges: a number in the log line of each run.
   gauges = {
     oldest_waiting_seconds = { event = "poll.finished", field = "oldestWaitingSeconds", unit = "s" }
     waiting                = { event = "poll.finished", field = "waiting", unit = "1" }
@@ -26,13 +26,13 @@ locals {
   _push_names = join("|", [for push in google_pubsub_subscription.push : push.name])
   _metric     = "logging.googleapis.com/user/video-exports"
 
-  # Each alert's name is a heading of OPERATIONS.md.
+  # The name of each alert is a heading in OPERATIONS.md.
   alerts = {
     dead_letters = {
       name     = "Dead letters"
       severity = "ERROR"
-      says     = "Messages were given up after their last delivery and are kept in ${google_pubsub_subscription.dead_letters.name}."
-      # What Pub/Sub gave up, and not what the service refused as wrong, which is kept there too and has an alert of its own.
+      summary  = "Pub/Sub gave up on messages after their last delivery attempt. They are kept in ${google_pubsub_subscription.dead_letters.name}."
+      # Only messages that Pub/Sub gave up on. Messages that the service rejected are kept there too, and have their own alert.
       filter = join(" AND ", [
         "resource.type=\"pubsub_subscription\"",
         "resource.labels.subscription_id=monitoring.regex.full_match(\"${local._push_names}\")",
@@ -41,9 +41,9 @@ locals {
       aligner = "ALIGN_DELTA", period = 300, above = 0, for = 0
     }
     push_backlog = {
-      name     = "Messages not taken"
+      name     = "Messages not acknowledged"
       severity = "ERROR"
-      says     = "A function has not taken its oldest message for ${var.alerts.push_backlog_minutes} minutes."
+      summary  = "A function has not acknowledged its oldest message for ${var.alerts.push_backlog_minutes} minutes."
       filter = join(" AND ", [
         "resource.type=\"pubsub_subscription\"",
         "resource.labels.subscription_id=monitoring.regex.full_match(\"${local._push_names}\")",
@@ -54,35 +54,35 @@ locals {
     oldest_waiting = {
       name     = "Oldest waiting job"
       severity = "WARNING"
-      says     = "A job has waited for Earth Engine for more than ${var.alerts.oldest_waiting_hours} hours."
+      summary  = "A job has been waiting for Earth Engine for more than ${var.alerts.oldest_waiting_hours} hours."
       filter   = "resource.type=\"cloud_run_revision\" AND metric.type=\"${local._metric}/oldest_waiting_seconds\""
       aligner  = "ALIGN_PERCENTILE_99", period = 600, above = var.alerts.oldest_waiting_hours * 3600, for = 0
     }
     rejections = {
       name     = "Rejected messages"
       severity = "WARNING"
-      says     = "More than ${var.alerts.rejected_per_hour} messages were rejected within an hour."
+      summary  = "The service rejected more than ${var.alerts.rejected_per_hour} messages within an hour."
       filter   = "resource.type=\"cloud_run_revision\" AND metric.type=\"${local._metric}/rejections\""
       aligner  = "ALIGN_DELTA", period = 3600, above = var.alerts.rejected_per_hour, for = 0
     }
     stalled = {
       name     = "Stalled operations"
       severity = "WARNING"
-      says     = "An operation has not moved for ${var.settings.stalled_hours} hours."
+      summary  = "An operation has made no progress for ${var.settings.stalled_hours} hours."
       filter   = "resource.type=\"cloud_run_revision\" AND metric.type=\"${local._metric}/stalled\""
       aligner  = "ALIGN_DELTA", period = 3600, above = 0, for = 0
     }
     extra_operations = {
       name     = "Extra operation"
       severity = "ERROR"
-      says     = "Earth Engine has a second operation of one job."
+      summary  = "Earth Engine has a second operation for one job."
       filter   = "resource.type=\"cloud_run_revision\" AND metric.type=\"${local._metric}/extra_operations\""
       aligner  = "ALIGN_DELTA", period = 3600, above = 0, for = 0
     }
     failed_records = {
-      name     = "Records set aside"
+      name     = "Deferred records"
       severity = "WARNING"
-      says     = "The poller fails on the same records again and again."
+      summary  = "The poller has been failing on some records for an hour."
       filter   = "resource.type=\"cloud_run_revision\" AND metric.type=\"${local._metric}/failed\""
       aligner  = "ALIGN_PERCENTILE_50", period = 1800, above = 0, for = 3600
     }
@@ -93,7 +93,7 @@ resource "google_logging_metric" "counter" {
   for_each    = local.counters
   project     = var.project_id
   name        = "video-exports/${each.key}"
-  description = "How often the service logged ${each.value.event}."
+  description = "Number of ${each.value.event} log lines."
   filter      = "${local._service_logs} AND jsonPayload.event=\"${each.value.event}\""
   label_extractors = {
     for label in each.value.labels : label => "EXTRACT(jsonPayload.${label})"
@@ -120,7 +120,7 @@ resource "google_logging_metric" "gauge" {
   for_each        = local.gauges
   project         = var.project_id
   name            = "video-exports/${each.key}"
-  description     = "${each.value.field} of each ${each.value.event} line."
+  description     = "${each.value.field} of each ${each.value.event} log line."
   filter          = "${local._service_logs} AND jsonPayload.event=\"${each.value.event}\""
   value_extractor = "EXTRACT(jsonPayload.${each.value.field})"
 
@@ -130,7 +130,7 @@ resource "google_logging_metric" "gauge" {
     unit        = each.value.unit
   }
 
-  # From 1 to about 11 days in steps of 15 %: fine enough for a threshold in hours.
+  # From 1 second to about 11 days, in steps of 15%, which is precise enough for a threshold in hours.
   bucket_options {
     exponential_buckets {
       num_finite_buckets = 100
@@ -179,7 +179,7 @@ resource "google_monitoring_alert_policy" "threshold" {
 
   documentation {
     mime_type = "text/markdown"
-    content   = "${each.value.says} What to do: infra/OPERATIONS.md, \"${each.value.name}\"."
+    content   = "${each.value.summary} What to do: infra/OPERATIONS.md, \"${each.value.name}\"."
   }
 
   alert_strategy {
@@ -191,14 +191,14 @@ resource "google_monitoring_alert_policy" "threshold" {
     }
   }
 
-  # A policy can only be made over a metric that is there.
+  # A policy can be created only for a metric that exists.
   depends_on = [google_logging_metric.counter, google_logging_metric.gauge]
 }
 
-# A metric that stops is no value above a threshold: it needs a condition of its own.
+# A metric without data exceeds no threshold, so this alert needs a different kind of condition.
 resource "google_monitoring_alert_policy" "poll_silent" {
   project               = var.project_id
-  display_name          = "Video exports: Poller not run"
+  display_name          = "Video exports: Poller not running"
   combiner              = "OR"
   severity              = "CRITICAL"
   user_labels           = var.labels
@@ -206,7 +206,7 @@ resource "google_monitoring_alert_policy" "poll_silent" {
   notification_channels = [for channel in google_monitoring_notification_channel.email : channel.id]
 
   conditions {
-    display_name = "Poller not run"
+    display_name = "Poller not running"
 
     condition_absent {
       filter   = "resource.type=\"cloud_run_revision\" AND metric.type=\"${local._metric}/polls\""
@@ -222,7 +222,7 @@ resource "google_monitoring_alert_policy" "poll_silent" {
 
   documentation {
     mime_type = "text/markdown"
-    content   = "pollExports has not finished a run for ${var.alerts.poll_silent_minutes} minutes: no record moves and nothing that waits is sent. What to do: infra/OPERATIONS.md, \"Poller not run\"."
+    content   = "pollExports has not finished a run for ${var.alerts.poll_silent_minutes} minutes: records are not updated, and waiting jobs are not submitted. What to do: infra/OPERATIONS.md, \"Poller not running\"."
   }
 
   alert_strategy {

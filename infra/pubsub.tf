@@ -1,6 +1,6 @@
 locals {
-  # What is pushed to which function. A dead letter that cannot be recorded must not become its own dead letter: it is
-  # delivered again until it can be, and the subscription below keeps it in any case.
+  # The topic that is pushed to each function. A dead letter that cannot be recorded must not become a dead letter again: it
+  # is redelivered until it can be recorded, and the subscription below keeps it in any case.
   pushes = {
     submitExport     = { topic = "jobs", dead_letters = true }
     expandBatch      = { topic = "batches", dead_letters = true }
@@ -17,17 +17,17 @@ resource "google_pubsub_topic" "this" {
   depends_on = [google_project_service.this]
 }
 
-# Pushed rather than through Eventarc, whose events end at 512 KB where a job may have 10 MB, and whose subscription's
-# deadline, backoff and dead letters Terraform cannot set.
+# Push subscriptions rather than Eventarc: Eventarc limits events to 512 KB, but a job can have 10 MB, and Terraform cannot set
+# the deadline, backoff, and dead-letter policy of an Eventarc subscription.
 resource "google_pubsub_subscription" "push" {
   for_each = local.pushes
   project  = var.project_id
-  # As infra/local names it; a replay finds a dead message's topic by it.
+  # infra/local uses the same name. A replay derives the topic of a dead letter from it.
   name   = "${var.topics[each.value.topic]}-push"
   topic  = google_pubsub_topic.this[each.value.topic].id
   labels = var.labels
 
-  # The longest there is, above every function's timeout: no message comes again while it is being handled.
+  # Pub/Sub's maximum. It is above every function's timeout, so no message is redelivered while a function handles it.
   ack_deadline_seconds       = 600
   message_retention_duration = "604800s"
 
@@ -45,8 +45,8 @@ resource "google_pubsub_subscription" "push" {
     maximum_backoff = "600s"
   }
 
-  # 50 attempts with that backoff are about seven hours: an outage of Firestore shorter than that kills no message. (One
-  # that is wrong is acknowledged at once and never comes here.)
+  # 50 attempts with this backoff take about seven hours, so a shorter outage of Firestore creates no dead letters. (Invalid
+  # messages are acknowledged immediately and do not get here.)
   dynamic "dead_letter_policy" {
     for_each = each.value.dead_letters ? [true] : []
     content {
@@ -62,7 +62,7 @@ resource "google_pubsub_subscription" "push" {
   depends_on = [google_cloud_run_v2_service_iam_member.invoker]
 }
 
-# Keeps every dead message, whole, until somebody replays or purges it: recordDeadLetter only writes down that it is there.
+# Keeps every dead letter in full until an operator replays or purges it. recordDeadLetter records only a summary.
 resource "google_pubsub_subscription" "dead_letters" {
   project                    = var.project_id
   name                       = "${var.topics.dead_letters}-kept"

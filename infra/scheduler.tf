@@ -2,11 +2,11 @@ resource "google_cloud_scheduler_job" "poll" {
   project     = var.project_id
   region      = var.region
   name        = "video-export-poll"
-  description = "Follows the exports; paused, nothing that waits is sent and no record moves"
+  description = "Runs the poller. While paused, waiting jobs are not submitted and records are not updated"
   schedule    = "* * * * *"
   paused      = var.paused
 
-  # Longer than the function may take, or Scheduler would count a long run as failed.
+  # Longer than the function's timeout. Otherwise, Cloud Scheduler would count a long run as failed.
   attempt_deadline = "${local.functions.pollExports.timeout_seconds + 20}s"
 
   http_target {
@@ -19,7 +19,7 @@ resource "google_cloud_scheduler_job" "poll" {
     }
   }
 
-  # The next minute is the retry.
+  # The run of the next minute is the retry.
   retry_config {
     retry_count = 0
   }
@@ -27,7 +27,7 @@ resource "google_cloud_scheduler_job" "poll" {
   depends_on = [google_cloud_run_v2_service_iam_member.invoker]
 }
 
-# Published, not posted: a redelivered or repeated manifest of the same run changes nothing, so retries are safe.
+# Retries are safe: a duplicate manifest of the same run changes nothing.
 resource "google_cloud_scheduler_job" "batch" {
   for_each    = var.schedules
   project     = var.project_id
@@ -51,10 +51,10 @@ resource "google_cloud_scheduler_job" "batch" {
   }
 
   lifecycle {
-    # Cloud Scheduler's limit for a whole job is 1 MB; 10 kB are left for everything but the data.
+    # Cloud Scheduler limits the whole job to 1 MB. 10 kB are reserved for everything except the data.
     precondition {
       condition     = length(filebase64(each.value.manifest)) <= 1038576
-      error_message = "The manifest of schedule ${each.key} is too large for Cloud Scheduler (1 MB in base64, so about 770 kB of JSON). Publish it to the batches topic instead."
+      error_message = "The manifest of schedule ${each.key} is too large for Cloud Scheduler (1 MB in base64, which is about 770 kB of JSON). Publish it to the batches topic instead."
     }
     precondition {
       condition     = can(jsondecode(file(each.value.manifest)))

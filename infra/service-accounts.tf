@@ -1,14 +1,14 @@
-# One account per function, but for the two that call video:export: Earth Engine deduplicates requests per calling account,
-# so a job that submitExport sent and pollExports sends again must come from the same one, or it could be rendered twice.
+# Each function has its own account, except the two that call video:export. Earth Engine deduplicates requests by calling account,
+# so submitExport and pollExports must use the same account. Otherwise, a job could be rendered twice.
 
 locals {
   service_accounts = {
-    sender           = "Submits and follows exports: submitExport and pollExports"
+    sender           = "Submits and tracks exports: submitExport and pollExports"
     expandBatch      = "Expands batch manifests: expandBatch"
     cancelExports    = "Cancels exports: cancelExports"
-    recordDeadLetter = "Records dead messages: recordDeadLetter"
+    recordDeadLetter = "Records dead letters: recordDeadLetter"
   }
-  # Which account each function runs as.
+  # The account that each function runs as.
   runs_as = {
     submitExport     = "sender"
     pollExports      = "sender"
@@ -29,7 +29,7 @@ resource "google_service_account" "function" {
   depends_on   = [google_project_service.this]
 }
 
-# Calls the functions, and nothing else: Pub/Sub's pushes and Scheduler's polls carry its tokens.
+# Can only call the functions. Pub/Sub and Cloud Scheduler use its tokens.
 resource "google_service_account" "invoker" {
   project      = var.project_id
   account_id   = "video-export-invoker"
@@ -37,7 +37,7 @@ resource "google_service_account" "invoker" {
   depends_on   = [google_project_service.this]
 }
 
-# Turns uploaded source into images. The default account is an editor in old projects and has no rights in new ones.
+# Builds images from the uploaded source. The default account is an editor in old projects and has no roles in new ones.
 resource "google_service_account" "builder" {
   project      = var.project_id
   account_id   = "video-export-builder"

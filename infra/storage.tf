@@ -8,7 +8,7 @@ resource "google_storage_bucket" "source" {
   depends_on                  = [google_project_service.this]
 }
 
-# Named by content: the same code is never deployed again, and an older one can be named to go back.
+# The name contains a hash of the content, so unchanged code is not deployed again.
 resource "google_storage_bucket_object" "source" {
   for_each = local.functions
   bucket   = google_storage_bucket.source.name
@@ -37,7 +37,7 @@ resource "google_storage_bucket" "exports" {
     }
   }
 
-  # Videos outlive the stack: a bucket that holds any is not destroyed.
+  # `terraform destroy` keeps the videos: it does not delete a bucket that contains objects.
   force_destroy = false
 
   depends_on = [google_project_service.this]

@@ -1,5 +1,5 @@
 variable "alerts" {
-  description = "Who is told, and from when on. An hour of a full queue is normal; a day may not be."
+  description = "The recipients of alerts, and the thresholds."
   type = object({
     emails                   = optional(set(string), [])
     oldest_waiting_hours     = optional(number, 24)
@@ -16,24 +16,24 @@ variable "alerts" {
       var.alerts.poll_silent_minutes >= 5 &&
       var.alerts.poll_silent_minutes <= 1410
     )
-    error_message = "poll_silent_minutes must be between 5 (a run may take 4) and 1410 (Cloud Monitoring's limit for absence)."
+    error_message = "poll_silent_minutes must be between 5 (a run can take 4) and 1410 (Cloud Monitoring's limit for metric absence)."
   }
 }
 
 variable "allowed_destinations" {
-  description = "Where jobs may write, as patterns of gs://bucket/prefix* or drive:*. Default: anywhere in export_buckets. A service account's Drive is invisible to people: list drive:* only if you mean it."
+  description = "The destinations that jobs can write to, as gs://bucket/prefix* or drive:* patterns. Default: anywhere in export_buckets. People cannot see a service account's Drive, so list drive:* only if you need it."
   type        = list(string)
   default     = null
 }
 
 variable "bundle_directory" {
-  description = "Where `npm run build` put one zip per function."
+  description = "The directory that contains the zip file of each function. `npm run build` creates it."
   type        = string
   default     = "../build/deploy"
 }
 
 variable "deployer" {
-  description = "Lets Cloud Build deploy this stack as an account of its own: the bucket with Terraform's state and, to deploy on every push, a Cloud Build repository resource (projects/P/locations/L/connections/C/repositories/R) and branch."
+  description = "Creates an account for deployments by Cloud Build. state_bucket is the bucket with Terraform's state. To deploy on every push, also set repository (projects/P/locations/L/connections/C/repositories/R) and branch."
   type = object({
     state_bucket = string
     repository   = optional(string)
@@ -43,24 +43,24 @@ variable "deployer" {
 }
 
 variable "earth_engine_projects" {
-  description = "The Earth Engine projects that jobs may name; the first is the default for jobs that name none. Each must be registered. Default: project_id alone."
+  description = "The Earth Engine projects that jobs can use. The first is the default for jobs that name no project. Each must be registered for Earth Engine. Default: only project_id."
   type        = list(string)
   default     = []
 
   validation {
     condition     = length(distinct(var.earth_engine_projects)) == length(var.earth_engine_projects)
-    error_message = "A project is listed twice."
+    error_message = "earth_engine_projects lists a project twice."
   }
 }
 
 variable "event_subscribers" {
-  description = "IAM members that may attach subscriptions to the event topic, such as group:maps@example.com."
+  description = "IAM members that can attach subscriptions to the event topic, such as group:maps@example.com."
   type        = set(string)
   default     = []
 }
 
 variable "export_buckets" {
-  description = "Buckets for the videos, by name: made here unless `create` is false. Nothing else can be written to."
+  description = "Buckets for the videos, by name. A bucket is created unless `create` is false. The service can write only to these buckets."
   type = map(object({
     create            = optional(bool, true)
     delete_after_days = optional(number)
@@ -70,7 +70,7 @@ variable "export_buckets" {
 }
 
 variable "firestore" {
-  description = "The database. Its location cannot be changed later. `create` is false where the project has it already."
+  description = "The Firestore database. You cannot change its location later. If the database exists already, set `create` to false."
   type = object({
     create   = optional(bool, true)
     database = optional(string, "(default)")
@@ -80,18 +80,18 @@ variable "firestore" {
 }
 
 variable "indexed_labels" {
-  description = "Label keys by which records are listed newest first: each costs one composite index (Firestore has 200)."
+  description = "The label keys by which you list records, newest first. Each key needs one of Firestore's 200 composite indexes."
   type        = set(string)
   default     = []
 
   validation {
     condition     = alltrue([for key in var.indexed_labels : can(regex("^[a-z][a-z0-9_-]{0,62}$", key))])
-    error_message = "A label key is a letter and up to 62 of a-z, 0-9, _ and -."
+    error_message = "A label key starts with a lowercase letter and has up to 63 characters: a-z, 0-9, _, and -."
   }
 }
 
 variable "instances" {
-  description = "How many instances of a function run at least and at most, by target. More submitExport instances start jobs no faster than Earth Engine's 100 requests per second and project."
+  description = "The minimum and maximum number of instances, by function. Earth Engine accepts 100 requests per second and project, so more instances of submitExport do not start jobs faster."
   type = map(object({
     max = optional(number)
     min = optional(number)
@@ -105,30 +105,30 @@ variable "instances" {
         target
       )
     ])
-    error_message = "The targets are submitExport, pollExports, expandBatch, cancelExports and recordDeadLetter."
+    error_message = "The functions are submitExport, pollExports, expandBatch, cancelExports, and recordDeadLetter."
   }
 }
 
 variable "labels" {
-  description = "Labels on everything that has labels."
+  description = "Labels for all resources that support labels."
   type        = map(string)
   default     = { app = "ee-video-exports" }
 }
 
 variable "paused" {
-  description = "Stops the poller and the schedules. Messages still come in and wait; see OPERATIONS.md."
+  description = "Stops the poller and the schedules. Messages are still received; see OPERATIONS.md."
   type        = bool
   default     = false
 }
 
 variable "project_id" {
-  description = "The Google Cloud project that holds everything of this stack. One project per environment."
+  description = "The Google Cloud project of the stack. Use one project per environment."
   type        = string
   nullable    = false
 }
 
 variable "publishers" {
-  description = "IAM members that may publish, by what: jobs, batches, cancellations."
+  description = "IAM members that can publish jobs, batches, and cancellations."
   type = object({
     batches       = optional(set(string), [])
     cancellations = optional(set(string), [])
@@ -138,19 +138,19 @@ variable "publishers" {
 }
 
 variable "readers" {
-  description = "IAM members that may look results up in Firestore."
+  description = "IAM members that can read the records in Firestore."
   type        = set(string)
   default     = []
 }
 
 variable "region" {
-  description = "Where the functions, the build and the schedules are."
+  description = "The region of the functions, the build, and the schedules."
   type        = string
   default     = "us-central1"
 }
 
 variable "schedules" {
-  description = "Batches that run by themselves, by name: a cron expression and the manifest's path, relative to this folder. A manifest may be at most 1 MB as Cloud Scheduler counts it, in base64."
+  description = "Scheduled batches, by name: a cron expression and the path of the manifest, relative to this folder. Cloud Scheduler limits a manifest to 1 MB in base64."
   type = map(object({
     cron      = string
     manifest  = string
@@ -161,12 +161,12 @@ variable "schedules" {
 
   validation {
     condition     = alltrue([for name in keys(var.schedules) : can(regex("^[a-z][a-z0-9-]{0,62}$", name))])
-    error_message = "A schedule's name is a letter and up to 62 of a-z, 0-9 and -."
+    error_message = "The name of a schedule starts with a lowercase letter and has up to 63 characters: a-z, 0-9, and -."
   }
 }
 
 variable "settings" {
-  description = "The service's own settings, as README explains them. Durations are in the unit that the name says."
+  description = "The settings of the service; see README.md. The name of each duration contains its unit."
   type = object({
     earthengine_api_url    = optional(string, "https://earthengine.googleapis.com")
     max_active_operations  = optional(number, 2700)
@@ -185,19 +185,19 @@ variable "settings" {
 
   validation {
     condition     = var.settings.submit_timeout_seconds < var.settings.submit_lease_seconds
-    error_message = "submit_timeout_seconds must be less than submit_lease_seconds, or two senders could overlap."
+    error_message = "submit_timeout_seconds must be less than submit_lease_seconds, because otherwise two senders could overlap."
   }
 
-  # 600 s is Pub/Sub's longest acknowledgement deadline; a delivery must have ended before it.
+  # A delivery must end before Pub/Sub's maximum acknowledgement deadline of 600 s.
   validation {
     condition     = var.settings.submit_lease_seconds <= 540
-    error_message = "submit_lease_seconds may be at most 540: the function must end before Pub/Sub delivers again."
+    error_message = "submit_lease_seconds must be at most 540: the function must end before Pub/Sub redelivers the message."
   }
 
-  # Cloud Scheduler waits 30 minutes at most, and a run ends a minute after its budget at the latest.
+  # Cloud Scheduler waits at most 30 minutes, and a run ends at most one minute after its budget is used up.
   validation {
     condition     = var.settings.poll_budget_seconds <= 1680
-    error_message = "poll_budget_seconds may be at most 1680: Cloud Scheduler waits for 30 minutes."
+    error_message = "poll_budget_seconds must be at most 1680: Cloud Scheduler waits for at most 30 minutes."
   }
 
   validation {
@@ -205,12 +205,12 @@ variable "settings" {
       var.settings.retry_min_seconds <= var.settings.retry_max_seconds &&
       var.settings.poll_min_seconds <= var.settings.poll_max_seconds
     )
-    error_message = "A minimum is above its maximum."
+    error_message = "retry_min_seconds must not exceed retry_max_seconds, and poll_min_seconds must not exceed poll_max_seconds."
   }
 }
 
 variable "topics" {
-  description = "Topic names."
+  description = "The names of the topics."
   type = object({
     batches       = optional(string, "video-export-batches")
     cancellations = optional(string, "video-export-cancellations")

@@ -1,7 +1,7 @@
 terraform {
   required_version = ">= 1.9.0, < 2.0.0"
 
-  # The bucket is given at init: terraform init -backend-config=bucket=NAME
+  # Name the bucket when you initialize: terraform init -backend-config=bucket=NAME
   backend "gcs" {
     prefix = "ee-video-exports"
   }

@@ -1,4 +1,4 @@
-# What `terraform test` asserts of the plan, with a mocked provider: wiring that the files' text cannot show.
+# Checks the plan with a mocked provider: relations between resources that are not visible in the text of the files.
 
 mock_provider "google" {
   mock_data "google_project" {
@@ -27,7 +27,7 @@ variables {
   export_buckets   = { "demo-exports-videos" = {} }
 }
 
-run "every_push_ends_before_it_comes_again" {
+run "every_delivery_ends_before_its_deadline" {
   command = apply
 
   assert {
@@ -43,7 +43,7 @@ run "every_push_ends_before_it_comes_again" {
       for target, push in google_pubsub_subscription.push :
       one(one(push.push_config).oidc_token).audience == one(push.push_config).push_endpoint
     ])
-    error_message = "A push carries a token for another address."
+    error_message = "The token of a push is for a different URL."
   }
 
   assert {
@@ -51,7 +51,7 @@ run "every_push_ends_before_it_comes_again" {
       tonumber(trimsuffix(google_cloud_scheduler_job.poll.attempt_deadline, "s")) >
       google_cloudfunctions2_function.this["pollExports"].service_config[0].timeout_seconds
     )
-    error_message = "Cloud Scheduler gives a run up before it ends."
+    error_message = "Cloud Scheduler's deadline is shorter than a run."
   }
 
   assert {
@@ -59,11 +59,11 @@ run "every_push_ends_before_it_comes_again" {
       google_cloudfunctions2_function.this["pollExports"].service_config[0].timeout_seconds >
       var.settings.poll_budget_seconds
     )
-    error_message = "A poll is stopped before its budget is used."
+    error_message = "A run is stopped before its budget is used up."
   }
 }
 
-run "dead_messages_are_kept_and_recorded" {
+run "dead_letters_are_kept_and_recorded" {
   command = apply
 
   assert {
@@ -81,35 +81,35 @@ run "dead_messages_are_kept_and_recorded" {
 
   assert {
     condition     = google_pubsub_subscription.dead_letters.topic == google_pubsub_topic.this["dead_letters"].id
-    error_message = "Nothing keeps dead messages."
+    error_message = "No subscription keeps the dead letters."
   }
 
   assert {
     condition     = google_pubsub_topic_iam_member.dead_letters.member == "serviceAccount:service-123456789012@gcp-sa-pubsub.iam.gserviceaccount.com"
-    error_message = "Pub/Sub may not publish dead letters."
+    error_message = "Pub/Sub cannot publish dead letters."
   }
 }
 
-run "both_senders_are_one_account_and_the_rest_are_not" {
+run "only_the_two_senders_share_an_account" {
   command = plan
 
   assert {
     condition     = local.runs_as["submitExport"] == local.runs_as["pollExports"]
-    error_message = "Earth Engine deduplicates per account: submitExport and pollExports must share theirs."
+    error_message = "Earth Engine deduplicates by account: submitExport and pollExports must share one."
   }
 
   assert {
     condition     = length(distinct(values(local.runs_as))) == 4
-    error_message = "A function shares an account without need."
+    error_message = "Another function shares an account."
   }
 
   assert {
     condition     = toset(values(local.runs_as)) == toset(keys(google_service_account.function))
-    error_message = "An account is not used, or missing."
+    error_message = "An account is missing or not used."
   }
 }
 
-run "every_earth_engine_project_gets_its_role" {
+run "every_earth_engine_project_has_its_roles" {
   command = plan
 
   variables {
@@ -118,16 +118,16 @@ run "every_earth_engine_project_gets_its_role" {
 
   assert {
     condition     = length(google_project_iam_member.earth_engine) == 4
-    error_message = "sender and cancelExports want a grant in each project."
+    error_message = "sender and cancelExports need a grant in each project."
   }
 
   assert {
     condition     = google_cloudfunctions2_function.this["submitExport"].service_config[0].environment_variables["ALLOWED_PROJECTS"] == "demo-exports,demo-other"
-    error_message = "ALLOWED_PROJECTS does not follow earth_engine_projects."
+    error_message = "ALLOWED_PROJECTS differs from earth_engine_projects."
   }
 }
 
-run "paused_stops_the_poller_and_every_schedule" {
+run "pausing_stops_the_poller_and_every_schedule" {
   command = plan
 
   variables {
@@ -137,12 +137,12 @@ run "paused_stops_the_poller_and_every_schedule" {
 
   assert {
     condition     = google_cloud_scheduler_job.poll.paused && google_cloud_scheduler_job.batch["weekly"].paused
-    error_message = "Something runs while paused."
+    error_message = "A schedule is not paused."
   }
 
   assert {
     condition     = !google_monitoring_alert_policy.poll_silent.enabled
-    error_message = "Pausing raises an alert."
+    error_message = "Pausing would fire an alert."
   }
 }
 
@@ -155,11 +155,11 @@ run "a_schedule_publishes_its_manifest" {
 
   assert {
     condition     = jsondecode(base64decode(one(google_cloud_scheduler_job.batch["weekly"].pubsub_target).data)).batchId == "weekly"
-    error_message = "The manifest does not arrive as it is."
+    error_message = "The schedule does not publish the manifest unchanged."
   }
 }
 
-run "a_manifest_that_is_not_json_is_refused" {
+run "a_manifest_that_is_not_json_is_rejected" {
   command = plan
 
   variables {
@@ -169,7 +169,7 @@ run "a_manifest_that_is_not_json_is_refused" {
   expect_failures = [google_cloud_scheduler_job.batch]
 }
 
-run "a_lease_longer_than_a_delivery_is_refused" {
+run "a_lease_longer_than_a_delivery_is_rejected" {
   command = plan
 
   variables {
@@ -179,7 +179,7 @@ run "a_lease_longer_than_a_delivery_is_refused" {
   expect_failures = [var.settings]
 }
 
-run "a_timeout_as_long_as_the_lease_is_refused" {
+run "a_timeout_as_long_as_the_lease_is_rejected" {
   command = plan
 
   variables {
@@ -189,7 +189,7 @@ run "a_timeout_as_long_as_the_lease_is_refused" {
   expect_failures = [var.settings]
 }
 
-run "no_destination_is_refused" {
+run "a_stack_without_destinations_is_rejected" {
   command = plan
 
   variables {
@@ -199,16 +199,16 @@ run "no_destination_is_refused" {
   expect_failures = [google_cloudfunctions2_function.this]
 }
 
-run "the_deployer_is_made_only_where_asked_for" {
+run "the_deployer_is_optional" {
   command = plan
 
   assert {
     condition     = length(google_service_account.deployer) == 0 && length(google_project_iam_member.deployer) == 0
-    error_message = "A powerful account nobody asked for."
+    error_message = "The deployer's account exists although `deployer` is not set."
   }
 }
 
-run "a_repository_is_deployed_by_the_deployer" {
+run "the_trigger_runs_as_the_deployer" {
   command = apply
 
   variables {
@@ -220,7 +220,7 @@ run "a_repository_is_deployed_by_the_deployer" {
 
   assert {
     condition     = google_cloudbuild_trigger.deploy[0].service_account == google_service_account.deployer[0].id
-    error_message = "Builds run as another account."
+    error_message = "Builds run as a different account."
   }
 }
 

@@ -316,7 +316,7 @@ export function monitoringProblems(stack: Stack, source: string, guide: string):
   const alerts = Object.values(
     at(stack.locals, 'alerts') as Record<string, { name: string; filter: string }>,
   );
-  const names = [...alerts.map(({ name }) => name), 'Poller not run'];
+  const names = [...alerts.map(({ name }) => name), 'Poller not running'];
   const asked = [...stack.text.matchAll(/(?:_metric}|_user_metric})\/(\w+)/g)].map(([, name = '']) => name);
   return [
     ...events
