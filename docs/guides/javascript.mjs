@@ -6,7 +6,7 @@ import { GoogleAuth } from 'google-auth-library';
 const project = process.env.GOOGLE_CLOUD_PROJECT;
 const simulator = process.env.EARTHENGINE_EMULATOR_HOST;
 
-// Sign in with application default credentials; the simulator of `npm start` needs none.
+// Sign in with application default credentials. The simulator that `npm start` runs needs none.
 if (!simulator) {
   const auth = new GoogleAuth({ scopes: 'https://www.googleapis.com/auth/earthengine' });
   ee.data.setAuthToken('', 'Bearer', await auth.getAccessToken(), 3600, [], undefined, false);
@@ -14,7 +14,7 @@ if (!simulator) {
 const url = simulator ? `http://${simulator}` : null;
 await new Promise((resolve, reject) => ee.initialize(url, url, resolve, reject, null, project));
 
-// Build the collection. Region and size are part of it: every frame is clipped and scaled alike.
+// Build the collection. Clipping and scaling give all frames the same region and size.
 const region = ee.Geometry.Rectangle([-18, -36, 52, 38], null, false);
 const frames = ee
   .ImageCollection('MODIS/061/MOD13A2')
@@ -26,7 +26,7 @@ const frames = ee
       .clipToBoundsAndScale({ geometry: region, maxDimension: 720 }),
   );
 
-// Publish the request under a name of your own.
+// Publish the request under a name that you choose.
 const jobKey = 'africa-ndvi/2021';
 const job = {
   jobKey,
@@ -44,7 +44,7 @@ const job = {
 const pubsub = new PubSub();
 await pubsub.topic('video-export-jobs').publishMessage({ json: job });
 
-// Look it up: here until it has ended, as Firestore tells of every change.
+// Follow its record until it ends: Firestore sends every change.
 const firestore = new Firestore();
 const records = firestore.collection('videoExports').where('jobKey', '==', jobKey);
 await new Promise((resolve, reject) => {

@@ -14,7 +14,7 @@ frames = (
     .map(lambda image: image.visualize(min=0, max=9000, palette=["ffffff", "00ff00"]))
 )
 
-# The task is made and not started: its configuration is the request that start() would send.
+# Create the task, but don't start it: its configuration is the request that start() would send.
 task = ee.batch.Export.video.toCloudStorage(
     collection=frames,
     description="modis-ndvi-africa-2020",
@@ -27,7 +27,7 @@ task = ee.batch.Export.video.toCloudStorage(
 request = dict(task.config)
 request["expression"] = ee.serializer.encode(request["expression"], for_cloud_api=True)
 
-# Publish it under a name of your own.
+# Publish it under a name that you choose.
 job = {"jobKey": "africa-ndvi/2020", "labels": {"team": "vegetation"}, "request": request}
 publisher = pubsub_v1.PublisherClient()
 topic = publisher.topic_path("my-project", "video-export-jobs")
@@ -39,7 +39,7 @@ records = database.collection("videoExports").where(filter=FieldFilter("jobKey",
 for record in records.stream():
     print(record.id, record.get("state"), record.to_dict().get("outputUris"))
 
-# Nothing after some seconds? Then the message had a mistake.
+# If there is no record after a few seconds, the message had mistakes.
 rejected = database.collection("rejectedMessages").document(message_id).get()
 if rejected.exists:
     for issue in rejected.get("issues"):

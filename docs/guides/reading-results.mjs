@@ -11,17 +11,17 @@ const print = ({ docs }) => {
 // All attempts at one job.
 print(await records.where('jobKey', '==', 'africa-ndvi/2021').get());
 
-// What failed lately, newest first.
+// The latest failures, newest first.
 const failed = records.where('state', 'in', ['FAILED', 'REJECTED', 'LOST']);
 print(await failed.orderBy('createdAt', 'desc').limit(20).get());
 
-// The jobs of a batch, and how many of them succeeded: counted by the database, which costs next to nothing.
+// The jobs of a batch, and how many of them succeeded. The database counts them, which costs almost nothing.
 const batch = records.where('batchId', '==', 'weekly-ndvi@2026-11-23');
 print(await batch.orderBy('createdAt', 'desc').get());
 const succeeded = await batch.where('state', '==', 'SUCCEEDED').count().get();
 console.log('succeeded:', succeeded.data().count);
 
-// By a label of yours.
+// Jobs with a label.
 print(await records.where('labels.team', '==', 'vegetation').get());
 
 await firestore.terminate();

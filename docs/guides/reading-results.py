@@ -12,15 +12,15 @@ def show(query):
 # All attempts at one job.
 show(records.where(filter=FieldFilter("jobKey", "==", "africa-ndvi/2021")))
 
-# What failed lately, newest first.
+# The latest failures, newest first.
 failed = records.where(filter=FieldFilter("state", "in", ["FAILED", "REJECTED", "LOST"]))
 show(failed.order_by("createdAt", direction=firestore.Query.DESCENDING).limit(20))
 
-# The jobs of a batch, and how many of them succeeded: counted by the database, which costs next to nothing.
+# The jobs of a batch, and how many of them succeeded. The database counts them, which costs almost nothing.
 batch = records.where(filter=FieldFilter("batchId", "==", "weekly-ndvi@2026-11-23"))
 show(batch.order_by("createdAt", direction=firestore.Query.DESCENDING))
 succeeded = batch.where(filter=FieldFilter("state", "==", "SUCCEEDED")).count().get()
 print("succeeded:", succeeded[0][0].value)
 
-# By a label of yours.
+# Jobs with a label.
 show(records.where(filter=FieldFilter("labels.team", "==", "vegetation")))
