@@ -2,6 +2,8 @@ import { globSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
+import { tableRows } from './docs/pages.ts';
+
 /**
  * The layers of `shared/`, lowest first: the order in which data moves. A module imports only from its own layer and from
  * layers below it. An entry is a folder or a file.
@@ -26,7 +28,7 @@ const layers: readonly (readonly string[])[] = [
 ];
 
 /** Everything outside of `shared/` that ships, above it; `infra`, `docs` and `test` are never deployed. */
-const deployed = ['shared', 'functions', 'cli'];
+const deployed = new Set(['shared', 'functions', 'cli']);
 
 const root = resolve(import.meta.dirname, '..');
 const importPattern = /(?:\bfrom |\bimport\(|^import )'(\.{1,2}\/[^']+)'/gm;
@@ -46,7 +48,7 @@ function upwardImports(file: string, imports: readonly string[]): string[] {
       const [top = ''] = imported.split('/');
       return file.startsWith('shared/')
         ? top !== 'shared' || layerOf(imported) > layerOf(file)
-        : !deployed.includes(top);
+        : !deployed.has(top);
     })
     .map((imported) => `${file} -> ${imported}`);
 }
@@ -61,6 +63,13 @@ describe('the layout', () => {
   it('has a module for every layer', () => {
     const places = new Set(files.map((file) => file.split('/')[1]));
     expect(layers.flat().filter((place) => !places.has(place))).toEqual([]);
+  });
+
+  it('is listed in shared/README.md, in this order', () => {
+    const listed = tableRows('shared/README.md', '| layer | contains |').map(([names = '']) =>
+      [...names.matchAll(/`([^`]+?)\/?`/g)].map(([, name = '']) => name),
+    );
+    expect(listed).toEqual(layers);
   });
 
   it('has no import that runs upward', () => {

@@ -8,9 +8,9 @@ import { withStates } from './state-diagram.ts';
 
 /* `npm run docs`: what the pages show of code and schemas is made from these. */
 
-const docs = resolve(import.meta.dirname, '..');
+const root = resolve(import.meta.dirname, '..', '..');
 
-writeFileSync(join(docs, 'reference.md'), renderReference());
-for (const page of globSync(join(docs, '**', '*.md'))) {
+writeFileSync(join(root, 'docs', 'reference.md'), renderReference());
+for (const page of globSync(join(root, '{docs/**/*,shared/README}.md'))) {
   writeFileSync(page, withStates(withFiles(page, readFileSync(page, 'utf8')), edges));
 }

@@ -6,9 +6,9 @@ import { withStates } from '../../docs/generate/state-diagram.ts';
 import { edges } from '../../shared/record/edges.ts';
 import { recordStates, terminalStates } from '../../shared/model/record.ts';
 import { root } from '../infra/local/processes.ts';
-import { codeBlocks, readPage } from './pages.ts';
+import { codeBlocks, readPage, sectionOf } from './pages.ts';
 
-const page = 'docs/design.md';
+const page = 'shared/README.md';
 const diagram = codeBlocks(page).find(({ text }) => text.startsWith('stateDiagram-v2'))?.text ?? '';
 
 /** The arrows as a reader understands them: one at a box is one at each state in it. */
@@ -52,17 +52,16 @@ describe('the state diagram', () => {
 describe('the rules and steps', () => {
   const sources = globSync('{functions,shared,cli,infra,test}/**/*.ts', { cwd: root }).map(readPage);
   /** The numbers of the list below a heading, in order. */
-  const numbersUnder = (heading: string): number[] => {
-    const [, text = ''] = readPage(page).split(`\n## ${heading}\n`);
-    const [section = ''] = text.split('\n## ');
-    return [...section.matchAll(/^(\d+)\. \*\*\S/gm)].map(([, number]) => Number(number));
-  };
+  const numbersUnder = (inPage: string, heading: string): number[] =>
+    [...sectionOf(inPage, heading).matchAll(/^(\d+)\. \*\*\S/gm)].map(([, number]) => Number(number));
+  const rulesThere = numbersUnder(page, 'Rules');
+  const submitSteps = numbersUnder('docs/design.md', 'From a message to an operation');
+  const pollSteps = numbersUnder('docs/design.md', 'A poll');
   const named = (pattern: RegExp): Set<number> =>
     new Set(sources.flatMap((text) => [...text.matchAll(pattern)].map(([, number]) => Number(number))));
 
   it('are numbered from 1 without a gap', () => {
-    for (const heading of ['Rules', 'From a message to an operation', 'A poll']) {
-      const numbers = numbersUnder(heading);
+    for (const numbers of [rulesThere, submitSteps, pollSteps]) {
       expect(numbers.length).toBeGreaterThan(0);
       expect(numbers).toEqual(numbers.map((_, index) => index + 1));
     }
@@ -71,9 +70,8 @@ describe('the rules and steps', () => {
   it('that comments and tests name are there', () => {
     const rules = named(/\brule (\d+)\b/g);
     expect(rules.size).toBeGreaterThan(10);
-    expect([...rules].filter((rule) => !numbersUnder('Rules').includes(rule))).toEqual([]);
+    expect([...rules].filter((rule) => !rulesThere.includes(rule))).toEqual([]);
     const steps = named(/\b[Ss]teps? (?:\d+ (?:and|to) )?(\d+) of (?:the design|submit)\b/g);
-    const submitSteps = numbersUnder('From a message to an operation');
     expect(steps.size).toBeGreaterThan(0);
     expect([...steps].filter((step) => !submitSteps.includes(step))).toEqual([]);
   });

@@ -25,8 +25,29 @@ export function codeBlocks(page: string): CodeBlock[] {
   }));
 }
 
-/** Every page of docs/, and CONTRIBUTING. */
-export const pages: readonly string[] = [
-  ...globSync('docs/**/*.md', { cwd: root }).toSorted(),
-  'CONTRIBUTING.md',
-];
+/** The text below a heading of the second level, up to the next one. */
+export function sectionOf(page: string, heading: string): string {
+  const [, text = ''] = readPage(page).split(`\n## ${heading}\n`);
+  const [section = ''] = text.split('\n## ');
+  return section;
+}
+
+/** The cells of each row of the only table of a page that has this header line. */
+export function tableRows(page: string, header: string): string[][] {
+  const [, rows, ...others] = readPage(page).split(`\n${header}\n`);
+  if (rows === undefined || others.length > 0) {
+    throw new Error(`${page} has no table, or several, with the header ${header}`);
+  }
+  const lines = rows.split('\n').slice(1);
+  return lines.slice(0, lines.indexOf('')).map((row) =>
+    row
+      .slice(1, -1)
+      .split('|')
+      .map((cell) => cell.trim()),
+  );
+}
+
+/** Every page that people read. */
+export const pages: readonly string[] = globSync('{*,docs/**/*,infra/*,shared/**/*}.md', {
+  cwd: root,
+}).toSorted();
