@@ -166,7 +166,7 @@ variable "schedules" {
 }
 
 variable "settings" {
-  description = "The settings of the service; see README.md. The name of each duration contains its unit."
+  description = "The settings of the service; see docs/reference.md. The name of each duration contains its unit."
   type = object({
     earthengine_api_url    = optional(string, "https://earthengine.googleapis.com")
     max_active_operations  = optional(number, 2700)

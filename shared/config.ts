@@ -67,7 +67,7 @@ const apiUrl = z
   }, 'an https address (http only on loopback)')
   .transform((text) => text.replace(/\/+$/, ''));
 
-/** Every environment variable of the service, in the order in which README lists them. */
+/** Every environment variable of the service, in the order in which docs/reference.md lists them. */
 export const environmentSchema = z
   .object({
     GOOGLE_CLOUD_PROJECT: projectId.describe('Where Firestore and Pub/Sub are'),
@@ -168,7 +168,9 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
         ? `${issue.path.join('.')} is not set`
         : `${issue.path.join('.')} must be ${issue.message}`,
     );
-    throw new ConfigError(`The environment is wrong: ${problems.join('; ')}. README lists every variable.`);
+    throw new ConfigError(
+      `The environment is wrong: ${problems.join('; ')}. docs/reference.md lists every variable.`,
+    );
   }
   const env = parsed.data;
   const earthEngineProject = env.EARTHENGINE_PROJECT ?? env.GOOGLE_CLOUD_PROJECT;

@@ -2,14 +2,16 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
 
 import { withFiles } from '../../docs/generate/includes.ts';
 import { renderReference } from '../../docs/generate/reference.ts';
+import { environmentSchema, readConfig } from '../../shared/config.ts';
 import { readManifest } from '../../shared/batch/manifest.ts';
 import { parseJobMessage } from '../../shared/message/job-message.ts';
 import { collections } from '../../shared/store/collections.ts';
 import { root } from '../infra/local/processes.ts';
-import { codeBlocks, pages, readPage } from './pages.ts';
+import { codeBlocks, pages, readPage, tableRows } from './pages.ts';
 
 describe('the reference', () => {
   const reference = renderReference();
@@ -34,16 +36,68 @@ describe('the reference', () => {
   });
 });
 
+/** Variables whose default is another variable, or a list. `readConfig` proves them. */
+const writtenDefaults: Readonly<Record<string, string>> = {
+  EARTHENGINE_PROJECT: 'GOOGLE_CLOUD_PROJECT',
+  ALLOWED_PROJECTS: 'EARTHENGINE_PROJECT',
+  ALLOWED_DESTINATIONS: 'gs://*',
+};
+
+describe('the table of the environment', () => {
+  it('lists every variable, its default and its meaning', () => {
+    const { properties = {} } = z.toJSONSchema(environmentSchema, { io: 'input' });
+    const rows = Object.entries(properties).map(([name, schema]) => {
+      const { default: standard, description } = schema as { default?: string; description?: string };
+      const value = standard ?? writtenDefaults[name];
+      return [`\`${name}\``, value === undefined ? '' : `\`${value}\``, description];
+    });
+    expect(rows.length).toBeGreaterThan(20);
+    expect(tableRows('docs/reference.md', '| variable | default | meaning |')).toEqual(rows);
+    expect(readConfig({ GOOGLE_CLOUD_PROJECT: 'my-project' })).toMatchObject({
+      earthEngineProject: 'my-project',
+      allowedProjects: ['my-project'],
+      allowedDestinations: ['gs://*'],
+    });
+  });
+});
+
 describe('pages', () => {
   it.each(pages.map((page) => [page]))('%s shows the files that it names (npm run docs)', (page) => {
     expect(readPage(page)).toBe(withFiles(join(root, page), readPage(page)));
   });
 
-  it.each(pages.map((page) => [page]))('%s links to files that are there', (page) => {
-    const links = [...readPage(page).matchAll(/\]\(([^)#:]+)\)/g)].map(([, file = '']) => file);
-    expect(links.filter((file) => !existsSync(join(root, dirname(page), file)))).toEqual([]);
+  it.each(pages.map((page) => [page]))('%s links to files and headings that are there', (page) => {
+    const links = [...readPage(page).matchAll(/\]\(([^)#:]*)(?:#([^)]+))?\)/g)].map(
+      ([, file = '', anchor]) => ({ target: file === '' ? page : join(dirname(page), file), anchor }),
+    );
+    expect(
+      links.filter(
+        ({ target, anchor }) =>
+          !existsSync(join(root, target)) ||
+          (anchor !== undefined && !anchorsOf(readPage(target)).includes(anchor)),
+      ),
+    ).toEqual([]);
+  });
+
+  it('every one of them is reached by links from README', () => {
+    const reached = new Set(['README.md']);
+    for (const page of reached) {
+      for (const [, file = ''] of readPage(page).matchAll(/\]\(([^)#:]+\.md)(?:#[^)]+)?\)/g)) {
+        reached.add(join(dirname(page), file));
+      }
+    }
+    expect(pages.filter((page) => !reached.has(page))).toEqual([]);
   });
 });
+
+/** The anchors that GitHub gives to the headings of a page. */
+const anchorsOf = (text: string): string[] =>
+  [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  );
 
 /** The wire form of what the notebook publishes: the request is as the Python client made it. */
 describe('the Python notebook', () => {

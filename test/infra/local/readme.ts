@@ -20,19 +20,3 @@ export function block(language: string, text: string): string {
   }
   return found[0] as string;
 }
-
-/** The cells of each row of the table below that header line, code marks removed from the first. */
-export function table(header: string): string[][] {
-  const lines = readme.split('\n');
-  const start = lines.indexOf(header);
-  if (start < 0) {
-    throw new Error(`README has no table with the header ${header}`);
-  }
-  const rows = lines.slice(start + 2);
-  return rows.slice(0, rows.indexOf('')).map((row) =>
-    row
-      .slice(1, -1)
-      .split('|')
-      .map((cell) => cell.trim()),
-  );
-}
