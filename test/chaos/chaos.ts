@@ -67,7 +67,7 @@ const settings = {
 /** A small queue that burns ids, a list that lags and has no order, answers that lack fields. */
 const earthEngine: Partial<SimulatorSettings> = {
   queueLimit: 12,
-  burnIdsWhenFull: true,
+  useUpIdWhenFull: true,
   refuseWhileWorking: true,
   listLagMs: 1500,
   listOrder: 'random',

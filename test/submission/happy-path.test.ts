@@ -47,7 +47,7 @@ describe('a job from message to end', () => {
 
   it('goes on as the next generation where the full queue burnt its id', async () => {
     const harness = createHarness({
-      simulator: { settings: { queueLimit: 1, burnIdsWhenFull: true, concurrency: 1 } },
+      simulator: { settings: { queueLimit: 1, useUpIdWhenFull: true, concurrency: 1 } },
     });
     await harness.submit({ data: smallJob({ jobKey: 'a' }) });
     expect(await harness.submit({ data: smallJob({ jobKey: 'b' }) })).toMatchObject({

@@ -77,7 +77,7 @@ describe('another content under a name that is taken', () => {
   });
 
   it('is no conflict after an id was given up: the same content is still the same', async () => {
-    const harness = createHarness({ simulator: { settings: { queueLimit: 1, burnIdsWhenFull: true } } });
+    const harness = createHarness({ simulator: { settings: { queueLimit: 1, useUpIdWhenFull: true } } });
     harness.simulator.setOthers('demo-test', { pending: 1 });
     await harness.submit({ data: smallJob() });
     harness.simulator.setOthers('demo-test', { pending: 0 });

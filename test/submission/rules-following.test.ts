@@ -96,7 +96,7 @@ describe('rule 8: cancellation', () => {
 describe('rule 9: extra operations', () => {
   async function withExtra(requestIdOfExtra: (own: string) => string): Promise<Harness> {
     const harness = world({
-      simulator: { settings: { queueLimit: 1, burnIdsWhenFull: true, runMs: [1e6, 1e6] } },
+      simulator: { settings: { queueLimit: 1, useUpIdWhenFull: true, runMs: [1e6, 1e6] } },
     });
     harness.simulator.setOthers('demo-test', { pending: 1 });
     await harness.submit({ data: smallJob() });

@@ -75,7 +75,7 @@ describe('rule 2: recording an operation ends the claim', () => {
 
   // Taken out: the bytes that settle writes with the next generation.
   it('generation and bytes are stored before they are sent', async () => {
-    const harness = world({ simulator: { settings: { queueLimit: 1, burnIdsWhenFull: true } } });
+    const harness = world({ simulator: { settings: { queueLimit: 1, useUpIdWhenFull: true } } });
     harness.simulator.setOthers('demo-test', { pending: 1 });
     const sent: { id: string | undefined; stored: boolean }[] = [];
     const watched = harness.instance((services) => ({
@@ -262,7 +262,7 @@ describe('rule 5: a search', () => {
 describe('rule 6: giving an id up', () => {
   // Taken out: mayGiveUpId's «at once» for ids whose every send was answered.
   it('at once where every send was answered: the id is burnt', async () => {
-    const harness = world({ simulator: { settings: { queueLimit: 1, burnIdsWhenFull: true } } });
+    const harness = world({ simulator: { settings: { queueLimit: 1, useUpIdWhenFull: true } } });
     harness.simulator.setOthers('demo-test', { pending: 1 });
     await harness.submit({ data: smallJob() });
     harness.simulator.setOthers('demo-test', { pending: 0 });

@@ -54,7 +54,7 @@ export const behaviours: readonly Behaviour[] = [
   { name: 'EE refuses a duplicate with "A different Operation…"', refusesAgain: 'always' },
   {
     name: 'EE burns the id when its queue is full',
-    settings: { queueLimit: 1, burnIdsWhenFull: true },
+    settings: { queueLimit: 1, useUpIdWhenFull: true },
     fullForMs: 3 * MINUTE_MS,
   },
   {

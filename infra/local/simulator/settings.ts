@@ -72,7 +72,7 @@ export interface SimulatorSettings {
   /** A requestId is remembered so long; null: for ever. */
   forgetIdsAfterMs: number | null;
   /** A requestId whose request found the queue full can never be used again. */
-  burnIdsWhenFull: boolean;
+  useUpIdWhenFull: boolean;
   /** A replay that arrives while the first is being worked on is refused as a different operation. */
   refuseWhileWorking: boolean;
   differentOperationStatus: 400 | 409;
@@ -108,7 +108,7 @@ export const defaultSettings: SimulatorSettings = {
   listOrder: 'newest',
   listLagMs: 0,
   forgetIdsAfterMs: null,
-  burnIdsWhenFull: false,
+  useUpIdWhenFull: false,
   refuseWhileWorking: false,
   differentOperationStatus: 400,
   omitDescription: false,

@@ -1,7 +1,9 @@
 import { answerAdmin } from './admin.ts';
-import type { ProjectCounters, Simulator } from './api.ts';
+import type { HeldRequest, ProjectCounters, Simulator, TrueOperation } from './api.ts';
 import { createFaults, type RequestHook } from './faults.ts';
 import { isEnded, type SimulatedOperation } from './operation.ts';
+import { noOthers } from './others.ts';
+import { activeCount, endOperation, pendingCount, type Ending } from './queue.ts';
 import { createRandom } from './random.ts';
 import {
   badGatewayReply,
@@ -11,21 +13,21 @@ import {
   type SimulatorRequest,
 } from './request.ts';
 import { readRoute, type Route } from './route.ts';
-import { createService } from './service.ts';
+import { noteUnprocessed, replyTo, type Service } from './service.ts';
 import { defaultSettings, type CallKind, type Fault, type SimulatorSettings } from './settings.ts';
-import { createWorld } from './world.ts';
+import { advanceWorld, createWorld, currentProject, type World } from './world.ts';
 
 export interface SimulatorOptions {
   /** The time that operations live in; it may run fast. */
   readonly now?: () => Date;
   readonly seed?: number;
-  /** For slow answers: real time, whatever `now` says. */
+  /** For slow answers: real time, regardless of `now`. */
   readonly sleep?: (ms: number) => Promise<void>;
   readonly onRequest?: RequestHook;
   readonly settings?: Partial<SimulatorSettings>;
 }
 
-/** An Earth Engine of one's own: what it does is in its settings, and what happened can be asked for. */
+/** A simulated Earth Engine: its settings define what it does, and its methods return what happened. */
 export function createSimulator({
   now: clock = () => new Date(),
   seed = 1,
@@ -34,10 +36,10 @@ export function createSimulator({
   settings: given = {},
 }: SimulatorOptions = {}): Simulator {
   const settings: SimulatorSettings = { ...defaultSettings, ...given };
-  // Chances of their own, so that a fault more or less does not change how long operations run.
   const world = createWorld(settings, createRandom(seed), () => clock().getTime());
+  // A random sequence for faults alone, so that an extra fault does not change how long operations run.
   const faults = createFaults(settings, createRandom(seed + 1), onRequest);
-  const service = createService({ settings, world, clock, sleep });
+  const service: Service = { world, clock, sleep, exportCalls: [] };
   const calls: Record<CallKind, number> = {
     export: 0,
     list: 0,
@@ -48,53 +50,7 @@ export function createSimulator({
     unknown: 0,
   };
   let faultCount = 0;
-  const holds: ((request: SimulatorRequest, route: Route) => 'RESET' | 'SILENCE')[] = [];
-
-  function faultyReply(
-    request: SimulatorRequest,
-    route: Route,
-    fault: Fault,
-  ): SimulatorAnswer | Promise<SimulatorAnswer> {
-    const workUnheard = () => service.reply(request, route, { answered: false });
-    const refused = fault.kind === 'status' || fault.kind === 'html';
-    if (refused || fault.kind === 'reset' || fault.kind === 'unreachable') {
-      service.noteUnworked(request, route, 'FAULT', refused);
-    }
-    switch (fault.kind) {
-      case 'status':
-        return refusalReply(
-          new Refusal(fault.status, fault.message ?? 'Simulated failure.'),
-          fault.retryAfter === undefined ? {} : { 'retry-after': fault.retryAfter },
-        );
-      case 'html':
-        return badGatewayReply;
-      case 'reset':
-        return 'RESET';
-      case 'unreachable':
-        return 'UNREACHABLE';
-      case 'lost':
-        return workUnheard().then(() => 'RESET');
-      case 'silence':
-        if (fault.worked) {
-          return workUnheard().then(() => 'SILENCE');
-        }
-        service.noteUnworked(request, route, 'FAULT', false);
-        return 'SILENCE';
-      case 'slow':
-        return service.reply(request, route, { slowMs: fault.ms });
-      // The one kind left, `garbled`; another would have no body, and not compile.
-      default:
-        return workUnheard().then(({ headers }) => ({ status: 200, headers, body: fault.body }));
-    }
-  }
-
-  function operationNamed(name: string): SimulatedOperation {
-    const operation = world.find(name);
-    if (!operation) {
-      throw new Error(`The simulator has no operation ${name}`);
-    }
-    return operation;
-  }
+  const holds: Hold[] = [];
 
   const simulator: Simulator = {
     async handle(request) {
@@ -106,19 +62,19 @@ export function createSimulator({
       const fault = faults.next(route.call, request);
       if (fault) {
         faultCount++;
-        return faultyReply(request, route, fault);
+        return faultyReply(service, request, route, fault);
       }
       const hold = route.call === 'export' ? holds.shift() : undefined;
-      return hold ? hold(request, route) : service.reply(request, route);
+      return hold ? hold(request, route) : replyTo(service, request, route);
     },
 
     settings,
 
     set(changed) {
       // What happened up to now happened under the old settings.
-      world.advance();
+      advanceWorld(world);
       Object.assign(settings, changed);
-      for (const operation of world.operations()) {
+      for (const operation of world.operations.values()) {
         operation.json = undefined;
       }
     },
@@ -126,69 +82,142 @@ export function createSimulator({
     failNext: (call, fault, times) => faults.script(call, fault, times),
 
     holdNext(seen = 'RESET') {
-      const caught = Promise.withResolvers<void>();
-      let arrive: (() => Promise<SimulatorAnswer>) | undefined;
-      holds.push((request, route) => {
-        service.noteUnworked(request, route, 'HELD', false);
-        arrive = () => service.reply(request, route, { answered: false });
-        caught.resolve();
-        return seen;
-      });
-      return {
-        caught: caught.promise,
-        async release() {
-          await caught.promise;
-          if (!arrive) {
-            throw new Error('This request was released before');
-          }
-          const arriving = arrive();
-          arrive = undefined;
-          return arriving;
-        },
-      };
+      const { hold, held } = holdRequest(service, seen);
+      holds.push(hold);
+      return held;
     },
 
-    setOthers: (project, others) => world.setOthers(project, { ended: 0, running: 0, pending: 0, ...others }),
+    setOthers(project, others) {
+      currentProject(world, project).queue.others = { ...noOthers, ...others };
+    },
 
-    endOperation: (name, ending) => world.end(operationNamed(name), ending),
+    endOperation: (name, ending) => end(world, operationNamed(world, name), ending),
 
     forgetOperation(name) {
-      const operation = operationNamed(name);
+      const operation = operationNamed(world, name);
       if (!isEnded(operation.state)) {
-        world.end(operation, { state: 'CANCELLED' });
+        end(world, operation, { state: 'CANCELLED' });
       }
       operation.forgotten = true;
     },
 
     operations() {
-      world.advance();
-      return world.operations().map((operation) => ({
-        name: operation.name,
-        project: operation.project,
-        requestId: operation.requestId,
-        identity: operation.identity,
-        sha256: operation.sha256,
-        description: operation.description,
-        destination: operation.destination,
-        priority: operation.priority,
-        state: operation.state,
-        createTime: new Date(operation.createMs).toISOString(),
-        startTime: operation.startMs === undefined ? undefined : new Date(operation.startMs).toISOString(),
-        endTime: operation.endMs === undefined ? undefined : new Date(operation.endMs).toISOString(),
-        cancelRequested: operation.cancelRequested,
-      }));
+      advanceWorld(world);
+      return Array.from(world.operations.values(), trueOperation);
     },
 
     exportCalls: service.exportCalls,
 
     counters() {
-      world.advance();
-      const projects = [...world.queues()].map(([id, queue]): [string, ProjectCounters] => [
+      advanceWorld(world);
+      const projects = Array.from(world.projects, ([id, { queue }]): [string, ProjectCounters] => [
         id,
-        { pending: queue.pending(), active: queue.active(), peakActive: queue.peakActive() },
+        { pending: pendingCount(queue), active: activeCount(queue), peakActive: queue.peakActive },
       ]);
       return { calls: { ...calls }, faults: faultCount, projects: Object.fromEntries(projects) };
     },
   };
   return simulator;
+}
+
+function faultyReply(
+  service: Service,
+  request: SimulatorRequest,
+  route: Route,
+  fault: Fault,
+): SimulatorAnswer | Promise<SimulatorAnswer> {
+  const process = () => replyTo(service, request, route, { answered: false });
+  const unprocessed = (answered: boolean) => noteUnprocessed(service, request, route, 'FAULT', answered);
+  switch (fault.kind) {
+    case 'status':
+      unprocessed(true);
+      return refusalReply(
+        new Refusal(fault.status, fault.message ?? 'Simulated failure.'),
+        fault.retryAfter === undefined ? {} : { 'retry-after': fault.retryAfter },
+      );
+    case 'html':
+      unprocessed(true);
+      return badGatewayReply;
+    case 'reset':
+      unprocessed(false);
+      return 'RESET';
+    case 'unreachable':
+      unprocessed(false);
+      return 'UNREACHABLE';
+    case 'lost':
+      return process().then(() => 'RESET');
+    case 'silence':
+      if (fault.worked) {
+        return process().then(() => 'SILENCE');
+      }
+      unprocessed(false);
+      return 'SILENCE';
+    case 'slow':
+      return replyTo(service, request, route, { slowMs: fault.ms });
+    // The only remaining kind is `garbled`: another one would have no body, and not compile.
+    default:
+      return process().then(({ headers }) => ({ status: 200, headers, body: fault.body }));
+  }
+}
+
+/** Answers the request that it catches. */
+type Hold = (request: SimulatorRequest, route: Route) => 'RESET' | 'SILENCE';
+
+function holdRequest(
+  service: Service,
+  seen: 'RESET' | 'SILENCE',
+): { readonly hold: Hold; readonly held: HeldRequest } {
+  const caught = Promise.withResolvers<void>();
+  let arrive: (() => Promise<SimulatorAnswer>) | undefined;
+  return {
+    hold(request, route) {
+      noteUnprocessed(service, request, route, 'HELD', false);
+      arrive = () => replyTo(service, request, route, { answered: false });
+      caught.resolve();
+      return seen;
+    },
+    held: {
+      caught: caught.promise,
+      async release() {
+        await caught.promise;
+        if (!arrive) {
+          throw new Error('This request was released before');
+        }
+        const arriving = arrive();
+        arrive = undefined;
+        return arriving;
+      },
+    },
+  };
+}
+
+function operationNamed({ operations }: World, name: string): SimulatedOperation {
+  const operation = operations.get(name);
+  if (!operation) {
+    throw new Error(`The simulator has no operation ${name}`);
+  }
+  return operation;
+}
+
+function end(world: World, operation: SimulatedOperation, ending: Ending): void {
+  endOperation(currentProject(world, operation.project).queue, operation, ending, world.now());
+}
+
+function trueOperation(operation: SimulatedOperation): TrueOperation {
+  const { startMs, endMs } = operation;
+  return {
+    name: operation.name,
+    project: operation.project,
+    requestId: operation.requestId,
+    identity: operation.identity,
+    sha256: operation.sha256,
+    description: operation.description,
+    destination: operation.destination,
+    priority: operation.priority,
+    state: operation.state,
+    createTime: new Date(operation.createMs).toISOString(),
+    startTime: startMs === undefined ? undefined : new Date(startMs).toISOString(),
+    endTime: endMs === undefined ? undefined : new Date(endMs).toISOString(),
+    cancelRequested: operation.cancelRequested,
+  };
 }

@@ -41,8 +41,8 @@ describe('the queue', () => {
   it.each([
     [true, ['QUEUE_FULL', 'DIFFERENT']],
     [false, ['QUEUE_FULL', 'STARTED']],
-  ])('burns the ids that it refuses: %s', async (burnIdsWhenFull, expected) => {
-    rig = createRig({ queueLimit: 0, burnIdsWhenFull });
+  ])('burns the ids that it refuses: %s', async (useUpIdWhenFull, expected) => {
+    rig = createRig({ queueLimit: 0, useUpIdWhenFull });
     await rig.start({ requestId: 'a' });
     rig.simulator.set({ queueLimit: 10 });
     await rig.start({ requestId: 'a' });

@@ -1,0 +1,162 @@
+import { createHash } from 'node:crypto';
+
+import type { Quirks, SimulatedOperation } from './operation.ts';
+import { addToQueue, pendingCount } from './queue.ts';
+import { Refusal } from './request.ts';
+import { readExportRequest, type AcceptedRequest } from './validation.ts';
+import { currentProject, type UsedId, type World } from './world.ts';
+
+export interface AcceptedExport {
+  readonly project: string;
+  readonly identity: string;
+  readonly sha256: string;
+  readonly request: AcceptedRequest;
+}
+
+/**
+ * The first half of an export: validates the request and registers its requestId.
+ *
+ * @throws Refusal
+ */
+export function acceptExport(
+  world: World,
+  project: string,
+  identity: string,
+  body: Uint8Array,
+): AcceptedExport {
+  const request = readExportRequest(body);
+  const sha256 = createHash('sha256').update(body).digest('hex');
+  const key = idKey(identity, request.requestId);
+  if (key !== undefined) {
+    const used = findUsedId(world, key);
+    if (!used) {
+      world.usedIds.set(key, { sha256, atMs: world.now() });
+    } else if (!isRepeat(used, sha256) || (!used.operation && world.settings.refuseWhileWorking)) {
+      throw differentOperation(world);
+    }
+  }
+  return { project, identity, sha256, request };
+}
+
+/**
+ * The second half: creates the operation, or finds the one that the same request has created already.
+ *
+ * @throws Refusal
+ */
+export function completeExport(
+  world: World,
+  accepted: AcceptedExport,
+): { readonly operation: SimulatedOperation; readonly replayed: boolean } {
+  const { project, identity, sha256, request } = accepted;
+  const { settings, usedIds } = world;
+  const key = idKey(identity, request.requestId);
+  const used = key === undefined ? undefined : findUsedId(world, key);
+  if (used && !isRepeat(used, sha256)) {
+    throw differentOperation(world);
+  }
+  if (used?.operation) {
+    const { operation } = used;
+    currentProject(world, operation.project);
+    return { operation, replayed: true };
+  }
+  if (pendingCount(currentProject(world, project).queue) >= settings.queueLimit) {
+    if (key !== undefined) {
+      if (settings.useUpIdWhenFull) {
+        usedIds.set(key, { sha256, atMs: world.now(), usedUp: true });
+      } else {
+        usedIds.delete(key);
+      }
+    }
+    throw new Refusal(
+      settings.queueFullStatus,
+      `Too many tasks already in the queue (${settings.queueLimit}). Please wait for some of them to complete.`,
+      'QUEUE_FULL',
+    );
+  }
+  const operation = createOperation(world, accepted);
+  if (key !== undefined) {
+    usedIds.set(key, { sha256, atMs: world.now(), operation });
+  }
+  return { operation, replayed: false };
+}
+
+/** Earth Engine deduplicates per calling identity, across projects. */
+function idKey(identity: string, requestId: string | undefined): string | undefined {
+  return requestId === undefined ? undefined : `${identity}\n${requestId}`;
+}
+
+function findUsedId({ settings, usedIds, now }: World, key: string): UsedId | undefined {
+  const used = usedIds.get(key);
+  const { forgetIdsAfterMs } = settings;
+  if (used && forgetIdsAfterMs !== null && now() - used.atMs >= forgetIdsAfterMs) {
+    usedIds.delete(key);
+    return undefined;
+  }
+  return used;
+}
+
+const isRepeat = (used: UsedId, sha256: string): boolean => !used.usedUp && used.sha256 === sha256;
+
+const differentOperation = ({ settings }: World): Refusal =>
+  new Refusal(
+    settings.differentOperationStatus,
+    'A different Operation was already started with the given request_id',
+    'DIFFERENT',
+  );
+
+function createOperation(
+  world: World,
+  { project: projectId, identity, sha256, request }: AcceptedExport,
+): SimulatedOperation {
+  const project = currentProject(world, projectId);
+  const { description, destination, destinationUri, priority, requestId } = request;
+  const operation: SimulatedOperation = {
+    name: newName(world, projectId),
+    project: projectId,
+    requestId,
+    identity,
+    sha256,
+    description,
+    destination,
+    destinationUri,
+    priority,
+    quirks: newQuirks(world),
+    createMs: world.now(),
+    state: 'PENDING',
+    startMs: undefined,
+    nextMs: Infinity,
+    plannedEndMs: Infinity,
+    endMs: undefined,
+    cancelRequested: false,
+    stalled: false,
+    error: undefined,
+    forgotten: false,
+    json: undefined,
+  };
+  project.operations.push(operation);
+  addToQueue(project.queue, operation);
+  world.operations.set(operation.name, operation);
+  return operation;
+}
+
+const ID_LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
+const ID_LENGTH = 24;
+
+function newName(world: World, project: string): string {
+  let id = '';
+  while (id.length < ID_LENGTH) {
+    id += ID_LETTERS[Math.floor(world.random() * ID_LETTERS.length)];
+  }
+  const name = `projects/${project}/operations/${id}`;
+  return world.operations.has(name) ? newName(world, project) : name;
+}
+
+function newQuirks({ settings, random }: World): Quirks {
+  const { missingFields = 0, doneWithNeither = 0, unknownState = 0, epochStart = 0 } = settings.quirkRates;
+  return {
+    missingFields: random() < missingFields,
+    doneWithNeither: random() < doneWithNeither,
+    unknownState: random() < unknownState,
+    epochStart: random() < epochStart,
+  };
+}
