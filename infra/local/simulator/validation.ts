@@ -13,6 +13,27 @@ export interface AcceptedRequest {
 
 const MAX_PAYLOAD_BYTES = 10_485_760;
 
+/**
+ * The fields of an ExportVideoRequest and of the messages inside it, by their path. An unknown field is refused. A test
+ * compares this table with the job schema, so that a field cannot be added to only one of the two.
+ */
+export const requestFields = {
+  '': [
+    'expression',
+    'description',
+    'videoOptions',
+    'fileExportOptions',
+    'requestId',
+    'workloadTag',
+    'priority',
+    'maxWorkers',
+  ],
+  videoOptions: ['framesPerSecond', 'maxFrames', 'maxPixelsPerFrame'],
+  fileExportOptions: ['fileFormat', 'driveDestination', 'cloudStorageDestination'],
+  'fileExportOptions.cloudStorageDestination': ['bucket', 'filenamePrefix', 'permissions', 'bucketCorsUris'],
+  'fileExportOptions.driveDestination': ['folder', 'filenamePrefix'],
+} as const;
+
 type Json = Readonly<Record<string, unknown>>;
 
 /**
@@ -25,20 +46,7 @@ export function readExportRequest(body: Uint8Array): AcceptedRequest {
     throw new Refusal(400, `Request payload size exceeds the limit: ${MAX_PAYLOAD_BYTES} bytes.`);
   }
   const request = parseJson(body);
-  onlyFields(
-    request,
-    [
-      'expression',
-      'description',
-      'videoOptions',
-      'fileExportOptions',
-      'requestId',
-      'workloadTag',
-      'priority',
-      'maxWorkers',
-    ],
-    '',
-  );
+  onlyFields(request, requestFields[''], '');
   if (request['maxWorkers'] !== undefined) {
     throw new Refusal(400, 'max_workers can only be set by internal users.');
   }
@@ -75,7 +83,7 @@ function checkVideoOptions(options: unknown): void {
   if (!isObject(options)) {
     throw new Refusal(400, "Invalid value at 'video_options'");
   }
-  onlyFields(options, ['framesPerSecond', 'maxFrames', 'maxPixelsPerFrame'], 'video_options');
+  onlyFields(options, requestFields.videoOptions, 'video_options');
   const { framesPerSecond = 5, maxFrames = 1000, maxPixelsPerFrame = '100000000' } = options;
   if (typeof framesPerSecond !== 'number' || framesPerSecond < 0.1 || framesPerSecond > 120) {
     throw new Refusal(400, 'frames_per_second must be between 0.1 and 120.');
@@ -88,7 +96,7 @@ function readDestination(options: unknown): Pick<AcceptedRequest, 'destination' 
   if (!isObject(options)) {
     throw new Refusal(400, 'Exactly one export destination must be specified.');
   }
-  onlyFields(options, ['fileFormat', 'driveDestination', 'cloudStorageDestination'], 'file_export_options');
+  onlyFields(options, requestFields.fileExportOptions, 'file_export_options');
   const { driveDestination: drive, cloudStorageDestination: storage } = options;
   if ((drive === undefined) === (storage === undefined)) {
     throw new Refusal(400, 'Exactly one export destination must be specified.');
@@ -107,7 +115,7 @@ function readDestination(options: unknown): Pick<AcceptedRequest, 'destination' 
 
 function readStorage(storage: Json): Pick<AcceptedRequest, 'destination' | 'destinationUri'> {
   const at = 'file_export_options.cloud_storage_destination';
-  onlyFields(storage, ['bucket', 'filenamePrefix', 'permissions', 'bucketCorsUris'], at);
+  onlyFields(storage, requestFields['fileExportOptions.cloudStorageDestination'], at);
   const bucket = optional(storage, 'bucket', /^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$/);
   if (bucket === undefined) {
     throw new Refusal(400, `Invalid value at '${at}.bucket'`);
@@ -125,7 +133,8 @@ function readStorage(storage: Json): Pick<AcceptedRequest, 'destination' | 'dest
 }
 
 function readDrive(drive: Json): Pick<AcceptedRequest, 'destination' | 'destinationUri'> {
-  onlyFields(drive, ['folder', 'filenamePrefix'], 'file_export_options.drive_destination');
+  const at = 'file_export_options.drive_destination';
+  onlyFields(drive, requestFields['fileExportOptions.driveDestination'], at);
   const folder = optional(drive, 'folder') ?? '';
   return {
     destination: `drive:${folder}/${optional(drive, 'filenamePrefix') ?? ''}`,
