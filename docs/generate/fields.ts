@@ -50,6 +50,19 @@ export function jsonOf(schema: z.ZodType, io: 'input' | 'output'): Json {
   }) as Json;
 }
 
+/**
+ * What a stored field means: the `describe` of its schema, alike in every variant that has it.
+ *
+ * @throws Error if there is none, or more than one: readers of the documents depend on it
+ */
+export function meaningOf(name: string, fields: readonly { readonly description?: string }[]): string {
+  const [meaning, ...others] = new Set(fields.map(({ description }) => description));
+  if (!meaning || others.length > 0) {
+    throw new Error(`The field ${name} needs one .describe() in shared/model that says what it means`);
+  }
+  return meaning;
+}
+
 function rowsOf(json: Json, prefix: string, stopAt: ReadonlySet<string>): FieldRow[] {
   return Object.entries(json.properties ?? {}).flatMap(([name, field]) => {
     const path = prefix === '' ? name : `${prefix}.${name}`;

@@ -10,8 +10,7 @@ import { environmentSchema, readConfig } from '../../shared/config.ts';
 import { jobMessageSchema } from '../../shared/message/job-schema.ts';
 import { rejectedMessageSchema } from '../../shared/model/rejected-message.ts';
 import { recordSchema } from '../../shared/model/record.ts';
-import { type FieldRow, fieldsOf, jsonOf, typeOf } from './fields.ts';
-import { batchMeanings, recordMeanings, rejectedMeanings } from './meanings.ts';
+import { type FieldRow, fieldsOf, jsonOf, meaningOf, typeOf } from './fields.ts';
 
 /** docs/reference.md, from the schemas that the service itself parses by. */
 export function renderReference(): string {
@@ -84,9 +83,15 @@ function record(): string[] {
 function recordRows(): string[][] {
   const variants = jsonOf(recordSchema, 'output').oneOf ?? [];
   const states = variants.map(({ properties }) => String(properties?.['state']?.const));
-  return Object.entries(recordMeanings).map(([name, meaning]) => {
+  // From the last state back: what readers look for comes first, and the protocol's own memory last.
+  const names = new Set([
+    'state',
+    ...variants.toReversed().flatMap(({ properties = {} }) => Object.keys(properties)),
+  ]);
+  return Array.from(names, (name) => {
     const holders = variants.filter(({ properties }) => properties?.[name]);
-    const types = new Set(holders.map(({ properties = {} }) => typeOf(properties[name] ?? {})));
+    const fields = holders.map(({ properties = {} }) => properties[name] ?? {});
+    const types = new Set(fields.map(typeOf));
     const isOptional = holders.some(({ required }) => !required?.includes(name));
     const within =
       holders.length === variants.length
@@ -96,35 +101,31 @@ function recordRows(): string[][] {
       `\`${name}\`${isOptional ? '?' : ''}`,
       name === 'state' ? namesOf(states) : name === 'error' ? 'error' : [...types].join(' or '),
       within,
-      meaning,
+      meaningOf(name, fields),
     ];
   });
 }
 
 const namesOf = (states: readonly string[]): string => states.map((state) => `\`${state}\``).join(' ');
 
-function documentTable(schema: z.ZodType, meanings: Readonly<Record<string, string>>): string {
+function documentTable(schema: z.ZodType): string {
   const rows = fieldsOf(schema, 'output').filter(({ path }) => !path.includes('.'));
   return table(
     ['field', 'type', 'meaning'],
-    rows.map(({ path, type, isRequired }) => [
-      `\`${path}\`${isRequired ? '' : '?'}`,
-      type,
-      meanings[path] ?? '',
-    ]),
+    rows.map((row) => [`\`${row.path}\`${row.isRequired ? '' : '?'}`, row.type, meaningOf(row.path, [row])]),
   );
 }
 
 const batch = (): string[] => [
   '## Batch',
   '`videoExportBatches/{batchId}@{run}`: one run of a manifest.',
-  documentTable(batchSchema, batchMeanings),
+  documentTable(batchSchema),
 ];
 
 const rejectedMessage = (): string[] => [
   '## Rejected message',
   '`rejectedMessages/{messageId}`: a message that never became a job.',
-  documentTable(rejectedMessageSchema, rejectedMeanings),
+  documentTable(rejectedMessageSchema),
 ];
 
 const events = (): string[] => [

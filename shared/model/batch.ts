@@ -12,39 +12,49 @@ import { recordStates } from './record.ts';
  * case nobody goes on with it.
  */
 export const batchSchema = z.object({
-  state: z.enum(['EXPANDING', 'RUNNING', 'FINISHED']),
-  batchId: z.string(),
-  /** Empty for a group of jobs that no manifest made. */
-  run: z.string(),
-  /** The manifest's content: another manifest for the same run is refused. Empty where none has come. */
-  manifestHash: z.string(),
-  /** The message that made it. */
-  messageId: z.string(),
-  /** How many jobs it has. */
-  jobs: z.int().min(0),
-  /** How many of them are published, from the first: where a crashed expansion goes on. */
-  published: z.int().min(0),
-  /** How many of those had a record already that is not of this batch: nothing was to be done for them. */
-  existing: z.int().min(0).optional(),
-  /** Who adds to it, until when: others leave it alone, and it is not finished. */
-  claim: z.object({ token: z.string(), leaseUntil: z.date() }).optional(),
-  cancelRequestedAt: z.date().optional(),
-  /** Its records that were created before this are cancelled, as far as they could be. */
-  cancelledThrough: z.date().optional(),
-  /** How many records it has by state, earlier attempts included. */
-  counts: z.partialRecord(z.enum(recordStates), z.int().min(0)).optional(),
-  /** Jobs of the batch that never became a record. */
-  rejectedMessages: z.int().min(0).optional(),
-  /** Of all attempts. */
-  eecuSeconds: z.number().optional(),
-  /** The event that says it is finished is not published yet. */
-  owesEvent: z.literal(true).optional(),
-  revision: z.int().min(1),
-  createdAt: z.date(),
-  expandedAt: z.date().optional(),
-  finishedAt: z.date().optional(),
-  updatedAt: z.date(),
-  expireAt: z.date().optional(),
+  state: z
+    .enum(['EXPANDING', 'RUNNING', 'FINISHED'])
+    .describe('Its jobs are being published; all are published; all have ended'),
+  batchId: z.string().describe('From the manifest'),
+  run: z
+    .string()
+    .describe(
+      'From the manifest, or the day, hour or minute of its message; empty for jobs that no manifest made',
+    ),
+  /** Another manifest for the same run is rejected. */
+  manifestHash: z.string().describe('SHA-256 over the manifest; empty if there is none'),
+  messageId: z.string().describe('The message that created the batch'),
+  jobs: z.int().min(0).describe('How many jobs it has'),
+  /** They are the first ones: a retry after a crash resumes here. */
+  published: z.int().min(0).describe('How many of its jobs are published'),
+  existing: z
+    .int()
+    .min(0)
+    .optional()
+    .describe('How many of those had a record before, from another batch or from a single message'),
+  /** Others leave a claimed batch alone, and it is not finished. */
+  claim: z
+    .object({ token: z.string(), leaseUntil: z.date() })
+    .optional()
+    .describe('The process that adds jobs to it, and until when'),
+  cancelRequestedAt: z.date().optional().describe('When its cancellation was requested'),
+  cancelledThrough: z
+    .date()
+    .optional()
+    .describe('Records of the batch that were created before this are canceled, as far as possible'),
+  counts: z
+    .partialRecord(z.enum(recordStates), z.int().min(0))
+    .optional()
+    .describe('How many records it has by state, earlier attempts included, once it is finished'),
+  rejectedMessages: z.int().min(0).optional().describe('How many of its jobs never became a record'),
+  eecuSeconds: z.number().optional().describe('What all attempts cost'),
+  owesEvent: z.literal(true).optional().describe('The event that it is finished is pending'),
+  revision: z.int().min(1).describe('Incremented by every write; part of the `eventId`'),
+  createdAt: z.date().describe('When its manifest arrived'),
+  expandedAt: z.date().optional().describe('When all of its jobs were published'),
+  finishedAt: z.date().optional().describe('When its last record ended'),
+  updatedAt: z.date().describe('When the batch was last written'),
+  expireAt: z.date().optional().describe('When Firestore deletes it'),
 });
 export type Batch = z.infer<typeof batchSchema>;
 

@@ -11,14 +11,16 @@ import { MAX_ATTEMPT, operationPattern, requestIdPattern } from './ids.ts';
  */
 
 /** EE's and our own reasons in one form. `code` is an HTTP status, or a google.rpc code where an operation failed. */
-export const recordErrorSchema = z.object({
-  code: z.int(),
-  /** The name that goes with the code (`PERMISSION_DENIED`), or our own (`SUBMIT_DEADLINE`). */
-  status: z.string(),
-  message: z.string(),
-  /** Whether running the same job again could end otherwise. */
-  retryable: z.boolean(),
-});
+export const recordErrorSchema = z
+  .object({
+    code: z.int(),
+    /** The name that goes with the code (`PERMISSION_DENIED`), or our own (`SUBMIT_DEADLINE`). */
+    status: z.string(),
+    message: z.string(),
+    /** Whether running the same job again could end otherwise. */
+    retryable: z.boolean(),
+  })
+  .describe('`code`, `status`, `message`, and whether a retry can end differently (`retryable`)');
 export type RecordError = z.infer<typeof recordErrorSchema>;
 
 const historyEntry = z.object({ state: z.string(), at: z.date(), note: z.string().optional() });
@@ -45,117 +47,164 @@ const extraOperation = z.object({
   cancelledAt: z.date().optional(),
 });
 
+const dueAt = z.date().describe('When the poller next processes the record; absent after the job has ended');
+const generation = z.int().min(1).describe('Which of its requestIds is in use');
+
 const common = {
-  requestId: z.string().regex(requestIdPattern),
-  project: z.string(),
-  jobKey: z.string().optional(),
-  attempt: z.int().min(1).max(MAX_ATTEMPT),
-  batchId: z.string().optional(),
-  /** Further batches that have this job: their messages came when the record was there. */
-  alsoBatches: z.array(z.string()).optional(),
-  labels: z.record(z.string(), z.string()),
-  contentHash: z.string(),
-  messageId: z.string(),
-  /** As EE has it: the caller's text and the marker. */
-  description: z.string(),
-  /** `gs://bucket/prefix` or `drive:folder/prefix`. */
-  destination: z.string(),
-  priority: z.int(),
-  workloadTag: z.string().optional(),
-  /** Raised by every write: the event's number. */
-  revision: z.int().min(1),
-  /** How often `video:export` was called for it. */
-  submissions: z.int().min(0),
-  /** Who submitted it: EE deduplicates per account. Absent against a simulator. */
-  serviceAccount: z.string().optional(),
-  retryOf: z.string().optional(),
-  cancelRequestedAt: z.date().optional(),
-  extraOperations: z.array(extraOperation).optional(),
-  unpublishedEvents: z.array(unpublishedEvent).optional(),
-  createdAt: z.date(),
-  submittedAt: z.date().optional(),
-  updatedAt: z.date(),
-  history: z.array(historyEntry).min(1),
+  requestId: z
+    .string()
+    .regex(requestIdPattern)
+    .describe(
+      'The id by which Earth Engine recognizes duplicates: the record id, with `-g2`, `-g3` … after an id is used up',
+    ),
+  project: z.string().describe('The Earth Engine project that runs the export'),
+  jobKey: z.string().optional().describe('From the message'),
+  attempt: z.int().min(1).max(MAX_ATTEMPT).describe('From the message, or one more than that of `retryOf`'),
+  batchId: z.string().optional().describe('From the message; `{batchId}@{run}` for jobs of a manifest'),
+  alsoBatches: z
+    .array(z.string())
+    .optional()
+    .describe('Other batches with the same job, whose messages arrived after the record was created'),
+  labels: z.record(z.string(), z.string()).describe('From the message'),
+  contentHash: z
+    .string()
+    .describe(
+      'SHA-256 over what the request means; absent if the job was canceled before its message arrived',
+    ),
+  messageId: z.string().describe('The message that created the record'),
+  description: z
+    .string()
+    .describe("The operation's description: the text from the request and the requestId"),
+  destination: z.string().describe('`gs://bucket/prefix` or `drive:folder/prefix`'),
+  priority: z.int().describe('0–9999; a job with a higher priority starts first'),
+  workloadTag: z.string().optional().describe('From the request'),
+  revision: z.int().min(1).describe('Incremented by every write; part of the `eventId`'),
+  submissions: z.int().min(0).describe('How often the service called Earth Engine to start the export'),
+  serviceAccount: z
+    .string()
+    .optional()
+    .describe(
+      'The account that submitted it: Earth Engine deduplicates per account; absent with a simulator',
+    ),
+  retryOf: z.string().optional().describe('The record of the previous attempt'),
+  cancelRequestedAt: z.date().optional().describe('When its cancellation was requested'),
+  extraOperations: z
+    .array(extraOperation)
+    .optional()
+    .describe('Other operations that carry its marker; the service cancels those that it sent itself'),
+  unpublishedEvents: z.array(unpublishedEvent).optional().describe('Pending events'),
+  createdAt: z.date().describe('When the record was created'),
+  submittedAt: z.date().optional().describe('When Earth Engine accepted the export'),
+  updatedAt: z.date().describe('When the record was last written'),
+  history: z.array(historyEntry).min(1).describe('What happened: state, time, and reason; bounded'),
 };
 
 /** Two complete searches that found no operation prove there is none, when enough lies between them (`proof.ts`). */
-const searches = z.object({
-  /** When the first complete search that found nothing ended. */
-  firstEndedAt: z.date(),
-  /** When the latest one started. */
-  lastStartedAt: z.date(),
-  /** When EE last refused the id as already used, after the first search. */
-  refusedAt: z.date().optional(),
-});
+const searches = z
+  .object({
+    /** When the first complete search that found nothing ended. */
+    firstEndedAt: z.date(),
+    /** When the latest one started. */
+    lastStartedAt: z.date(),
+    /** When EE last refused the id as already used, after the first search. */
+    refusedAt: z.date().optional(),
+  })
+  .describe('What the searches for its operation have proven so far');
 export type Searches = z.infer<typeof searches>;
 
 /** The protocol's own memory, before an operation is known. */
 const unsettled = {
-  generation: z.int().min(1),
-  /** How many sends of the current id got no answer: any of them may have started an operation. */
-  unanswered: z.int().min(0),
+  generation,
+  unanswered: z
+    .int()
+    .min(0)
+    .describe('How many sends of the current id got no response: any of them may have started an operation'),
   searches: searches.optional(),
-  /** How often it has waited in a row because of an outage, a permission or an adoption: what the backoff doubles by. */
-  waits: z.int().min(0),
-  /** The first outage or permission answer in a row, from which SUBMIT_DEADLINE_HOURS count. */
-  outageSince: z.date().optional(),
+  waits: z
+    .int()
+    .min(0)
+    .describe('How often in a row it waited for anything but capacity: the backoff doubles each time'),
+  outageSince: z
+    .date()
+    .optional()
+    .describe(
+      'When the current outage, or lack of a permission, began: `SUBMIT_DEADLINE_HOURS` count from here',
+    ),
   /** Why it last had to wait, or why it is to be rejected once no send can still have started an operation. */
   error: recordErrorSchema.optional(),
-  /** Rejected as soon as it is proven that no operation exists (rule 7). */
-  rejecting: z.boolean().optional(),
-  dueAt: z.date(),
+  /** Rule 7. */
+  rejecting: z
+    .boolean()
+    .optional()
+    .describe('The job is rejected as soon as it is proven that no operation exists'),
+  dueAt,
 };
 
-export const waitingForSchema = z.enum(['QUEUE', 'RATE', 'SERVICE', 'PERMISSION', 'ADOPTION']);
+export const waitingForSchema = z
+  .enum(['QUEUE', 'RATE', 'SERVICE', 'PERMISSION', 'ADOPTION'])
+  .describe('Why the job waits');
 export type WaitingFor = z.infer<typeof waitingForSchema>;
 
 /** What is known of an operation. */
 const observed = {
-  operation: z.string().regex(operationPattern),
-  progress: z.number().min(0).max(1).optional(),
-  stage: z.string().optional(),
-  runAttempt: z.int().optional(),
-  startedAt: z.date().optional(),
-  eecuSeconds: z.number().optional(),
+  operation: z.string().regex(operationPattern).describe('`projects/P/operations/ID`; never replaced'),
+  progress: z.number().min(0).max(1).optional().describe('0 to 1'),
+  stage: z.string().optional().describe('The stage that Earth Engine reports'),
+  runAttempt: z.int().optional().describe("Earth Engine's own attempt, 1 to 5"),
+  startedAt: z.date().optional().describe('When Earth Engine began to render'),
+  eecuSeconds: z.number().optional().describe('What it cost, if Earth Engine reports it'),
 };
 
 const active = {
   ...common,
   ...observed,
-  generation: z.int().min(1),
-  /** Work units done over all stages: with `progress`, the sign of life that counts. */
-  units: z.number().optional(),
-  /** When progress or units last moved. */
-  movedAt: z.date(),
-  stalledSince: z.date().optional(),
-  /** Since when EE says it does not know the operation. It is LOST only after a complete list and a second such answer. */
-  missingSince: z.date().optional(),
-  dueAt: z.date(),
+  generation,
+  units: z.number().optional().describe('Work units done over all stages: a sign of life, as `progress` is'),
+  movedAt: z.date().describe('When `progress` or `units` last changed'),
+  stalledSince: z
+    .date()
+    .optional()
+    .describe('The time of the last sign of life; set after `STALLED_HOURS` without one'),
+  /** It is LOST only after a complete list and a second such answer. */
+  missingSince: z
+    .date()
+    .optional()
+    .describe('When Earth Engine first reported that it does not know the operation'),
+  dueAt,
 };
 
 const terminal = {
   ...common,
-  finishedAt: z.date(),
-  expireAt: z.date(),
+  finishedAt: z.date().describe('When it ended'),
+  expireAt: z.date().describe('When Firestore deletes the record'),
 };
+
+const state = <S extends string>(name: S) => z.literal(name).describe('The state of the job');
 
 export const recordSchema = z.discriminatedUnion('state', [
   z.object({
     ...common,
     ...unsettled,
-    state: z.literal('SUBMITTING'),
-    claim: z.object({ token: z.string(), leaseUntil: z.date() }),
+    state: state('SUBMITTING'),
+    claim: z
+      .object({ token: z.string(), leaseUntil: z.date() })
+      .describe('The sender that holds it, and until when'),
   }),
-  z.object({ ...common, ...unsettled, state: z.literal('WAITING'), waitingFor: waitingForSchema }),
-  z.object({ ...active, state: z.literal('PENDING') }),
-  z.object({ ...active, state: z.literal('RUNNING') }),
-  z.object({ ...active, state: z.literal('CANCELLING') }),
-  z.object({ ...terminal, ...observed, state: z.literal('SUCCEEDED'), outputUris: z.array(z.string()) }),
-  z.object({ ...terminal, ...observed, state: z.literal('FAILED'), error: recordErrorSchema }),
+  z.object({ ...common, ...unsettled, state: state('WAITING'), waitingFor: waitingForSchema }),
+  z.object({ ...active, state: state('PENDING') }),
+  z.object({ ...active, state: state('RUNNING') }),
+  z.object({ ...active, state: state('CANCELLING') }),
   z.object({
     ...terminal,
     ...observed,
-    state: z.literal('CANCELLED'),
+    state: state('SUCCEEDED'),
+    outputUris: z.array(z.string()).describe('Where the video is, as Earth Engine reports it'),
+  }),
+  z.object({ ...terminal, ...observed, state: state('FAILED'), error: recordErrorSchema }),
+  z.object({
+    ...terminal,
+    ...observed,
+    state: state('CANCELLED'),
     operation: observed.operation.optional(),
     // A job cancelled before its message came has a record without a request.
     contentHash: common.contentHash.optional(),
@@ -163,8 +212,8 @@ export const recordSchema = z.discriminatedUnion('state', [
     destination: common.destination.optional(),
     error: recordErrorSchema,
   }),
-  z.object({ ...terminal, state: z.literal('REJECTED'), error: recordErrorSchema }),
-  z.object({ ...terminal, ...observed, state: z.literal('LOST'), error: recordErrorSchema }),
+  z.object({ ...terminal, state: state('REJECTED'), error: recordErrorSchema }),
+  z.object({ ...terminal, ...observed, state: state('LOST'), error: recordErrorSchema }),
 ]);
 
 export type ExportRecord = z.infer<typeof recordSchema>;

@@ -11,22 +11,23 @@ export type Issue = z.infer<typeof issueSchema>;
  * Firestore's TTL on `expireAt`.
  */
 export const rejectedMessageSchema = z.object({
-  /** A stable code: INVALID_DATA, INVALID_JOB, CONFLICT, INVALID_MANIFEST, INVALID_CANCELLATION, DEAD_LETTER. */
-  reason: z.string(),
-  issues: z.array(issueSchema),
-  /** The topic's function that refused it, such as `submitExport`. */
-  source: z.string(),
-  publishTime: z.date().optional(),
-  attributes: z.record(z.string(), z.string()),
-  /** The first 8 KB of the data, as text. */
-  data: z.string(),
-  /** How often it was delivered, where known. */
-  deliveryAttempt: z.int().optional(),
-  /** The record that the message was for, where it could be told: a conflict, a dead letter. */
-  recordId: z.string().optional(),
-  batchId: z.string().optional(),
-  replayedAt: z.date().optional(),
-  createdAt: z.date(),
-  expireAt: z.date(),
+  reason: z
+    .string()
+    .describe(
+      '`INVALID_DATA`, `INVALID_JOB`, `CONFLICT`, `INVALID_MANIFEST`, `INVALID_CANCELLATION` or `DEAD_LETTER`',
+    ),
+  issues: z
+    .array(issueSchema)
+    .describe('Everything that is wrong: where (`path`), what was found and what is allowed (`message`)'),
+  source: z.string().describe('The function that rejected it, such as `submitExport`'),
+  publishTime: z.date().optional().describe('When it was published'),
+  attributes: z.record(z.string(), z.string()).describe('Its attributes'),
+  data: z.string().describe('The first 8 KB of its data, as text'),
+  deliveryAttempt: z.int().optional().describe('How often it was delivered, if known'),
+  recordId: z.string().optional().describe('The record that it was for, if known'),
+  batchId: z.string().optional().describe('The batch of the job'),
+  replayedAt: z.date().optional().describe('When it was published again'),
+  createdAt: z.date().describe('When it was rejected'),
+  expireAt: z.date().describe('When Firestore deletes it'),
 });
 export type RejectedMessage = z.infer<typeof rejectedMessageSchema>;

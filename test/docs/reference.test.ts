@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 
+import { meaningOf } from '../../docs/generate/fields.ts';
 import { withFiles } from '../../docs/generate/includes.ts';
 import { renderReference } from '../../docs/generate/reference.ts';
 import { environmentSchema, readConfig } from '../../shared/config.ts';
@@ -32,6 +33,19 @@ describe('the reference', () => {
       for (const name of shapes(schema).flatMap((shape) => Object.keys(shape))) {
         expect(reference).toMatch(new RegExp(`^\\| \`${name}\`\\??(?:,| \\|).*\\| .+ \\|$`, 'm'));
       }
+    }
+  });
+
+  it('cannot be written while a stored field has no meaning, or two', () => {
+    expect(meaningOf('state', [{ description: 'The state' }, { description: 'The state' }])).toBe(
+      'The state',
+    );
+    for (const fields of [
+      [{}],
+      [{ description: 'One' }, {}],
+      [{ description: 'One' }, { description: 'Two' }],
+    ]) {
+      expect(() => meaningOf('state', fields)).toThrow('The field state needs one .describe()');
     }
   });
 });
