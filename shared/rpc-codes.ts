@@ -1,4 +1,4 @@
-/** The numbers that gRPC's errors carry as `code` (https://grpc.io/docs/guides/status-codes/): those that something here decides by. */
+/** The gRPC status codes that the code checks for (https://grpc.io/docs/guides/status-codes/). */
 export const rpcCodes = {
   INVALID_ARGUMENT: 3,
   DEADLINE_EXCEEDED: 4,
@@ -9,3 +9,14 @@ export const rpcCodes = {
   UNAVAILABLE: 14,
   UNAUTHENTICATED: 16,
 } as const;
+
+/** The gRPC status code of an error, or of the error that caused it: the service's errors keep the client's as `cause`. */
+export function rpcCodeOf(error: unknown): number | undefined {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    const { code } = at as { code?: unknown };
+    if (typeof code === 'number') {
+      return code;
+    }
+  }
+  return undefined;
+}

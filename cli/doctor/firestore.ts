@@ -1,4 +1,4 @@
-import { rpcCodes } from '../../shared/rpc-codes.ts';
+import { rpcCodeOf, rpcCodes } from '../../shared/rpc-codes.ts';
 import {
   batchListQueries,
   listQueries,
@@ -20,7 +20,7 @@ export async function checkDatabase(store: Store, database: string, project: str
     await store.records.get('doctor');
     return ok(check, database);
   } catch (error) {
-    const code = codeOf(error);
+    const code = rpcCodeOf(error);
     if (code === rpcCodes.NOT_FOUND || code === rpcCodes.FAILED_PRECONDITION) {
       return problem(
         check,
@@ -59,7 +59,7 @@ export async function checkIndexes(store: Store): Promise<Finding> {
   );
   const missing = asked.filter((_, index) => {
     const result = results[index];
-    return result?.status === 'rejected' && codeOf(result.reason) === rpcCodes.FAILED_PRECONDITION;
+    return result?.status === 'rejected' && rpcCodeOf(result.reason) === rpcCodes.FAILED_PRECONDITION;
   });
   if (missing.length > 0) {
     return problem(
@@ -94,15 +94,4 @@ function described(error: unknown): [code: string, found: string, advice: string
   const { code, message } = explain(error);
   const [found = message, ...advice] = message.split(/: (?=\S+ )|; /);
   return [code, found, advice.join('; ') || 'try again later'];
-}
-
-/** The service's errors keep the client's as their cause. */
-function codeOf(error: unknown): unknown {
-  for (let at: unknown = error; at instanceof Error; at = at.cause) {
-    const { code } = at as { code?: unknown };
-    if (typeof code === 'number') {
-      return code;
-    }
-  }
-  return undefined;
 }

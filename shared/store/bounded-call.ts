@@ -2,66 +2,50 @@ import { once } from 'node:events';
 
 import { asError, ServiceError } from '../errors.ts';
 
-/** Runs `work`, which is to do `what` to `path`. @throws ServiceError STORE_TIMEOUT, or STORE_FAILED with the cause */
-export type BoundedCall = <R>(what: string, path: string, work: () => Promise<R>) => Promise<R>;
+/** Runs `work`, which performs `action` (a verb) on `path`. @throws ServiceError STORE_TIMEOUT, or STORE_FAILED with the cause */
+export type BoundedCall = <R>(action: string, path: string, work: () => Promise<R>) => Promise<R>;
 
 export interface BoundedCalls {
   readonly call: BoundedCall;
-  /** Waits, as long as for a call, until no work is under way any more; says whether that is so. */
+  /** Waits until no work is in progress, for as long as a call may take. Returns whether none is. */
   readonly ended: () => Promise<boolean>;
 }
 
 /**
- * Calls of a database, bounded in time, with errors that say what failed of what: gRPC's own name neither. Work that ran
- * out of time goes on, and may still happen.
+ * Limits the time of a database's calls, and adds what gRPC's errors lack: the action and its path. Work that timed out
+ * continues, and may still take effect.
  */
 export function boundedCalls(database: string, timeoutMs: number): BoundedCalls {
-  const underWay = new Set<Promise<unknown>>();
+  const inProgress = new Set<Promise<unknown>>();
 
-  const call: BoundedCall = async (what, path, work) => {
+  const call: BoundedCall = async (action, path, work) => {
     const { promise: late, reject } = Promise.withResolvers<never>();
-    const timer = setTimeout(
-      () =>
-        reject(
-          new ServiceError('STORE_TIMEOUT', `${database} did not ${what} ${path} within ${timeoutMs} ms`),
-        ),
-      timeoutMs,
-    );
+    const timeout = `${database} did not respond within ${timeoutMs} ms (${action} ${path})`;
+    const timer = setTimeout(() => reject(new ServiceError('STORE_TIMEOUT', timeout)), timeoutMs);
     try {
       const result = work();
-      underWay.add(result);
+      inProgress.add(result);
       void result.then(
-        () => underWay.delete(result),
-        () => underWay.delete(result),
+        () => inProgress.delete(result),
+        () => inProgress.delete(result),
       );
       return await Promise.race([result, late]);
     } catch (thrown) {
       if (thrown instanceof ServiceError) {
         throw thrown;
       }
-      throw new ServiceError(
-        'STORE_FAILED',
-        `${database} did not ${what} ${path}: ${asError(thrown).message}`,
-        {
-          cause: thrown,
-        },
-      );
+      const message = `${database} failed to ${action} ${path}: ${asError(thrown).message}`;
+      throw new ServiceError('STORE_FAILED', message, { cause: thrown });
     } finally {
       clearTimeout(timer);
     }
   };
 
   const ended = async () => {
-    const given = AbortSignal.timeout(timeoutMs);
-    await Promise.race([Promise.allSettled(underWay), once(given, 'abort')]);
-    return underWay.size === 0;
+    const expired = AbortSignal.timeout(timeoutMs);
+    await Promise.race([Promise.allSettled(inProgress), once(expired, 'abort')]);
+    return inProgress.size === 0;
   };
 
   return { call, ended };
-}
-
-/** The status code of the error behind what a bounded call threw. */
-export function codeOf(error: unknown): unknown {
-  const cause = error instanceof ServiceError ? error.cause : undefined;
-  return typeof cause === 'object' && cause !== null && 'code' in cause ? cause.code : undefined;
 }
