@@ -2,8 +2,8 @@ import { ServiceError } from '../errors.ts';
 import type { Fields } from './fields.ts';
 
 /**
- * What Firestore takes as a document. What it refuses once it refuses for ever: a message that led to such a write would be
- * delivered again and again.
+ * What Firestore accepts as a document. A write that it does not accept never succeeds, so the message that led to it would
+ * be redelivered until it expires.
  * Source: https://firebase.google.com/docs/firestore/quotas#collections_documents_and_fields
  */
 
@@ -15,7 +15,7 @@ const DOCUMENT_BYTES = 1024 * 1024;
 const FIRST_MS = Date.parse('0001-01-01T00:00:00.000Z');
 const LAST_MS = Date.parse('9999-12-31T23:59:59.999Z');
 
-/** Names of the form `__x__` are Firestore's own. */
+/** Firestore reserves names of the form `__x__`. */
 export const isReserved = (name: string): boolean => /^__.*__$/s.test(name);
 
 export function isDocumentId(text: string): boolean {
@@ -30,13 +30,13 @@ export function isDocumentId(text: string): boolean {
   );
 }
 
-/** @throws ServiceError STORE_FAILED, as every other failure of a store */
+/** @throws ServiceError STORE_FAILED, like every other failure of a store */
 export function requireDocumentId(path: string, id: string): void {
   if (isDocumentId(id)) {
     return;
   }
   const shown = JSON.stringify(id.slice(0, 100));
-  throw new ServiceError('STORE_FAILED', `no document of ${path} can have the id ${shown}`);
+  throw new ServiceError('STORE_FAILED', `${shown} is not a valid document id (${path})`);
 }
 
 export function isTimestamp(date: Date): boolean {
@@ -44,30 +44,30 @@ export function isTimestamp(date: Date): boolean {
   return ms >= FIRST_MS && ms <= LAST_MS;
 }
 
-/** The beginning of a text, in whole characters of UTF-8 and without half surrogate pairs. */
+/** The beginning of a text, cut between characters of UTF-8 and without half surrogate pairs. */
 export function cutToBytes(text: string, bytes: number): string {
   const kept = new Uint8Array(bytes);
   const { written } = new TextEncoder().encodeInto(text, kept);
   return new TextDecoder('utf-8', { ignoreBOM: true }).decode(kept.subarray(0, written));
 }
 
-/** Why Firestore would not take a document; undefined where it would. Sizes are counted much as Firestore does. */
-export function refusalOf(id: string, fields: Fields): string | undefined {
+/** Why Firestore would not accept a document; undefined if it would. Sizes are approximately those that Firestore counts. */
+export function documentProblem(id: string, fields: Fields): string | undefined {
   if (!isDocumentId(id)) {
-    return 'the id cannot be that of a document';
+    return 'the id is not a valid document id';
   }
   let bytes = 0;
-  let refusal: string | undefined;
+  let problem: string | undefined;
 
   const measure = (value: unknown): void => {
     if (typeof value === 'string') {
       if (!value.isWellFormed()) {
-        refusal ??= 'it has text with half a surrogate pair';
+        problem ??= 'it has text with half a surrogate pair';
       }
       bytes += Buffer.byteLength(value) + 1;
     } else if (value instanceof Date) {
       if (!isTimestamp(value)) {
-        refusal ??= 'it has a time outside of the years 1 to 9999';
+        problem ??= 'it has a time outside the years 1 to 9999';
       }
       bytes += 8;
     } else if (value instanceof Uint8Array) {
@@ -89,7 +89,7 @@ export function refusalOf(id: string, fields: Fields): string | undefined {
       }
       const length = Buffer.byteLength(name);
       if (name === '' || isReserved(name) || length > NAME_BYTES || !name.isWellFormed()) {
-        refusal ??= 'it has a field whose name cannot be used';
+        problem ??= 'it has a field whose name is not valid';
       }
       bytes += length + 1;
       measure(value);
@@ -97,5 +97,7 @@ export function refusalOf(id: string, fields: Fields): string | undefined {
   };
 
   measureFields(fields);
-  return refusal ?? (bytes > DOCUMENT_BYTES ? `it has ${bytes} bytes, over ${DOCUMENT_BYTES}` : undefined);
+  return (
+    problem ?? (bytes > DOCUMENT_BYTES ? `it has ${bytes} bytes; the limit is ${DOCUMENT_BYTES}` : undefined)
+  );
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import { rejectMessage } from '../../shared/message/rejection.ts';
 import { isReadable } from '../../shared/store/store.ts';
-import { refusalOf } from '../../shared/store/limits.ts';
+import { documentProblem } from '../../shared/store/limits.ts';
 import { createHarness, envelopeOf } from '../harness.ts';
 
 /** What a rejection holds after `change`d parts of a message went into it. */
@@ -17,7 +17,7 @@ async function recorded(
   if (!found || !isReadable(found)) {
     throw new Error('it is not recorded');
   }
-  expect(refusalOf(found.id, found.value)).toBeUndefined();
+  expect(documentProblem(found.id, found.value)).toBeUndefined();
   return found.value;
 }
 
