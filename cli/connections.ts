@@ -57,14 +57,21 @@ export function createConnections(
     return createPublisher({ projectId: googleCloudProject, emulatorHost: pubsubEmulatorHost, clock });
   }
   async function openServices(): Promise<Services> {
-    const [config, store, publisher, { createEarthEngine, applicationDefaultCredentials }, { silentLog }] =
-      await Promise.all([
-        connections.config(),
-        connections.store(),
-        connections.publisher(),
-        import('../shared/earth-engine/client.ts'),
-        import('../shared/log.ts'),
-      ]);
+    const [
+      config,
+      store,
+      publisher,
+      { createEarthEngine },
+      { applicationDefaultCredentials },
+      { silentLog },
+    ] = await Promise.all([
+      connections.config(),
+      connections.store(),
+      connections.publisher(),
+      import('../shared/earth-engine/client.ts'),
+      import('../shared/earth-engine/credentials.ts'),
+      import('../shared/log.ts'),
+    ]);
     const earthEngine = createEarthEngine({
       url: config.earthEngineUrl,
       auth: config.earthEngineCredentials
@@ -91,7 +98,7 @@ export function createConnections(
       return untilListening(name, emulatorHost);
     }
     const { googleCloudProject } = await connections.config();
-    const { applicationDefaultCredentials } = await import('../shared/earth-engine/client.ts');
+    const { applicationDefaultCredentials } = await import('../shared/earth-engine/credentials.ts');
     await applicationDefaultCredentials(googleCloudProject).serviceAccount();
   }
 

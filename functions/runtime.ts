@@ -36,20 +36,22 @@ export function loadRuntime(): Promise<Runtime> {
 }
 
 async function createRuntime(): Promise<Runtime> {
-  const [{ createFirestoreStore }, earthEngineClient] = await Promise.all([
-    import('../shared/store/firestore.ts'),
-    import('../shared/earth-engine/client.ts'),
-  ]);
+  const [{ createFirestoreStore }, { createEarthEngine }, { applicationDefaultCredentials }] =
+    await Promise.all([
+      import('../shared/store/firestore.ts'),
+      import('../shared/earth-engine/client.ts'),
+      import('../shared/earth-engine/credentials.ts'),
+    ]);
   const store = createFirestoreStore({
     projectId: config.googleCloudProject,
     databaseId: config.firestoreDatabase,
     emulatorHost: config.firestoreEmulatorHost,
   });
   const clock = systemClock;
-  const earthEngine = earthEngineClient.createEarthEngine({
+  const earthEngine = createEarthEngine({
     url: config.earthEngineUrl,
     auth: config.earthEngineCredentials
-      ? earthEngineClient.applicationDefaultCredentials(config.googleCloudProject)
+      ? applicationDefaultCredentials(config.googleCloudProject)
       : undefined,
     observer: createQuotaWatch({ store, clock, log }),
   });

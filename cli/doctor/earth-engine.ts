@@ -1,4 +1,4 @@
-import type { ProjectLook } from '../../shared/earth-engine/client.ts';
+import type { ProjectConfig } from '../../shared/earth-engine/project-config.ts';
 import type { Clock } from '../../shared/clock.ts';
 import { duration, printable } from '../text.ts';
 import { type Finding, ok, problem } from './finding.ts';
@@ -7,7 +7,7 @@ import { type Finding, ok, problem } from './finding.ts';
 const CLOCK_TOLERANCE_MS = 30_000;
 
 /** What EE's answer says of the project. */
-export function judgeProject(project: string, { registration, refusal, httpStatus }: ProjectLook): Finding {
+export function judgeProject(project: string, { registration, refusal, httpStatus }: ProjectConfig): Finding {
   const check = 'Earth Engine';
   const text = printable(refusal ?? '');
   if (registration === 'NOT_REGISTERED' || /not registered/i.test(text)) {
@@ -56,7 +56,7 @@ export function judgeProject(project: string, { registration, refusal, httpStatu
 }
 
 /** This machine's clock against the one that answered between two looks at it. */
-export function judgeClock(clock: Clock, look: ProjectLook, before: Date): Finding {
+export function judgeClock(clock: Clock, look: ProjectConfig, before: Date): Finding {
   const check = 'Clock';
   if (!look.date) {
     return ok(check, 'the answer had no date to compare with');

@@ -1,12 +1,12 @@
 import type { Config } from '../../shared/config.ts';
-import type { ProjectLook } from '../../shared/earth-engine/client.ts';
+import type { ProjectConfig } from '../../shared/earth-engine/project-config.ts';
 import type { TopicAccess } from '../../shared/pubsub/topic-access.ts';
 
 /** What the doctor asks of the world beside Firestore. */
 export interface Probes {
   /** @returns whose credentials they are, where they say so. @throws where there are none */
   credentials(): Promise<string | undefined>;
-  project(project: string): Promise<ProjectLook>;
+  project(project: string): Promise<ProjectConfig>;
   topics(names: readonly string[]): Promise<TopicAccess[]>;
 }
 
@@ -15,7 +15,7 @@ const TIMEOUT_MS = 10_000;
 export function createProbes(config: Config): Probes {
   const { googleCloudProject, pubsubEmulatorHost, earthEngineUrl, earthEngineCredentials } = config;
   const source = async () => {
-    const { applicationDefaultCredentials } = await import('../../shared/earth-engine/client.ts');
+    const { applicationDefaultCredentials } = await import('../../shared/earth-engine/credentials.ts');
     return applicationDefaultCredentials(googleCloudProject);
   };
   return {
@@ -25,7 +25,7 @@ export function createProbes(config: Config): Probes {
       return auth.serviceAccount();
     },
     async project(project) {
-      const { getProjectConfig } = await import('../../shared/earth-engine/client.ts');
+      const { getProjectConfig } = await import('../../shared/earth-engine/project-config.ts');
       const auth = earthEngineCredentials ? await source() : undefined;
       return getProjectConfig({ url: earthEngineUrl, auth }, project, { timeoutMs: TIMEOUT_MS });
     },

@@ -1,6 +1,6 @@
 import { ServiceError } from '../errors.ts';
 
-/** EE's operation states (OperationMetadata.state); anything else EE may send is `UNKNOWN`. */
+/** Earth Engine's operation states (OperationMetadata.state); any other value is read as `UNKNOWN`. */
 export const operationStates = [
   'PENDING',
   'RUNNING',
@@ -11,26 +11,26 @@ export const operationStates = [
 ] as const;
 export type OperationState = (typeof operationStates)[number] | 'UNKNOWN';
 
-/** A long-running operation, in our words. Every field but `name` and `done` may be missing in what EE sends. */
+/** A long-running operation. Earth Engine can omit every field except `name` and `done`. */
 export interface Operation {
   /** `projects/P/operations/ID` */
   readonly name: string;
   readonly done: boolean;
   readonly state: OperationState | undefined;
-  /** `EXPORT_VIDEO` for ours. */
+  /** `EXPORT_VIDEO` for the operations of this service. */
   readonly type: string | undefined;
   readonly description: string | undefined;
   /** 0–1 */
   readonly progress: number | undefined;
-  /** Display name of the stage under way: the first with work left. */
+  /** Display name of the current stage: the first with work left. */
   readonly stage: string | undefined;
   /** Σ completeWorkUnits over the stages. */
   readonly units: number | undefined;
-  /** Starts at 1; EE itself runs a task up to five times. */
+  /** Starts at 1; Earth Engine runs a task up to five times. */
   readonly runAttempt: number | undefined;
   readonly destinationUris: readonly string[];
   readonly eecuSeconds: number | undefined;
-  /** EE has sent 1970 for tasks that have not started: then absent here. */
+  /** Absent if Earth Engine sends 1970, as it has done for tasks that have not started. */
   readonly startTime: Date | undefined;
   readonly endTime: Date | undefined;
   readonly error: { readonly code: number; readonly message: string } | undefined;
@@ -42,15 +42,15 @@ export interface OperationPage {
   readonly nextPageToken: string | undefined;
 }
 
-/** What the caller does next: the only distinction that matters to it. */
+/** Kinds of errors by what the caller does next. */
 export type EarthEngineErrorKind =
-  /** EE's queue is full: close the gate, wait without limit. */
+  /** Earth Engine's queue is full: close the gate, wait without limit. */
   | 'QUEUE_FULL'
   /** 429: close the gate. */
   | 'RATE_LIMITED'
-  /** 408, 5xx, a lost connection, a time-out, an answer that cannot be read: it may have happened. */
+  /** 408, 5xx, a lost connection, a time-out, an unreadable response: the call may have taken effect. */
   | 'UNANSWERED'
-  /** It certainly did not reach EE: no token, no address, connection refused. */
+  /** It certainly did not reach Earth Engine: no token, no address, connection refused. */
   | 'NOT_SENT'
   /** 401, 403: an operator must act. */
   | 'PERMISSION'
@@ -58,10 +58,10 @@ export type EarthEngineErrorKind =
   | 'ALREADY_STARTED'
   /** A JSON 404 for an operation. (A 404 for `video:export` is REFUSED.) */
   | 'NOT_FOUND'
-  /** Any other 4xx: the request is wrong and stays so. */
+  /** Any other 4xx: the request is wrong, and a retry cannot succeed. */
   | 'REFUSED';
 
-/** EE's refusal, or its silence. The message says method, path and what EE said; never headers or bodies of ours. */
+/** An error response, or a lost one. `message` has the method, the path and Earth Engine's message, never the request. */
 export class EarthEngineError extends ServiceError {
   override readonly name = 'EarthEngineError';
   readonly kind: EarthEngineErrorKind;
@@ -69,7 +69,7 @@ export class EarthEngineError extends ServiceError {
   readonly httpStatus: number;
   /** google.rpc status name, such as `PERMISSION_DENIED`. */
   readonly status: string;
-  /** What EE said, without our own words around it. */
+  /** Earth Engine's message alone. */
   readonly reply: string;
   readonly retryAfterMs: number | undefined;
 
@@ -94,39 +94,39 @@ export class EarthEngineError extends ServiceError {
 }
 
 export interface CallOptions {
-  /** The call is given up after this. */
+  /** The call is abandoned after this time. */
   readonly timeoutMs: number;
-  /** Aborts it earlier. */
+  /** Aborts the call earlier. */
   readonly signal?: AbortSignal | undefined;
 }
 
 export interface OperationCallOptions extends CallOptions {
-  /** The project that the call counts for; without it the one in the operation's name, which EE may give as a number. */
+  /** The project whose quota the call uses. Default: the one in the operation's name, which can be a project number. */
   readonly project?: string | undefined;
 }
 
 /**
- * The five things that we ask of EE, each one HTTP request: no call here retries, since what a lost answer means is for
- * the caller to decide. All reject with EarthEngineError.
+ * The calls to Earth Engine, each of which is one HTTP request. None of them retries, since only the caller can decide what a
+ * lost response means. All reject with EarthEngineError.
  */
 export interface EarthEngine {
   /** `POST /v1/projects/{project}/video:export` with exactly these bytes. */
   startExport(project: string, request: Uint8Array, options: CallOptions): Promise<Operation>;
   getOperation(operation: string, options: OperationCallOptions): Promise<Operation>;
-  /** One page of at most 500, of all users' operations, in no documented order. */
+  /** One page of at most 500 operations of all users, in no documented order. */
   listOperations(
     project: string,
     pageToken: string | undefined,
     options: CallOptions,
   ): Promise<OperationPage>;
-  /** Asks EE to cancel; it may still succeed. */
+  /** Requests cancellation; the operation can still succeed. */
   cancelOperation(operation: string, options: OperationCallOptions): Promise<void>;
-  /** The service account that calls are made as; absent where no credentials are used. */
+  /** The service account that makes the calls; undefined without credentials. */
   serviceAccount(): Promise<string | undefined>;
 }
 
-/** Told of every answer, for what comes in headers rather than in bodies. */
+/** Notified of every response, for information that is in headers. */
 export interface EarthEngineObserver {
-  /** `X-Earth-Engine-Quota-Status` of an answer said whether parallelism is restricted. */
+  /** `X-Earth-Engine-Quota-Status`: whether parallelism is restricted. */
   quotaStatus(project: string, restricted: boolean): void;
 }

@@ -3,17 +3,17 @@ import { EarthEngineError, type EarthEngineErrorKind } from './api.ts';
 import { isObject, startOf } from './operation.ts';
 import { asError } from '../errors.ts';
 
-/** What was asked of EE, as far as it changes what an answer means. */
+/** A request to Earth Engine, as far as it changes what a response means. */
 export interface Call {
   readonly kind: 'export' | 'get' | 'list' | 'cancel';
-  /** `POST /v1/projects/P/video:export`: for messages. Without the query, whose page token says nothing to a reader. */
+  /** For messages: `POST /v1/projects/P/video:export`. Without the query, whose page token means nothing to a reader. */
   readonly name: string;
 }
 
-/** What is kept of what EE said: it ends in logs and records. */
+/** Limits what logs and records keep of Earth Engine's message. */
 const MAX_REPLY_CHARACTERS = 4096;
 
-/** EE's own words; neither their HTTP status nor their google.rpc status is documented, so any error status counts. */
+/** Earth Engine's messages; it documents neither their HTTP status nor their google.rpc status, so any error status counts. */
 const queueFull = /too many tasks already in the queue/i;
 const differentOperation = /a different operation was already started with the given request_id/i;
 
@@ -31,44 +31,44 @@ const statusNames: Readonly<Record<number, string>> = {
   504: 'DEADLINE_EXCEEDED',
 };
 
-/** An HTTP error answer, as far as it was read. */
-export interface Answer {
+/** An HTTP error response, as far as it was read. */
+export interface ErrorResponse {
   readonly httpStatus: number;
-  /** The body's first kilobytes; may be empty, HTML, or anything that a proxy on the way says. */
+  /** The body's first kilobytes: may be empty, HTML, or anything else that a proxy on the way sends. */
   readonly body: string;
   readonly retryAfter: string | null;
 }
 
-/** The error that stands for an answer outside 2xx. */
-export function refusal(call: Call, answer: Answer, now: Date): EarthEngineError {
-  const { httpStatus } = answer;
-  const said = parseBody(answer.body);
+/** The error for a response other than 2xx. */
+export function responseError(call: Call, response: ErrorResponse, now: Date): EarthEngineError {
+  const { httpStatus } = response;
+  const body = parseBody(response.body);
   const status =
-    said.status ??
+    body.status ??
     statusNames[httpStatus] ??
     (httpStatus >= 500 ? 'INTERNAL' : httpStatus >= 400 ? 'INVALID_ARGUMENT' : 'UNKNOWN');
-  return new EarthEngineError(kindOf(call, httpStatus, said), {
-    message: `${call.name} was answered ${httpStatus} ${status}: ${said.reply || 'no body'}`,
+  return new EarthEngineError(kindOf(call, httpStatus, body), {
+    message: `${call.name} returned ${httpStatus} ${status}: ${body.reply || 'no body'}`,
     httpStatus,
     status,
-    reply: said.reply,
-    retryAfterMs: retryAfterMs(answer.retryAfter, now),
+    reply: body.reply,
+    retryAfterMs: retryAfterMs(response.retryAfter, now),
   });
 }
 
-function kindOf(call: Call, httpStatus: number, said: Said): EarthEngineErrorKind {
-  // A redirect would carry the request, and the token, to somewhere else: never followed, so nobody knows.
+function kindOf(call: Call, httpStatus: number, body: ErrorBody): EarthEngineErrorKind {
+  // A redirect is not followed, since it would send the request and the token elsewhere: so the outcome is unknown.
   if (httpStatus < 400) {
     return 'UNANSWERED';
   }
-  if (queueFull.test(said.reply)) {
+  if (queueFull.test(body.reply)) {
     return 'QUEUE_FULL';
   }
-  if (httpStatus === 429 || (httpStatus === 403 && said.rateLimited)) {
+  if (httpStatus === 429 || (httpStatus === 403 && body.rateLimited)) {
     return 'RATE_LIMITED';
   }
   if (call.kind === 'export') {
-    const used = differentOperation.test(said.reply) || said.status === 'ALREADY_EXISTS';
+    const used = differentOperation.test(body.reply) || body.status === 'ALREADY_EXISTS';
     if (used || httpStatus === 409) {
       return 'ALREADY_STARTED';
     }
@@ -80,13 +80,13 @@ function kindOf(call: Call, httpStatus: number, said: Said): EarthEngineErrorKin
     return 'UNANSWERED';
   }
   if (httpStatus === 404 && (call.kind === 'get' || call.kind === 'cancel')) {
-    // A proxy's 404 page says nothing about the operation, and LOST is for ever.
-    return said.fromGoogle ? 'NOT_FOUND' : 'UNANSWERED';
+    // A proxy's 404 page is no evidence about the operation, and LOST is final.
+    return body.fromGoogle ? 'NOT_FOUND' : 'UNANSWERED';
   }
   return 'REFUSED';
 }
 
-interface Said {
+interface ErrorBody {
   readonly reply: string;
   readonly status: string | undefined;
   readonly rateLimited: boolean;
@@ -94,7 +94,7 @@ interface Said {
   readonly fromGoogle: boolean;
 }
 
-function parseBody(body: string): Said {
+function parseBody(body: string): ErrorBody {
   const error = parseGoogleError(body);
   if (!error) {
     return { reply: plainText(body), status: undefined, rateLimited: false, fromGoogle: false };
@@ -120,12 +120,12 @@ function parseGoogleError(body: string): Readonly<Record<string, unknown>> | und
   }
 }
 
-/** Where a page's title is, if it has one. */
+/** An HTML page's title, if it has one, is within these. */
 const MAX_PAGE_CHARACTERS = 2048;
 
 /**
- * An HTML page's title says what its two kilobytes of style do not. The page is whatever somebody on the way sends, so
- * what the patterns see is short and each of them bounded: tens of kilobytes of `<` would take them seconds.
+ * The title of an HTML page, otherwise its text. Any proxy on the way can have written the page, so both the input and each
+ * repetition in the patterns are bounded: for tens of kilobytes of `<` they would take seconds.
  */
 function plainText(body: string): string {
   const page = body.slice(0, MAX_PAGE_CHARACTERS);
@@ -135,8 +135,8 @@ function plainText(body: string): string {
 }
 
 /**
- * Retry-After in its two forms, seconds or an HTTP date (RFC 9110, 10.2.3); anything else is as good as absent. A day at
- * most: what a number of any length asks for is no time that can be computed with.
+ * Retry-After in its two forms, seconds or an HTTP date (RFC 9110, 10.2.3); anything else counts as absent. At most a day:
+ * an arbitrarily long number would be outside the range of Date.
  */
 function retryAfterMs(header: string | null, now: Date): number | undefined {
   if (header === null) {
@@ -145,12 +145,12 @@ function retryAfterMs(header: string | null, now: Date): number | undefined {
   if (/^\s*\d+(?:\.\d+)?\s*$/.test(header)) {
     return Math.min(DAY_MS, Number(header) * 1000);
   }
-  // Date.parse reads almost anything as a date, `-5` too; an HTTP date has a time of day.
+  // Date.parse accepts almost anything as a date, even `-5`; an HTTP date has a time of day.
   const date = header.includes(':') ? Date.parse(header) : Number.NaN;
   return Number.isNaN(date) ? undefined : Math.min(DAY_MS, Math.max(0, date - now.getTime()));
 }
 
-/** Failures of a connection attempt: nothing of the request can have left this machine. */
+/** Failures to connect: no part of the request can have left this machine. */
 const notConnected = new Set([
   'ECONNREFUSED',
   'ENOTFOUND',
@@ -166,22 +166,22 @@ const notConnected = new Set([
   'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
 ]);
 
-/** The error that stands for a call without a readable answer. */
-export function failure(call: Call, error: Error, signal: AbortSignal): EarthEngineError {
+/** The error for a call without a readable response. */
+export function connectionError(call: Call, error: Error, signal: AbortSignal): EarthEngineError {
   if (signal.aborted) {
     const reply = asError(signal.reason).message;
-    return unanswered(call, 504, 'DEADLINE_EXCEEDED', `was given up: ${reply}`, error);
+    return unanswered(call, 504, 'DEADLINE_EXCEEDED', `was abandoned: ${reply}`, error);
   }
-  // fetch wraps what happened to the connection; several addresses tried make an AggregateError, which has a code too.
+  // fetch wraps the connection's error. If it tried several addresses, that is an AggregateError, which has a code too.
   const cause = error.cause === undefined ? error : asError(error.cause);
   const code = 'code' in cause ? String(cause.code) : '';
   if (notConnected.has(code)) {
     return notSent(call, cause.message || code, error);
   }
   if (error instanceof SyntaxError) {
-    return unreadableAnswer(call, 'no JSON', error);
+    return unreadableResponse(call, 'no JSON', error);
   }
-  return unanswered(call, 503, 'UNAVAILABLE', `got no answer: ${cause.message || code}`, error);
+  return unanswered(call, 503, 'UNAVAILABLE', `got no response: ${cause.message || code}`, error);
 }
 
 function unanswered(call: Call, httpStatus: number, status: string, detail: string, cause?: unknown) {
@@ -190,12 +190,12 @@ function unanswered(call: Call, httpStatus: number, status: string, detail: stri
   return new EarthEngineError('UNANSWERED', { message, httpStatus, status, reply }, { cause });
 }
 
-function unreadableAnswer(call: Call, detail: string, cause?: unknown): EarthEngineError {
-  return unanswered(call, 502, 'UNKNOWN', `was answered 2xx with ${detail}`, cause);
+function unreadableResponse(call: Call, detail: string, cause?: unknown): EarthEngineError {
+  return unanswered(call, 502, 'UNKNOWN', `returned 2xx with ${detail}`, cause);
 }
 
 export function unreadable(call: Call, detail: string): never {
-  throw unreadableAnswer(call, detail);
+  throw unreadableResponse(call, detail);
 }
 
 export function notSent(call: Call, why: string, cause?: unknown): EarthEngineError {

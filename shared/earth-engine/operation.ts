@@ -1,22 +1,22 @@
 import { operationStates, type Operation, type OperationPage, type OperationState } from './api.ts';
 
 /*
- * EE's Operation as JSON, read field by field. Not a zod schema: a sweep reads pages of 500, most of whose operations
- * have not changed, and here every field but the name may be missing or odd without the operation being wrong.
+ * Reads Earth Engine's Operation from JSON field by field. Not a zod schema: a sweep reads pages of 500, most of whose
+ * operations have not changed, and any field except the name can be missing or odd in a usable operation.
  * Source: https://developers.google.com/earth-engine/reference/rest/v1/projects.operations
  */
 
-/** Neither part may be a dot segment: a URL parser would resolve it and ask EE for something else. */
+/** Neither part may be a dot segment: a URL parser would resolve it, and the request would name something else. */
 const operationName = /^projects\/(?!\.{1,2}\/)[^/]+\/operations\/(?!\.{1,2}$)[^/]+$/;
 const MAX_NAME_CHARACTERS = 500;
 const states: ReadonlySet<string> = new Set(operationStates);
-/** EE has sent the epoch for tasks that have not started. */
+/** Earth Engine has sent the epoch for tasks that have not started. */
 const EARLIEST_TIME_MS = Date.UTC(1971);
-/** Firestore keeps no time after the year 9999. */
+/** Firestore stores no time after the year 9999. */
 const LATEST_TIME_MS = Date.UTC(10_000, 0) - 1;
 /*
- * What is kept of an operation's texts. They end in a Firestore document of at most 1 MiB: one that does not fit could
- * never be written again, so its job would never end.
+ * Limits of an operation's texts, which are stored in a Firestore document of at most 1 MiB: a record that does not fit
+ * could never be written again, so its job would never end.
  */
 const MAX_MESSAGE_CHARACTERS = 4096;
 const MAX_STAGE_CHARACTERS = 500;
@@ -26,7 +26,7 @@ const MAX_URI_CHARACTERS = 1024;
 type Json = Readonly<Record<string, unknown>>;
 
 export function isOperationName(name: unknown): name is string {
-  // Half a surrogate pair fits into no URL and no document.
+  // Neither a URL nor a document can hold half a surrogate pair.
   return (
     typeof name === 'string' &&
     name.length <= MAX_NAME_CHARACTERS &&
@@ -36,19 +36,19 @@ export function isOperationName(name: unknown): name is string {
 }
 
 /**
- * Whether two names are one operation's. EE may name its project by id or by number; what it numbers its operations with
- * is unique among all of them.
+ * Whether two names are of the same operation. Earth Engine names the project by id or by number, and operation ids are
+ * unique across projects.
  */
 export function sameOperation(one: string, other: string): boolean {
   return operationIdOf(one) === operationIdOf(other);
 }
 
-/** What is left of an operation's name without its project. */
+/** The last part of an operation's name. */
 export function operationIdOf(name: string): string {
   return name.slice(name.lastIndexOf('/') + 1);
 }
 
-/** Whether an operation's name says for certain that it is not of this project: a number may be any project's. */
+/** Whether an operation certainly belongs to another project: a project number can be any project's. */
 export function isOfAnotherProject(name: string, project: string): boolean {
   const named = projectOf(name);
   return named !== project && !isNumber(named) && !isNumber(project);
@@ -60,7 +60,7 @@ export function projectOf(name: string): string {
 
 const isNumber = (project: string): boolean => /^\d+$/.test(project);
 
-/** The operation, or undefined where it has no usable name: nothing could be recorded of it, nor asked about it. */
+/** The operation, or undefined if it has no usable name: it could be neither recorded nor requested. */
 export function parseOperation(json: unknown): Operation | undefined {
   if (!isObject(json) || !isOperationName(json['name'])) {
     return undefined;
@@ -86,8 +86,8 @@ export function parseOperation(json: unknown): Operation | undefined {
 }
 
 /**
- * A page of operations, without those that have no usable name. Undefined where the page itself cannot be trusted to be
- * complete: a caller concludes from a complete listing that an operation does not exist.
+ * A page of operations, without those that have no usable name. Undefined if the page may be incomplete: a caller
+ * concludes from a complete list that an operation does not exist.
  */
 export function parseOperationPage(json: unknown): OperationPage | undefined {
   if (!isObject(json)) {
@@ -113,7 +113,7 @@ function parseState(value: unknown): OperationState | undefined {
   return states.has(value) ? (value as OperationState) : 'UNKNOWN';
 }
 
-/** Stages may lack work units, or a name; proto3 JSON leaves a zero out. */
+/** A stage can lack work units or a name; proto3 JSON omits zeros. */
 function parseStages(value: unknown): Pick<Operation, 'stage' | 'units'> {
   let stage: string | undefined;
   let units: number | undefined;
@@ -158,7 +158,7 @@ function text(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }
 
-/** The first characters of a text. Made well formed after the cut, which may halve a surrogate pair. */
+/** The first characters of a text, made well-formed after the cut, which can split a surrogate pair. */
 export function startOf(value: string, characters: number): string {
   return value.slice(0, characters).toWellFormed();
 }

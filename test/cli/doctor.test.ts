@@ -9,7 +9,7 @@ import { examine } from '../../cli/doctor/examine.ts';
 import type { Finding } from '../../cli/doctor/finding.ts';
 import { createProbes, type Probes } from '../../cli/doctor/probes.ts';
 import { readConfig } from '../../shared/config.ts';
-import type { ProjectLook } from '../../shared/earth-engine/client.ts';
+import type { ProjectConfig } from '../../shared/earth-engine/project-config.ts';
 import type { TopicAccess } from '../../shared/pubsub/topic-access.ts';
 import { createMemoryStore, type MemoryStore } from '../../infra/local/memory/store.ts';
 import type { Store } from '../../shared/store/store.ts';
@@ -21,7 +21,7 @@ const grpc = (code: number, message: string) => Object.assign(new Error(message)
 interface World {
   readonly environment?: Record<string, string>;
   readonly credentials?: () => Promise<string | undefined>;
-  readonly look?: Partial<ProjectLook>;
+  readonly look?: Partial<ProjectConfig>;
   readonly topics?: (name: string) => TopicAccess;
   readonly store?: Store;
   readonly probesOf?: (config: ReturnType<typeof readConfig>) => Probes;
@@ -41,7 +41,7 @@ async function findingsIn({
     config: async () => readConfig({ GOOGLE_CLOUD_PROJECT: 'my-project', ...environment }),
     store: async () => store,
   };
-  const well: ProjectLook = {
+  const well: ProjectConfig = {
     httpStatus: 200,
     registration: 'REGISTERED_COMMERCIALLY',
     refusal: undefined,

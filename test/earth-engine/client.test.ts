@@ -8,11 +8,9 @@ import {
   type SimulatorServer,
 } from '../../infra/local/simulator/index.ts';
 import type { EarthEngine } from '../../shared/earth-engine/api.ts';
-import {
-  createEarthEngine,
-  type EarthEngineOptions,
-  type TokenSource,
-} from '../../shared/earth-engine/client.ts';
+import { createEarthEngine } from '../../shared/earth-engine/client.ts';
+import type { TokenSource } from '../../shared/earth-engine/credentials.ts';
+import type { EarthEngineOptions } from '../../shared/earth-engine/http.ts';
 import { exportRequest } from '../infra/local/simulator/requests.ts';
 
 const project = 'my-project';

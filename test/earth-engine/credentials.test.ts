@@ -7,7 +7,8 @@ import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { createSimulator, serveSimulator, type SimulatorServer } from '../../infra/local/simulator/index.ts';
-import { applicationDefaultCredentials, createEarthEngine } from '../../shared/earth-engine/client.ts';
+import { createEarthEngine } from '../../shared/earth-engine/client.ts';
+import { applicationDefaultCredentials } from '../../shared/earth-engine/credentials.ts';
 import { exportRequest } from '../infra/local/simulator/requests.ts';
 
 const email = 'exporter@my-project.iam.gserviceaccount.com';

@@ -7,7 +7,7 @@ import {
   type EarthEngine,
   type EarthEngineErrorKind,
 } from '../../shared/earth-engine/api.ts';
-import { refusal } from '../../shared/earth-engine/errors.ts';
+import { responseError } from '../../shared/earth-engine/errors.ts';
 import { createEarthEngine } from '../../shared/earth-engine/client.ts';
 
 const now = new Date('2026-11-23T12:00:00Z');
@@ -128,9 +128,7 @@ describe('what an answer means to the caller', () => {
       start(answering(400, google(400, 'Wrong.', { status: 'FAILED_PRECONDITION' }))),
     );
     expect(refused).toMatchObject({ reply: 'Wrong.', status: 'FAILED_PRECONDITION' });
-    expect(refused.message).toBe(
-      'POST /v1/projects/p/video:export was answered 400 FAILED_PRECONDITION: Wrong.',
-    );
+    expect(refused.message).toBe('POST /v1/projects/p/video:export returned 400 FAILED_PRECONDITION: Wrong.');
     const html = await errorOf(
       start(answering(502, '<html><title>Error 502 (Server)</title><style>x{}</style></html>')),
     );
@@ -174,7 +172,7 @@ describe('what a page on the way says', () => {
   it.each(['<', '<title', '<title ', ' <'])('is read at once, however often it says %j', (text) => {
     const started = performance.now();
     const body = text.repeat(65_536 / text.length);
-    refusal({ kind: 'export', name: 'POST x' }, { httpStatus: 502, body, retryAfter: null }, now);
+    responseError({ kind: 'export', name: 'POST x' }, { httpStatus: 502, body, retryAfter: null }, now);
     expect(performance.now() - started).toBeLessThan(300);
   });
 });
@@ -226,7 +224,7 @@ describe('a call without an answer', () => {
     const { url, server } = await listen(then);
     const error = await errorOf(createEarthEngine({ url }).startExport('p', bytes, { timeoutMs: 50 }));
     expect(error).toMatchObject({ kind: 'UNANSWERED', httpStatus: 504, status: 'DEADLINE_EXCEEDED' });
-    expect(error.message).toContain('No answer within 50 ms');
+    expect(error.message).toContain('no response within 50 ms');
     server.close();
   });
 
