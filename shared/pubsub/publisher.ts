@@ -1,32 +1,32 @@
-import type { Topic } from '@google-cloud/pubsub';
+import type { PubSub, Topic } from '@google-cloud/pubsub';
 
 import { SECOND_MS, type Clock } from '../clock.ts';
 import { asError, ServiceError } from '../errors.ts';
 import type { OutgoingMessage, Publisher, PublishOutcome } from '../publisher.ts';
+import { rpcCodeOf, rpcCodes } from '../rpc-codes.ts';
 import { createPubSub, type PubSubOptions } from './client.ts';
-import { rpcCodes } from '../rpc-codes.ts';
 
 export interface PubSubPublisherOptions extends PubSubOptions {
   readonly clock: Clock;
 }
 
-/** Pub/Sub takes 1,000 messages and 10 MB in one request. */
+/** Pub/Sub accepts 1,000 messages and 10 MB in one request. */
 const REQUEST_MESSAGES = 1_000;
 const REQUEST_BYTES = 9_000_000;
 
 /** How long messages of different callers wait for each other, to share a request. */
 const BATCHING_MS = 5;
 
-/** How much one call has under way at once. */
+/** How much one call sends before it waits for responses. */
 const OUTSTANDING_MESSAGES = 2_000;
 const OUTSTANDING_BYTES = 20_000_000;
 
-/** How long a topic that failed is left alone: whoever publishes next is told at once, and does not wait as well. */
+/** How long a topic that failed is paused: until then, calls for it fail at once instead of waiting for a time-out. */
 const PAUSE_MS = 5 * SECOND_MS;
 
 /**
- * The client's own tries. By default they go on for ten minutes, up to a minute apart: what its caller has long given up
- * would pile up here, and be sent all at once in the end.
+ * The client's own retries. Its defaults go on for ten minutes, up to a minute apart: messages that their callers have
+ * long abandoned would accumulate, and all be sent in the end.
  */
 const retries = {
   initialRetryDelayMillis: 100,
@@ -38,157 +38,146 @@ const retries = {
   totalTimeoutMillis: 30 * SECOND_MS,
 };
 
-/** One message is wrong, which says nothing of the topic. */
-const isInvalid = (thrown: unknown): boolean =>
-  (thrown as { code?: unknown }).code === rpcCodes.INVALID_ARGUMENT;
+/** One message is invalid, which is no evidence against the topic. */
+const isInvalid = (thrown: unknown): boolean => rpcCodeOf(thrown) === rpcCodes.INVALID_ARGUMENT;
 
-/** A topic, and since when it is in doubt. */
 interface Target {
+  readonly name: string;
   readonly topic: Topic;
-  /** The same, with every message in a request of its own. */
-  readonly singly: Topic;
-  /** Until then nothing is sent to it. */
+  /** The same topic, with one message per request. */
+  readonly unbatched: Topic;
+  /** Nothing is sent before this time. 0 if the last message succeeded. */
   pausedUntil: number;
 }
 
 /**
- * Publishes through Pub/Sub. Memory in use is bounded by what callers hand over: publish many
- * thousands in slices.
+ * Publishes through Pub/Sub. Callers bound the memory in use by how much they pass at once: publish many thousands of
+ * messages in slices.
  */
 export function createPublisher({ projectId, emulatorHost, clock }: PubSubPublisherOptions): Publisher {
   const client = createPubSub({ projectId, emulatorHost });
   const targets = new Map<string, Target>();
-  const underWay = new Set<Promise<unknown>>();
-
-  function targetOf(name: string): Target {
-    const known = targets.get(name);
-    if (known) {
-      return known;
-    }
-    const gaxOpts = { retry: { backoffSettings: retries } };
-    const batching = {
-      maxMessages: REQUEST_MESSAGES,
-      maxBytes: REQUEST_BYTES,
-      maxMilliseconds: BATCHING_MS,
-    };
-    const target = {
-      topic: client.topic(name, { batching, gaxOpts }),
-      singly: client.topic(name, { batching: { maxMessages: 1 }, gaxOpts }),
-      pausedUntil: 0,
-    };
-    targets.set(name, target);
-    return target;
-  }
-
-  /** Publishes one; what fails puts the topic in doubt, what succeeds clears it. */
-  async function publishOne(target: Target, message: OutgoingMessage): Promise<PublishOutcome> {
-    try {
-      const data = Buffer.from(message.data.buffer, message.data.byteOffset, message.data.length);
-      const outgoing = { data, attributes: { ...message.attributes } };
-      const messageId = await target.topic.publishMessage(outgoing).catch((refusal: unknown) => {
-        // The request is refused as a whole, also for a message of another caller: on its own it may be taken.
-        if (!isInvalid(refusal)) {
-          throw refusal;
-        }
-        return target.singly.publishMessage(outgoing);
-      });
-      target.pausedUntil = 0;
-      return { messageId };
-    } catch (thrown) {
-      const cause = asError(thrown);
-      if (!isInvalid(cause)) {
-        pause(target);
-      }
-      const error = new ServiceError(
-        'PUBLISH_FAILED',
-        // The client's message repeats the error of every try, which may be a hundred.
-        `${target.topic.name} did not take a message: ${cause.message.slice(0, 300)}`,
-        { cause },
-      );
-      return { error };
-    }
-  }
-
-  const pause = (target: Target): void => {
-    target.pausedUntil = clock.now().getTime() + PAUSE_MS;
-  };
-
-  async function publish(
-    name: string,
-    messages: readonly OutgoingMessage[],
-    timeoutMs: number,
-  ): Promise<PublishOutcome[]> {
-    const target = targetOf(name);
-    const outcomes: PublishOutcome[] = [];
-    const fillWith = (error: ServiceError): PublishOutcome[] => [
-      ...outcomes,
-      ...messages.slice(outcomes.length).map(() => ({ error })),
-    ];
-    const paused = () =>
-      fillWith(
-        new ServiceError(
-          'PUBLISH_PAUSED',
-          `${name} failed a moment ago; publish again in ${PAUSE_MS / 1000} s`,
-        ),
-      );
-    if (clock.now().getTime() < target.pausedUntil) {
-      return paused();
-    }
-    // After a failure the first to come tries alone: until its answer the others are told to wait.
-    if (target.pausedUntil > 0) {
-      pause(target);
-    }
-
-    const stop = new AbortController();
-    const late = clock.sleep(timeoutMs, stop.signal).then(
-      () => 'LATE' as const,
-      () => 'LATE' as const,
-    );
-    try {
-      for (const slice of slices(messages)) {
-        const sent = await Promise.race([
-          late,
-          Promise.all(slice.map((message) => publishOne(target, message))),
-        ]);
-        if (sent === 'LATE') {
-          pause(target);
-          const message = `${name} did not answer within ${timeoutMs} ms; the message may still be published`;
-          return fillWith(new ServiceError('PUBLISH_TIMEOUT', message));
-        }
-        outcomes.push(...sent);
-        if (target.pausedUntil > 0) {
-          return paused();
-        }
-      }
-      return outcomes;
-    } finally {
-      stop.abort();
-    }
-  }
+  const inProgress = new Set<Promise<unknown>>();
 
   return {
     async publish(topic, messages, timeoutMs) {
       if (messages.length === 0) {
         return [];
       }
-      const publishing = publish(topic, messages, timeoutMs);
-      underWay.add(publishing);
+      const target = targets.get(topic) ?? openTarget(client, topic);
+      targets.set(topic, target);
+      const publishing = publishAll(target, messages, timeoutMs, clock);
+      inProgress.add(publishing);
       try {
         return await publishing;
       } finally {
-        underWay.delete(publishing);
+        inProgress.delete(publishing);
       }
     },
 
     async close() {
-      // Every call ends within its own time, and what it has buffered is sent after BATCHING_MS.
-      await Promise.allSettled(underWay);
+      // Each call ends within its time-out, and what it has buffered is sent after BATCHING_MS.
+      await Promise.allSettled(inProgress);
       await client.close();
     },
   };
 }
 
-/** What may be under way at once: no more than the limits, and at least one message. */
+function openTarget(client: PubSub, name: string): Target {
+  const gaxOpts = { retry: { backoffSettings: retries } };
+  const batching = {
+    maxMessages: REQUEST_MESSAGES,
+    maxBytes: REQUEST_BYTES,
+    maxMilliseconds: BATCHING_MS,
+  };
+  return {
+    name,
+    topic: client.topic(name, { batching, gaxOpts }),
+    unbatched: client.topic(name, { batching: { maxMessages: 1 }, gaxOpts }),
+    pausedUntil: 0,
+  };
+}
+
+function pause(target: Target, clock: Clock): void {
+  target.pausedUntil = clock.now().getTime() + PAUSE_MS;
+}
+
+async function publishAll(
+  target: Target,
+  messages: readonly OutgoingMessage[],
+  timeoutMs: number,
+  clock: Clock,
+): Promise<PublishOutcome[]> {
+  const outcomes: PublishOutcome[] = [];
+  const failRest = (code: string, message: string): PublishOutcome[] => {
+    const error = new ServiceError(code, message);
+    return [...outcomes, ...messages.slice(outcomes.length).map(() => ({ error }))];
+  };
+  const failPaused = () =>
+    failRest('PUBLISH_PAUSED', `${target.name} failed a moment ago; retry in ${PAUSE_MS / SECOND_MS} s`);
+  if (clock.now().getTime() < target.pausedUntil) {
+    return failPaused();
+  }
+  // After a failure, one call tries the topic: until it succeeds, the topic stays paused for the others.
+  if (target.pausedUntil > 0) {
+    pause(target, clock);
+  }
+
+  const stop = new AbortController();
+  const late = clock.sleep(timeoutMs, stop.signal).then(
+    () => 'LATE' as const,
+    () => 'LATE' as const,
+  );
+  try {
+    for (const slice of slices(messages)) {
+      const sent = await Promise.race([
+        late,
+        Promise.all(slice.map((message) => publishOne(target, message, clock))),
+      ]);
+      if (sent === 'LATE') {
+        pause(target, clock);
+        return failRest(
+          'PUBLISH_TIMEOUT',
+          `${target.name} did not respond within ${timeoutMs} ms; the message may still be published`,
+        );
+      }
+      outcomes.push(...sent);
+      if (target.pausedUntil > 0) {
+        return failPaused();
+      }
+    }
+    return outcomes;
+  } finally {
+    stop.abort();
+  }
+}
+
+/** Publishes one message. A failure pauses the topic; a success ends the pause. */
+async function publishOne(target: Target, message: OutgoingMessage, clock: Clock): Promise<PublishOutcome> {
+  try {
+    const data = Buffer.from(message.data.buffer, message.data.byteOffset, message.data.length);
+    const outgoing = { data, attributes: { ...message.attributes } };
+    const messageId = await target.topic.publishMessage(outgoing).catch((error: unknown) => {
+      // Pub/Sub rejects a whole request, also for another caller's message: this one alone may be valid.
+      if (!isInvalid(error)) {
+        throw error;
+      }
+      return target.unbatched.publishMessage(outgoing);
+    });
+    target.pausedUntil = 0;
+    return { messageId };
+  } catch (thrown) {
+    const cause = asError(thrown);
+    if (!isInvalid(cause)) {
+      pause(target, clock);
+    }
+    // The client's message repeats the errors of all retries, which can be a hundred.
+    const message = `publishing to ${target.topic.name} failed: ${cause.message.slice(0, 300)}`;
+    return { error: new ServiceError('PUBLISH_FAILED', message, { cause }) };
+  }
+}
+
+/** Slices of at least one message that stay within the limits of what is outstanding. */
 function* slices(messages: readonly OutgoingMessage[]): Generator<readonly OutgoingMessage[]> {
   let start = 0;
   let bytes = 0;

@@ -128,7 +128,7 @@ describe('a mistake is answered in a sentence that says what to do next', () => 
   });
 
   it('a topic that is missing is named', async () => {
-    const error = new Error('video-export-jobs did not take a message', {
+    const error = new Error('publishing to video-export-jobs failed', {
       cause: grpc(5, '5 NOT_FOUND: Topic not found'),
     });
     const rig = createRig({
