@@ -3,8 +3,8 @@ import { asError, ServiceError } from './errors.ts';
 export type Severity = 'DEBUG' | 'INFO' | 'WARNING' | 'ERROR';
 
 /**
- * What may be said of an event. Values are short facts (ids, states, counts): never an expression, a token or a message
- * body, since logs are read by more people than the data.
+ * The fields of a log line: short facts (ids, states, counts), never an expression, a token or a message body, since more
+ * people can read the logs than the data.
  */
 export type LogFields = Readonly<Record<string, string | number | boolean | null | undefined | object>>;
 
@@ -35,13 +35,13 @@ export function createLog(write: (line: string) => void, now: () => Date, contex
   };
 }
 
-/** For tests and for library use without output. */
+/** Discards everything: for tests and the command line. */
 export const silentLog: Log = createLog(
   () => {},
   () => new Date(0),
 );
 
-/** An error as log fields. Error Reporting groups by `stack_trace`. */
+/** The log fields of an error. Error Reporting groups errors by `stack_trace`. */
 export function errorFields(thrown: unknown): LogFields {
   const error = asError(thrown);
   return {
@@ -56,7 +56,7 @@ export function errorFields(thrown: unknown): LogFields {
 }
 
 /**
- * The trace of a request, in the field that Cloud Logging joins request and application lines by.
+ * The trace of a request, in the field by which Cloud Logging groups request and application lines.
  *
  * @param project the Google Cloud project that the trace belongs to
  * @param header `X-Cloud-Trace-Context` (`TRACE/SPAN;o=1`) or W3C `traceparent` (`00-TRACE-SPAN-01`)

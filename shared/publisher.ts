@@ -7,13 +7,13 @@ export interface OutgoingMessage {
 /** Publishes to the project's topics. */
 export interface Publisher {
   /**
-   * Publishes all; answers for each whether it was accepted, in their order. Never rejects.
+   * Publishes all messages; returns for each, in their order, whether it was accepted. Never rejects.
    *
-   * @param topic name, without `projects/…/topics/`
-   * @param timeoutMs what is not accepted by then counts as failed (it may still be published)
+   * @param topic its name, without `projects/…/topics/`
+   * @param timeoutMs a message that is not accepted by then counts as failed, but may still be published
    */
   publish(topic: string, messages: readonly OutgoingMessage[], timeoutMs: number): Promise<PublishOutcome[]>;
-  /** Sends what is buffered. */
+  /** Sends buffered messages, and closes the client. */
   close(): Promise<void>;
 }
 

@@ -2,7 +2,7 @@ import { PubSub } from '@google-cloud/pubsub';
 
 export interface PubSubOptions {
   readonly projectId: string;
-  /** host:port. Without it the client reads PUBSUB_EMULATOR_HOST by itself. */
+  /** host:port. Default: PUBSUB_EMULATOR_HOST, which the client itself reads. */
   readonly emulatorHost?: string | undefined;
 }
 

@@ -1,9 +1,9 @@
 import { SECOND_MS } from '../clock.ts';
 import { asError, ServiceError } from '../errors.ts';
-import { rpcCodes } from '../rpc-codes.ts';
+import { rpcCodeOf, rpcCodes } from '../rpc-codes.ts';
 import { createPubSub, type PubSubOptions } from './client.ts';
 
-/** A message of the kept subscription, which nobody else gets while it is held. */
+/** A message of the subscription that keeps dead letters. No other subscriber receives it while it is held. */
 export interface KeptMessage {
   readonly messageId: string;
   readonly publishTime: Date | undefined;
@@ -15,11 +15,11 @@ export interface KeptMessage {
 }
 
 export interface KeptMessages {
-  /** At most `limit`; waits a little for some. None: nothing is left that is not held. */
+  /** At most `limit` messages; waits a few seconds for the first. An empty result means that no message is left that is not held. */
   pull(limit: number): Promise<readonly KeptMessage[]>;
 }
 
-/** A pull waits for messages; this long without one means that none is left. */
+/** A pull that waits this long without a message shows that none is left. */
 const PULL_PATIENCE_MS = 5 * SECOND_MS;
 const ACKNOWLEDGE_TIMEOUT_MS = 30 * SECOND_MS;
 
@@ -33,14 +33,14 @@ interface ReceivedMessage {
   };
 }
 
-/** The calls of the API that these two use, whose generated client the package does not offer against an emulator. */
+/** The API's methods used here. The package does not offer its generated client for them with an emulator. */
 type SubscriberMethod = 'pull' | 'acknowledge' | 'modifyAckDeadline';
 
 /**
- * Pulls from a subscription, one call at a time: what is pulled is held for as long as its acknowledgement deadline (10
- * minutes for dead letters), and then comes again.
+ * Pulls from a subscription, one call at a time. A pulled message is held until its acknowledgement deadline (10 minutes for
+ * dead letters), and then redelivered.
  *
- * @param subscription name, without `projects/…/subscriptions/`
+ * @param subscription its name, without `projects/…/subscriptions/`
  * @param patienceMs how long a pull waits for a message
  */
 export function createKeptMessages({
@@ -85,12 +85,10 @@ export function createKeptMessages({
         return (receivedMessages ?? []).map(kept);
       } catch (thrown) {
         const cause = asError(thrown);
-        if ('code' in cause && cause.code === rpcCodes.DEADLINE_EXCEEDED) {
+        if (rpcCodeOf(cause) === rpcCodes.DEADLINE_EXCEEDED) {
           return [];
         }
-        throw new ServiceError('PULL_FAILED', `${subscription} could not be read: ${cause.message}`, {
-          cause,
-        });
+        throw new ServiceError('PULL_FAILED', `cannot read ${subscription}: ${cause.message}`, { cause });
       }
     },
     close: () => client.close(),

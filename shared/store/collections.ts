@@ -24,7 +24,7 @@ export const collections = {
   batches: collection('videoExportBatches', batchSchema),
 } as const;
 
-/** The fields of a document as a value of its collection, or as unreadable: one bad document must not stop a page. */
+/** Parses a document. Returns an unparsable one as unreadable rather than throw: one bad document must not stop a page. */
 export function parseDocument<T>(
   { path, schema }: Collection<T>,
   id: string,

@@ -1,10 +1,10 @@
-/** What a document holds, before it is parsed: plain data, Dates and bytes. */
+/** A document's fields before they are parsed: plain data, Dates and bytes. */
 export type Fields = Readonly<Record<string, unknown>>;
 
 const isPlain = (value: unknown): value is Fields =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** A deep copy without what is undefined: a document cannot hold that. */
+/** A deep copy without undefined values, which a document cannot hold. */
 export function copyFields(fields: Fields): Record<string, unknown> {
   const copy: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(fields)) {
@@ -31,15 +31,15 @@ function copyValue(value: unknown): unknown {
   return isPlain(value) ? copyFields(value) : value;
 }
 
-/** What turns one version of a document into the next, by top-level field. */
+/** The difference between two versions of a document, by top-level field. */
 export interface FieldChanges {
   readonly set: Readonly<Record<string, unknown>>;
   readonly dropped: readonly string[];
 }
 
 /**
- * Only fields that `before` has are dropped: those that a document has beyond its schema are not in `before`, so they
- * stay. Values that are the same object count as equal without a look inside, so unchanged parts of a record cost nothing.
+ * Only fields that `before` has are dropped: a document's fields beyond its schema are not in `before`, so they stay. The
+ * same object counts as equal without a deep comparison, so unchanged parts of a record cost nothing.
  */
 export function changedFields(before: Fields, after: Fields): FieldChanges {
   const set: Record<string, unknown> = {};
@@ -54,7 +54,7 @@ export function changedFields(before: Fields, after: Fields): FieldChanges {
   return { set, dropped };
 }
 
-/** Whether a document would hold the same for both. */
+/** Whether a document would store the same for both. */
 export function sameValue(a: unknown, b: unknown): boolean {
   if (Object.is(a, b)) {
     return true;

@@ -51,7 +51,7 @@ export function cutToBytes(text: string, bytes: number): string {
   return new TextDecoder('utf-8', { ignoreBOM: true }).decode(kept.subarray(0, written));
 }
 
-/** Why Firestore would not accept a document; undefined if it would. Sizes are approximately those that Firestore counts. */
+/** Why Firestore would not accept a document; undefined if it would. Sizes are approximate. */
 export function documentProblem(id: string, fields: Fields): string | undefined {
   if (!isDocumentId(id)) {
     return 'the id is not a valid document id';

@@ -2,8 +2,8 @@ import type { RecordState } from '../model/record.ts';
 import type { Query } from './queries.ts';
 
 /**
- * What people look through, newest first. One filter by the database, the rest by the reader: an index for every combination
- * would cost each write more than the few reads that it saves.
+ * Queries for lists that people read, newest first. The database applies one filter and the reader the others: an index for
+ * every combination would cost each write more than the few reads that it saves.
  */
 
 const newestFirst = [['createdAt', 'desc']] as const;
@@ -25,7 +25,7 @@ export const listQueries = {
   inState: (state: RecordState): Query => ({ where: [['state', '==', state]], orderBy: [] }),
 } as const;
 
-/** Its index is one of `indexed_labels`: which labels are asked for is the deployment's to know. */
+/** Its index is one of `indexed_labels` in Terraform: each deployment chooses which labels to index. */
 export const newestOfLabel = (label: string, value: string, since?: Date): Query => ({
   where: [[`labels.${label}`, '==', value], ...from(since)],
   orderBy: newestFirst,

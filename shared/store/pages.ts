@@ -2,8 +2,8 @@ import type { Query } from './queries.ts';
 import { cursorOf, type Documents, type Found } from './store.ts';
 
 /**
- * The documents that a query finds, page by page; no page is empty. The next page is read only when it is asked for, after
- * the last document of the one before, so that documents which a caller changed or deleted meanwhile are skipped nowhere.
+ * The documents that a query finds, page by page; no page is empty. The next page is read only when the caller requests it,
+ * and starts after the last document of the previous page, so changes and deletions by the caller make it skip nothing.
  */
 export async function* pages<T extends object>(
   documents: Pick<Documents<T>, 'find'>,

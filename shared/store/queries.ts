@@ -1,7 +1,7 @@
 import { activeStates, terminalStates, unsettledStates, type RecordState } from '../model/record.ts';
 
 /**
- * Every query of the service, as data: both stores run it, and a test holds infra's composite indexes against it.
+ * Every query of the service, as data: both stores run it, and a test compares it with the composite indexes in `infra/`.
  * Firestore appends the document id to every order, so pages are stable.
  */
 export interface Query {
@@ -13,12 +13,12 @@ export interface Query {
   readonly orderBy: readonly (readonly [field: string, direction: 'asc' | 'desc'])[];
 }
 
-/** What holds a place in EE's queue, or is about to. */
+/** States that occupy a slot in Earth Engine's queue, or are about to. */
 const occupyingStates: readonly RecordState[] = ['SUBMITTING', ...activeStates];
 
 /** Queries over `videoExports`. */
 export const recordQueries = {
-  /** Claims whose lease ran out. A query of their own: they never wait behind `WAITING` ones (rule 14). */
+  /** Claims whose lease has expired. They have their own query so that they never wait behind `WAITING` records (rule 14). */
   overdueSubmitting: (now: Date): Query => ({
     where: [
       ['state', '==', 'SUBMITTING'],
@@ -26,7 +26,7 @@ export const recordQueries = {
     ],
     orderBy: [['dueAt', 'asc']],
   }),
-  /** Jobs that wait for something other than EE's queue. */
+  /** Jobs that wait for something other than Earth Engine's queue. */
   dueWaiting: (now: Date): Query => ({
     where: [
       ['state', '==', 'WAITING'],
@@ -35,7 +35,7 @@ export const recordQueries = {
     ],
     orderBy: [['dueAt', 'asc']],
   }),
-  /** Operations to ask EE for one by one: what sweeps missed. */
+  /** Operations that sweeps missed, to get one by one. */
   dueOperations: (now: Date): Query => ({
     where: [
       ['state', 'in', activeStates],
@@ -43,7 +43,7 @@ export const recordQueries = {
     ],
     orderBy: [['dueAt', 'asc']],
   }),
-  /** The durable queue of a project, in the order in which EE is fed. */
+  /** The durable queue of a project, in the order in which its jobs are sent. */
   queued: (project: string): Query => ({
     where: [
       ['project', '==', project],
@@ -55,11 +55,11 @@ export const recordQueries = {
       ['createdAt', 'asc'],
     ],
   }),
-  /** Everything that waits, the oldest first. */
+  /** Everything that waits, oldest first. */
   waiting: (): Query => ({ where: [['state', '==', 'WAITING']], orderBy: [['createdAt', 'asc']] }),
-  /** Records with events to publish. The field is there only while some are owed. */
+  /** Records with pending events. The field exists only while there are some. */
   pendingEvents: (): Query => ({ where: [], orderBy: [['unpublishedEvents', 'asc']] }),
-  /** Not terminal, by project: read one at a time with `after: [project]` to list the projects in use. */
+  /** Not terminal, by project: read one at a time, with `after: [project]`, to list the projects in use. */
   unfinishedByProject: (): Query => ({
     where: [['state', 'in', [...unsettledStates, ...activeStates]]],
     orderBy: [['project', 'asc']],
@@ -78,7 +78,7 @@ export const recordQueries = {
     ],
     orderBy: [],
   }),
-  /** A send got no answer: an operation may exist that no record knows. */
+  /** Records with an unanswered send: an operation may exist that no record has. */
   unanswered: (project: string): Query => ({
     where: [
       ['project', '==', project],
@@ -98,7 +98,7 @@ export const recordQueries = {
     ],
     orderBy: [['createdAt', 'asc']],
   }),
-  /** Those created at `since` or later. */
+  /** Records created at `since` or later. */
   ofBatchSince: (batchId: string, since: Date): Query => ({
     where: [
       ['batchId', '==', batchId],
@@ -113,12 +113,12 @@ export const recordQueries = {
     ],
     orderBy: [],
   }),
-  /** Jobs of the batch whose record is another batch's, or nobody's. */
+  /** Jobs of the batch whose record belongs to another batch, or to none. */
   alsoOfBatch: (batchId: string): Query => ({
     where: [['alsoBatches', 'array-contains', batchId]],
     orderBy: [],
   }),
-  /** Attempts that were made of earlier ones. */
+  /** Attempts that retry earlier ones. */
   retriesOfBatch: (batchId: string): Query => ({
     where: [
       ['batchId', '==', batchId],
@@ -126,10 +126,10 @@ export const recordQueries = {
     ],
     orderBy: [['retryOf', 'asc']],
   }),
-  /** All attempts at a job, of every project that has one of this name. */
+  /** All attempts at a job, in every project that has a job with this key. */
   ofJobKey: (jobKey: string): Query => ({ where: [['jobKey', '==', jobKey]], orderBy: [] }),
   ofContent: (contentHash: string): Query => ({ where: [['contentHash', '==', contentHash]], orderBy: [] }),
-  /** A label's name has no dot, so this is a path into `labels`. */
+  /** A label's name has no dot, so this is a path within `labels`. */
   ofLabel: (label: string, value: string): Query => ({
     where: [[`labels.${label}`, '==', value]],
     orderBy: [],

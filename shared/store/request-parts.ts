@@ -4,41 +4,40 @@ import { constants, zstdCompress, zstdCompressSync, zstdDecompress } from 'node:
 
 import { UnreadableError } from '../errors.ts';
 
-/** One document of `videoExports/{id}/request`: a piece of the compressed request, and what proves the whole. */
+/** One document of `videoExports/{id}/request`: a part of the compressed request, and the checksum of the whole. */
 export interface RequestPart {
   readonly data: Uint8Array;
   readonly encoding: 'zstd';
   /** How many parts there are. */
   readonly parts: number;
-  /** Of all parts' data together, in hex. */
+  /** Of the data of all parts together, in hex. */
   readonly sha256: string;
-  /** Size of the request itself. */
+  /** Size of the uncompressed request. */
   readonly bytes: number;
 }
 
-/** Firestore's limit is 1 MiB for a document with its name and its other fields. */
+/** Firestore's limit is 1 MiB per document, including its name and its other fields. */
 const PART_BYTES = 1_000_000;
 
 /**
- * How many parts are written in the one commit that creates or replaces their record. Firestore takes 10 MiB in a
- * commit, its emulator 4 MiB. A request of more parts has the others written ahead (`partId`).
+ * How many parts are written in the commit that creates or replaces their record. Firestore accepts 10 MiB per commit, its
+ * emulator 4 MiB. Any further parts are written ahead (`partId`).
  */
 export const COMMITTED_PARTS = 3;
 
 /**
- * The id of part `n`: its number. Parts that are written ahead, before it is known whose claim wins, are named by their
- * content as well: then nobody else's bytes can come to stand in their place, and the same bytes written twice are the
- * same documents.
+ * The id of part `n`: its number. Parts that are written ahead, before a claim wins, are also named by their content: no
+ * other sender's bytes can replace them, and the same bytes written twice are the same documents.
  */
 export const partId = (n: number, { sha256 }: Pick<RequestPart, 'sha256'>): string =>
   n < COMMITTED_PARTS ? String(n) : `${sha256}-${n}`;
 
-/** Below this the compression is quicker than handing it to another thread and back. */
+/** Below this size, compression takes less time than a round trip to another thread. */
 const SYNC_BYTES = 16_384;
 
 const fast = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
 
-/** The request's bytes, compressed and cut. */
+/** Compresses a request and splits it into parts. */
 export async function splitRequest(request: Uint8Array): Promise<RequestPart[]> {
   const data =
     request.length <= SYNC_BYTES
@@ -56,11 +55,11 @@ export async function splitRequest(request: Uint8Array): Promise<RequestPart[]> 
 }
 
 /**
- * The bytes that `splitRequest` was given.
+ * Reverses `splitRequest`.
  *
  * @param path names the request in errors
- * @param parts the fields of the part documents in their order; undefined where one is missing
- * @throws UnreadableError when they are not all there, not of one request, or damaged
+ * @param parts the fields of the part documents in their order; undefined for a missing one
+ * @throws UnreadableError if parts are missing, belong to different requests, or are damaged
  */
 export async function joinRequest(
   path: string,
@@ -76,11 +75,11 @@ export async function joinRequest(
   );
   const { sha256, bytes } = parts[0] ?? {};
   if (hash(data) !== sha256) {
-    throw new UnreadableError(path, 'its parts do not have their SHA-256');
+    throw new UnreadableError(path, 'its parts do not match their SHA-256');
   }
   const request = await promisify(zstdDecompress)(data);
   if (request.length !== bytes) {
-    throw new UnreadableError(path, `it unpacks to ${request.length} bytes`);
+    throw new UnreadableError(path, `it decompresses to ${request.length} bytes instead of ${bytes}`);
   }
   return new Uint8Array(request.buffer, request.byteOffset, request.length);
 }

@@ -6,7 +6,7 @@ import type { RejectedMessage } from '../model/rejected-message.ts';
 import type { Fields } from './fields.ts';
 import type { Query } from './queries.ts';
 
-/** A document as it was read: `version` changes with every write and conditions the next one. */
+/** A document as read. Every write changes `version`, which is the condition of the next write. */
 export interface Stored<T> {
   readonly id: string;
   readonly value: T;
@@ -14,11 +14,11 @@ export interface Stored<T> {
   readonly version: string;
 }
 
-/** A document that is there but cannot be parsed. It must not keep others from being handled. */
+/** A document that exists but cannot be parsed. It must not block others. */
 export interface Unreadable {
   readonly id: string;
   readonly unreadable: UnreadableError;
-  /** What is there, unparsed. */
+  /** Its fields, unparsed. */
   readonly fields: Fields;
 }
 
@@ -27,15 +27,15 @@ export type Found<T> = Stored<T> | Unreadable;
 export const isReadable = <T>(found: Found<T>): found is Stored<T> => 'value' in found;
 
 /**
- * One page of a query: at most `limit`, after the given values of the query's order. A prefix of them will do and skips
- * everything that shares it; all of them and the id (`cursorOf`) go on right after one document.
+ * One page of a query: at most `limit` documents, after the given values of the query's order. A prefix of them skips
+ * everything that has it; all of them and the id (`cursorOf`) continue right after one document.
  */
 export interface Page {
   readonly limit: number;
   readonly after?: readonly unknown[];
 }
 
-/** Where the next page of `query` starts: after `last`, the last document of this one, readable or not. */
+/** The start of the next page of `query`: after `last`, the last document of this page, readable or not. */
 export function cursorOf(query: Query, last: Found<object>): unknown[] {
   const fields = isReadable(last) ? (last.value as Fields) : last.fields;
   return [...query.orderBy.map(([field]) => fields[field]), last.id];
@@ -44,53 +44,53 @@ export function cursorOf(query: Query, last: Found<object>): unknown[] {
 /** A collection of documents of one type, parsed on every read. Dates are Dates, to the millisecond. */
 export interface Documents<T> {
   get(id: string): Promise<Found<T> | undefined>;
-  /** Those that exist, in any order. */
+  /** The documents that exist, in any order. */
   getMany(ids: readonly string[]): Promise<Found<T>[]>;
-  /** Writes the document only where none is; says what stands there otherwise. Atomic. */
+  /** Writes the document only if none exists; otherwise returns the existing one. Atomic. */
   create(id: string, value: T): Promise<Created<T>>;
   /**
-   * Writes `next` in place of what was read. Fields of the document that its schema does not know stay.
+   * Replaces what was read with `next`. Fields of the document beyond its schema stay.
    *
-   * @throws StaleWriteError when it was written or deleted since
+   * @throws StaleWriteError if it was written or deleted since
    */
   replace(stored: Stored<T>, next: T): Promise<Stored<T>>;
   find(query: Query, page: Page): Promise<Found<T>[]>;
-  /** Counted by the database: billed by index entries (one read per thousand), not by documents. */
+  /** The database counts: billed by index entries (one read per thousand), not by documents. */
   count(query: Query): Promise<number>;
-  /** Sum of a numeric field over the matches, by the database; documents without it count 0. */
+  /** The database sums a numeric field over the matches; documents without it count as 0. */
   sum(query: Query, field: string): Promise<number>;
 }
 
 export type Created<T> = { readonly created: Stored<T> } | { readonly existing: Found<T> };
 
-/** Records, with the exact bytes of their requests beside them. */
+/** Records, and the exact bytes of their requests. */
 export interface Records extends Documents<ExportRecord> {
   /**
-   * The claim: in one commit, creates the record and sets its request parts (none for a record without a request). Only
-   * the record's `create` is conditioned: parts left behind by an expired record are overwritten.
+   * The claim: one commit creates the record and writes its request parts (none for a record without a request). Only the
+   * record's creation is conditional: parts that an expired record left behind are overwritten.
    */
   create(id: string, value: ExportRecord, request?: Uint8Array): Promise<Created<ExportRecord>>;
   /**
-   * @param request replaces the stored bytes in the same commit (a new generation). Where `next` has an `expireAt`, the
-   * parts get it too.
+   * @param request replaces the stored bytes in the same commit (a new generation). If `next` has an `expireAt`, the parts
+   * get it too
    */
   replace(
     stored: Stored<ExportRecord>,
     next: ExportRecord,
     request?: Uint8Array,
   ): Promise<Stored<ExportRecord>>;
-  /** The stored request bytes, exactly as they were given. @throws UnreadableError when parts are missing or damaged */
+  /** The request bytes, exactly as they were stored. @throws UnreadableError if parts are missing or damaged */
   readRequest(id: string): Promise<Uint8Array>;
-  /** Moves a document that cannot be parsed out of the way: notes `problem` in its `setAside` and moves its `dueAt`. */
+  /** Defers a document that cannot be parsed: stores `problem` in its `setAside`, and a later `dueAt`. */
   defer(id: string, problem: string, dueAt: Date): Promise<void>;
 }
 
-/** Everything the service keeps. */
+/** Everything that the service stores. */
 export interface Store {
   readonly records: Records;
   /** `videoExportProjects/{project}`: gate and flags, read by every instance every few seconds. */
   readonly projects: Documents<ProjectStatus>;
-  /** `videoExportSweeps/{project}`: what the last sweeps saw. */
+  /** `videoExportSweeps/{project}`: what the last sweeps found. */
   readonly sweeps: Documents<Sweep>;
   /** `rejectedMessages/{messageId}`. */
   readonly rejectedMessages: Documents<RejectedMessage>;

@@ -1,7 +1,7 @@
 import type { Fields } from '../../../shared/store/fields.ts';
 import type { Query } from '../../../shared/store/queries.ts';
 
-/** A document to query: its id, its fields. */
+/** A document to query. */
 export interface Row {
   readonly id: string;
   readonly fields: Fields;
@@ -9,8 +9,8 @@ export interface Row {
 
 /**
  * The rows that a query finds, in its order, as Firestore defines both
- * (https://firebase.google.com/docs/firestore/query-data/order-limit-data): a row without an ordered field is not found,
- * inequalities hold only within one type, and the id decides last, in the direction of the last order.
+ * (https://firebase.google.com/docs/firestore/query-data/order-limit-data): a row without an ordered field does not match,
+ * inequalities hold only within one type, and ties are ordered by id, in the direction of the last order.
  */
 export function evaluate<R extends Row>(
   query: Query,
@@ -41,7 +41,7 @@ function matches({ where, orderBy }: Query, fields: Fields): boolean {
   );
 }
 
-/** A dot leads into a map, as in Firestore: `labels.team`. */
+/** As in Firestore, a dot separates the keys of nested maps: `labels.team`. */
 function valueAt(fields: Fields, path: string): unknown {
   if (!path.includes('.')) {
     return fields[path];
@@ -85,7 +85,7 @@ function holds(value: unknown, op: Query['where'][number][1], wanted: unknown): 
   }
 }
 
-/** Strictly after the cursor: what equals it as far as it goes is not. */
+/** Strictly after the cursor: a row that equals it in all its values is not. */
 function isAfter(query: Query, row: Row, cursor: readonly unknown[]): boolean {
   if (cursor.length === 0) {
     return true;
@@ -104,7 +104,7 @@ function isAfter(query: Query, row: Row, cursor: readonly unknown[]): boolean {
 
 const idDirection = ({ orderBy }: Query): 1 | -1 => (orderBy.at(-1)?.[1] === 'desc' ? -1 : 1);
 
-/** Ids and project names are ASCII, for which UTF-16 order is Firestore's order by UTF-8 bytes. */
+/** For ASCII, which ids and project names are, UTF-16 order equals Firestore's order by UTF-8 bytes. */
 const compareText = (a: string, b: string): number => (a < b ? -1 : Number(a > b));
 
 /** Firestore's order of types: https://firebase.google.com/docs/firestore/manage-data/data-types#value_type_ordering */
