@@ -1,33 +1,33 @@
 import { SECOND_MS } from '../shared/clock.ts';
 
 /**
- * An orderly end. functions-framework answers SIGTERM by cutting every request off and exiting at once; Cloud Run gives
- * ten seconds. In that time what is under way finishes, or hands over what it was waiting for.
+ * Graceful shutdown. On SIGTERM, functions-framework drops every request and exits at once, although Cloud Run allows ten
+ * seconds. In that time, work in progress finishes, or leaves the rest to the poller.
  */
 
-/** By then a call that EE has not answered is given up, which leaves time to write that its answer is not known. */
+/** Calls without a response are abandoned after this time, which leaves time to record them as unanswered. */
 const FINISH_MS = 6 * SECOND_MS;
-/** Cloud Run kills at 10 s. */
+/** Cloud Run kills the process after 10 s. */
 const EXIT_MS = 9 * SECOND_MS;
 
 export interface Drain {
-  /** Aborted when there is no more time to wait for others. */
+  /** Aborted when there is no more time to wait for responses. */
   readonly stopping: AbortSignal;
-  /** No new work is begun. */
+  /** Whether new work is no longer accepted. */
   isDraining(): boolean;
-  /** Counts work as under way until it settles. */
+  /** Counts work as in progress until it settles. */
   track<R>(work: Promise<R>): Promise<R>;
 }
 
 /**
- * Takes over SIGTERM and SIGINT. Call it as the module loads: the framework adds its own listeners later, and each is
- * removed as it comes.
+ * Handles SIGTERM and SIGINT. Call it while the module loads: the framework adds its own listeners later, and this removes
+ * them.
  *
- * @param atEnd flushes and closes what is open
+ * @param atEnd flushes and closes the clients
  */
 export function installDrain(atEnd: () => Promise<void>): Drain {
   const stopping = new AbortController();
-  const underWay = new Set<Promise<unknown>>();
+  const inProgress = new Set<Promise<unknown>>();
   let draining = false;
 
   const onSignal = (): void => {
@@ -36,16 +36,16 @@ export function installDrain(atEnd: () => Promise<void>): Drain {
     }
     draining = true;
     setTimeout(() => stopping.abort(new Error('the process is stopping')), FINISH_MS).unref();
-    // Every request may have been answered, and only closing the clients takes long: that loses nothing.
-    setTimeout(() => process.exit(underWay.size === 0 ? 0 : 1), EXIT_MS).unref();
+    // With no work in progress, only closing the clients takes long, and nothing is lost.
+    setTimeout(() => process.exit(inProgress.size === 0 ? 0 : 1), EXIT_MS).unref();
     void finish();
   };
   const finish = async (): Promise<void> => {
-    while (underWay.size > 0) {
-      await Promise.allSettled(underWay);
+    while (inProgress.size > 0) {
+      await Promise.allSettled(inProgress);
     }
     await atEnd().catch(() => undefined);
-    // The answers of the last requests are still being written to their sockets.
+    // The last responses are still being written to their sockets.
     setImmediate(() => process.exit(0));
   };
 
@@ -62,11 +62,11 @@ export function installDrain(atEnd: () => Promise<void>): Drain {
     stopping: stopping.signal,
     isDraining: () => draining,
     track: async (work) => {
-      underWay.add(work);
+      inProgress.add(work);
       try {
         return await work;
       } finally {
-        underWay.delete(work);
+        inProgress.delete(work);
       }
     },
   };

@@ -1,5 +1,5 @@
 import { expandBatch as expand } from '../shared/batch/expand-batch.ts';
 import { onMessage } from './http.ts';
 
-/** Pushed from the batch topic: a manifest becomes job messages. */
+/** Receives the batch topic: turns a manifest into job messages. */
 export const expandBatch = onMessage(({ services }, envelope) => expand(services, envelope));

@@ -5,19 +5,19 @@ import { type Envelope, parseEnvelope } from '../shared/message/envelope.ts';
 import { config, drain, loadRuntime, log, type Runtime } from './runtime.ts';
 
 /**
- * HTTP in, HTTP out. A 2xx answer acknowledges a message, 5xx asks for redelivery; what went wrong is in the log, and
- * never in the answer.
+ * HTTP in, HTTP out. A 2xx response acknowledges a message, 5xx requests redelivery. Errors are logged, and never in the
+ * response.
  */
 
 type Request = Parameters<HttpFunction>[0];
 
-/** A status, with a JSON body where there is something to say. */
+/** A status, and a JSON body if there is one. */
 interface Answer {
   readonly status: number;
   readonly body?: object;
 }
 
-/** A function that is called with a POST, and answers with what `work` resolves to as JSON (204 for nothing). */
+/** A function that is called with POST. It responds with the result of `work` as JSON (204 for undefined). */
 export function onPost(
   work: (runtime: Runtime, request: Request) => Promise<object | undefined>,
 ): HttpFunction {
@@ -31,7 +31,7 @@ export function onPost(
       response.status(503).end();
       return;
     }
-    // Under way from the first moment: a process that is stopped while its clients load must not drop the request.
+    // Tracked from the start: a process that is stopped while its clients load must not drop the request.
     const { status, body } = await drain.track(answer(work, request));
     if (body === undefined) {
       response.status(status).end();
@@ -42,9 +42,8 @@ export function onPost(
 }
 
 /**
- * functions-framework runs a request in a domain (node:domain), so that an error which nobody catches is answered all the
- * same. `answer` catches all that there is, and a domain enters and leaves itself with every promise: a third of the
- * processor time of a delivery.
+ * functions-framework runs each request in a domain (node:domain), to respond even to uncaught errors. `answer` catches every
+ * error, and entering and leaving the domain with each promise would take a third of a delivery's CPU time.
  */
 function leaveDomain(): void {
   const { domain } = process as { readonly domain?: { exit(): void } | null };
@@ -63,7 +62,7 @@ async function answer(
     return body === undefined ? { status: 204 } : { status: 200, body };
   } catch (error) {
     if (error instanceof NotAnEnvelope) {
-      return { status: 400, body: { error: 'the body is neither a Pub/Sub push nor a CloudEvent of one' } };
+      return { status: 400, body: { error: 'the body is neither a Pub/Sub push nor a CloudEvent with one' } };
     }
     traced.error('request.failed', error);
     return { status: 500 };
@@ -74,7 +73,7 @@ class NotAnEnvelope extends Error {
   override readonly name = 'NotAnEnvelope';
 }
 
-/** A function that is pushed messages. It resolves when the message may be acknowledged. */
+/** A function that receives pushed messages. It acknowledges a message when `work` resolves. */
 export function onMessage(work: (runtime: Runtime, envelope: Envelope) => Promise<unknown>): HttpFunction {
   return onPost(async (runtime, request) => {
     const { headers, rawBody } = request;

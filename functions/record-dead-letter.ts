@@ -1,5 +1,5 @@
 import { recordDeadLetter as record } from '../shared/dead-letters/record-dead-letter.ts';
 import { onMessage } from './http.ts';
 
-/** Pushed from the dead-letter topic: what could not be handled is recorded where its sender looks. */
+/** Receives the dead-letter topic: records messages that no function could handle, where their senders look. */
 export const recordDeadLetter = onMessage(({ services }, envelope) => record(services, envelope));

@@ -9,7 +9,7 @@ import { createGate, createQuotaWatch, type Gate } from '../shared/submission/ga
 import { policyOf } from '../shared/record/policy.ts';
 import { type Drain, installDrain } from './drain.ts';
 
-/** What one function instance is made of. Made once, when its module loads or when its first request comes. */
+/** The parts of a function instance. They are created once: when its module loads, or with the first request. */
 
 export interface Runtime {
   readonly services: Services;
@@ -26,7 +26,7 @@ export const config: Config = readConfigOrExit();
 let runtime: Promise<Runtime> | undefined;
 export const drain: Drain = installDrain(closeRuntime);
 
-/** The clients load with the first request, not before the instance listens: together they cost a quarter of a second. */
+/** The clients load with the first request, after the instance listens: together they take a quarter of a second. */
 export function loadRuntime(): Promise<Runtime> {
   runtime ??= createRuntime().catch((error: unknown) => {
     runtime = undefined;
@@ -55,7 +55,7 @@ async function createRuntime(): Promise<Runtime> {
       : undefined,
     observer: createQuotaWatch({ store, clock, log }),
   });
-  const publisher = publisherOnceUsed();
+  const publisher = lazyPublisher();
   const services: Services = {
     config,
     policy: policyOf(config),
@@ -71,8 +71,8 @@ async function createRuntime(): Promise<Runtime> {
   return { services, gate: createGate(services) };
 }
 
-/** Pub/Sub's client loads with the first message to publish: a poll that finds nothing new has none. */
-function publisherOnceUsed(): Publisher {
+/** Loads Pub/Sub's client with the first message to publish: a poll that finds no change publishes none. */
+function lazyPublisher(): Publisher {
   let publisher: Promise<Publisher> | undefined;
   const load = async (): Promise<Publisher> => {
     const { createPublisher } = await import('../shared/pubsub/publisher.ts');
@@ -97,7 +97,7 @@ async function closeRuntime(): Promise<void> {
   await services?.store.close();
 }
 
-/** A wrong setting must stop the start with its name: every message would be handled wrongly. */
+/** A wrong setting must end the process, with a log line that names it: every message would be handled wrongly. */
 function readConfigOrExit(): Config {
   try {
     return readConfig();

@@ -3,38 +3,31 @@ import { z } from 'zod';
 import { HOUR_MS, SECOND_MS } from './clock.ts';
 import { ConfigError } from './errors.ts';
 
-/** How a destination or a project is allowed: an exact text, or a prefix where the pattern ends with `*`. */
+/** Patterns of destinations or projects: an exact text, or a prefix if the pattern ends with `*`. */
 export type AllowList = readonly string[];
 
 const projectId = z
   .string()
   .regex(/^(?:[a-z0-9.-]+:)?[a-z0-9][a-z0-9-]*[a-z0-9]$/, 'a Google Cloud project id or number');
 
-const seconds = (standard: number) =>
+const duration = (unit: 'seconds' | 'hours', unitMs: number) => (initial: number) =>
   z
     .string()
-    .regex(/^\d+(?:\.\d+)?$/, 'a number of seconds, such as 30 or 0.5')
-    .default(String(standard))
+    .regex(/^\d+(?:\.\d+)?$/, `a number of ${unit}, such as 30 or 0.5`)
+    .default(String(initial))
     .transform(Number)
-    .refine((value) => value > 0, 'more than 0 seconds')
-    .transform((value) => value * SECOND_MS);
+    .refine((value) => value > 0, `more than 0 ${unit}`)
+    .transform((value) => value * unitMs);
+const seconds = duration('seconds', SECOND_MS);
+const hours = duration('hours', HOUR_MS);
 
-const whole = (standard: number) =>
+const whole = (initial: number) =>
   z
     .string()
     .regex(/^\d+$/, 'a whole number')
-    .default(String(standard))
+    .default(String(initial))
     .transform(Number)
     .refine((value) => value >= 1, 'at least 1');
-
-const hours = (standard: number) =>
-  z
-    .string()
-    .regex(/^\d+(?:\.\d+)?$/, 'a number of hours')
-    .default(String(standard))
-    .transform(Number)
-    .refine((value) => value > 0, 'more than 0 hours')
-    .transform((value) => value * HOUR_MS);
 
 const list = z
   .string()
@@ -44,11 +37,11 @@ const list = z
     'comma-separated, with * only at the end',
   );
 
-const topic = (standard: string) =>
+const topic = (initial: string) =>
   z
     .string()
     .regex(/^[A-Za-z][A-Za-z0-9._~+%-]{2,254}$/, 'a Pub/Sub topic name, without projects/…/topics/')
-    .default(standard);
+    .default(initial);
 
 const hostAndPort = z
   .string()
@@ -57,7 +50,7 @@ const hostAndPort = z
 
 const loopback = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
 
-/** Plain HTTP to anywhere but this machine would send a service account's token in the clear. */
+/** Plain HTTP to any other machine would send a service account's token unencrypted. */
 const apiUrl = z
   .url()
   .default('https://earthengine.googleapis.com')
@@ -70,41 +63,51 @@ const apiUrl = z
 /** Every environment variable of the service, in the order in which docs/reference.md lists them. */
 export const environmentSchema = z
   .object({
-    GOOGLE_CLOUD_PROJECT: projectId.describe('Where Firestore and Pub/Sub are'),
-    EARTHENGINE_PROJECT: projectId.optional().describe('The EE project of jobs that name none'),
-    EARTHENGINE_API_URL: apiUrl.describe('https, or http on loopback'),
+    GOOGLE_CLOUD_PROJECT: projectId.describe('The project of Firestore and Pub/Sub'),
+    EARTHENGINE_PROJECT: projectId.optional().describe('The Earth Engine project of jobs that name none'),
+    EARTHENGINE_API_URL: apiUrl.describe('Base address of the Earth Engine API: https, or http on loopback'),
     EARTHENGINE_EMULATOR_HOST: hostAndPort.describe('host:port of a simulator: plain HTTP, no credentials'),
     FIRESTORE_EMULATOR_HOST: hostAndPort.describe('host:port of the Firestore emulator'),
     PUBSUB_EMULATOR_HOST: hostAndPort.describe('host:port of the Pub/Sub emulator'),
     FIRESTORE_DATABASE: z.string().min(1).default('(default)').describe('The Firestore database'),
-    ALLOWED_PROJECTS: list.optional().describe('EE projects that jobs may name, comma-separated; `*` = any'),
+    ALLOWED_PROJECTS: list
+      .optional()
+      .describe('Earth Engine projects that jobs can name, comma-separated; `*` means any'),
     ALLOWED_DESTINATIONS: list
       .default(['gs://*'])
       .describe('Patterns of `destination`, comma-separated: `gs://bucket/prefix*`, `drive:*`'),
-    SUBMIT_LEASE_SECONDS: seconds(120).describe('How long a claim keeps others from sending the same job'),
-    SUBMIT_TIMEOUT_SECONDS: seconds(60).describe('For all tries of one claim together; less than the lease'),
-    RETRY_MIN_SECONDS: seconds(30).describe('Waits, and a closed gate, double from here'),
-    RETRY_MAX_SECONDS: seconds(900).describe('… up to here; Retry-After counts within the two'),
-    STALLED_HOURS: hours(24).describe('An operation that has not moved for so long is stalled'),
+    SUBMIT_LEASE_SECONDS: seconds(120).describe(
+      'How long a claim prevents other senders from sending the same job',
+    ),
+    SUBMIT_TIMEOUT_SECONDS: seconds(60).describe(
+      'Time for all sends of one claim together; less than the lease',
+    ),
+    RETRY_MIN_SECONDS: seconds(30).describe(
+      'First wait after a failure, for jobs and closed gates; it doubles each time',
+    ),
+    RETRY_MAX_SECONDS: seconds(900).describe('Longest such wait; Retry-After is clamped to this range'),
+    STALLED_HOURS: hours(24).describe('An operation without progress for this long is stalled'),
     SUBMIT_DEADLINE_HOURS: hours(72).describe(
-      'Outages and missing permissions longer than this reject the job',
+      'A job is rejected if an outage or a missing permission lasts longer than this',
     ),
-    POLL_MIN_SECONDS: seconds(60).describe(
-      'The safety net of a record with an operation looks this often at first',
+    POLL_MIN_SECONDS: seconds(60).describe('Shortest time between two individual checks of an operation'),
+    POLL_MAX_SECONDS: seconds(3600).describe(
+      'Longest time between two such checks, and between two complete sweeps of a project',
     ),
-    POLL_MAX_SECONDS: seconds(3600).describe('… and at least this often'),
-    POLL_BUDGET_SECONDS: seconds(240).describe('How long one run of pollExports may take'),
-    MAX_ACTIVE_OPERATIONS: whole(2700).describe('Per EE project; its queue holds 3,000 and people share it'),
-    RETENTION_DAYS: whole(90).describe('Firestore TTL of what is finished'),
+    POLL_BUDGET_SECONDS: seconds(240).describe('Maximum duration of one run of pollExports'),
+    MAX_ACTIVE_OPERATIONS: whole(2700).describe(
+      'Limit per Earth Engine project, whose queue of 3,000 is shared with its other users',
+    ),
+    RETENTION_DAYS: whole(90).describe('How long Firestore keeps documents that are finished'),
     JOBS_TOPIC: topic('video-export-jobs').describe('Job messages'),
     BATCHES_TOPIC: topic('video-export-batches').describe('Batch manifests'),
     CANCELLATIONS_TOPIC: topic('video-export-cancellations').describe('Cancellations'),
-    EVENTS_TOPIC: topic('video-export-events').describe('State changes, published by the service'),
-    DEAD_LETTER_TOPIC: topic('video-export-dead-letters').describe('Messages that cannot be handled'),
+    EVENTS_TOPIC: topic('video-export-events').describe('State changes, which the service publishes'),
+    DEAD_LETTER_TOPIC: topic('video-export-dead-letters').describe('Messages that no function could handle'),
   })
   .refine((env) => env.SUBMIT_TIMEOUT_SECONDS < env.SUBMIT_LEASE_SECONDS, {
     path: ['SUBMIT_TIMEOUT_SECONDS'],
-    message: 'less than SUBMIT_LEASE_SECONDS, or two senders could overlap',
+    message: 'less than SUBMIT_LEASE_SECONDS, because otherwise two senders could overlap',
   })
   .refine((env) => env.RETRY_MIN_SECONDS <= env.RETRY_MAX_SECONDS, {
     path: ['RETRY_MIN_SECONDS'],
@@ -119,9 +122,9 @@ export const environmentSchema = z
 export interface Config {
   readonly googleCloudProject: string;
   readonly earthEngineProject: string;
-  /** Base address of the EE API, without a trailing slash. */
+  /** Base address of the Earth Engine API, without a trailing slash. */
   readonly earthEngineUrl: string;
-  /** False against a simulator: then nothing asks for credentials. */
+  /** False for a simulator: then no code looks for credentials. */
   readonly earthEngineCredentials: boolean;
   readonly firestoreEmulatorHost: string | undefined;
   readonly pubsubEmulatorHost: string | undefined;
@@ -152,9 +155,9 @@ export interface Topics {
 }
 
 /**
- * Parses the environment. The only reader of `process.env`.
+ * Parses the environment. The only code that reads `process.env`.
  *
- * @throws ConfigError naming every variable that is missing or wrong
+ * @throws ConfigError that names every missing or wrong variable
  */
 export function readConfig(environment: Readonly<Record<string, string | undefined>> = process.env): Config {
   // Terraform, Docker and shells write "not set" as an empty string.
@@ -169,7 +172,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
         : `${issue.path.join('.')} must be ${issue.message}`,
     );
     throw new ConfigError(
-      `The environment is wrong: ${problems.join('; ')}. docs/reference.md lists every variable.`,
+      `Wrong environment variables: ${problems.join('; ')}. docs/reference.md lists all of them.`,
     );
   }
   const env = parsed.data;
@@ -207,7 +210,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   };
 }
 
-/** Whether `text` matches an entry of the list: exactly, or up to the entry's closing `*`. */
+/** Whether `text` matches an entry of the list: exactly, or up to the entry's final `*`. */
 export function isAllowed(allowed: AllowList, text: string): boolean {
   return allowed.some((pattern) =>
     pattern.endsWith('*') ? text.startsWith(pattern.slice(0, -1)) : text === pattern,
@@ -215,8 +218,8 @@ export function isAllowed(allowed: AllowList, text: string): boolean {
 }
 
 /**
- * Express answers a request that it cannot parse with a stack trace unless this says production, and functions-framework
- * leaves no other way in: an error's text must not leak into an answer, wherever the functions run.
+ * Without this, Express responds with a stack trace to a request that it cannot parse, and functions-framework offers no
+ * other way to configure it. No error's text may leak into a response, wherever the functions run.
  */
 export function hideErrorsFromAnswers(): void {
   process.env['NODE_ENV'] = 'production';
