@@ -3,7 +3,7 @@ import { hash } from 'node:crypto';
 import canonicalize from 'canonicalize';
 
 import { createIssueList, describe, type IssueList, type Path } from '../issues.ts';
-import { brokenText, isUsableName, unusableName } from '../expression/read-constant.ts';
+import { brokenText, infiniteNumber, isUsableName, unusableName } from '../json.ts';
 import type { Issue } from '../model/rejected-message.ts';
 import { isTooWide } from '../message/width.ts';
 import { addZodIssues, valueAt } from '../message/zod-issues.ts';
@@ -140,7 +140,7 @@ function checkValues(json: unknown, issues: IssueList): void {
       issues.add(pathOf(place), brokenText);
     }
     if (typeof value === 'number' && !Number.isFinite(value)) {
-      issues.add(pathOf(place), 'found a number beyond ±1.8e308; allowed: a double');
+      issues.add(pathOf(place), infiniteNumber);
     }
     if (typeof value !== 'object' || value === null) {
       continue;

@@ -7,8 +7,8 @@ import { contentHashOf, serialisedLength } from './identity.ts';
 import { createIssueList, describe, type IssueList, type Path } from '../issues.ts';
 import { jobMessageSchema, recordableFields } from './job-schema.ts';
 import type { Expression, Job, VideoRequest } from '../model/job.ts';
-import { unusableName } from '../expression/read-constant.ts';
-import { isJsonObject } from '../expression/read-graph.ts';
+
+import { isJsonObject, unusableName } from '../json.ts';
 import type { Issue } from '../model/rejected-message.ts';
 import { isTooWide } from './width.ts';
 import { addZodIssues, valueAt } from './zod-issues.ts';

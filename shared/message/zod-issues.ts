@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 
 import { describe, type IssueList, type Path } from '../issues.ts';
-import { unusableName } from '../expression/read-constant.ts';
+import { unusableName } from '../json.ts';
 
 /**
  * zod's issues in the words of this service: where, what was found, what is allowed. Each schema's messages say what is
