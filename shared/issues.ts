@@ -1,4 +1,5 @@
 import type { Issue } from './model/rejected-message.ts';
+import { abbreviate } from './text.ts';
 
 /** Where in a message something is, from its root: `['request', 'expression', 'values', '3']`. */
 export type Path = readonly (string | number)[];
@@ -64,25 +65,26 @@ export function describe(value: unknown): string {
     if (keys.length === 0) {
       return 'an empty object';
     }
-    return `an object with ${cut(keys.slice(0, 5).map(cutKey).join(', '))}${keys.length > 5 ? ', …' : ''}`;
+    return `an object with ${abbreviate(
+      keys
+        .slice(0, 5)
+        .map((key) => abbreviate(key, 30))
+        .join(', '),
+      SHOWN_CHARACTERS,
+    )}${keys.length > 5 ? ', …' : ''}`;
   }
   return String(value);
 }
 
 export function quote(text: string): string {
-  return JSON.stringify(cut(text));
+  return JSON.stringify(abbreviate(text, SHOWN_CHARACTERS));
 }
 
-function cut(text: string): string {
-  return cutTo(text, SHOWN_CHARACTERS);
-}
-
-function cutKey(key: string): string {
-  return cutTo(key, 30);
-}
-
-function cutTo(text: string, characters: number): string {
-  return text.length > characters ? `${text.slice(0, characters)}…` : text;
+/** The words of every issue that a sender gets: what the message has, and what it may have instead. */
+export function mismatch(found: unknown, allowed: string): string {
+  return found === undefined
+    ? `is missing; allowed: ${allowed}`
+    : `found ${describe(found)}; allowed: ${allowed}`;
 }
 
 /**
@@ -90,7 +92,10 @@ function cutTo(text: string, characters: number): string {
  * that can be encoded in UTF-8.
  */
 export function storableIssue({ path, message }: Issue): Issue {
-  return { path: cutMiddle(path).toWellFormed(), message: cutTo(message, MESSAGE_CHARACTERS).toWellFormed() };
+  return {
+    path: cutMiddle(path).toWellFormed(),
+    message: abbreviate(message, MESSAGE_CHARACTERS).toWellFormed(),
+  };
 }
 
 /** As many issues as a document has room for beside everything else, and a last one for the rest. */

@@ -4,6 +4,7 @@ import { readExpression } from '../expression/read-expression.ts';
 import { recordIdOf } from '../model/ids.ts';
 import { describe, formatPath } from '../issues.ts';
 import { type JobRules, parseJobFields, parseJobMessage } from '../message/job-message.ts';
+import { abbreviate } from '../text.ts';
 import type { Issue } from '../model/rejected-message.ts';
 import type { Expansion } from './expansion.ts';
 import { problemOf } from './names.ts';
@@ -195,5 +196,5 @@ function describeCombination(expansion: Expansion, job: number): string {
 function describeValue({ manifest }: Expansion, axis: number, valueIndex: number): string {
   const { name, values } = manifest.axes[axis] ?? { name: '', values: [] };
   const json = JSON.stringify(values[valueIndex]) ?? '';
-  return `${name} ${json.length > SHOWN_CHARACTERS ? `${json.slice(0, SHOWN_CHARACTERS)}…` : json}`;
+  return `${name} ${abbreviate(json, SHOWN_CHARACTERS)}`;
 }

@@ -1,4 +1,5 @@
 import { createIssueList } from '../issues.ts';
+import { isJsonObject } from '../json.ts';
 import type { Issue } from '../model/rejected-message.ts';
 import type { Manifest } from './manifest.ts';
 import { structuralHoles } from './graph-holes.ts';
@@ -169,8 +170,8 @@ function fieldOf(template: Template | undefined, name: string): Template | undef
     return undefined;
   }
   const { value } = template;
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && Object.hasOwn(value, name)
-    ? { kind: 'constant', value: (value as Record<string, unknown>)[name] }
+  return isJsonObject(value) && Object.hasOwn(value, name)
+    ? { kind: 'constant', value: value[name] }
     : undefined;
 }
 

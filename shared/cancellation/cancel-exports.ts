@@ -2,7 +2,7 @@ import { later, MINUTE_MS } from '../clock.ts';
 import { isAllowed } from '../config.ts';
 import { type Envelope, readJsonData } from '../message/envelope.ts';
 import { recordIdOf } from '../model/ids.ts';
-import { createIssueList, describe } from '../issues.ts';
+import { createIssueList, describe, mismatch } from '../issues.ts';
 import type { Issue } from '../model/rejected-message.ts';
 import { rejectMessage } from '../message/rejection.ts';
 import { isTooWide } from '../message/width.ts';
@@ -116,7 +116,7 @@ async function findRecords(
     return { records: [] };
   }
   if (!isAllowed(config.allowedProjects, project)) {
-    const message = `found ${describe(project)}; allowed: a project in ALLOWED_PROJECTS`;
+    const message = mismatch(project, 'a project in ALLOWED_PROJECTS');
     return { issues: [{ path: 'project', message }] };
   }
   const attempts = attempt === undefined ? await attemptsAt(services, project, jobKey) : [];

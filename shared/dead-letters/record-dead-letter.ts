@@ -2,7 +2,8 @@ import { carry } from '../record/transitions.ts';
 import type { ExportRecord } from '../model/record.ts';
 import { updateRecord } from '../records.ts';
 import type { Services } from '../services.ts';
-import { cutToBytes, isDocumentId } from '../store/limits.ts';
+import { isDocumentId } from '../store/limits.ts';
+import { truncate } from '../text.ts';
 import { isReadable } from '../store/store.ts';
 import { type Envelope, readJsonData } from '../message/envelope.ts';
 import { jobRules, parseJobMessage } from '../message/job-message.ts';
@@ -75,7 +76,7 @@ function readDeath({ attributes }: Envelope): string {
 }
 
 /** It goes into a record's history, which must stay small. Pub/Sub's names are at most 255 long. */
-const shown = (attribute: string): string => cutToBytes(attribute, 255);
+const shown = (attribute: string): string => truncate(attribute, 255);
 
 /** The attempts that count are those of the subscription that gave up, not our own. */
 function withAttempts(envelope: Envelope): Envelope {

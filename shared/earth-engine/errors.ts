@@ -1,6 +1,7 @@
 import { DAY_MS } from '../clock.ts';
 import { EarthEngineError, type EarthEngineErrorKind } from './api.ts';
-import { isObject, startOf } from './operation.ts';
+import { isJsonObject, type JsonObject } from '../json.ts';
+import { truncate } from '../text.ts';
 import { asError } from '../errors.ts';
 
 /** A request to Earth Engine, as far as it changes what a response means. */
@@ -101,20 +102,20 @@ function parseBody(body: string): ErrorBody {
   }
   const { message, status, details, errors } = error;
   return {
-    reply: typeof message === 'string' ? startOf(message, MAX_REPLY_CHARACTERS) : '',
+    reply: typeof message === 'string' ? truncate(message, MAX_REPLY_CHARACTERS) : '',
     status: typeof status === 'string' && /^[A-Z_]{1,40}$/.test(status) ? status : undefined,
     rateLimited: [details, errors]
       .flat()
-      .some((item) => isObject(item) && rateLimitReasons.has(String(item['reason']))),
+      .some((item) => isJsonObject(item) && rateLimitReasons.has(String(item['reason']))),
     fromGoogle: true,
   };
 }
 
-function parseGoogleError(body: string): Readonly<Record<string, unknown>> | undefined {
+function parseGoogleError(body: string): JsonObject | undefined {
   try {
     const json: unknown = JSON.parse(body);
-    const error = isObject(json) ? json['error'] : undefined;
-    return isObject(error) ? error : undefined;
+    const error = isJsonObject(json) ? json['error'] : undefined;
+    return isJsonObject(error) ? error : undefined;
   } catch {
     return undefined;
   }
@@ -131,7 +132,7 @@ function plainText(body: string): string {
   const page = body.slice(0, MAX_PAGE_CHARACTERS);
   const title = /<title[^<>]{0,100}>([^<]{1,300})/i.exec(page)?.[1];
   const text = (title ?? page).replaceAll(/<[^<>]{0,200}>|\s{1,200}/g, ' ').trim();
-  return startOf(text, 300);
+  return truncate(text, 300);
 }
 
 /**
@@ -185,7 +186,7 @@ export function connectionError(call: Call, error: Error, signal: AbortSignal): 
 }
 
 function unanswered(call: Call, httpStatus: number, status: string, detail: string, cause?: unknown) {
-  const reply = startOf(detail, MAX_REPLY_CHARACTERS);
+  const reply = truncate(detail, MAX_REPLY_CHARACTERS);
   const message = `${call.name} ${reply}`;
   return new EarthEngineError('UNANSWERED', { message, httpStatus, status, reply }, { cause });
 }
@@ -199,7 +200,7 @@ export function unreadable(call: Call, detail: string): never {
 }
 
 export function notSent(call: Call, why: string, cause?: unknown): EarthEngineError {
-  const reply = startOf(why, MAX_REPLY_CHARACTERS);
+  const reply = truncate(why, MAX_REPLY_CHARACTERS);
   const detail = {
     message: `${call.name} was not sent: ${reply}`,
     httpStatus: 503,
@@ -217,7 +218,7 @@ export function noToken(call: Call): (error: unknown) => never {
 
 export function badName(operation: string): EarthEngineError {
   return new EarthEngineError('REFUSED', {
-    message: `${JSON.stringify(startOf(operation, 200))} is not the name of an operation (projects/P/operations/ID)`,
+    message: `${JSON.stringify(truncate(operation, 200))} is not the name of an operation (projects/P/operations/ID)`,
     httpStatus: 400,
     status: 'INVALID_ARGUMENT',
     reply: '',

@@ -1,4 +1,6 @@
 import { operationStates, type Operation, type OperationPage, type OperationState } from './api.ts';
+import { isJsonObject, type JsonObject } from '../json.ts';
+import { truncate } from '../text.ts';
 
 /*
  * Reads Earth Engine's Operation from JSON field by field. Not a zod schema: a sweep reads pages of 500, most of whose
@@ -22,8 +24,6 @@ const MAX_MESSAGE_CHARACTERS = 4096;
 const MAX_STAGE_CHARACTERS = 500;
 const MAX_URIS = 100;
 const MAX_URI_CHARACTERS = 1024;
-
-type Json = Readonly<Record<string, unknown>>;
 
 export function isOperationName(name: unknown): name is string {
   // Neither a URL nor a document can hold half a surrogate pair.
@@ -62,10 +62,10 @@ const isNumber = (project: string): boolean => /^\d+$/.test(project);
 
 /** The operation, or undefined if it has no usable name: it could be neither recorded nor requested. */
 export function parseOperation(json: unknown): Operation | undefined {
-  if (!isObject(json) || !isOperationName(json['name'])) {
+  if (!isJsonObject(json) || !isOperationName(json['name'])) {
     return undefined;
   }
-  const metadata = isObject(json['metadata']) ? json['metadata'] : {};
+  const metadata = isJsonObject(json['metadata']) ? json['metadata'] : {};
   const error = json['error'];
   return {
     name: json['name'],
@@ -80,8 +80,8 @@ export function parseOperation(json: unknown): Operation | undefined {
     eecuSeconds: number(metadata['batchEecuUsageSeconds']),
     startTime: time(metadata['startTime']),
     endTime: time(metadata['endTime']),
-    error: isObject(error) ? parseError(error) : undefined,
-    hasResponse: isObject(json['response']),
+    error: isJsonObject(error) ? parseError(error) : undefined,
+    hasResponse: isJsonObject(json['response']),
   };
 }
 
@@ -90,7 +90,7 @@ export function parseOperation(json: unknown): Operation | undefined {
  * concludes from a complete list that an operation does not exist.
  */
 export function parseOperationPage(json: unknown): OperationPage | undefined {
-  if (!isObject(json)) {
+  if (!isJsonObject(json)) {
     return undefined;
   }
   const { operations = [], nextPageToken = '', unreachable = [] } = json;
@@ -118,7 +118,7 @@ function parseStages(value: unknown): Pick<Operation, 'stage' | 'units'> {
   let stage: string | undefined;
   let units: number | undefined;
   for (const item of Array.isArray(value) ? value : []) {
-    if (!isObject(item)) {
+    if (!isJsonObject(item)) {
       continue;
     }
     const complete = number(item['completeWorkUnits']);
@@ -131,14 +131,14 @@ function parseStages(value: unknown): Pick<Operation, 'stage' | 'units'> {
       stage ??= text(item['displayName']) ?? text(item['description']);
     }
   }
-  return { stage: stage && startOf(stage, MAX_STAGE_CHARACTERS), units: number(units) };
+  return { stage: stage && truncate(stage, MAX_STAGE_CHARACTERS), units: number(units) };
 }
 
-function parseError(error: Json): Operation['error'] {
+function parseError(error: JsonObject): Operation['error'] {
   return {
     // 2 is google.rpc.Code UNKNOWN.
     code: integer(error['code']) ?? 2,
-    message: startOf(text(error['message']) ?? '', MAX_MESSAGE_CHARACTERS),
+    message: truncate(text(error['message']) ?? '', MAX_MESSAGE_CHARACTERS),
   };
 }
 
@@ -150,22 +150,13 @@ function time(value: unknown): Date | undefined {
   return date.getTime() >= EARLIEST_TIME_MS && date.getTime() <= LATEST_TIME_MS ? date : undefined;
 }
 
-export function isObject(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 function text(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }
 
-/** The first characters of a text, made well-formed after the cut, which can split a surrogate pair. */
-export function startOf(value: string, characters: number): string {
-  return value.slice(0, characters).toWellFormed();
-}
-
 function parseUris(value: unknown): readonly string[] {
   const uris = Array.isArray(value) ? value.filter((item) => typeof item === 'string') : [];
-  return uris.slice(0, MAX_URIS).map((uri) => startOf(uri, MAX_URI_CHARACTERS));
+  return uris.slice(0, MAX_URIS).map((uri) => truncate(uri, MAX_URI_CHARACTERS));
 }
 
 function number(value: unknown): number | undefined {

@@ -1,6 +1,6 @@
 import type { ByteWriter } from './canonical-bytes.ts';
 import type { GraphNode } from './graph.ts';
-import { describe, type IssueList } from '../issues.ts';
+import { type IssueList, mismatch } from '../issues.ts';
 import { brokenText, isJsonObject, isUsableName, type JsonObject, unusableName } from '../json.ts';
 
 /** The state of one walk through an expression, passed to the functions that read each kind of node. */
@@ -28,10 +28,7 @@ export function at<T>(reader: GraphReader, key: string | number, read: () => T):
 
 /** Adds an issue at the current path. */
 export function reject({ issues, path }: GraphReader, found: unknown, allowed: string): undefined {
-  issues.add(
-    path,
-    found === undefined ? `is missing; allowed: ${allowed}` : `found ${describe(found)}; allowed: ${allowed}`,
-  );
+  issues.add(path, mismatch(found, allowed));
   return undefined;
 }
 

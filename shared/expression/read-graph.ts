@@ -13,7 +13,7 @@ const NESTED_NODES = 100;
 
 type ReadKind = (reader: GraphReader, value: unknown, depth: number) => GraphNode | undefined;
 
-const readers = {
+const readKind = {
   constantValue: readConstant,
   integerValue: readInteger,
   bytesValue: readBytes,
@@ -24,7 +24,7 @@ const readers = {
   argumentReference: readArgument,
   valueReference: readReference,
 } satisfies Record<string, ReadKind>;
-const kinds = Object.keys(readers).join(', ');
+const kinds = Object.keys(readKind).join(', ');
 
 /**
  * Reads an expression's nodes one by one, and stops when the list of issues is full. Cycles and scopes, which concern
@@ -59,6 +59,7 @@ export function readGraph(
   reader.values = values;
 
   const entries = at(reader, 'values', () => readEntries(reader));
+  // What `result` refers to is not a target of the last entry.
   reader.targets = [];
   const result = at(reader, 'result', () => readTarget(reader, fields['result']));
   return result === undefined ? undefined : { entries, result };
@@ -98,7 +99,7 @@ function readNode(reader: GraphReader, value: unknown, depth: number): GraphNode
   if (keys.length !== 1 || key === undefined || !isKind(key)) {
     return rejectNode(reader, keys, value);
   }
-  const read: ReadKind = readers[key];
+  const read: ReadKind = readKind[key];
   path.push(key);
   const node = read(reader, value[key], depth);
   path.pop();
@@ -120,4 +121,4 @@ function rejectNode(reader: GraphReader, keys: readonly string[], value: JsonObj
   }
 }
 
-const isKind = (key: string): key is keyof typeof readers => Object.hasOwn(readers, key);
+const isKind = (key: string): key is keyof typeof readKind => Object.hasOwn(readKind, key);

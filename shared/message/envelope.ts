@@ -3,7 +3,7 @@ import { hash } from 'node:crypto';
 import { z } from 'zod';
 
 import { isDocumentId, isTimestamp } from '../store/limits.ts';
-import { describe } from '../issues.ts';
+import { mismatch } from '../issues.ts';
 import type { Issue } from '../model/rejected-message.ts';
 
 /** A message as it was delivered, whichever way. */
@@ -135,7 +135,7 @@ function decodeData(data: unknown): Pick<Envelope, 'data' | 'problem'> {
   if (typeof data !== 'string') {
     return {
       data: new Uint8Array(0),
-      problem: dataIssue(`found ${describe(data)}; allowed: base64 text`),
+      problem: dataIssue(mismatch(data, 'base64 text')),
     };
   }
   const decoded = decodeBase64(data);

@@ -3,6 +3,7 @@ import { hash } from 'node:crypto';
 import canonicalize from 'canonicalize';
 
 import { readExpression } from '../expression/read-expression.ts';
+import { isJsonObject } from '../json.ts';
 import { markedDescription, unmarkedDescription } from '../model/ids.ts';
 import type { VideoRequest } from '../model/job.ts';
 
@@ -67,15 +68,11 @@ export function differingPaths(a: VideoRequest, b: VideoRequest): string[] {
 }
 
 function differences(path: string, a: unknown, b: unknown): string[] {
-  if (isFields(a) && isFields(b)) {
+  if (isJsonObject(a) && isJsonObject(b)) {
     const names = [...new Set([...Object.keys(a), ...Object.keys(b)])].sort();
     return names.flatMap((name) => differences(`${path}.${name}`, a[name], b[name]));
   }
   return canonicalize(a) === canonicalize(b) ? [] : [path];
-}
-
-function isFields(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function graphHashOf(request: VideoRequest): string {

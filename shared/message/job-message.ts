@@ -4,7 +4,7 @@ import { type AllowList, type Config, isAllowed } from '../config.ts';
 import { readExpression } from '../expression/read-expression.ts';
 import { recordIdOf } from '../model/ids.ts';
 import { contentHashOf, serialisedLength } from './identity.ts';
-import { createIssueList, describe, type IssueList, type Path } from '../issues.ts';
+import { createIssueList, type IssueList, mismatch, type Path } from '../issues.ts';
 import { jobMessageSchema, recordableFields } from './job-schema.ts';
 import type { Expression, Job, VideoRequest } from '../model/job.ts';
 
@@ -81,7 +81,7 @@ export function parseJobFields(json: unknown, rules: JobRules): { readonly field
 
 function readFields(json: unknown, rules: JobRules, issues: IssueList): JobFields | undefined {
   if (!isJsonObject(json)) {
-    issues.add(['data'], `found ${describe(json)}; allowed: a job message, an object with request`);
+    issues.add(['data'], mismatch(json, 'a job message, an object with request'));
     return undefined;
   }
   // What is too wide is not looked at further: zod would look at each member.
@@ -95,11 +95,11 @@ function readFields(json: unknown, rules: JobRules, issues: IssueList): JobField
   // Asked of what came, so that a message with another error is told these too.
   const project = Object.hasOwn(json, 'project') ? json['project'] : rules.defaultProject;
   if (typeof project === 'string' && !isAllowed(rules.allowedProjects, project)) {
-    issues.add(['project'], `found ${describe(project)}; allowed: a project in ALLOWED_PROJECTS`);
+    issues.add(['project'], mismatch(project, 'a project in ALLOWED_PROJECTS'));
   }
   checkDestination(json, rules, issues);
   if (expressionIn(json) === undefined && isJsonObject(json['request'])) {
-    issues.add(['request', 'expression'], 'is missing; allowed: an expression graph');
+    issues.add(['request', 'expression'], mismatch(undefined, 'an expression graph'));
   }
   if (!parsed.success || issues.count > 0) {
     return undefined;
@@ -174,10 +174,7 @@ function checkDestination(json: Readonly<Record<string, unknown>>, rules: JobRul
       name === 'driveDestination' ? `drive:${place ?? ''}/${prefix}` : `gs://${place}/${prefix}`;
     if (!isAllowed(rules.allowedDestinations, destination)) {
       const why = name === 'driveDestination' ? " (a service account's Drive is invisible to people)" : '';
-      issues.add(
-        [...path, name],
-        `found ${describe(destination)}; allowed: a destination in ALLOWED_DESTINATIONS${why}`,
-      );
+      issues.add([...path, name], mismatch(destination, `a destination in ALLOWED_DESTINATIONS${why}`));
     }
   }
 }

@@ -1,6 +1,7 @@
 import { later } from '../clock.ts';
 import type { Services } from '../services.ts';
-import { cutToBytes, isReserved } from '../store/limits.ts';
+import { isReserved } from '../store/limits.ts';
+import { truncateToBytes } from '../text.ts';
 import type { Envelope } from './envelope.ts';
 import { storableIssues } from '../issues.ts';
 import type { Issue, RejectedMessage } from '../model/rejected-message.ts';
@@ -72,8 +73,8 @@ const VALUE_BYTES = 1024;
 function storable(attributes: Readonly<Record<string, string>>): Record<string, string> {
   const entries = Object.entries(attributes).slice(0, MAX_ATTRIBUTES);
   const cut = entries.map(([longName, value]) => {
-    const name = cutToBytes(longName, NAME_BYTES);
-    return [isReserved(name) || name === '' ? `(${name})` : name, cutToBytes(value, VALUE_BYTES)];
+    const name = truncateToBytes(longName, NAME_BYTES);
+    return [isReserved(name) || name === '' ? `(${name})` : name, truncateToBytes(value, VALUE_BYTES)];
   });
   return Object.fromEntries(cut) as Record<string, string>;
 }

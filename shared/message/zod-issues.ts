@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 
-import { describe, type IssueList, type Path } from '../issues.ts';
+import { type IssueList, mismatch, type Path } from '../issues.ts';
 import { unusableName } from '../json.ts';
 
 /**
@@ -28,14 +28,12 @@ export function addZodIssues(
     }
     const allowed =
       issue.code === 'invalid_key' ? (issue.issues[0]?.message ?? issue.message) : issue.message;
-    const found = valueAt(json, path);
-    if (issue.code === 'invalid_key') {
-      issues.add(path, `found this name; allowed: ${allowed}`);
-    } else if (found === undefined) {
-      issues.add(path, `is missing; allowed: ${allowed}`);
-    } else {
-      issues.add(path, `found ${describe(found)}; allowed: ${allowed}`);
-    }
+    issues.add(
+      path,
+      issue.code === 'invalid_key'
+        ? `found this name; allowed: ${allowed}`
+        : mismatch(valueAt(json, path), allowed),
+    );
   }
 }
 

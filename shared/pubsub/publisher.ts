@@ -4,6 +4,7 @@ import { SECOND_MS, type Clock } from '../clock.ts';
 import { asError, ServiceError } from '../errors.ts';
 import type { OutgoingMessage, Publisher, PublishOutcome } from '../publisher.ts';
 import { rpcCodeOf, rpcCodes } from '../rpc-codes.ts';
+import { truncate } from '../text.ts';
 import { createPubSub, type PubSubOptions } from './client.ts';
 
 export interface PubSubPublisherOptions extends PubSubOptions {
@@ -172,7 +173,7 @@ async function publishOne(target: Target, message: OutgoingMessage, clock: Clock
       pause(target, clock);
     }
     // The client's message repeats the errors of all retries, which can be a hundred.
-    const message = `publishing to ${target.topic.name} failed: ${cause.message.slice(0, 300)}`;
+    const message = `publishing to ${target.topic.name} failed: ${truncate(cause.message, 300)}`;
     return { error: new ServiceError('PUBLISH_FAILED', message, { cause }) };
   }
 }

@@ -1,6 +1,7 @@
 import { later } from '../clock.ts';
 import type { Job } from '../model/job.ts';
 import { afterEmptySearch, type EmptySearch, isProvenAbsent, secondSearchAt } from './proof.ts';
+import { truncate } from '../text.ts';
 import { backoffMs, type Moment, type Policy } from './policy.ts';
 import {
   type ActiveRecord,
@@ -141,7 +142,7 @@ export function enqueueInOutage(
   now: Date,
 ): WaitingRecord {
   return {
-    ...initialFields(job, source, now, 'WAITING', `SERVICE: ${error.message}`.slice(0, 200).toWellFormed()),
+    ...initialFields(job, source, now, 'WAITING', truncate(`SERVICE: ${error.message}`, 200)),
     state: 'WAITING',
     waitingFor: 'SERVICE',
     error,
@@ -274,7 +275,7 @@ export function wait(
   const next: WaitingRecord = {
     ...carry(record, now, {
       state: 'WAITING',
-      note: `${waitingFor}: ${error.message}`.slice(0, 200).toWellFormed(),
+      note: truncate(`${waitingFor}: ${error.message}`, 200),
     }),
     ...protocolOf(record),
     ...withFindings(record, findings),
@@ -314,7 +315,7 @@ export function reject(
   return {
     ...carry(record, now, {
       state: 'REJECTED',
-      note: error.message.slice(0, 200).toWellFormed(),
+      note: truncate(error.message, 200),
     }),
     submissions,
     submittedAt,

@@ -1,4 +1,5 @@
 import { ServiceError } from '../errors.ts';
+import { truncate } from '../text.ts';
 import type { Fields } from './fields.ts';
 
 /**
@@ -35,20 +36,13 @@ export function requireDocumentId(path: string, id: string): void {
   if (isDocumentId(id)) {
     return;
   }
-  const shown = JSON.stringify(id.slice(0, 100));
+  const shown = JSON.stringify(truncate(id, 100));
   throw new ServiceError('STORE_FAILED', `${shown} is not a valid document id (${path})`);
 }
 
 export function isTimestamp(date: Date): boolean {
   const ms = date.getTime();
   return ms >= FIRST_MS && ms <= LAST_MS;
-}
-
-/** The beginning of a text, cut between characters of UTF-8 and without half surrogate pairs. */
-export function cutToBytes(text: string, bytes: number): string {
-  const kept = new Uint8Array(bytes);
-  const { written } = new TextEncoder().encodeInto(text, kept);
-  return new TextDecoder('utf-8', { ignoreBOM: true }).decode(kept.subarray(0, written));
 }
 
 /** Why Firestore would not accept a document; undefined if it would. Sizes are approximate. */

@@ -1,0 +1,18 @@
+/** Cutting text that other people wrote, so that what is stored, logged and shown has a bound. */
+
+/** The first characters of a text. Made well formed after the cut, which may halve a surrogate pair. */
+export function truncate(text: string, characters: number): string {
+  return text.slice(0, characters).toWellFormed();
+}
+
+/** The same for a reader, with an ellipsis where something is missing. Shorter text is returned as it is. */
+export function abbreviate(text: string, characters: number): string {
+  return text.length > characters ? `${truncate(text, characters)}…` : text;
+}
+
+/** The longest well-formed beginning of a text that fits into so many bytes of UTF-8. */
+export function truncateToBytes(text: string, bytes: number): string {
+  const kept = new Uint8Array(bytes);
+  const { written } = new TextEncoder().encodeInto(text, kept);
+  return new TextDecoder('utf-8', { ignoreBOM: true }).decode(kept.subarray(0, written));
+}
