@@ -19,3 +19,20 @@ export const unusableName =
 export function isUsableName(name: string): boolean {
   return name !== '__proto__' && name.isWellFormed();
 }
+
+/** A value within JSON that is walked with a list instead of recursion: hostile JSON may be deeper than the stack. */
+export interface JsonNode {
+  readonly value: unknown;
+  readonly key: string | number;
+  readonly parent: JsonNode | undefined;
+}
+
+/** The keys from the root to a value. Made only if needed, since that costs as much as the value is deep. */
+export function pathOf(node: JsonNode): (string | number)[] {
+  const path: (string | number)[] = [];
+  // The root's own key is not part of the path.
+  for (let at: JsonNode | undefined = node; at?.parent; at = at.parent) {
+    path.push(at.key);
+  }
+  return path.reverse();
+}

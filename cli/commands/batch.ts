@@ -1,8 +1,6 @@
-import { checkExpansion } from '../../shared/batch/check-expansion.ts';
+import { checkManifest } from '../../shared/batch/check-expansion.ts';
 import { readBatch } from '../../shared/batch/change-batch.ts';
-import { createExpansion, type Expansion } from '../../shared/batch/expansion.ts';
 import { jobRules } from '../../shared/message/job-message.ts';
-import { readManifest } from '../../shared/batch/manifest.ts';
 import { plan, type Plan, type PlannedOutcome } from '../../shared/batch/plan.ts';
 import type { Issue } from '../../shared/model/rejected-message.ts';
 import { type Cli, writeJson } from '../cli.ts';
@@ -81,7 +79,7 @@ export async function runBatch(cli: Cli, file: string, options: RunBatchOptions)
   if (json === undefined) {
     return exitCodes.WRONG_INPUT;
   }
-  const expansion = await checkedExpansion(cli, json);
+  const expansion = await checkManifest(json, cli.clock.now(), jobRules(await cli.config()));
   if ('issues' in expansion) {
     return refuse(cli, file, expansion.issues);
   }
@@ -109,23 +107,6 @@ export async function runBatch(cli: Cli, file: string, options: RunBatchOptions)
   }
   const group = { ...batchGroup(manifest.id), published: { messageId, jobs } };
   return watchUntilEnd(cli, watchingGroup(cli, group), options.every * 1000);
-}
-
-/** Everything that the service would check, without looking anything up. */
-async function checkedExpansion(
-  cli: Cli,
-  json: unknown,
-): Promise<Expansion | { readonly issues: readonly Issue[] }> {
-  const reading = readManifest(json, cli.clock.now());
-  if ('issues' in reading) {
-    return reading;
-  }
-  const expansion = createExpansion(reading.manifest);
-  if ('issues' in expansion) {
-    return expansion;
-  }
-  const issues = await checkExpansion(expansion, jobRules(await cli.config()));
-  return issues.length > 0 ? { issues } : expansion;
 }
 
 /** @returns undefined where its mistakes were told */

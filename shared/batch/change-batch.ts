@@ -53,3 +53,14 @@ export async function changeBatch(
     }
   }
 }
+
+/** Ends a claim on a batch, if it still has that token, so that the next one need not wait for the lease to run out. */
+export async function releaseBatch(services: BatchServices, id: string, token: string): Promise<void> {
+  await changeBatch(services, id, (batch) => {
+    if (batch?.claim?.token !== token) {
+      return undefined;
+    }
+    const { claim: _ended, ...rest } = batch;
+    return rest;
+  });
+}

@@ -6,7 +6,8 @@ import { describe, formatPath } from '../issues.ts';
 import { type JobRules, parseJobFields, parseJobMessage } from '../message/job-message.ts';
 import { abbreviate } from '../text.ts';
 import type { Issue } from '../model/rejected-message.ts';
-import type { Expansion } from './expansion.ts';
+import { createExpansion, type Expansion } from './expansion.ts';
+import { readManifest } from './manifest.ts';
 import { problemOf } from './names.ts';
 
 /** Holding every job of an expansion against the rules of a job message, before the first of them is published. */
@@ -53,6 +54,21 @@ export async function checkExpansion(
     }
   }
   return found.list();
+}
+
+/** Expands a decoded manifest and checks every job of it, without looking anything up. */
+export async function checkManifest(
+  json: unknown,
+  publishTime: Date,
+  rules: JobRules,
+): Promise<Expansion | { readonly issues: readonly Issue[] }> {
+  const reading = readManifest(json, publishTime);
+  const expansion = 'issues' in reading ? reading : createExpansion(reading.manifest);
+  if ('issues' in expansion) {
+    return expansion;
+  }
+  const issues = await checkExpansion(expansion, rules);
+  return issues.length > 0 ? { issues } : expansion;
 }
 
 /** Names that have no value, or one that does not go where it stands: asked of each value of an axis, not of each job. */

@@ -9,7 +9,7 @@ import { isOfBatch } from '../record/batches.ts';
 import type { Services } from '../services.ts';
 import { isReadable, type Stored } from '../store/store.ts';
 import type { Batch } from '../model/batch.ts';
-import { changeBatch, readBatch } from './change-batch.ts';
+import { changeBatch, readBatch, releaseBatch } from './change-batch.ts';
 import { checkExpansion } from './check-expansion.ts';
 import { createExpansion, type Expansion } from './expansion.ts';
 import { contentHashOfJob, recordIdOfJob } from './job-rules.ts';
@@ -187,7 +187,7 @@ async function publishJobs(services: Services, expanding: Expanding): Promise<Ex
   let { stored } = expanding;
   while (stored.value.published < jobs) {
     if (clock.now() >= deadline || stopping.aborted) {
-      await release(services, expanding);
+      await releaseBatch(services, batchId, expanding.token);
       throw new ServiceError(
         'BATCH_UNFINISHED',
         `${batchId}: ${stored.value.published} of ${jobs} are published; goes on when delivered again`,
@@ -199,7 +199,7 @@ async function publishJobs(services: Services, expanding: Expanding): Promise<Ex
     try {
       existing = await publishChunk(services, expanding, from, chunk);
     } catch (error) {
-      await release(services, expanding);
+      await releaseBatch(services, batchId, expanding.token);
       throw error;
     }
     const progress = await saveProgress(services, expanding, stored, from + chunk, existing);
@@ -306,15 +306,4 @@ async function saveProgress(
     throw new ServiceError('BATCH_BUSY', `${id} was taken over by another delivery`);
   }
   return change.stored.value.cancelRequestedAt === undefined ? change.stored : { cancelled: true };
-}
-
-/** Lets the next delivery go on at once. */
-async function release(services: Services, { expansion, token }: Expanding): Promise<void> {
-  await changeBatch(services, expansion.manifest.id, (batch) => {
-    if (batch?.claim?.token !== token) {
-      return undefined;
-    }
-    const { claim: _ended, ...rest } = batch;
-    return rest;
-  });
 }

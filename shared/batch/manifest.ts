@@ -2,8 +2,8 @@ import { hash } from 'node:crypto';
 
 import canonicalize from 'canonicalize';
 
-import { createIssueList, describe, type IssueList, type Path } from '../issues.ts';
-import { brokenText, infiniteNumber, isUsableName, unusableName } from '../json.ts';
+import { createIssueList, describe, type IssueList } from '../issues.ts';
+import { brokenText, infiniteNumber, isUsableName, type JsonNode, pathOf, unusableName } from '../json.ts';
 import type { Issue } from '../model/rejected-message.ts';
 import { isTooWide } from '../message/width.ts';
 import { addZodIssues, valueAt } from '../message/zod-issues.ts';
@@ -123,10 +123,7 @@ function hashOf({ runEvery: _interval, ...fields }: ManifestJson, run: string): 
   return hash('sha256', canonicalize({ ...fields, run }) as string, 'hex');
 }
 
-interface Place {
-  readonly value: unknown;
-  readonly key: string | number;
-  readonly parent: Place | undefined;
+interface Place extends JsonNode {
   /** Levels that may still follow. */
   readonly room: number;
 }
@@ -169,16 +166,8 @@ function checkValues(json: unknown, issues: IssueList): void {
 }
 
 /** The array of an axis: `matrix.region`. */
-const isAxis = ({ parent }: Place): boolean =>
+const isAxis = ({ parent }: JsonNode): boolean =>
   parent?.key === 'matrix' && parent.parent?.parent === undefined && parent.parent !== undefined;
-
-function pathOf(place: Place): Path {
-  const path: (string | number)[] = [];
-  for (let at: Place | undefined = place; at?.parent; at = at.parent) {
-    path.unshift(at.key);
-  }
-  return path;
-}
 
 /** So many say enough. */
 const MAX_BROKEN = 20;

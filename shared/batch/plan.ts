@@ -7,10 +7,9 @@ import { type ExportRecord, isTerminal } from '../model/record.ts';
 import type { Services } from '../services.ts';
 import { isReadable } from '../store/store.ts';
 import { readBatch } from './change-batch.ts';
-import { checkExpansion } from './check-expansion.ts';
-import { createExpansion, type Expansion } from './expansion.ts';
+import { checkManifest } from './check-expansion.ts';
+import type { Expansion } from './expansion.ts';
 import { contentHashOfJob, recordIdOfJob } from './job-rules.ts';
-import { readManifest } from './manifest.ts';
 
 /** What publishing a manifest would come to, without publishing it. */
 
@@ -48,18 +47,10 @@ export async function plan(
   json: unknown,
   publishTime: Date,
 ): Promise<{ readonly plan: Plan } | { readonly issues: readonly Issue[] }> {
-  const reading = readManifest(json, publishTime);
-  if ('issues' in reading) {
-    return reading;
-  }
-  const expansion = createExpansion(reading.manifest);
+  const rules = jobRules(services.config);
+  const expansion = await checkManifest(json, publishTime, rules);
   if ('issues' in expansion) {
     return expansion;
-  }
-  const rules = jobRules(services.config);
-  const issues = await checkExpansion(expansion, rules);
-  if (issues.length > 0) {
-    return { issues };
   }
 
   const { id, hash } = expansion.manifest;

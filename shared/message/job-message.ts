@@ -8,7 +8,7 @@ import { createIssueList, type IssueList, mismatch, type Path } from '../issues.
 import { jobMessageSchema, recordableFields } from './job-schema.ts';
 import type { Expression, Job, VideoRequest } from '../model/job.ts';
 
-import { isJsonObject, unusableName } from '../json.ts';
+import { isJsonObject, type JsonNode, pathOf, unusableName } from '../json.ts';
 import type { Issue } from '../model/rejected-message.ts';
 import { isTooWide } from './width.ts';
 import { addZodIssues, valueAt } from './zod-issues.ts';
@@ -85,7 +85,7 @@ function readFields(json: unknown, rules: JobRules, issues: IssueList): JobField
     return undefined;
   }
   // What is too wide is not looked at further: zod would look at each member.
-  if (refuseStrays(json, issues)) {
+  if (rejectStrays(json, issues)) {
     return undefined;
   }
   const parsed = schema.safeParse(json);
@@ -184,55 +184,34 @@ function expressionIn(json: unknown): unknown {
   return isJsonObject(request) && Object.hasOwn(request, 'expression') ? request['expression'] : undefined;
 }
 
-const PROTOS_TOLD = 20;
+/** Each path costs as much as the value is deep. */
+const MAX_UNUSABLE_NAMES = 20;
 
 /**
- * What zod does not look for, or too slowly: an own `__proto__` of a record, and objects and arrays without end. The
- * expression's reader looks for both itself.
+ * Rejects what zod does not check, or checks too slowly: an own `__proto__` of a record, and objects and arrays with too
+ * many members. The expression's reader checks both itself.
  *
- * @returns whether something has too many members
+ * @returns whether the schema must not be applied
  */
-function refuseStrays(json: object, issues: IssueList): boolean {
-  interface Place {
-    readonly value: object;
-    readonly key: string | number;
-    readonly parent: Place | undefined;
-  }
-  const pathOf = (place: Place | undefined, last: string | number): Path => {
-    const path: (string | number)[] = [last];
-    // The root's own key is not part of the path.
-    for (let at = place; at?.parent; at = at.parent) {
-      path.push(at.key);
-    }
-    return path.reverse();
-  };
+function rejectStrays(json: object, issues: IssueList): boolean {
   const expression = expressionIn(json);
   let foundTooWide = false;
-  const open: Place[] = [{ value: json, key: '', parent: undefined }];
-  for (let place = open.pop(); place; place = open.pop()) {
-    // Telling each costs its depth.
-    if (issues.count >= PROTOS_TOLD) {
+  const open: (JsonNode & { readonly value: object })[] = [{ value: json, key: '', parent: undefined }];
+  for (let node = open.pop(); node; node = open.pop()) {
+    const { value } = node;
+    if (issues.count >= MAX_UNUSABLE_NAMES) {
       return true;
     }
-    if (!Array.isArray(place.value) && Object.hasOwn(place.value, '__proto__')) {
-      issues.add(pathOf(place, '__proto__'), unusableName);
+    if (!Array.isArray(value) && Object.hasOwn(value, '__proto__')) {
+      issues.add([...pathOf(node), '__proto__'], unusableName);
     }
-    const { value, key, parent } = place;
-    if (isTooWide(value, () => (parent ? pathOf(parent, key) : []), issues)) {
+    if (isTooWide(value, () => pathOf(node), issues)) {
       foundTooWide = true;
       continue;
     }
-    const add = (member: unknown, name: string | number) => {
-      if (typeof member !== 'object' || member === null || member === expression) {
-        return;
-      }
-      open.push({ value: member, key: name, parent: place });
-    };
-    if (Array.isArray(value)) {
-      value.forEach(add);
-    } else {
-      for (const name of Object.keys(value)) {
-        add((value as Record<string, unknown>)[name], name);
+    for (const [key, member] of Array.isArray(value) ? value.entries() : Object.entries(value)) {
+      if (typeof member === 'object' && member !== null && member !== expression) {
+        open.push({ value: member as object, key, parent: node });
       }
     }
   }

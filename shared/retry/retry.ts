@@ -13,7 +13,7 @@ import { type Query, recordQueries } from '../store/queries.ts';
 import { pages } from '../store/pages.ts';
 import { type Found, isReadable, type Stored } from '../store/store.ts';
 import { reopenedBatch } from '../model/batch.ts';
-import { changeBatch } from '../batch/change-batch.ts';
+import { changeBatch, releaseBatch } from '../batch/change-batch.ts';
 
 /**
  * Running jobs again that did not succeed: attempt n+1, from the request that attempt n stored. The new record is written
@@ -272,13 +272,7 @@ function createReopening(services: Services, dryRun: boolean): Reopening {
     },
     release: async () => {
       for (const batchId of reopened.keys()) {
-        await changeBatch(services, batchId, (batch) => {
-          if (batch?.claim?.token !== token) {
-            return undefined;
-          }
-          const { claim: _ended, ...rest } = batch;
-          return rest;
-        });
+        await releaseBatch(services, batchId, token);
       }
     },
   };
