@@ -17,12 +17,12 @@ describe('a duration', () => {
     'POLL_MIN_SECONDS',
     'POLL_MAX_SECONDS',
     'POLL_BUDGET_SECONDS',
-  ])('of nothing stops the start: %s=0', (name) => {
+  ])('cannot be zero: %s=0', (name) => {
     expect(() => read({ [name]: '0' })).toThrow(ConfigError);
     expect(() => read({ [name]: '0' })).toThrow(new RegExp(`${name} must be more than 0`));
   });
 
-  it('may be a fraction', () => {
+  it('can be a fraction', () => {
     expect(read({ STALLED_HOURS: '0.5' }).stalledMs).toBe(1_800_000);
   });
 });

@@ -21,7 +21,7 @@ let time: Date;
 let simulator: Simulator;
 let server: SimulatorServer | undefined;
 
-/** The client of the service and the simulator, with and without a network between them. */
+/** The service's client against the simulator, with and without a network between them. */
 describe.each(['over HTTP', 'in process'])('the client against the simulator, %s', (way) => {
   beforeEach(async () => {
     time = new Date('2026-11-23T12:00:00Z');
@@ -75,7 +75,7 @@ describe.each(['over HTTP', 'in process'])('the client against the simulator, %s
     });
   });
 
-  it('sees an operation succeed', async () => {
+  it('gets an operation that succeeded', async () => {
     const engine = connect();
     const { name } = await engine.startExport(project, exportRequest({ requestId: 'id-1' }), options);
     time = new Date(time.getTime() + 11_000);
@@ -93,29 +93,29 @@ describe.each(['over HTTP', 'in process'])('the client against the simulator, %s
   it('reads every page of a list', async () => {
     simulator.setOthers(project, { ended: 1200 });
     const engine = connect();
-    const seen = new Set<string>();
+    const names = new Set<string>();
     const sizes: number[] = [];
     let token: string | undefined;
     do {
       const page = await engine.listOperations(project, token, options);
       sizes.push(page.operations.length);
       for (const { name } of page.operations) {
-        seen.add(name);
+        names.add(name);
       }
       token = page.nextPageToken;
     } while (token !== undefined);
     expect(sizes).toEqual([500, 500, 200]);
-    expect(seen.size).toBe(1200);
+    expect(names.size).toBe(1200);
   });
 
-  it('sends the very bytes it was given', async () => {
+  it('sends exactly the given bytes', async () => {
     const request = exportRequest({ requestId: 'id-1' });
     await connect().startExport(project, request, options);
     const digest = await crypto.subtle.digest('SHA-256', request);
     expect(simulator.exportCalls[0]?.sha256).toBe(Buffer.from(digest).toString('hex'));
   });
 
-  it('says what EE refuses', async () => {
+  it('reports what Earth Engine refuses', async () => {
     await expect(
       connect().startExport(project, new TextEncoder().encode('{"expresion":{}}'), options),
     ).rejects.toMatchObject({
@@ -134,8 +134,8 @@ describe.each(['over HTTP', 'in process'])('the client against the simulator, %s
     ['a 429', { kind: 'status', status: 429, retryAfter: '7' }, { kind: 'RATE_LIMITED', retryAfterMs: 7000 }],
     ['an HTML page', { kind: 'html' }, { kind: 'UNANSWERED', httpStatus: 502 }],
     ['a connection that breaks', { kind: 'reset' }, { kind: 'UNANSWERED', httpStatus: 503 }],
-    ['a garbled answer', { kind: 'garbled', body: '{"na' }, { kind: 'UNANSWERED', httpStatus: 502 }],
-  ] as const)('tells %s apart, and works again after it', async (_, fault, expected) => {
+    ['a garbled response', { kind: 'garbled', body: '{"na' }, { kind: 'UNANSWERED', httpStatus: 502 }],
+  ] as const)('recognizes %s, and works again after it', async (_, fault, expected) => {
     simulator.failNext('export', fault);
     const request = exportRequest({ requestId: 'id-1' });
     const engine = connect();
@@ -144,7 +144,7 @@ describe.each(['over HTTP', 'in process'])('the client against the simulator, %s
     expect(simulator.operations()).toHaveLength(1);
   });
 
-  it('gets the same operation when the answer was lost', async () => {
+  it('gets the same operation if the response was lost', async () => {
     simulator.failNext('export', { kind: 'lost' });
     const request = exportRequest({ requestId: 'id-1' });
     const engine = connect();
@@ -153,7 +153,7 @@ describe.each(['over HTTP', 'in process'])('the client against the simulator, %s
     expect(simulator.operations().map((operation) => operation.name)).toEqual([name]);
   });
 
-  it('gives up a silent EE', async () => {
+  it('times out if Earth Engine does not respond', async () => {
     simulator.failNext('export', { kind: 'silence', worked: true });
     await expect(
       connect().startExport(project, exportRequest({ requestId: 'id-1' }), { timeoutMs: 30 }),
@@ -161,7 +161,7 @@ describe.each(['over HTTP', 'in process'])('the client against the simulator, %s
     expect(simulator.operations()).toHaveLength(1);
   });
 
-  it('calls as somebody, for a project, and asks for a new token after a 401', async () => {
+  it('calls as a service account, for a project, and gets a new token after a 401', async () => {
     simulator.set({ tokens: { 'token-1': email, 'token-2': email } });
     let number = 1;
     const auth: TokenSource = {
@@ -186,9 +186,9 @@ describe.each(['over HTTP', 'in process'])('the client against the simulator, %s
     expect(await engine.serviceAccount()).toBe(email);
   });
 
-  it('tells its observer what EE says of the quota', async () => {
-    const told: [string, boolean][] = [];
-    const engine = connect({ observer: { quotaStatus: (...status) => told.push(status) } });
+  it('reports the quota status to its observer', async () => {
+    const statuses: [string, boolean][] = [];
+    const engine = connect({ observer: { quotaStatus: (...status) => statuses.push(status) } });
     await engine.listOperations(project, undefined, options);
     simulator.set({ quotaStatus: 'tier=community,parallelism_restricted=true' });
     await engine.listOperations(project, undefined, options);
@@ -196,19 +196,19 @@ describe.each(['over HTTP', 'in process'])('the client against the simulator, %s
     await expect(engine.getOperation('projects/other-project/operations/X', options)).rejects.toMatchObject({
       kind: 'NOT_FOUND',
     });
-    expect(told).toEqual([
+    expect(statuses).toEqual([
       [project, true],
       ['other-project', false],
     ]);
   });
 });
 
-describe('what the client sends', () => {
+describe('a request of the client', () => {
   const sent: { url: string; init: RequestInit }[] = [];
   const fetch = (url: string, init: RequestInit) => {
     sent.push({ url, init });
-    const [, asked] = /\/v1\/(projects\/.*\/operations\/.*)$/.exec(decodeURIComponent(url)) ?? [];
-    return Promise.resolve(Response.json({ name: asked ?? 'projects/123456789/operations/x' }));
+    const [, requested] = /\/v1\/(projects\/.*\/operations\/.*)$/.exec(decodeURIComponent(url)) ?? [];
+    return Promise.resolve(Response.json({ name: requested ?? 'projects/123456789/operations/x' }));
   };
   const auth: TokenSource = {
     token: () => Promise.resolve('secret'),
@@ -220,7 +220,7 @@ describe('what the client sends', () => {
     sent.length = 0;
   });
 
-  it('has the token and the quota project where there are credentials', async () => {
+  it('has the token and the quota project if there are credentials', async () => {
     const engine = createEarthEngine({ url: 'https://ee', fetch, auth });
     await engine.startExport('my-project', exportRequest({}), options);
     expect(sent[0]).toMatchObject({
@@ -238,14 +238,14 @@ describe('what the client sends', () => {
     });
   });
 
-  it('has neither where there are none', async () => {
+  it('has neither without credentials', async () => {
     await createEarthEngine({ url: 'http://ee', fetch }).listOperations('my-project', 'a/b&c', options);
     expect(sent[0]?.url).toBe('http://ee/v1/projects/my-project/operations?pageSize=500&pageToken=a%2Fb%26c');
     expect(sent[0]?.init.headers).not.toHaveProperty('authorization');
     expect(sent[0]?.init.headers).not.toHaveProperty('x-goog-user-project');
   });
 
-  it('cannot be led elsewhere by a project or an operation name', async () => {
+  it('cannot be redirected by a project or an operation name', async () => {
     const engine = createEarthEngine({ url: 'http://ee', fetch });
     await engine.startExport('a/../b?c', exportRequest({}), options);
     await engine.getOperation('projects/example.com:p/operations/x?y#z', options);
@@ -259,7 +259,7 @@ describe('what the client sends', () => {
     expect(sent).toHaveLength(2);
   });
 
-  it('counts for the project that its caller names, whatever EE calls it', async () => {
+  it('uses the quota of the project that its caller names, whatever Earth Engine calls it', async () => {
     const engine = createEarthEngine({ url: 'http://ee', fetch, auth });
     const name = 'projects/123456789/operations/x';
     await engine.getOperation(name, { ...options, project: 'my-project' });
@@ -273,7 +273,7 @@ describe('what the client sends', () => {
     expect(sent[0]?.url).toBe('http://ee/v1/projects/123456789/operations/x');
   });
 
-  it('is nothing where there is no token', async () => {
+  it('is not sent without a token', async () => {
     const noToken = { ...auth, token: () => Promise.reject(new Error('metadata server is away')) };
     const engine = createEarthEngine({ url: 'http://ee', fetch, auth: noToken });
     await expect(engine.listOperations('p', undefined, options)).rejects.toMatchObject({
@@ -290,27 +290,29 @@ describe('what the client sends', () => {
   });
 });
 
-describe('an answer about something else', () => {
+describe('a response about something else', () => {
   const naming = (name: string) =>
     createEarthEngine({ url: 'http://ee', fetch: () => Promise.resolve(Response.json({ name })) });
-  const asked = 'projects/my-project/operations/x';
+  const requested = 'projects/my-project/operations/x';
 
   it.each(['projects/my-project/operations/y', 'projects/other/operations/x', 'projects/123/operations/y'])(
-    'is no answer to a get: %s',
+    'does not answer a get: %s',
     async (name) => {
-      await expect(naming(name).getOperation(asked, options)).rejects.toMatchObject({ kind: 'UNANSWERED' });
+      await expect(naming(name).getOperation(requested, options)).rejects.toMatchObject({
+        kind: 'UNANSWERED',
+      });
     },
   );
 
-  it('is no answer to an export: an operation of another project', async () => {
+  it('does not answer an export: an operation of another project', async () => {
     const request = exportRequest({});
     const elsewhere = naming('projects/other/operations/x').startExport('my-project', request, options);
     await expect(elsewhere).rejects.toMatchObject({ kind: 'UNANSWERED' });
   });
 
-  it('is none where EE names the project by its number', async () => {
+  it('is not assumed if Earth Engine names the project by its number', async () => {
     const engine = naming('projects/123456789/operations/x');
-    expect(await engine.getOperation(asked, options)).toMatchObject({ done: false });
+    expect(await engine.getOperation(requested, options)).toMatchObject({ done: false });
     expect(await engine.startExport('my-project', exportRequest({}), options)).toMatchObject({ done: false });
   });
 });

@@ -14,7 +14,7 @@ import { exportRequest } from '../infra/local/simulator/requests.ts';
 const email = 'exporter@my-project.iam.gserviceaccount.com';
 const options = { timeoutMs: 5000 };
 
-/** What a function on Google Cloud has beside it: a metadata server that hands out its service account's tokens. */
+/** As on Google Cloud: a metadata server that issues the tokens of the function's service account. */
 let metadata: Server;
 let metadataRequests: string[];
 let tokens: number;
@@ -33,17 +33,17 @@ beforeAll(async () => {
   metadata = createServer((request, response) => {
     metadataRequests.push(request.url ?? '');
     expect(request.headers['metadata-flavor']).toBe('Google');
-    const answer = (status: number, body: string) =>
+    const respond = (status: number, body: string) =>
       response.writeHead(status, { 'metadata-flavor': 'Google' }).end(body);
     if (broken) {
-      answer(404, 'no such account');
+      respond(404, 'no such account');
     } else if (request.url?.includes('/service-accounts/default/token')) {
       const token = { access_token: `token-${++tokens}`, expires_in: 3600, token_type: 'Bearer' };
-      answer(200, JSON.stringify(token));
+      respond(200, JSON.stringify(token));
     } else if (request.url?.includes('/service-accounts/default/email')) {
-      answer(200, email);
+      respond(200, email);
     } else {
-      answer(404, '');
+      respond(404, '');
     }
   });
   await new Promise<void>((resolve) => metadata.listen(0, '127.0.0.1', resolve));
@@ -82,7 +82,7 @@ const connect = () =>
 const tokenRequests = () => metadataRequests.filter((url) => url.includes('/token'));
 
 describe('application default credentials from a metadata server', () => {
-  it('make calls as the function’s service account, with one token for all of them', async () => {
+  it('authenticate calls as the function’s service account, with one token for all', async () => {
     const engine = connect();
     const requests = Array.from({ length: 20 }, (_, n) => exportRequest({ requestId: `id-${n}` }));
     await Promise.all(requests.map((request) => engine.startExport('my-project', request, options)));
@@ -93,7 +93,7 @@ describe('application default credentials from a metadata server', () => {
     ]);
   });
 
-  it('give a new token once the old one has expired between two calls', async () => {
+  it('provide a new token if the old one expired between two calls', async () => {
     vi.useFakeTimers({ toFake: ['Date'] });
     const engine = connect();
     await engine.listOperations('my-project', undefined, options);
@@ -103,7 +103,7 @@ describe('application default credentials from a metadata server', () => {
     expect(tokenRequests()).toHaveLength(2);
   });
 
-  it('give a new token after EE refused one that should still be good', async () => {
+  it('provide a new token if Earth Engine refused one that has not expired', async () => {
     const engine = connect();
     await engine.listOperations('my-project', undefined, options);
     simulator.set({ tokens: { 'token-2': email } });
@@ -119,14 +119,14 @@ describe('application default credentials from a metadata server', () => {
     expect(tokenRequests()).toHaveLength(2);
   });
 
-  it('say whose they are, asked once', async () => {
+  it('look up their service account once', async () => {
     const engine = connect();
     expect(await engine.serviceAccount()).toBe(email);
     expect(await engine.serviceAccount()).toBe(email);
     expect(metadataRequests.filter((url) => url.includes('/email'))).toHaveLength(1);
   });
 
-  it('are asked for again after they could not be had', async () => {
+  it('are retried after they were unavailable', async () => {
     const engine = connect();
     broken = true;
     await expect(engine.listOperations('my-project', undefined, options)).rejects.toMatchObject({
@@ -141,7 +141,7 @@ describe('application default credentials from a metadata server', () => {
   });
 });
 
-it('a person’s credentials are no service account', async () => {
+it('a person’s credentials have no service account', async () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'credentials-'));
   const file = path.join(folder, 'adc.json');
   writeFileSync(
@@ -157,7 +157,7 @@ it('a person’s credentials are no service account', async () => {
   }
 });
 
-it('nothing asks for credentials where there are to be none', async () => {
+it('no code looks for credentials if none are configured', async () => {
   const engine = createEarthEngine({ url: server.url });
   await engine.listOperations('my-project', undefined, options);
   expect(await engine.serviceAccount()).toBeUndefined();

@@ -29,7 +29,7 @@ function answering(status: number, body: string, headers: Record<string, string>
 
 async function errorOf(promise: Promise<unknown>): Promise<EarthEngineError> {
   const error: unknown = await promise.then(
-    () => new Error('it was answered'),
+    () => new Error('the call succeeded'),
     (thrown: unknown) => thrown,
   );
   expect(error).toBeInstanceOf(EarthEngineError);
@@ -78,11 +78,11 @@ const rows: Row[] = [
   ['409 of a list', list, 409, '', 'REFUSED'],
   ['no credentials', start, 401, google(401, 'Invalid credentials'), 'PERMISSION'],
   ['no permission', start, 403, google(403, "Permission 'x' denied"), 'PERMISSION'],
-  ['403 in HTML', list, 403, '<html><title>Forbidden</title></html>', 'PERMISSION'],
+  ['403 with HTML', list, 403, '<html><title>Forbidden</title></html>', 'PERMISSION'],
   ['408', start, 408, '', 'UNANSWERED'],
   ['500', start, 500, google(500, 'Internal error.'), 'UNANSWERED'],
   [
-    'a proxy’s 502 in HTML',
+    'a proxy’s 502 with HTML',
     start,
     502,
     '<html><title>Error 502</title><style>…</style></html>',
@@ -90,7 +90,7 @@ const rows: Row[] = [
   ],
   ['503 without a body', get, 503, '', 'UNANSWERED'],
   ['a redirect', start, 302, '', 'UNANSWERED'],
-  ['200 in HTML', start, 200, '<html>Sign in</html>', 'UNANSWERED'],
+  ['200 with HTML', start, 200, '<html>Sign in</html>', 'UNANSWERED'],
   ['200 without a body', start, 200, '', 'UNANSWERED'],
   ['200 without a name', start, 200, '{"done":true}', 'UNANSWERED'],
   ['200 with a name of something else', start, 200, '{"name":"projects/p/assets/x"}', 'UNANSWERED'],
@@ -100,19 +100,19 @@ const rows: Row[] = [
   ['a page of something else', list, 200, '{"operations":{}}', 'UNANSWERED'],
   ['a page with a broken token', list, 200, '{"nextPageToken":7}', 'UNANSWERED'],
   ['a page that says it is incomplete', list, 200, '{"unreachable":["projects/p"]}', 'UNANSWERED'],
-  ['an operation that EE does not know', get, 404, google(404, 'not found'), 'NOT_FOUND'],
-  ['the same, to be cancelled', cancel, 404, google(404, 'not found'), 'NOT_FOUND'],
+  ['an unknown operation', get, 404, google(404, 'not found'), 'NOT_FOUND'],
+  ['the same, to cancel', cancel, 404, google(404, 'not found'), 'NOT_FOUND'],
   ['a proxy’s 404 for an operation', get, 404, '<html>Not found</html>', 'UNANSWERED'],
   ['a 404 for an operation without a body', get, 404, '', 'UNANSWERED'],
-  ['a 404 for an operation in somebody else’s JSON', get, 404, '{"message":"no route"}', 'UNANSWERED'],
+  ['a 404 for an operation with another API’s JSON', get, 404, '{"message":"no route"}', 'UNANSWERED'],
   ['a project that does not exist', start, 404, google(404, "Project 'projects/p' not found"), 'REFUSED'],
-  ['the same, listed', list, 404, google(404, "Project 'projects/p' not found"), 'REFUSED'],
+  ['the same, to list', list, 404, google(404, "Project 'projects/p' not found"), 'REFUSED'],
   ['a bad request', start, 400, google(400, "Invalid value at 'expression'"), 'REFUSED'],
-  ['a bad request in odd JSON', start, 400, '{"error":"invalid"}', 'REFUSED'],
+  ['a bad request with unusual JSON', start, 400, '{"error":"invalid"}', 'REFUSED'],
   ['413 without a body', start, 413, '', 'REFUSED'],
 ];
 
-describe('what an answer means to the caller', () => {
+describe('an error response', () => {
   it.each(rows)('%s', async (_, call, status, body, kind) => {
     const error = await errorOf(call(answering(status, body)));
     expect(error.kind).toBe(kind);
@@ -123,26 +123,26 @@ describe('what an answer means to the caller', () => {
     expect(error.message).toMatch(/\/v1\/projects\/p\//);
   });
 
-  it('keeps EE’s words, its status and nothing of HTML but the title', async () => {
-    const refused = await errorOf(
+  it('keeps Earth Engine’s message, its status, and only the title of HTML', async () => {
+    const error = await errorOf(
       start(answering(400, google(400, 'Wrong.', { status: 'FAILED_PRECONDITION' }))),
     );
-    expect(refused).toMatchObject({ reply: 'Wrong.', status: 'FAILED_PRECONDITION' });
-    expect(refused.message).toBe('POST /v1/projects/p/video:export returned 400 FAILED_PRECONDITION: Wrong.');
+    expect(error).toMatchObject({ reply: 'Wrong.', status: 'FAILED_PRECONDITION' });
+    expect(error.message).toBe('POST /v1/projects/p/video:export returned 400 FAILED_PRECONDITION: Wrong.');
     const html = await errorOf(
       start(answering(502, '<html><title>Error 502 (Server)</title><style>x{}</style></html>')),
     );
     expect(html).toMatchObject({ reply: 'Error 502 (Server)', status: 'INTERNAL' });
   });
 
-  it('names the status where EE does not', async () => {
+  it('has a status name even if Earth Engine sends none', async () => {
     expect(await errorOf(start(answering(403, google(403, 'No.'))))).toMatchObject({
       status: 'PERMISSION_DENIED',
     });
     expect(await errorOf(start(answering(418, '')))).toMatchObject({ status: 'INVALID_ARGUMENT', reply: '' });
   });
 
-  it('keeps at most 4 KB of a long answer, and does not read the rest', async () => {
+  it('keeps at most 4 KB of a long response, and does not read the rest', async () => {
     const long = await errorOf(start(answering(400, google(400, 'x'.repeat(20_000)))));
     expect(long.reply).toHaveLength(4096);
 
@@ -160,8 +160,8 @@ describe('what an answer means to the caller', () => {
   });
 });
 
-describe('what a page on the way says', () => {
-  it('never halves a character of EE’s words', async () => {
+describe('an error’s text', () => {
+  it('is never cut within a character', async () => {
     const error = await errorOf(start(answering(400, google(400, `${'x'.repeat(4095)}😀`))));
     expect(error.reply).toBe(`${'x'.repeat(4095)}\ufffd`);
     const html = await errorOf(start(answering(502, `${'x'.repeat(299)}😀`)));
@@ -169,7 +169,7 @@ describe('what a page on the way says', () => {
   });
 
   // 64 KB of `<` took the patterns seven seconds.
-  it.each(['<', '<title', '<title ', ' <'])('is read at once, however often it says %j', (text) => {
+  it.each(['<', '<title', '<title ', ' <'])('is read quickly, however often it contains %j', (text) => {
     const started = performance.now();
     const body = text.repeat(65_536 / text.length);
     responseError({ kind: 'export', name: 'POST x' }, { httpStatus: 502, body, retryAfter: null }, now);
@@ -186,7 +186,7 @@ describe('Retry-After', () => {
     ['Mon, 23 Nov 2026 11:00:00 GMT', 0],
     ['soon', undefined],
     ['-5', undefined],
-    // Longer than any date that can be computed with.
+    // Beyond the range of Date.
     ['9'.repeat(30), 86_400_000],
     ['9'.repeat(400), 86_400_000],
     ['Mon, 23 Nov 9026 12:00:30 GMT', 86_400_000],
@@ -195,13 +195,13 @@ describe('Retry-After', () => {
     expect(error.retryAfterMs).toBe(expected);
   });
 
-  it('is absent where EE does not send it', async () => {
+  it('is absent if Earth Engine does not send it', async () => {
     expect((await errorOf(start(answering(429, '')))).retryAfterMs).toBeUndefined();
   });
 });
 
-describe('a call without an answer', () => {
-  /** A server that says nothing, or does `then` to a connection once the request is there. */
+describe('an unanswered call', () => {
+  /** A server that does `then` to a connection when the request arrives. */
   async function listen(then: 'nothing' | 'destroy' | 'half'): Promise<{ url: string; server: Server }> {
     const server = createServer((socket) => {
       socket.on('error', () => {});
@@ -220,7 +220,7 @@ describe('a call without an answer', () => {
     return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, server };
   }
 
-  it.each(['nothing', 'half'] as const)('is given up after its time-out (server sends %s)', async (then) => {
+  it.each(['nothing', 'half'] as const)('times out (server sends: %s)', async (then) => {
     const { url, server } = await listen(then);
     const error = await errorOf(createEarthEngine({ url }).startExport('p', bytes, { timeoutMs: 50 }));
     expect(error).toMatchObject({ kind: 'UNANSWERED', httpStatus: 504, status: 'DEADLINE_EXCEEDED' });
@@ -228,7 +228,7 @@ describe('a call without an answer', () => {
     server.close();
   });
 
-  it('is given up when its caller says so', async () => {
+  it('is abandoned if its caller aborts it', async () => {
     const { url, server } = await listen('nothing');
     const controller = new AbortController();
     server.once('connection', () => controller.abort(new Error('shutting down')));
@@ -240,7 +240,7 @@ describe('a call without an answer', () => {
     server.close();
   });
 
-  it('is not sent at all when its caller had given up before', async () => {
+  it('is not sent if its caller aborted it before', async () => {
     let sent = false;
     const fetch = () => {
       sent = true;
@@ -257,14 +257,14 @@ describe('a call without an answer', () => {
     expect(sent).toBe(false);
   });
 
-  it('may have happened where the connection broke', async () => {
+  it('may have taken effect if the connection broke', async () => {
     const { url, server } = await listen('destroy');
     const error = await errorOf(start(createEarthEngine({ url })));
     expect(error).toMatchObject({ kind: 'UNANSWERED', httpStatus: 503, status: 'UNAVAILABLE' });
     server.close();
   });
 
-  it('cannot have happened where nobody listens or the name is unknown', async () => {
+  it('cannot have taken effect if no server listens or the host is unknown', async () => {
     const { url, server } = await listen('nothing');
     await new Promise((resolve) => server.close(resolve));
     expect(await errorOf(start(createEarthEngine({ url })))).toMatchObject({

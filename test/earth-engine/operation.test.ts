@@ -6,7 +6,7 @@ const name = 'projects/my-project/operations/3DNU363IM57LNU4SDTMB6I33';
 const metadata = (fields: object) => parseOperation({ name, metadata: fields });
 
 describe('an operation', () => {
-  it('is read in full', () => {
+  it('is read completely', () => {
     expect(
       parseOperation({
         name,
@@ -53,7 +53,7 @@ describe('an operation', () => {
     });
   });
 
-  it('needs nothing but a name', () => {
+  it('needs only a name', () => {
     const bare = {
       name,
       done: false,
@@ -107,16 +107,16 @@ describe('an operation', () => {
     { name: 'projects/../operations/x' },
     { name: 'projects/p/operations/..' },
     { name: 'operations/x' },
-  ])('without a usable name is none: %j', (json) => {
+  ])('without a usable name is ignored: %j', (json) => {
     expect(parseOperation(json)).toBeUndefined();
   });
 
-  it('has no start where EE sends 1970', () => {
+  it('has no start time if Earth Engine sends 1970', () => {
     expect(metadata({ startTime: '1970-01-01T00:00:00Z' })?.startTime).toBeUndefined();
     expect(metadata({ startTime: '1970-01-01T00:00:00.000001Z' })?.startTime).toBeUndefined();
   });
 
-  it('has the state UNKNOWN where EE says a word that is not known', () => {
+  it('has the state UNKNOWN if Earth Engine sends an unknown one', () => {
     expect(metadata({ state: 'HIBERNATING' })?.state).toBe('UNKNOWN');
     expect(metadata({ state: 'STATE_UNSPECIFIED' })?.state).toBe('UNKNOWN');
   });
@@ -126,7 +126,7 @@ describe('an operation', () => {
     expect(metadata({ progress: -1 })?.progress).toBe(0);
   });
 
-  it('has a stage by its description, and units, whatever stages lack', () => {
+  it('has a stage, if need be by its description, and units, whatever stages lack', () => {
     const stages = [null, 7, {}, { description: 'Rendering', totalWorkUnits: 2 }];
     expect(metadata({ stages })).toMatchObject({ stage: 'Rendering', units: 0 });
     expect(metadata({ stages: [{ displayName: 'Ingest Assets' }] })).toMatchObject({
@@ -141,14 +141,14 @@ describe('an operation', () => {
     });
   });
 
-  it('has a response where it ended well, even an empty one', () => {
+  it('has a response if it succeeded, even an empty one', () => {
     expect(parseOperation({ name, done: true, response: {} })).toMatchObject({
       done: true,
       hasResponse: true,
     });
   });
 
-  it('has an error, whatever that lacks', () => {
+  it('has an error, whatever the error lacks', () => {
     expect(parseOperation({ name, error: {} })?.error).toEqual({ code: 2, message: '' });
     expect(
       parseOperation({ name, error: { code: 1, message: 'x'.repeat(9999) } })?.error?.message,
@@ -156,9 +156,9 @@ describe('an operation', () => {
   });
 });
 
-/** What Firestore or the record's schema would refuse leaves a record that can never be written again. */
-describe('an operation with odd values', () => {
-  it('has whole numbers where records have them', () => {
+/** A value that Firestore or the record's schema does not accept makes a record that can never be written again. */
+describe('an operation with unusual values', () => {
+  it('has integers where records need them', () => {
     expect(metadata({ attempt: 1.5 })?.runAttempt).toBeUndefined();
     expect(metadata({ attempt: 1e300 })?.runAttempt).toBeUndefined();
     expect(parseOperation({ name, error: { code: 3.5 } })?.error?.code).toBe(2);
@@ -173,7 +173,7 @@ describe('an operation with odd values', () => {
     });
   });
 
-  it('has times that a document can keep', () => {
+  it('has times that a document can store', () => {
     const far = '+020000-01-01T00:00:00Z';
     expect(metadata({ startTime: far, endTime: far })).toMatchObject({
       startTime: undefined,
@@ -183,7 +183,7 @@ describe('an operation with odd values', () => {
     expect(metadata({ endTime: '9999-12-31T23:59:59Z' })?.endTime).toBeInstanceOf(Date);
   });
 
-  it('has short texts, none of them with half a character', () => {
+  it('has short texts without half surrogate pairs', () => {
     const long = `${'x'.repeat(499)}😀`.repeat(1000);
     const stage = metadata({ stages: [{ displayName: long, totalWorkUnits: 1 }] })?.stage;
     expect(stage).toBe(`${'x'.repeat(499)}\ufffd`);
@@ -194,7 +194,7 @@ describe('an operation with odd values', () => {
     expect(uris?.every((uri) => uri.length <= 1024 && uri.isWellFormed())).toBe(true);
   });
 
-  it.each(['\ud83d', 'x'.repeat(2000)])('is none under a name that nothing can keep: %#', (id) => {
+  it.each(['\ud83d', 'x'.repeat(2000)])('is ignored if its name cannot be stored: %#', (id) => {
     expect(parseOperation({ name: `projects/p/operations/${id}` })).toBeUndefined();
   });
 });
@@ -205,7 +205,7 @@ describe('a page of operations', () => {
     expect(parseOperationPage({ nextPageToken: '' })).toEqual({ operations: [], nextPageToken: undefined });
   });
 
-  it('does without operations that have no name', () => {
+  it('omits operations that have no name', () => {
     const page = parseOperationPage({ operations: [null, { name: 'x' }, { name }, 7], nextPageToken: 't' });
     expect(page?.operations.map((operation) => operation.name)).toEqual([name]);
     expect(page?.nextPageToken).toBe('t');

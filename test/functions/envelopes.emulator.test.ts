@@ -3,16 +3,15 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { FunctionProcess } from '../../infra/local/function-process.ts';
 import type { Fault } from '../../infra/local/simulator/index.ts';
 import type { RejectedMessage } from '../../shared/model/rejected-message.ts';
-import type { ExportRecord } from '../../shared/model/record.ts';
 import { isReadable } from '../../shared/store/store.ts';
 import { openTcpGate, type TcpGate } from '../chaos/tcp-gate.ts';
 import { pushBody, smallJob } from '../harness.ts';
 import { createRig, post, type Rig } from './rig.ts';
 
-/** Messages as they arrive over HTTP, good and bad. */
+/** Messages as they arrive over HTTP, valid and invalid. */
 
 const JSON_TYPE = { 'content-type': 'application/json' };
-/** How long a bad message may take: behind it others wait. */
+/** How long an invalid message may take: others wait behind it. */
 const ANSWER_LIMIT_MS = 2000;
 
 let rig: Rig;
@@ -22,22 +21,13 @@ let fault: Fault | undefined;
 beforeAll(async () => {
   rig = await createRig('envelopes', { onRequest: () => fault });
   submit = await rig.start('submitExport', { NODE_ENV: 'development' });
-  // The clients load with the first request, which is not what is timed below.
+  // The clients load with the first request, which must not affect the times measured below.
   await post(submit.url, pushBody({ data: 'warm-up', messageId: 'warm-up' }));
 });
 afterAll(async () => rig?.[Symbol.asyncDispose]());
 
 let lastMessage = 0;
 const nextMessageId = (): string => `hostile-${(lastMessage += 1)}`;
-
-async function recordOf(jobKey: string): Promise<ExportRecord> {
-  const query = { where: [['jobKey', '==', jobKey]], orderBy: [] } as const;
-  const [found] = await rig.store.records.find(query, { limit: 2 });
-  if (!found || !isReadable(found)) {
-    throw new Error(`no record of ${jobKey}`);
-  }
-  return found.value;
-}
 
 async function rejectionOf(messageId: string): Promise<RejectedMessage> {
   const found = await rig.store.rejectedMessages.get(messageId);
@@ -55,7 +45,7 @@ function base64(data: unknown): string {
   return Buffer.from(typeof data === 'string' ? data : JSON.stringify(data)).toString('base64');
 }
 
-/** The body of a push, and the same message as each kind of CloudEvent. */
+/** The same message as a push and as each kind of CloudEvent. */
 function forms(
   job: object,
   attributes: Record<string, string> | undefined,
@@ -90,12 +80,12 @@ describe('a job message', () => {
   ])('%s makes the same record in each envelope', async (name, attributes) => {
     const records = [];
     for (const [form] of forms({}, undefined)) {
-      // A job of its own for each form: the second delivery of one would only find the first's record.
+      // A separate job for each form: a second delivery of the same job would find the first one's record.
       const job = smallJob({ jobKey: `envelope/${name}/${form}` });
       const [, body, headers] = forms(job, attributes).find(([other]) => other === form) ?? [];
       const response = await post(submit.url, body ?? '', headers);
       expect(response.status).toBe(204);
-      const record = await recordOf(`envelope/${name}/${form}`);
+      const record = await rig.recordOf(`envelope/${name}/${form}`);
       const { jobKey, requestId, description, messageId, operation, ...same } = {
         operation: '',
         ...record,
@@ -110,7 +100,7 @@ describe('a job message', () => {
     expect(records[2]).toEqual(records[0]);
   });
 
-  it('delivered in all three envelopes is one job', async () => {
+  it('delivered in all three envelopes makes one job', async () => {
     const before = rig.simulator.operations().length;
     for (const [, body, headers] of forms(smallJob({ jobKey: 'envelope/one' }), undefined)) {
       expect((await post(submit.url, body, headers)).status).toBe(204);
@@ -119,7 +109,7 @@ describe('a job message', () => {
   });
 });
 
-/** A record's facts: times and the tokens of its claims differ from run to run. */
+/** A record without times, which differ from run to run. */
 const withoutTimes = (record: object): unknown =>
   JSON.parse(JSON.stringify(record, (name, value: unknown) => (/At$|^at$/.test(name) ? 'time' : value)));
 
@@ -133,17 +123,17 @@ const destination = (fileExportOptions: object): object => smallJob({}, { fileEx
 const drive = { fileFormat: 'MP4', driveDestination: { folder: 'videos', filenamePrefix: 'small' } };
 const storage = { bucket: 'my-bucket', filenamePrefix: 'small' };
 
-/** What is wrong, the message, and how it is recorded. */
+/** The problem, the message, the recorded reason, and the path of the issue. */
 const hostile: readonly (readonly [string, object, string, RegExp])[] = [
   ['no data', {}, 'INVALID_DATA', /^data$/],
   ['attributes alone', { attributes: { a: 'b' } }, 'INVALID_DATA', /^data$/],
   ['data that is not base64', { data: '{"jobKey":"x"}' }, 'INVALID_DATA', /^data$/],
-  ['data that is no text', { data: { a: 1 } }, 'INVALID_DATA', /^data$/],
+  ['data that is not text', { data: { a: 1 } }, 'INVALID_DATA', /^data$/],
   ['bad JSON', { data: base64('{"jobKey":') }, 'INVALID_DATA', /^data$/],
   ['bad UTF-8', { data: Buffer.from([0x22, 0xff, 0xfe, 0x22]).toString('base64') }, 'INVALID_DATA', /^data$/],
   ['20 MB', { data: base64(smallJob({ labels: { x: 'x'.repeat(20_000_000) } })) }, 'INVALID_JOB', /labels/],
-  ['20 MB that is no JSON', { data: base64('x'.repeat(20_000_000)) }, 'INVALID_DATA', /^data$/],
-  ['a deep text', { data: base64(deep(10_000)) }, 'INVALID_JOB', /^$|^data|message/],
+  ['20 MB that is not JSON', { data: base64('x'.repeat(20_000_000)) }, 'INVALID_DATA', /^data$/],
+  ['deep nesting', { data: base64(deep(10_000)) }, 'INVALID_JOB', /^$|^data|message/],
   [
     'a deep graph',
     { data: base64(JSON.stringify(withExpression('GRAPH')).replace('"GRAPH"', deepGraph(10_000))) },
@@ -167,7 +157,7 @@ const hostile: readonly (readonly [string, object, string, RegExp])[] = [
   ],
   [
     'a project that is not allowed',
-    { data: base64(smallJob({ project: 'someone-elses' })) },
+    { data: base64(smallJob({ project: 'other-project' })) },
     'INVALID_JOB',
     /^project$/,
   ],
@@ -183,7 +173,7 @@ const hostile: readonly (readonly [string, object, string, RegExp])[] = [
   ],
   ['Drive', { data: base64(destination(drive)) }, 'INVALID_JOB', /^request\.fileExportOptions/],
   [
-    'reserved and endless attributes',
+    'reserved and huge attributes',
     {
       attributes: {
         __name__: 'reserved',
@@ -196,25 +186,25 @@ const hostile: readonly (readonly [string, object, string, RegExp])[] = [
     /^data$/,
   ],
   [
-    'attributes of many bytes, and half pairs',
+    'attributes of many bytes, and half surrogate pairs',
     { attributes: { ['日'.repeat(1000)]: '日'.repeat(5000), '\ud800': '\ud800' } },
     'INVALID_DATA',
     /^data$/,
   ],
   [
-    'a publish time of another age',
+    'a publish time beyond the year 9999',
     { attributes: { originalPublishTime: '+020000-01-01T00:00:00Z' } },
     'INVALID_DATA',
     /^data$/,
   ],
   [
-    '__proto__ far down',
+    'deeply nested __proto__',
     { data: base64(JSON.stringify(smallJob({ labels: 'NEST' })).replace('"NEST"', nestOf(400_000))) },
     'INVALID_JOB',
     /^labels\[0\].*__proto__$/,
   ],
   [
-    'a million addresses',
+    'a million CORS addresses',
     {
       data: base64(
         destination({
@@ -247,7 +237,7 @@ describe('a hostile message', () => {
     const messageId = nextMessageId();
     const body = JSON.stringify({ message: { messageId, ...content } });
     const millis = await timed(strict.url, body);
-    // One more try: this machine may have been at something else.
+    // Retried once: this machine may have been busy.
     const quickest = millis < ANSWER_LIMIT_MS ? millis : Math.min(millis, await timed(strict.url, body));
     expect(quickest).toBeLessThan(ANSWER_LIMIT_MS);
     const { reason: recorded, issues, data } = await rejectionOf(messageId);
@@ -259,11 +249,11 @@ describe('a hostile message', () => {
 
     const next = await post(strict.url, pushBody({ data: smallJob({ jobKey: `after/${name}` }) }));
     expect(next.status).toBe(204);
-    expect(await recordOf(`after/${name}`)).toHaveProperty('operation');
+    expect(await rig.recordOf(`after/${name}`)).toHaveProperty('operation');
   });
 
   it.each(['a/b', '..', '__id__', 'é'.repeat(2000), '\uD800'])(
-    'whose id is %j is recorded all the same',
+    'whose id is %j is recorded',
     async (messageId) => {
       const before = await rejectedCount();
       const response = await post(strict.url, { message: { messageId, data: base64('nonsense') } });
@@ -282,27 +272,27 @@ async function timed(url: string, body: string): Promise<number> {
   return millis;
 }
 
-describe('a request that is no delivery', () => {
+describe('a request that is not a delivery', () => {
   it.each([
     ['an object', '{}', JSON_TYPE],
     ['a message without an id', '{"message":{"data":"e30="}}', JSON_TYPE],
     ['an array', '[1]', JSON_TYPE],
     ['null', 'null', JSON_TYPE],
     ['bad JSON', '{"message": SECRET', JSON_TYPE],
-    ['bad JSON as an event', '{"message": SECRET', { 'content-type': 'application/cloudevents+json' }],
+    ['bad JSON as a CloudEvent', '{"message": SECRET', { 'content-type': 'application/cloudevents+json' }],
     ['text', 'SECRET', { 'content-type': 'text/plain' }],
     ['nothing', '', {}],
     ['bytes', new Uint8Array([0, 255]), { 'content-type': 'application/octet-stream' }],
-  ])('such as %s is answered 400, and nothing is recorded', async (_name, body, headers) => {
+  ])('such as %s gets a 400, and is not recorded', async (_name, body, headers) => {
     const before = [await recordCount(), await rejectedCount()];
     const response = await post(submit.url, body, headers);
     expect(response.status).toBe(400);
-    // Also in development, where Express would show its stack.
+    // Even with NODE_ENV=development, for which Express would return the stack trace.
     expect(await response.text()).not.toMatch(/SECRET|SyntaxError|node_modules|\.js/);
     expect([await recordCount(), await rejectedCount()]).toEqual(before);
   });
 
-  it.each(['GET', 'PUT', 'DELETE'])('such as %s is answered 405', async (method) => {
+  it.each(['GET', 'PUT', 'DELETE'])('such as %s gets a 405', async (method) => {
     const response = await fetch(submit.url, { method });
     expect(response.status).toBe(405);
     expect(response.headers.get('allow')).toBe('POST');
@@ -310,8 +300,8 @@ describe('a request that is no delivery', () => {
   });
 });
 
-describe('while others are down', () => {
-  it('waits for Earth Engine', async () => {
+describe('submitExport during an outage', () => {
+  it('lets the job wait for Earth Engine', async () => {
     fault = { kind: 'status', status: 503, message: 'SECRET' };
     try {
       const response = await post(submit.url, pushBody({ data: smallJob({ jobKey: 'down/earth-engine' }) }));
@@ -319,10 +309,13 @@ describe('while others are down', () => {
     } finally {
       fault = undefined;
     }
-    expect(await recordOf('down/earth-engine')).toMatchObject({ state: 'WAITING', waitingFor: 'SERVICE' });
+    expect(await rig.recordOf('down/earth-engine')).toMatchObject({
+      state: 'WAITING',
+      waitingFor: 'SERVICE',
+    });
   });
 
-  it('acknowledges nothing that Firestore did not take', async () => {
+  it('acknowledges no message that Firestore did not store', async () => {
     const gate: TcpGate = await openTcpGate(process.env['FIRESTORE_EMULATOR_HOST'] ?? '');
     const { url } = await rig.start('submitExport', {
       FIRESTORE_EMULATOR_HOST: gate.host,
@@ -337,19 +330,19 @@ describe('while others are down', () => {
       expect(await response.text()).toBe('');
     }
     expect(await rig.store.rejectedMessages.get('down-firestore')).toBeUndefined();
-    await expect(recordOf('down/firestore')).rejects.toThrow('no record');
+    await expect(rig.recordOf('down/firestore')).rejects.toThrow('no record');
 
-    // Pub/Sub delivers both again.
+    // Pub/Sub redelivers both.
     gate.restore();
     await untilAcknowledged(url, good);
     await untilAcknowledged(url, bad);
-    expect(await recordOf('down/firestore')).toHaveProperty('operation');
+    expect(await rig.recordOf('down/firestore')).toHaveProperty('operation');
     expect(await rejectionOf('down-firestore')).toMatchObject({ reason: 'INVALID_DATA' });
     await gate.close();
   });
 });
 
-/** The client needs a moment until it tries its broken connection again. */
+/** The client reconnects only after a moment. */
 async function untilAcknowledged(url: string, body: object): Promise<void> {
   for (;;) {
     const { status } = await post(url, body);

@@ -12,19 +12,22 @@ import {
 } from '../../infra/local/simulator/index.ts';
 import type { Target } from '../../infra/targets.ts';
 import { readConfig } from '../../shared/config.ts';
+import type { ExportRecord } from '../../shared/model/record.ts';
 import { createFirestoreStore } from '../../shared/store/firestore.ts';
-import type { Store } from '../../shared/store/store.ts';
+import { recordQueries } from '../../shared/store/queries.ts';
+import { isReadable, type Store } from '../../shared/store/store.ts';
 
-/** Functions as processes, against the emulators that are there and a simulated Earth Engine of their own. */
+/** Functions as processes, with the running emulators and their own simulated Earth Engine. */
 export interface Rig extends AsyncDisposable {
   readonly simulator: Simulator;
   readonly store: Store;
+  recordOf(jobKey: string): Promise<ExportRecord>;
   start(target: Target, env?: Readonly<Record<string, string>>): Promise<FunctionProcess>;
 }
 
 const root = resolve(import.meta.dirname, '..', '..');
 
-/** @param name of the emulators' project: what is in it is this rig's alone */
+/** @param name part of the id of the emulators' project, which no other rig shares */
 export async function createRig(name: string, options: SimulatorOptions = {}): Promise<Rig> {
   await using started = new AsyncDisposableStack();
   const outDir = await mkdtemp(join(root, 'build-test-'));
@@ -53,6 +56,13 @@ export async function createRig(name: string, options: SimulatorOptions = {}): P
   return {
     simulator,
     store,
+    async recordOf(jobKey) {
+      const [found] = await store.records.find(recordQueries.ofJobKey(jobKey), { limit: 1 });
+      if (!found || !isReadable(found)) {
+        throw new Error(`no record of ${jobKey}`);
+      }
+      return found.value;
+    },
     async start(target, env = {}) {
       const source = join(outDir, 'functions', 'index.js');
       const running = await startFunction({ target, source, env: { ...environment, ...env } });
@@ -63,7 +73,7 @@ export async function createRig(name: string, options: SimulatorOptions = {}): P
   };
 }
 
-/** Posts JSON, or whatever else is given. */
+/** Posts an object as JSON, and anything else unchanged. */
 export function post(
   url: string,
   body: object | string | Uint8Array,

@@ -16,7 +16,7 @@ afterEach(async () => {
 });
 afterAll(() => outside.close());
 
-/** Waits in real time; `forward` moves the hour alone. */
+/** Sleeps in real time; `forward` changes only the time of day. */
 function movableClock() {
   let offsetMs = 0;
   const clock: Clock = {
@@ -40,7 +40,7 @@ const codes = (outcomes: readonly PublishOutcome[]) =>
   outcomes.map((outcome) => ('error' in outcome ? (outcome.error as { code?: string }).code : 'PUBLISHED'));
 
 describe('a Pub/Sub publisher', () => {
-  it('publishes bytes and attributes, and names each message in order', async () => {
+  it('publishes bytes and attributes, and returns the message ids in order', async () => {
     const [topic] = await outside.createTopic('order');
     const [subscription] = await topic.createSubscription('order');
     const outcomes = await open().publish(
@@ -64,7 +64,7 @@ describe('a Pub/Sub publisher', () => {
     expect(received.get(ids[1] ?? '')).toEqual({ data: Buffer.from([255]), attributes: { n: '2' } });
   });
 
-  it('publishes more messages than one request takes, and messages of 8 MB', async () => {
+  it('publishes more messages than fit into one request, and messages of 8 MB', async () => {
     await outside.createTopic('many');
     const publisher = open();
     const many = await publisher.publish(
@@ -79,7 +79,7 @@ describe('a Pub/Sub publisher', () => {
     expect(await publisher.publish('many', [], 1)).toEqual([]);
   });
 
-  it('answers for a topic that is missing, and does not try it again at once', async () => {
+  it('reports a missing topic, and does not retry it at once', async () => {
     const { clock, forward } = movableClock();
     const publisher = open(clock);
     const failed = await publisher.publish('missing', [message('a'), message('b')], 5000);
@@ -102,15 +102,15 @@ describe('a Pub/Sub publisher', () => {
     expect(codes(await publisher.publish('missing', [message('c')], 5000))).toEqual(['PUBLISHED']);
   });
 
-  it('does not blame the topic for a message that is wrong', async () => {
+  it('does not pause the topic for an invalid message', async () => {
     await outside.createTopic('strict');
     const publisher = open();
-    const wrong = message('');
-    expect(codes(await publisher.publish('strict', [wrong], 5000))).toEqual(['PUBLISH_FAILED']);
+    const invalid = message('');
+    expect(codes(await publisher.publish('strict', [invalid], 5000))).toEqual(['PUBLISH_FAILED']);
     expect(codes(await publisher.publish('strict', [message('a')], 5000))).toEqual(['PUBLISHED']);
   });
 
-  it('answers in time where Pub/Sub does not, once, and closes', async () => {
+  it('times out once if Pub/Sub does not respond, and closes', async () => {
     const sockets: Socket[] = [];
     const silent = createServer((socket) => sockets.push(socket)).listen(0, '127.0.0.1');
     await once(silent, 'listening');
@@ -125,10 +125,10 @@ describe('a Pub/Sub publisher', () => {
     silent.close();
   });
 
-  it('publishes what shares a request with a message that Pub/Sub refuses, which alone fails', async () => {
+  it('publishes the messages that share a request with an invalid one, and only the latter fails', async () => {
     await outside.createTopic('mixed');
     const publisher = open();
-    // One publish for both callers' messages, within the time that they wait for each other.
+    // Both calls share one request, since they are made within the batching time.
     const [bad, good] = await Promise.all([
       publisher.publish('mixed', [message('')], 5000),
       publisher.publish('mixed', [message('good'), message('too')], 5000),

@@ -16,21 +16,21 @@ import {
 } from '../../shared/store/store.ts';
 import { sample, samples } from './samples.ts';
 
-/** A store with nothing in it, and the ways in which others reach its documents. */
+/** An empty store, and the ways in which other programs access its documents. */
 export interface Opened {
   readonly store: Store;
   /** Writes a document whole and unparsed; `path` is `collection/id`. */
   readonly put: (path: string, fields: Fields) => Promise<void>;
   /** A document unparsed. */
   readonly peek: (path: string) => Promise<Fields | undefined>;
-  /** Deletes a document alone, as TTL does: what lies below it stays. */
+  /** Deletes one document, as TTL does: its subcollections stay. */
   readonly remove: (path: string) => Promise<void>;
 }
 
 const now = new Date('2026-11-23T12:00:00.000Z');
 const at = (ms: number) => new Date(now.getTime() + ms);
 
-/** What every store keeps to: one suite, run against each. */
+/** The contract of every store: one suite, which runs against each. */
 export function describeStore(name: string, open: () => Promise<Opened>): void {
   describe(`${name}: a store`, () => {
     let opened: Opened;
@@ -48,7 +48,7 @@ export function describeStore(name: string, open: () => Promise<Opened>): void {
 }
 
 function describeDocuments(current: () => Opened): void {
-  it.each(Object.entries(samples))('returns a %s record as it was given', async (state, record) => {
+  it.each(Object.entries(samples))('returns a %s record as it was stored', async (state, record) => {
     const { records } = current().store;
     await records.create('id', record);
     const read = readable(await records.get('id'));
@@ -57,7 +57,7 @@ function describeDocuments(current: () => Opened): void {
     expect(read.value.createdAt.getTime()).toBe(record.createdAt.getTime());
   });
 
-  it('keeps what it holds apart from what callers hold', async () => {
+  it('shares no objects with its callers', async () => {
     const { records } = current().store;
     const labels = { team: 'water' };
     await records.create('id', sample('PENDING', { labels }));
@@ -68,7 +68,7 @@ function describeDocuments(current: () => Opened): void {
     expect(readable(await records.get('id')).value.labels).toEqual({ team: 'water' });
   });
 
-  it('keeps one document of every kind, bytes included', async () => {
+  it('stores one document of every kind, including bytes', async () => {
     const { projects, sweeps, rejectedMessages, batches } = current().store;
     const updatedAt = at(1);
     const known = new Uint8Array([0, 1, 255]);
@@ -109,7 +109,7 @@ function describeDocuments(current: () => Opened): void {
     ['x'.repeat(1501)],
     ['é'.repeat(751)],
     ['\ud800'],
-  ])('takes no document whose id is %j', async (id) => {
+  ])('accepts no document whose id is %j', async (id) => {
     const { rejectedMessages } = current().store;
     const document = {
       reason: 'x',
@@ -132,7 +132,7 @@ function describeDocuments(current: () => Opened): void {
     ['a reserved name', { labels: { __a__: 'b' } }],
     ['a name of over 1,500 bytes', { labels: { ['é'.repeat(751)]: 'b' } }],
     ['over 1 MiB', { labels: { a: 'x'.repeat(1_048_576) } }],
-  ])('takes no document with %s', async (_, fields) => {
+  ])('accepts no document with %s', async (_, fields) => {
     const { records } = current().store;
     await expect(records.create('id', sample('PENDING', fields))).rejects.toMatchObject({
       code: 'STORE_FAILED',
@@ -144,7 +144,7 @@ function describeDocuments(current: () => Opened): void {
     expect(readable(await records.get('id'))).toEqual(stored);
   });
 
-  it('takes what just fits', async () => {
+  it('accepts what just fits', async () => {
     const { records } = current().store;
     const last = new Date('9999-12-31T23:59:59.999Z');
     const record = sample('PENDING', {
@@ -155,20 +155,20 @@ function describeDocuments(current: () => Opened): void {
     expect(readable(await records.get('x'.repeat(1500))).value).toEqual(record);
   });
 
-  it('finds nothing where nothing is', async () => {
+  it('finds nothing if there is nothing', async () => {
     const { records } = current().store;
     expect(await records.get('nothing')).toBeUndefined();
     expect(await records.getMany(['nothing'])).toEqual([]);
     expect(await records.getMany([])).toEqual([]);
   });
 
-  it('reads many at once, each once', async () => {
+  it('reads many at once, without duplicates', async () => {
     const { records } = current().store;
     await Promise.all(['a', 'b', 'c'].map((id) => records.create(id, samples.PENDING)));
     expect(ids(await records.getMany(['a', 'c', 'a', 'nothing'])).toSorted()).toEqual(['a', 'c']);
   });
 
-  it('creates one of ten at once, and shows the others what stands there', async () => {
+  it('creates one of ten concurrent creates, and returns the existing document to the others', async () => {
     const { records } = current().store;
     const outcomes = await Promise.all(
       Array.from({ length: 10 }, (_, n) =>
@@ -186,7 +186,7 @@ function describeDocuments(current: () => Opened): void {
     expect(await records.readRequest('id')).toEqual(bytes(`request ${winner}`));
   });
 
-  it('replaces what was created and what was read, and nothing that changed since', async () => {
+  it('replaces what was created and what was read, unless it has changed since', async () => {
     const { records } = current().store;
     const claimed = createdIn(await records.create('id', samples.SUBMITTING));
     const waiting = await records.replace(claimed, sample('WAITING', { revision: 2 }));
@@ -199,7 +199,7 @@ function describeDocuments(current: () => Opened): void {
     expect(readable(await records.get('id')).value.revision).toBe(3);
   });
 
-  it('lets one of ten writers at once through', async () => {
+  it('accepts one of ten concurrent writes', async () => {
     const { records } = current().store;
     const stored = createdIn(await records.create('id', samples.PENDING));
     const outcomes = await Promise.allSettled(
@@ -208,7 +208,7 @@ function describeDocuments(current: () => Opened): void {
     expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
   });
 
-  it('refuses to replace what was deleted', async () => {
+  it('does not replace a deleted document', async () => {
     const { store, remove } = current();
     const stored = createdIn(await store.records.create('id', samples.PENDING));
     await remove('videoExports/id');
@@ -218,7 +218,7 @@ function describeDocuments(current: () => Opened): void {
     expect(await store.records.get('id')).toBeUndefined();
   });
 
-  it('conditions a write that changes nothing', async () => {
+  it('checks the condition even of a write that changes nothing', async () => {
     const { projects } = current().store;
     const first = createdIn(await projects.create('p', { closures: 0, updatedAt: now }));
     await projects.replace(first, { closures: 1, updatedAt: now });
@@ -227,7 +227,7 @@ function describeDocuments(current: () => Opened): void {
     expect((await projects.replace(read, { ...read.value })).value).toEqual({ closures: 1, updatedAt: now });
   });
 
-  it('drops fields that the next value does not have, and keeps those that its schema does not know', async () => {
+  it('deletes fields that the next value lacks, and keeps fields beyond the schema', async () => {
     const { store, put, peek } = current();
     await put('videoExports/id', { ...samples.SUBMITTING, note: 'by hand', setAside: { problem: 'old' } });
     await store.records.replace(readable(await store.records.get('id')), samples.RUNNING);
@@ -240,7 +240,7 @@ function describeDocuments(current: () => Opened): void {
     });
   });
 
-  it('takes undefined as absent', async () => {
+  it('treats undefined as absent', async () => {
     const { store, peek } = current();
     const labels = { team: 'water' };
     const stored = createdIn(
@@ -251,7 +251,7 @@ function describeDocuments(current: () => Opened): void {
     expect(readable(await store.records.get('id')).value.batchId).toBe(samples.WAITING.batchId);
   });
 
-  it('shows a document that it cannot parse as such, beside those that it can', async () => {
+  it('returns a document that it cannot parse as unreadable, beside readable ones', async () => {
     const { store, put } = current();
     const { records } = store;
     await records.create('good', sample('PENDING', { dueAt: at(-1) }));
@@ -269,22 +269,22 @@ function describeDocuments(current: () => Opened): void {
       expect(bad.unreadable.message).toContain('videoExports/bad cannot be read: attempt: ');
       expect(bad.fields).toMatchObject({ attempt: 'one', project: samples.PENDING.project, dueAt: at(-2) });
     }
-    const refused = await records.create('bad', samples.SUBMITTING);
-    expect('existing' in refused && isReadable(refused.existing)).toBe(false);
+    const outcome = await records.create('bad', samples.SUBMITTING);
+    expect('existing' in outcome && isReadable(outcome.existing)).toBe(false);
   });
 
-  it('sets an unreadable document aside until later', async () => {
+  it('defers an unreadable document', async () => {
     const { store, put, peek } = current();
     await put('videoExports/bad', { ...samples.PENDING, dueAt: at(-1), attempt: 'one' });
-    await store.records.defer('bad', 'attempt is no number', at(1000));
+    await store.records.defer('bad', 'attempt is not a number', at(1000));
     expect(await store.records.find(recordQueries.dueOperations(now), { limit: 1 })).toEqual([]);
     expect(await peek('videoExports/bad')).toEqual({
       ...samples.PENDING,
       attempt: 'one',
-      setAside: { problem: 'attempt is no number' },
+      setAside: { problem: 'attempt is not a number' },
       dueAt: at(1000),
     });
-    await expect(store.records.defer('nothing', 'it is gone', now)).resolves.toBeUndefined();
+    await expect(store.records.defer('nothing', 'it was deleted', now)).resolves.toBeUndefined();
   });
 }
 
@@ -293,11 +293,11 @@ function describeRequests(current: () => Opened): void {
     ['nothing', () => Buffer.alloc(0)],
     ['one byte', () => Buffer.from([0])],
     ['2 KB of JSON', () => Buffer.from(JSON.stringify({ values: Array(200).fill('aXb') }))],
-    ['exactly two parts of noise', () => randomBytes(1_999_000)],
+    ['exactly two parts of random bytes', () => randomBytes(1_999_000)],
     ['10 MiB of numbers', () => Buffer.from(numbers(10_485_760))],
     ['10 MiB of base64', () => Buffer.from(randomBytes(7_864_320).toString('base64'))],
-    ['10 MiB of the most random text', () => randomText(10_485_760)],
-  ])('returns a request of %s byte by byte', async (_, make) => {
+    ['10 MiB of incompressible text', () => randomText(10_485_760)],
+  ])('returns a request of %s unchanged', async (_, make) => {
     const { records } = current().store;
     const request = make();
     await records.create('id', samples.SUBMITTING, request);
@@ -318,7 +318,7 @@ function describeRequests(current: () => Opened): void {
     expect(Buffer.compare(await records.readRequest('id'), last)).toBe(0);
   });
 
-  it('leaves the request as it is when the write is stale', async () => {
+  it('leaves the request unchanged if the write is stale', async () => {
     const { records } = current().store;
     const stored = createdIn(await records.create('id', samples.SUBMITTING, bytes('first')));
     await records.replace(stored, sample('SUBMITTING', { revision: 2 }), bytes('second'));
@@ -368,7 +368,7 @@ function describeQueries(current: () => Opened): void {
     }
   });
 
-  it('names the projects in use, one after the other', async () => {
+  it('lists the projects in use, one after the other', async () => {
     const { records } = current().store;
     const query = recordQueries.unfinishedByProject();
     const projects: string[] = [];
@@ -380,7 +380,7 @@ function describeQueries(current: () => Opened): void {
     expect(projects).toEqual(['p1', 'p2']);
   });
 
-  it('goes on after a document that it cannot parse', async () => {
+  it('continues after a document that it cannot parse', async () => {
     const { store, put } = current();
     await put('videoExports/d0-bad', { ...samples.PENDING, dueAt: at(-25), attempt: 'one' });
     const query = recordQueries.dueOperations(now);
@@ -393,7 +393,7 @@ function describeQueries(current: () => Opened): void {
     expect(ids(rest)).toEqual(['d2', 'd3']);
   });
 
-  it('sums a field over what it finds', async () => {
+  it('sums a field over the matches', async () => {
     const { records } = current().store;
     expect(await records.sum(recordQueries.ofBatch('batch'), 'eecuSeconds')).toBe(3.5);
     expect(await records.sum(recordQueries.ofBatch('batch'), 'nothing')).toBe(0);
@@ -405,7 +405,7 @@ const far = at(1_000_000);
 const event = (ms: number) => ({ revision: 1, state: 'WAITING', kind: 'STATE' as const, at: at(ms) });
 const parked = { dueAt: far, batchId: undefined };
 
-/** Ids say what a record is there for: s(ubmitting), w(aiting), d(ue operation), q(ueued), e(vents), u(nanswered), b(atch). */
+/** Ids show each record's purpose: s(ubmitting), w(aiting), d(ue operation), q(ueued), e(vents), u(nanswered), b(atch). */
 const queried = [
   ['s1', sample('SUBMITTING', { ...parked, project: 'p1', dueAt: at(-10) })],
   ['s2', sample('SUBMITTING', { ...parked, project: 'p1', dueAt: at(0) })],
@@ -469,26 +469,26 @@ const queried = [
 
 const ended: RecordState[] = ['SUCCEEDED', 'LOST'];
 const expected: [string, Query, string[]][] = [
-  ['claims whose lease ran out', recordQueries.overdueSubmitting(now), ['s1', 's2']],
-  ['what waits for something else than the queue', recordQueries.dueWaiting(now), ['w2', 'w1']],
-  ['operations that are due, by id where they tie', recordQueries.dueOperations(now), ['d1', 'd2', 'd3']],
+  ['claims whose lease has expired', recordQueries.overdueSubmitting(now), ['s1', 's2']],
+  ['jobs that wait for something other than the queue', recordQueries.dueWaiting(now), ['w2', 'w1']],
+  ['operations that are due, ties by id', recordQueries.dueOperations(now), ['d1', 'd2', 'd3']],
   ['the queue, highest priority and oldest first', recordQueries.queued('p1'), ['q3', 'q2', 'q5', 'q1']],
-  ['events owed, in the order of their content', recordQueries.pendingEvents(), ['e2', 'e1']],
+  ['pending events, in the order of their content', recordQueries.pendingEvents(), ['e2', 'e1']],
   [
-    'what is not finished, by project',
+    'unfinished records, by project',
     recordQueries.unfinishedByProject(),
     ['d1', 'd2', 'q1', 'q2', 'q3', 'q5', 's1', 's2', 's3', 'w1', 'w2', 'w3', 'd3', 'q4', 'u1', 'u2'],
   ],
   ['active operations of a project', recordQueries.active('p1'), ['d1', 'd2']],
-  ['what holds a place in a project', recordQueries.occupying('p1'), ['d1', 'd2', 's1', 's2', 's3']],
-  ['sends without an answer', recordQueries.unanswered('p2'), ['u2', 'u1']],
+  ['records that occupy a slot in a project', recordQueries.occupying('p1'), ['d1', 'd2', 's1', 's2', 's3']],
+  ['unanswered sends', recordQueries.unanswered('p2'), ['u2', 'u1']],
   ['a record by its operation', recordQueries.byOperation('projects/p1/operations/D1'), ['d1']],
   ['nothing by an unknown operation', recordQueries.byOperation('projects/p1/operations/none'), []],
   ['a batch, oldest first', recordQueries.ofBatch('batch'), ['b3', 'b2', 'b1']],
-  ['jobs of a batch whose record is of another', recordQueries.alsoOfBatch('batch'), ['b4']],
-  ['no batch by a part of its name', recordQueries.alsoOfBatch('batc'), []],
+  ['jobs of a batch whose record belongs to another batch', recordQueries.alsoOfBatch('batch'), ['b4']],
+  ['no batch by a part of its id', recordQueries.alsoOfBatch('batc'), []],
   ['some states of a batch', recordQueries.ofBatchIn('batch', ended), ['b3', 'b1']],
-  ['what ended of a batch', recordQueries.terminalOfBatch('batch'), ['b1', 'b2', 'b3']],
+  ['the terminal records of a batch', recordQueries.terminalOfBatch('batch'), ['b1', 'b2', 'b3']],
 ];
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -506,7 +506,7 @@ function readable<T>(found: Found<T> | undefined): Stored<T> {
 
 function createdIn<T>(outcome: Created<T>): Stored<T> {
   if (!('created' in outcome)) {
-    throw new Error(`${outcome.existing.id} exists already`);
+    throw new Error(`${outcome.existing.id} already exists`);
   }
   return outcome.created;
 }
@@ -524,10 +524,10 @@ function numbers(length: number): string {
   return text.slice(0, length);
 }
 
-/** Valid UTF-8 that no compressor gains much on: every code point that a JSON string may hold as it is. */
+/** Valid UTF-8 that hardly compresses: any code points that a JSON string can contain unescaped. */
 function randomText(length: number): Buffer {
   const text = Buffer.alloc(length, ' ');
-  // How often each length of a character is drawn, so that bytes come close to being equally likely.
+  // The share of each UTF-8 length, chosen so that all byte values are about equally likely.
   const draws: [number, number, number][] = [
     [0.65, 0x23, 0x5b],
     [0.87, 0x80, 0x7ff],

@@ -15,7 +15,7 @@ afterAll(async () => {
   await Promise.all(clients.map((client) => client.terminate()));
 });
 
-/** A store of its own project, and a client beside it. */
+/** A store with its own project, and a separate client of that project. */
 function open() {
   const projectId = `demo-${randomUUID()}`;
   const outside = new Firestore({ projectId, ignoreUndefinedProperties: true });
@@ -62,11 +62,11 @@ describe('request parts', () => {
   };
   const expireAt = samples.SUCCEEDED.expireAt;
 
-  it('are numbered, below 1 MiB, and expire with their record', async () => {
+  it('are numbered, smaller than 1 MiB, and expire with their record', async () => {
     const claimed = await store.records.create('small', samples.SUBMITTING, randomBytes(2_500_000));
     expect(await partsOf('small')).toEqual(['0', '1', '2'].map((id) => ({ id, expireAt: undefined })));
     if (!('created' in claimed)) {
-      throw new Error('it was there already');
+      throw new Error('it already exists');
     }
     const shorter = await store.records.replace(claimed.created, samples.SUBMITTING, randomBytes(10));
     const pending = await store.records.replace(shorter, samples.PENDING);
@@ -75,7 +75,7 @@ describe('request parts', () => {
     expect(await partsOf('small')).toEqual(['0', '1', '2'].map((id) => ({ id, expireAt })));
   });
 
-  it('of a long request stay once it is claimed, and expire with its record', async () => {
+  it('of a long request do not expire after the claim, until their record does', async () => {
     const request = randomBytes(5_500_000);
     await store.records.create('long', samples.SUBMITTING, request);
     const parts = await partsOf('long');
@@ -95,7 +95,7 @@ describe('request parts', () => {
     expect(Buffer.compare(await store.records.readRequest('long'), request)).toBe(0);
   });
 
-  it('of a claim that was lost do not touch the winner, and expire within a day', async () => {
+  it('of a losing claim leave the winner unchanged, and expire within a day', async () => {
     const request = randomBytes(5_500_000);
     await store.records.create('raced', samples.SUBMITTING, request);
     const before = await partsOf('raced');
@@ -110,7 +110,7 @@ describe('request parts', () => {
 
   it.each([
     ['a part is missing', '1', undefined],
-    ['a part is of another request', '1', { data: randomBytes(1_000_000) }],
+    ['a part belongs to another request', '1', { data: randomBytes(1_000_000) }],
     ['the first part has no data', '0', { data: 'text' }],
   ])('are unreadable when %s', async (problem, part, change) => {
     const id = problem.replaceAll(' ', '-');
@@ -121,12 +121,12 @@ describe('request parts', () => {
   });
 });
 
-describe('a database that does not answer', () => {
+describe('a database that does not respond', () => {
   afterEach(() => {
     vi.unstubAllEnvs();
   });
 
-  it('fails every call in time', async () => {
+  it('makes every call time out', async () => {
     const sockets: Socket[] = [];
     const silent = createServer((socket) => sockets.push(socket)).listen(0, '127.0.0.1');
     await once(silent, 'listening');

@@ -32,7 +32,7 @@ const observed = {
 const active = { ...common, ...observed, generation: 1, units: 3, movedAt: at, dueAt: at };
 const terminal = { ...common, finishedAt: at, expireAt: new Date('2027-02-21T12:00:00.999Z') };
 
-/** A record in each state, with most of the fields that it may have. */
+/** A record in each state, with most of its optional fields. */
 export const samples: { readonly [S in RecordState]: RecordIn<S> } = {
   SUBMITTING: {
     ...common,
