@@ -2,23 +2,23 @@ import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 
 import { build, type BuildOptions, type Plugin } from 'esbuild';
+import { zipSync } from 'fflate';
 
 import { lockfileFor, type Lockfile, type Manifest } from './lockfile.ts';
 import { targetNames, targets, type Target } from './targets.ts';
-import { zip } from './zip.ts';
 
 /**
- * `npm run build`: what package.json's `main` and `bin` point to, and one folder per function to deploy.
+ * `npm run build`: the files that package.json's `main` and `bin` name, and one folder to deploy per function.
  *
- * build/functions/index.js     all targets, packages left in node_modules: `npx functions-framework --target=…`
+ * build/functions/index.js     all targets, with packages in node_modules: `npx functions-framework --target=…`
  * build/cli/ee-video-exports.js
  * build/deploy/{target}/       one file and a small package.json
- * build/deploy/{target}.zip    the same, as Terraform uploads it
+ * build/deploy/{target}.zip    the same, which Terraform uploads
  */
 
 const root = resolve(import.meta.dirname, '..');
 
-/** Registration lives in a module-level map: a second, bundled copy of it would register into nothing. */
+/** Never bundled: functions register in a module-level map, and a bundled copy would have its own, which nothing reads. */
 const framework = '@google-cloud/functions-framework';
 
 const common: BuildOptions = {
@@ -40,7 +40,7 @@ export async function buildMain(outDir: string): Promise<void> {
   });
 }
 
-/** Split, so that a command loads Firestore's or Pub/Sub's client only where it needs them: 150 ms each. */
+/** Split, so a command loads Firestore's or Pub/Sub's client only if it needs it: 150 ms each. */
 export async function buildCli(outDir: string): Promise<void> {
   await build({
     ...common,
@@ -54,8 +54,8 @@ export async function buildCli(outDir: string): Promise<void> {
 }
 
 /**
- * Google's clients load every message type as generated code and only export it again, two megabytes and 50 ms of it: what
- * they send is made from the JSON form. (Firestore's own types are used, and stay.) Emulator tests run the bundles.
+ * Google's clients load the generated code of all message types only to export it, which is two megabytes and takes 50 ms:
+ * they encode what they send from the JSON form. (Firestore uses its own types, which stay.) Emulator tests run the bundles.
  */
 const withoutUnusedTypes: Plugin = {
   name: 'without-unused-types',
@@ -79,15 +79,14 @@ const withoutUnusedTypes: Plugin = {
       const missed = unused.filter((file) => !emptied.has(file));
       return missed.length === 0
         ? {}
-        : { warnings: missed.map((file) => ({ text: `${file} is not there any more` })) };
+        : { warnings: missed.map((file) => ({ text: `${file} no longer exists` })) };
     });
   },
 };
 
 /**
- * One function, on its own: everything but the framework in one file, since reading hundreds of module files is most of a
- * cold start. CommonJS starts faster than ESM here, and the clients that a function imports with its first request are
- * evaluated then, from the same file.
+ * One function, with everything except the framework in one file, since reading hundreds of module files takes most of a cold
+ * start. CommonJS starts faster than ESM here. The clients are in the same file, and are evaluated with the first request.
  */
 async function buildTarget(target: Target, outDir: string): Promise<void> {
   const directory = join(outDir, 'deploy', target);
@@ -98,7 +97,7 @@ async function buildTarget(target: Target, outDir: string): Promise<void> {
         `import { http } from '${framework}';`,
         `import { ${target} } from './functions/${targets[target]}.ts';`,
         `http('${target}', ${target});`,
-        // For the warm-up below.
+        // For `warmUp`.
         `export { loadRuntime } from './functions/runtime.ts';`,
       ].join('\n'),
       resolveDir: root,
@@ -109,7 +108,7 @@ async function buildTarget(target: Target, outDir: string): Promise<void> {
     format: 'cjs',
     external: [framework],
     plugins: [withoutUnusedTypes],
-    // Names stay: operators read stack traces, and shorter ones start no faster.
+    // Identifiers are kept: operators read stack traces, and short ones do not start faster.
     minifyWhitespace: true,
     minifySyntax: true,
     legalComments: 'none',
@@ -124,9 +123,9 @@ async function buildTarget(target: Target, outDir: string): Promise<void> {
 }
 
 /**
- * Loads the function and its clients once where it is built, so that the image holds V8's compiled code (functions.tf points
- * NODE_COMPILE_CACHE at it). Nothing is called: no address in it exists. A missing cache only costs the time that it would
- * have saved, so a build must not fail over it.
+ * Loads the function and its clients once during the build, so the image contains V8's compiled code (NODE_COMPILE_CACHE in
+ * functions.tf). It calls no service: its addresses do not exist. Without the cache, the function only starts more slowly, so a
+ * failure must not fail the build.
  */
 const warmUp = `const { flushCompileCache } = require('node:module');
 process.env.GOOGLE_CLOUD_PROJECT = 'demo-build';
@@ -140,6 +139,22 @@ const end = (problem) => {
 require('./index.cjs').loadRuntime().then(() => end(), end);
 `;
 
+/**
+ * A zip archive whose bytes depend only on names and contents: Terraform names the uploaded source by its hash, so an archive
+ * with the files' times would redeploy every function after every build.
+ */
+export function zip(entries: readonly { readonly name: string; readonly data: Uint8Array }[]): Uint8Array {
+  const sorted = entries.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  return zipSync(Object.fromEntries(sorted.map(({ name, data }) => [name, data])), {
+    level: 9,
+    // The earliest time in the format, which has no time zone: local time is what is written.
+    mtime: new Date(1980, 0, 1),
+    // Made by Unix, a regular file, 0644: the buildpack reads the files as another user.
+    os: 3,
+    attrs: (0o100644 << 16) >>> 0,
+  });
+}
+
 async function deployManifest(target: Target): Promise<{ manifest: Manifest; lockfile: Lockfile }> {
   const [{ dependencies, engines, version }, lock] = await Promise.all([
     readJson<Required<Pick<Manifest, 'dependencies' | 'engines' | 'version'>>>('package.json'),
@@ -147,7 +162,7 @@ async function deployManifest(target: Target): Promise<{ manifest: Manifest; loc
   ]);
   const exact = dependencies[framework];
   if (exact === undefined) {
-    throw new Error(`package.json does not name ${framework}`);
+    throw new Error(`package.json lacks ${framework}`);
   }
   const manifest: Manifest = {
     name: `ee-video-exports-${targets[target]}`,
@@ -171,14 +186,14 @@ function json(value: unknown): string {
   return `${JSON.stringify(value, undefined, 2)}\n`;
 }
 
-/** Every function, into `{outDir}/deploy`. */
+/** Builds every function into `{outDir}/deploy`. */
 export async function buildDeploy(outDir: string): Promise<void> {
   await Promise.all(targetNames.map((target) => buildTarget(target, outDir)));
 }
 
 if (import.meta.main) {
   const outDir = join(root, 'build');
-  // build/functions is written over in place: a local stack may be running it.
+  // build/functions is overwritten in place, since a local stack may be running it.
   await Promise.all(
     ['cli', 'deploy'].map((stale) => rm(join(outDir, stale), { recursive: true, force: true })),
   );

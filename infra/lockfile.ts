@@ -1,4 +1,4 @@
-/** The part of a package.json that a deployed function has. */
+/** The fields of a deployed function's package.json. */
 export interface Manifest {
   readonly name: string;
   readonly version: string;
@@ -15,7 +15,7 @@ interface LockedPackage {
   readonly [field: string]: unknown;
 }
 
-/** package-lock.json, version 3: packages by their path, such as `node_modules/a/node_modules/b`. */
+/** package-lock.json, version 3: packages by path, such as `node_modules/a/node_modules/b`. */
 export interface Lockfile {
   readonly name: string;
   readonly version: string;
@@ -25,8 +25,8 @@ export interface Lockfile {
 }
 
 /**
- * The lockfile of a manifest whose dependencies are all in a larger project's: what was tested is what is deployed, down
- * to the last transitive package, and `npm ci` needs no resolution.
+ * The lockfile of a manifest, from the lockfile of a larger project that has all its dependencies: the deployed packages,
+ * including transitive ones, are exactly those that were tested, and `npm ci` resolves nothing.
  */
 export function lockfileFor(manifest: Manifest, project: Lockfile): Lockfile {
   const { name, version, dependencies, engines } = manifest;
@@ -39,12 +39,12 @@ export function lockfileFor(manifest: Manifest, project: Lockfile): Lockfile {
       const path = locate(project, from, dependency);
       const locked = path === undefined ? undefined : project.packages[path];
       if (path === undefined || locked === undefined) {
-        throw new Error(`package-lock.json lacks ${dependency}@${range}, needed by ${from || name}`);
+        throw new Error(`package-lock.json lacks ${dependency}@${range}, which ${from || name} needs`);
       }
       if (packages[path]) {
         continue;
       }
-      // In the project some are development dependencies as well; here none is.
+      // Some are also development dependencies of the project; here none are.
       const { dev: _dev, devOptional: _devOptional, ...rest } = locked;
       packages[path] = rest;
       visit(path, locked);
@@ -54,7 +54,7 @@ export function lockfileFor(manifest: Manifest, project: Lockfile): Lockfile {
   return { name, version, lockfileVersion: 3, requires: true, packages: sorted(packages) };
 }
 
-/** Node's own resolution: the nearest node_modules above. */
+/** Node's resolution: the nearest node_modules folder above. */
 function locate(project: Lockfile, from: string, dependency: string): string | undefined {
   for (let at = from; ; at = at.slice(0, Math.max(0, at.lastIndexOf('/node_modules/')))) {
     const path = at === '' ? `node_modules/${dependency}` : `${at}/node_modules/${dependency}`;

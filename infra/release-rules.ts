@@ -7,12 +7,12 @@ import { readOptions, wrongOption } from './local/options.ts';
 
 /**
  * Releases firestore.rules, with application default credentials: `npm run release-rules -- PROJECT [DATABASE]`.
- * Repeating it changes nothing but the ruleset's name.
+ * A repetition changes only the ruleset's name.
  */
 
 const api = 'https://firebaserules.googleapis.com/v1';
 
-/** What the API answers, where that is of interest: 404 is an answer too. */
+/** Calls the API and returns the response, even if it is an error: the caller expects 404. */
 export type Call = (
   method: 'POST' | 'PATCH',
   url: string,
@@ -31,13 +31,13 @@ export async function releaseRules(
   const ruleset = await call('POST', `${api}/projects/${project}/rulesets`, {
     source: { files: [{ name: 'firestore.rules', content: rules }] },
   });
-  const rulesetName = named(ruleset, 'The rules were refused');
+  const rulesetName = named(ruleset, 'The Firebase Rules API did not accept the rules');
   const id = database === '(default)' ? 'cloud.firestore' : `cloud.firestore/${database}`;
   const release = { name: `projects/${project}/releases/${id}`, rulesetName };
   const updated = await call('PATCH', `${api}/${release.name}`, { release });
   const released =
     updated.status === 404 ? await call('POST', `${api}/projects/${project}/releases`, release) : updated;
-  named(released, `The rules could not be released to ${database}`);
+  named(released, `Cannot release the rules to ${database}`);
   return rulesetName;
 }
 
@@ -52,15 +52,15 @@ if (import.meta.main) {
   const usage = 'usage: npm run release-rules -- PROJECT [DATABASE]';
   const [project, database = '(default)'] = readOptions(usage, { allowPositionals: true }).positionals;
   if (project === undefined) {
-    wrongOption('Which project?', usage);
+    wrongOption('PROJECT is missing', usage);
   }
   const auth = new GoogleAuth({ scopes: 'https://www.googleapis.com/auth/cloud-platform' });
   const call: Call = async (method, url, body) => {
     const headers = new Headers(await auth.getRequestHeaders(url));
     headers.set('Content-Type', 'application/json');
     headers.set('X-Goog-User-Project', project);
-    const answer = await fetch(url, { method, headers, body: JSON.stringify(body) });
-    return { status: answer.status, body: (await answer.json()) as { name?: string } };
+    const response = await fetch(url, { method, headers, body: JSON.stringify(body) });
+    return { status: response.status, body: (await response.json()) as { name?: string } };
   };
   const rules = await readFile(join(import.meta.dirname, 'firestore.rules'), 'utf8');
   console.log(`Released ${await releaseRules(call, { project, database, rules })}`);

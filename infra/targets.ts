@@ -1,6 +1,6 @@
 /**
- * Every function: its functions-framework target and the file in `functions/` that exports its handler under that name.
- * Terraform deploys the same five from `build/deploy/{target}`.
+ * Every function: its functions-framework target, and the file in `functions/` that exports its handler by that name.
+ * Terraform deploys the same five from `build/deploy/{target}.zip`.
  */
 export const targets = {
   submitExport: 'submit-export',

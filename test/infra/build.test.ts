@@ -4,18 +4,19 @@ import { crc32, inflateRawSync } from 'node:zlib';
 
 import { describe, expect, it } from 'vitest';
 
+import { zip } from '../../infra/build.ts';
 import { type Lockfile, lockfileFor, type Manifest } from '../../infra/lockfile.ts';
-import { zip } from '../../infra/zip.ts';
 import { root } from './stack.ts';
 
 const text = (data: Uint8Array) => new TextDecoder().decode(data);
 const bytes = (data: string) => new TextEncoder().encode(data);
 
-/** Reads an archive by its directory, as every unzip does (https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT). */
-function unzip(archive: Buffer) {
+/** Reads an archive by its central directory, as every unzip does (https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT). */
+function unzip(bytes: Uint8Array) {
+  const archive = Buffer.from(bytes);
   const end = archive.length - 22;
   expect(archive.readUInt32LE(end)).toBe(0x06054b50);
-  const entries: { name: string; data: Buffer; mode: number }[] = [];
+  const entries: { name: string; data: Buffer; mode: number; time: number }[] = [];
   let at = archive.readUInt32LE(end + 16);
   for (let n = 0; n < archive.readUInt16LE(end + 10); n += 1) {
     expect(archive.readUInt32LE(at)).toBe(0x02014b50);
@@ -27,7 +28,8 @@ function unzip(archive: Buffer) {
     const data = inflateRawSync(archive.subarray(start, start + archive.readUInt32LE(at + 20)));
     expect(data.length).toBe(archive.readUInt32LE(at + 24));
     expect(crc32(data)).toBe(archive.readUInt32LE(at + 16));
-    entries.push({ name, data, mode: archive.readUInt32LE(at + 38) >>> 16 });
+    const mode = archive.readUInt32LE(at + 38) >>> 16;
+    entries.push({ name, data, mode, time: archive.readUInt32LE(at + 12) });
     at += 46 + nameLength;
   }
   expect(at).toBe(end);
@@ -41,7 +43,7 @@ describe('zip', () => {
     { name: 'leer-ü.txt', data: bytes('') },
   ];
 
-  it('holds every file, readable by whoever builds from it', () => {
+  it('contains every file, readable by every user', () => {
     const entries = unzip(zip(files));
     expect(entries.map(({ name, data }) => [name, text(data)])).toEqual([
       ['index.cjs', 'x'.repeat(100_000)],
@@ -51,8 +53,10 @@ describe('zip', () => {
     expect(new Set(entries.map(({ mode }) => mode.toString(8)))).toEqual(new Set(['100644']));
   });
 
-  it('is the same for the same files, in whatever order, and another for others', () => {
+  it('has the same bytes for the same files, in any order and at any time, and others for other files', () => {
     expect(zip(files.toReversed())).toEqual(zip(files));
+    // 1980-01-01 00:00:00.
+    expect(new Set(unzip(zip(files)).map(({ time }) => time))).toEqual(new Set([0x0021_0000]));
     expect(zip([{ name: 'package.json', data: bytes('[]') }])).not.toEqual(
       zip([{ name: 'package.json', data: bytes('{}') }]),
     );
@@ -74,7 +78,7 @@ function lock(packages: Lockfile['packages']): Lockfile {
 }
 
 describe('lockfileFor', () => {
-  it('takes what is needed, from where Node would find it', () => {
+  it('contains what is needed, from where Node would find it', () => {
     const project = lock({
       '': { dependencies: { a: '1.0.0', unrelated: '1.0.0' } },
       'node_modules/a': { version: '1.0.0', dependencies: { b: '^2.0.0', '@s/c': '1' } },
@@ -96,12 +100,12 @@ describe('lockfileFor', () => {
     });
   });
 
-  it('fails where the project does not have it, rather than leave a deployment to guess', () => {
+  it('fails if the project lacks a dependency, rather than leave a deployment to choose a version', () => {
     const project = lock({ 'node_modules/a': { version: '1.0.0', dependencies: { b: '^2.0.0' } } });
     expect(() => lockfileFor(manifest, project)).toThrow('package-lock.json lacks b@^2.0.0');
   });
 
-  it("finds all of the framework's in the project's own", async () => {
+  it("finds all of the framework's dependencies in the project's lockfile", async () => {
     const project = JSON.parse(await readFile(join(root, 'package-lock.json'), 'utf8')) as Lockfile;
     const framework = '@google-cloud/functions-framework';
     const dependencies = { [framework]: String(project.packages[`node_modules/${framework}`]?.['version']) };

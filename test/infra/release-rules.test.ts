@@ -4,12 +4,12 @@ import { type Call, releaseRules } from '../../infra/release-rules.ts';
 
 const api = 'https://firebaserules.googleapis.com/v1/projects/p';
 
-/** The Firebase Rules API, as far as it is used: releases that exist are updated, others are 404. */
-function rulesApi(releases: string[], refuse?: string) {
+/** The parts of the Firebase Rules API that are used: a release that exists is updated, any other is a 404. */
+function rulesApi(releases: string[], failing?: string) {
   const calls: [string, string, unknown][] = [];
   const call: Call = (method, url, body) => {
     calls.push([method, url, body]);
-    if (refuse !== undefined && url.endsWith(refuse)) {
+    if (failing !== undefined && url.endsWith(failing)) {
       return Promise.resolve({ status: 403, body: {} });
     }
     if (url === `${api}/rulesets`) {
@@ -24,7 +24,7 @@ function rulesApi(releases: string[], refuse?: string) {
 const rules = 'rules_version = "2";';
 
 describe('releaseRules', () => {
-  it('points an existing release to the new ruleset', async () => {
+  it('updates an existing release with the new ruleset', async () => {
     const { call, calls } = rulesApi(['cloud.firestore']);
     await expect(releaseRules(call, { project: 'p', database: '(default)', rules })).resolves.toBe(
       'projects/p/rulesets/1',
@@ -39,7 +39,7 @@ describe('releaseRules', () => {
     ]);
   });
 
-  it('makes the first release of a database with a name', async () => {
+  it('creates the first release of a named database', async () => {
     const { call, calls } = rulesApi([]);
     await releaseRules(call, { project: 'p', database: 'exports', rules });
     expect(calls.at(-1)).toEqual([
@@ -49,10 +49,10 @@ describe('releaseRules', () => {
     ]);
   });
 
-  it.each(['/rulesets', '/releases/cloud.firestore'])('says what was refused at %s', async (refuse) => {
-    const { call } = rulesApi(['cloud.firestore'], refuse);
+  it.each(['/rulesets', '/releases/cloud.firestore'])('reports an error of %s', async (failing) => {
+    const { call } = rulesApi(['cloud.firestore'], failing);
     await expect(releaseRules(call, { project: 'p', database: '(default)', rules })).rejects.toThrow(
-      /(?:refused|released to \(default\)): HTTP 403/,
+      /(?:accept the rules|rules to \(default\)): HTTP 403/,
     );
   });
 });
