@@ -1,8 +1,8 @@
 import { DAY_MS } from '../clock.ts';
-import { EarthEngineError, type EarthEngineErrorKind } from './api.ts';
+import { asError } from '../errors.ts';
 import { isJsonObject, type JsonObject } from '../json.ts';
 import { truncate } from '../text.ts';
-import { asError } from '../errors.ts';
+import { EarthEngineError, type EarthEngineErrorKind } from './api.ts';
 
 /** A request to Earth Engine, as far as it changes what a response means. */
 export interface Call {

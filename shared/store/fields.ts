@@ -1,8 +1,7 @@
+import { isJsonObject } from '../json.ts';
+
 /** A document's fields before they are parsed: plain data, Dates and bytes. */
 export type Fields = Readonly<Record<string, unknown>>;
-
-const isPlain = (value: unknown): value is Fields =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** A deep copy without undefined values, which a document cannot hold. */
 export function copyFields(fields: Fields): Record<string, unknown> {
@@ -28,7 +27,7 @@ function copyValue(value: unknown): unknown {
   if (Array.isArray(value)) {
     return value.map(copyValue);
   }
-  return isPlain(value) ? copyFields(value) : value;
+  return copyFields(value as Fields);
 }
 
 /** The difference between two versions of a document, by top-level field. */
@@ -68,7 +67,7 @@ export function sameValue(a: unknown, b: unknown): boolean {
   if (Array.isArray(a) && Array.isArray(b)) {
     return a.length === b.length && a.every((item, index) => sameValue(item, b[index]));
   }
-  if (!isPlain(a) || !isPlain(b) || a.constructor !== b.constructor) {
+  if (!isJsonObject(a) || !isJsonObject(b) || a.constructor !== b.constructor) {
     return false;
   }
   return [...new Set([...Object.keys(a), ...Object.keys(b)])].every((name) => sameValue(a[name], b[name]));

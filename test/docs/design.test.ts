@@ -11,7 +11,7 @@ import { codeBlocks, readPage, sectionOf } from './pages.ts';
 const page = 'shared/README.md';
 const diagram = codeBlocks(page).find(({ text }) => text.startsWith('stateDiagram-v2'))?.text ?? '';
 
-/** The arrows as a reader understands them: one at a box is one at each state in it. */
+/** The arrows: one that starts or ends at a box counts for each state in it. */
 function arrowsIn(text: string): string[] {
   const boxes = new Map(
     [...text.matchAll(/state "[^"]*" as (\w+) \{\n([^}]*)\}/g)].map(([, name = '', states = '']) => [
@@ -25,14 +25,14 @@ function arrowsIn(text: string): string[] {
 }
 
 describe('the state diagram', () => {
-  it("has the code's transitions, each once, and no other", () => {
+  it('has exactly the transitions of the code, each once', () => {
     const wanted = edges.map(
       ([from, transition, to]) => `${from === 'NEW' ? '[*]' : from} ${transition} ${to}`,
     );
     expect(arrowsIn(diagram).toSorted()).toEqual(wanted.toSorted());
   });
 
-  it('is what npm run docs makes of them', () => {
+  it('is what npm run docs generates', () => {
     expect(readPage(page)).toBe(withStates(readPage(page), edges));
   });
 
@@ -43,7 +43,7 @@ describe('the state diagram', () => {
     expect([...diagram.matchAll(/(\w+) --> \[\*\]/g)].map(([, state]) => state)).toEqual(terminalStates);
   });
 
-  it('would show a transition that is new', () => {
+  it('would show a new transition', () => {
     const more = withStates(readPage(page), [...edges, ['WAITING', 'forget', 'LOST']]);
     expect(arrowsIn(more)).toContain('WAITING forget LOST');
   });
@@ -67,7 +67,7 @@ describe('the rules and steps', () => {
     }
   });
 
-  it('that comments and tests name are there', () => {
+  it('that comments and tests mention exist', () => {
     const rules = named(/\brule (\d+)\b/g);
     expect(rules.size).toBeGreaterThan(10);
     expect([...rules].filter((rule) => !rulesThere.includes(rule))).toEqual([]);

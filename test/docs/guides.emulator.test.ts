@@ -14,7 +14,7 @@ import { readManifest } from '../../shared/batch/manifest.ts';
 import { root, run } from '../infra/local/processes.ts';
 import { type CodeBlock, codeBlocks, pages, readPage } from './pages.ts';
 
-/** In the order in which a reader meets them: later ones look at what earlier ones made. */
+/** In the order in which people read them: later guides use what earlier ones created. */
 const guides = [
   'README.md',
   'docs/guides/javascript.md',
@@ -23,7 +23,7 @@ const guides = [
   'docs/guides/when-something-goes-wrong.md',
 ];
 
-/** What a block prints, by a part of it. Every other block is only held to its exit code. */
+/** The output of a block, found by a part of its text. For every other block, only the exit code is checked. */
 const prints: readonly (readonly [command: string, output: RegExp])[] = [
   [
     'submit infra/local/examples/{',
@@ -61,7 +61,7 @@ let environment: Record<string, string | undefined>;
 let tools: string;
 const problems: Error[] = [];
 
-/** npx takes a second to find what is in this folder; that it does find it, one test below asks of npx itself. */
+/** A fast replacement: npx takes a second to find a command in this folder. One test below runs the real npx. */
 const quickNpx = `#!/bin/sh
 case $1 in
   node) shift; exec "${process.execPath}" "$@" ;;
@@ -102,18 +102,18 @@ afterAll(async () => {
   await rm(tools, { recursive: true });
 });
 
-/** Needs Google Cloud, or a person's browser. */
+/** Needs Google Cloud or a browser. */
 const isForTheCloud = ({ text }: CodeBlock): boolean =>
   /print-access-token|auth application-default/.test(text);
 
-/** README's others, which start and stop the stack itself, are run in test/infra/local. */
+/** Tests in test/infra/local run README's other blocks, which start and stop the stack. */
 const shellBlocks = guides
   .flatMap(codeBlocks)
   .filter(
     ({ language, page, text }) => language === 'sh' && (page !== 'README.md' || text.startsWith('npx ')),
   );
 
-describe('a guide, as it is written', () => {
+describe('a block of a guide runs', () => {
   it.each(
     shellBlocks
       .filter((block) => !isForTheCloud(block))
@@ -134,26 +134,26 @@ describe('a guide, as it is written', () => {
     60_000,
   );
 
-  it('npx finds the command line in this folder, and the Node that it needs', async () => {
+  it('npx finds the command line in this folder, and its Node version', async () => {
     const help = run('npx', ['ee-video-exports', 'submit', '--help']);
     expect(await help.closed, help.output()).toBe(0);
     expect(help.output()).toContain('Usage: ee-video-exports submit');
   });
 
-  it('prints what is expected of a block that is there', () => {
+  it('every expected output belongs to an existing block', () => {
     const unknown = prints.filter(([command]) => !shellBlocks.some(({ text }) => text.includes(command)));
     expect(unknown).toEqual([]);
   });
 
-  it('left no function broken', () => {
+  it('no function reported a problem', () => {
     expect(problems).toEqual([]);
   });
 });
 
-describe('what needs Google Cloud is at least understood by its tools', () => {
+describe('a command that needs Google Cloud is accepted by the tool that checks it', () => {
   // OPERATIONS also names commands without their arguments.
   const texts = pages.filter((page) => page !== 'infra/OPERATIONS.md').map(readPage);
-  /** A command ends with its line, or where what it is substituted into goes on. */
+  /** A command ends with its line, or with the end of the substitution that contains it. */
   const commands = texts.flatMap((text) =>
     [...text.replaceAll(/\\\n\s*/g, ' ').matchAll(/(?<=^|`|\$\()gcloud [a-z-]+ (?!command)[^`\n]*/gm)].map(
       ([command]) =>
@@ -197,7 +197,7 @@ describe('what needs Google Cloud is at least understood by its tools', () => {
     }
   });
 
-  it('Terraform: a schedule of the guide names its manifest', async () => {
+  it('Terraform: a schedule of the guide names an existing manifest', async () => {
     const block = codeBlocks('docs/guides/weekly-batch.md').find(({ language }) => language === 'hcl');
     const parsed = (await parse('guide.tf', `locals {\n${block?.text}}`)) as {
       locals: [{ schedules: Record<string, { cron: string; manifest: string }> }];

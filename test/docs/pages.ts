@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import { root } from '../infra/local/processes.ts';
 
-/** A block of code of a page, with what its comment says of it. */
+/** A block of code in a page. */
 export interface CodeBlock {
   readonly page: string;
   readonly language: string;

@@ -17,11 +17,11 @@ import { codeBlocks, pages, readPage, tableRows } from './pages.ts';
 describe('the reference', () => {
   const reference = renderReference();
 
-  it('is what the schemas say (npm run docs)', () => {
+  it('is current (npm run docs writes it)', () => {
     expect(readPage('docs/reference.md')).toBe(reference);
   });
 
-  it('has every field of what is stored', () => {
+  it('has every stored field', () => {
     const shapes = (schema: object): object[] => {
       if ('shape' in schema) {
         return [schema.shape as object];
@@ -36,7 +36,7 @@ describe('the reference', () => {
     }
   });
 
-  it('cannot be written while a stored field has no meaning, or two', () => {
+  it('is not generated if a stored field has no description, or two', () => {
     expect(meaningOf('state', [{ description: 'The state' }, { description: 'The state' }])).toBe(
       'The state',
     );
@@ -76,11 +76,14 @@ describe('the table of the environment', () => {
 });
 
 describe('pages', () => {
-  it.each(pages.map((page) => [page]))('%s shows the files that it names (npm run docs)', (page) => {
-    expect(readPage(page)).toBe(withFiles(join(root, page), readPage(page)));
-  });
+  it.each(pages.map((page) => [page]))(
+    '%s contains the current text of the files that it includes (npm run docs writes it)',
+    (page) => {
+      expect(readPage(page)).toBe(withFiles(join(root, page), readPage(page)));
+    },
+  );
 
-  it.each(pages.map((page) => [page]))('%s links to files and headings that are there', (page) => {
+  it.each(pages.map((page) => [page]))('%s links only to existing files and headings', (page) => {
     const links = [...readPage(page).matchAll(/\]\(([^)#:]*)(?:#([^)]+))?\)/g)].map(
       ([, file = '', anchor]) => ({ target: file === '' ? page : join(dirname(page), file), anchor }),
     );
@@ -113,7 +116,7 @@ const anchorsOf = (text: string): string[] =>
       .replaceAll(' ', '-'),
   );
 
-/** The wire form of what the notebook publishes: the request is as the Python client made it. */
+/** The job that the notebook publishes, with the request as the Python client builds it. */
 describe('the Python notebook', () => {
   const script = readFileSync(join(root, 'docs/guides/python-notebook.py'), 'utf8');
   const request = JSON.parse(
@@ -126,7 +129,7 @@ describe('the Python notebook', () => {
   const jobLine = /^job = (\{.*\})$/m.exec(script)?.[1] ?? '';
   const job = JSON.parse(jobLine.replace(/\brequest\}$/, '0}')) as Record<string, unknown>;
 
-  it('publishes a message that the service takes', () => {
+  it('publishes a message that the service accepts', () => {
     const reading = parseJobMessage(
       { ...job, request },
       { defaultProject: 'my-ee-project', allowedProjects: ['*'], allowedDestinations: ['*'] },
@@ -134,7 +137,7 @@ describe('the Python notebook', () => {
     expect(reading).toHaveProperty('job.jobKey', 'africa-ndvi/2020');
   });
 
-  it('asks the client for the export whose wire form that is', () => {
+  it('starts the export that the message contains', () => {
     const { bucket, filenamePrefix } = request.fileExportOptions.cloudStorageDestination;
     expect(script).toContain(`description="${request.description}"`);
     expect(script).toContain(`bucket="${bucket}"`);
@@ -159,7 +162,7 @@ describe('the queries of "reading results"', () => {
       ([, field, op, value = '']) => [field, op, value.replaceAll("'", '"')],
     );
 
-  it('are the same in Python as in Node, which a test runs', () => {
+  it('are the same in Python as in Node, where a test runs them', () => {
     const python = queriesIn('reading-results.py', /FieldFilter\("(.*?)", "(.*?)", (\[.*?\]|".*?")\)/g);
     expect(python.length).toBeGreaterThan(4);
     expect(python).toEqual(queriesIn('reading-results.mjs', /where\('(.*?)', '(.*?)', (\[.*?\]|'.*?')\)/g));

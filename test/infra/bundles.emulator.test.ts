@@ -26,7 +26,7 @@ import { createFirestoreStore } from '../../shared/store/firestore.ts';
 import { isReadable } from '../../shared/store/store.ts';
 import { root } from './stack.ts';
 
-/** What is deployed is what runs here: each function's one file, under the framework, against the emulators. */
+/** Runs what is deployed: each function's single file, with the framework and the emulators. */
 
 const project = 'demo-bundles';
 let outDir: string;
@@ -35,7 +35,7 @@ let server: SimulatorServer;
 let environment: Record<string, string>;
 
 beforeAll(async () => {
-  // Inside the project, so that the framework is found, which is not in the bundle.
+  // Inside the project, where Node finds the framework, which is not in the bundle.
   await mkdir(join(root, 'build'), { recursive: true });
   outDir = await mkdtemp(join(root, 'build/test-'));
   await buildDeploy(outDir);
@@ -95,7 +95,7 @@ async function deliver(to: FunctionProcess, data: unknown): Promise<{ status: nu
 }
 
 describe('a deployed bundle', () => {
-  it.each(targetNames)('%s is one file and what is needed to start it', async (target) => {
+  it.each(targetNames)('%s is one file, and the files that are needed to start it', async (target) => {
     const directory = join(outDir, 'deploy', target);
     expect((await readdir(directory)).sort()).toEqual([
       'index.cjs',
@@ -115,14 +115,14 @@ describe('a deployed bundle', () => {
   it.each(targetNames)('%s starts and handles a message', async (target) => {
     const instance = await startBundle(target);
     try {
-      const answer = await deliver(instance, await messageFor(target));
-      expect(answer, instance.output()).toMatchObject({ status: target === 'pollExports' ? 200 : 204 });
+      const response = await deliver(instance, await messageFor(target));
+      expect(response, instance.output()).toMatchObject({ status: target === 'pollExports' ? 200 : 204 });
     } finally {
       await instance.stop();
     }
   });
 
-  it('does not start with a wrong setting, and names it', async () => {
+  it('does not start with a wrong setting, and logs which', async () => {
     const env = { ...environment, RETENTION_DAYS: 'forever' };
     const source = join(outDir, 'deploy/submitExport/index.cjs');
     await expect(startFunction({ target: 'submitExport', env, source })).rejects.toThrow(
@@ -131,8 +131,8 @@ describe('a deployed bundle', () => {
   });
 });
 
-describe('a message that fails for good', () => {
-  it('reaches rejectedMessages through the dead-letter policy; replayed, it succeeds once', async () => {
+describe('a message that fails permanently', () => {
+  it('reaches rejectedMessages through the dead-letter policy, and succeeds once if replayed', async () => {
     const { topics, firestoreDatabase } = readConfig(environment);
     const pubsub = createPubsubRest(environment['PUBSUB_EMULATOR_HOST'] ?? '', project);
     const store = createFirestoreStore({ projectId: project, databaseId: firestoreDatabase });
@@ -142,7 +142,7 @@ describe('a message that fails for good', () => {
       subscription: keptSubscription(topics),
       patienceMs: 1000,
     });
-    // A function that is broken: it answers 500 whatever comes.
+    // A broken function: it responds with 500 to every request.
     let attempts = 0;
     const broken = createServer((_request, response) => {
       attempts += 1;
@@ -157,19 +157,19 @@ describe('a message that fails for good', () => {
         target,
         env: environment,
         source: join(outDir, 'deploy', target, 'index.cjs'),
-        onLine: (line) => lines.forEach((heard) => heard(line)),
+        onLine: (line) => lines.forEach((handle) => handle(line)),
       });
     /** Resolves with the first log line of an event. */
     const logged = (event: string) =>
       new Promise<Record<string, unknown>>((resolve) => {
-        const heard = (line: string) => {
+        const handle = (line: string) => {
           if (!line.includes(`"event":"${event}"`)) {
             return;
           }
-          lines.delete(heard);
+          lines.delete(handle);
           resolve(JSON.parse(line) as Record<string, unknown>);
         };
-        lines.add(heard);
+        lines.add(handle);
       });
 
     const [recordDeadLetter, submitExport] = await Promise.all([
@@ -202,7 +202,7 @@ describe('a message that fails for good', () => {
         attributes: { CloudPubSubDeadLetterSourceSubscription: `${topics.jobs}-push` },
       });
 
-      // The function is mended; what died is sent again, and once more for good measure.
+      // The function works again: the first replay publishes the dead letter, the second finds nothing.
       await connect(pubsub, topics, { ...endpoints, submitExport: submitExport.url });
       const services = {
         store,

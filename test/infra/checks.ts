@@ -3,20 +3,20 @@ import { environmentSchema, readConfig } from '../../shared/config.ts';
 import { keptSubscription } from '../../shared/dead-letters/replay.ts';
 import { at, keysOf, optionalDefaults, type Stack } from './stack.ts';
 
-/** What must hold between infra/*.tf and the code. Each check returns what is wrong, in words. */
+/** What must agree between infra/*.tf and the code. Each check returns its problems as text. */
 
 const list = (names: readonly string[]) => names.join(', ');
 
-function differences(what: string, found: readonly string[], wanted: readonly string[]): string[] {
+function differences(subject: string, found: readonly string[], wanted: readonly string[]): string[] {
   const missing = wanted.filter((name) => !found.includes(name));
   const extra = found.filter((name) => !wanted.includes(name));
   return [
-    ...(missing.length > 0 ? [`${what} lacks ${list(missing)}`] : []),
-    ...(extra.length > 0 ? [`${what} has ${list(extra)}, which the code does not know`] : []),
+    ...(missing.length > 0 ? [`${subject} lacks ${list(missing)}`] : []),
+    ...(extra.length > 0 ? [`${subject} has ${list(extra)}, which the code does not have`] : []),
   ];
 }
 
-/** Set by nobody who deploys: a function would talk to an address that is not there. */
+/** Never set in a deployment: a function would call an address that does not exist there. */
 const isEmulatorHost = (name: string) => name.endsWith('_EMULATOR_HOST');
 
 const nodeVariables = ['NODE_COMPILE_CACHE', 'NODE_COMPILE_CACHE_PORTABLE', 'NODE_ENV'];
@@ -26,7 +26,7 @@ export function environmentProblems(stack: Stack): string[] {
   const environment = at(stack.locals, 'environment');
   const constant = Object.entries(environment as Record<string, unknown>)
     .filter(([, value]) => !/\$\{.*(?:var|local)\./.test(String(value)))
-    .map(([name]) => `${name} cannot be set: it comes from no variable`);
+    .map(([name]) => `${name} cannot be set: no variable sets it`);
   return [
     ...differences('local.environment', keysOf(environment), known),
     ...differences('local.node_environment', keysOf(at(stack.locals, 'node_environment')), nodeVariables),
@@ -34,7 +34,7 @@ export function environmentProblems(stack: Stack): string[] {
   ];
 }
 
-/** A default in two places must be one value. */
+/** Terraform's defaults and the code's must be equal. */
 export function defaultProblems(stack: Stack): string[] {
   const code = environmentSchema.parse({ GOOGLE_CLOUD_PROJECT: 'demo-test' }) as Record<string, unknown>;
   const settings = optionalDefaults(stack.variables['settings']);
@@ -45,15 +45,17 @@ export function defaultProblems(stack: Stack): string[] {
     if (variable === undefined || key === undefined) {
       return [];
     }
-    const theirs = (variable === 'settings' ? settings : topics)[key];
-    if (theirs === undefined) {
+    const inTerraform = (variable === 'settings' ? settings : topics)[key];
+    if (inTerraform === undefined) {
       return [`${name}: var.${variable}.${key} has no default`];
     }
     // The code's durations are in milliseconds.
     const unit = name.endsWith('_SECONDS') ? 1000 : name.endsWith('_HOURS') ? 3_600_000 : 1;
-    const ours = code[name];
-    const same = typeof ours === 'number' ? Number(theirs) * unit === ours : theirs === ours;
-    return same ? [] : [`${name} is ${theirs} by default in Terraform and ${String(ours)} in the code`];
+    const inCode = code[name];
+    const same = typeof inCode === 'number' ? Number(inTerraform) * unit === inCode : inTerraform === inCode;
+    return same
+      ? []
+      : [`${name} is ${inTerraform} by default in Terraform and ${String(inCode)} in the code`];
   });
 }
 
@@ -61,14 +63,14 @@ export function unusedProblems(stack: Stack, tfvarsExample: string): string[] {
   const unused = (kind: 'var' | 'local', names: readonly string[]) =>
     names
       .filter((name) => !new RegExp(`\\b${kind}\\.${name}\\b`).test(stack.text))
-      .map((name) => `${kind}.${name} is used nowhere`);
+      .map((name) => `${kind}.${name} is not used`);
   const examples = [...tfvarsExample.matchAll(/^(?:# )?(\w+) *=/gm)].map(([, name = '']) => name);
   return [
     ...unused('var', Object.keys(stack.variables)),
     ...unused('local', Object.keys(stack.locals)),
     ...examples
       .filter((name) => stack.variables[name] === undefined)
-      .map((name) => `terraform.tfvars.example sets ${name}, which is no variable`),
+      .map((name) => `terraform.tfvars.example sets ${name}, which is not a variable`),
     ...Object.entries(stack.variables)
       .filter(([, block]) => !block['description'])
       .map(([name]) => `var.${name} has no description`),
@@ -80,7 +82,7 @@ export function targetProblems(stack: Stack): string[] {
   return [
     ...differences('local.functions', keysOf(at(stack.locals, 'functions')), targetNames),
     ...differences('local.runs_as', keysOf(at(stack.locals, 'runs_as')), targetNames),
-    // Scheduler calls the poller.
+    // Cloud Scheduler calls the poller.
     ...differences(
       'local.pushes',
       pushed,
@@ -89,7 +91,7 @@ export function targetProblems(stack: Stack): string[] {
   ];
 }
 
-/** Earth Engine deduplicates per calling account, so the two that call video:export are one; no others share. */
+/** Earth Engine deduplicates per account, so the two functions that call video:export share one; no others share. */
 export function accountProblems(stack: Stack): string[] {
   const runsAs = at(stack.locals, 'runs_as') as Record<Target, string>;
   const { submitExport, pollExports, ...others } = runsAs;
@@ -97,14 +99,14 @@ export function accountProblems(stack: Stack): string[] {
   return [
     ...(submitExport === pollExports
       ? []
-      : ['submitExport and pollExports are different callers to Earth Engine']),
-    ...(new Set(accounts).size === accounts.length ? [] : ['a function shares an account without need']),
+      : ['submitExport and pollExports call Earth Engine as different accounts']),
+    ...(new Set(accounts).size === accounts.length ? [] : ['a function shares an account unnecessarily']),
     ...differences('local.service_accounts', keysOf(at(stack.locals, 'service_accounts')), accounts),
   ];
 }
 
-/** Pub/Sub's longest: whatever a function's timeout becomes, it is still checked against this. */
-const LONGEST_ACK_SECONDS = 600;
+/** Pub/Sub's maximum. A longer timeout of a function is detected even if the deadline is raised with it. */
+const MAX_ACK_SECONDS = 600;
 
 export function timeoutProblems(stack: Stack): string[] {
   const deadline = at(stack.resources, 'google_pubsub_subscription.push', 'ack_deadline_seconds');
@@ -112,27 +114,27 @@ export function timeoutProblems(stack: Stack): string[] {
   const seconds = (target: Target) => secondsOf(stack, at(functions, target, 'timeout_seconds'));
   const settings = optionalDefaults(stack.variables['settings']);
   const problems: string[] = [];
-  if (deadline !== LONGEST_ACK_SECONDS) {
+  if (deadline !== MAX_ACK_SECONDS) {
     problems.push(`the acknowledgement deadline is ${String(deadline)} seconds`);
   }
   for (const target of targetNames.filter((target) => target !== 'pollExports')) {
     if (seconds(target) >= Number(deadline)) {
-      problems.push(`${target} may outlast its acknowledgement deadline`);
+      problems.push(`${target} can run beyond its acknowledgement deadline`);
     }
   }
   if (seconds('submitExport') > Number(settings['submit_lease_seconds'])) {
-    problems.push('submitExport may send after its lease');
+    problems.push('submitExport can send after its lease');
   }
   if (seconds('submitExport') <= Number(settings['submit_timeout_seconds'])) {
-    problems.push('submitExport is stopped while it sends');
+    problems.push('submitExport can time out while it sends');
   }
   if (seconds('pollExports') <= Number(settings['poll_budget_seconds'])) {
-    problems.push('pollExports is stopped before its budget is used');
+    problems.push('pollExports can time out before its budget is used up');
   }
   return problems;
 }
 
-/** A number, or the few forms in which functions.tf derives one from a setting. */
+/** A number, or one of the forms in which functions.tf computes one from a setting. */
 function secondsOf(stack: Stack, expression: unknown): number {
   if (typeof expression === 'number') {
     return expression;
@@ -152,33 +154,33 @@ export function deadLetterProblems(stack: Stack): string[] {
     problems.push('no dead-letter policy');
   }
   if (!(attempts >= 5 && attempts <= 100)) {
-    problems.push(`${attempts} delivery attempts: Pub/Sub takes 5 to 100`);
+    problems.push(`${attempts} delivery attempts: Pub/Sub accepts 5 to 100`);
   }
   for (const [target, { topic, dead_letters }] of Object.entries(pushes)) {
     if (dead_letters === (topic === 'dead_letters')) {
       problems.push(
-        `${target}: ${dead_letters ? 'its dead letters come back to it' : 'its messages die unseen'}`,
+        `${target}: ${dead_letters ? 'its dead letters return to it' : 'its failed messages are lost'}`,
       );
     }
   }
   if (!String(at(kept, 'topic')).includes('"dead_letters"')) {
-    problems.push('nothing keeps dead messages');
+    problems.push('no subscription keeps dead letters');
   }
   if (at(kept, 'message_retention_duration') !== '2678400s') {
-    problems.push('dead messages are not kept for 31 days');
+    problems.push('dead letters are not kept for 31 days');
   }
-  // A replay finds the subscription, and a dead message's topic, by these names (replay.ts; infra/local has them too).
+  // A replay finds the subscription, and the topic of a dead letter, by these names (replay.ts; infra/local uses them too).
   const { topics } = readConfig({ GOOGLE_CLOUD_PROJECT: 'demo-test' });
   const suffix = keptSubscription(topics).slice(topics.deadLetters.length);
   if (at(kept, 'name') !== `\${var.topics.dead_letters}${suffix}`) {
-    problems.push('a replay looks for another subscription');
+    problems.push('a replay would pull from another subscription');
   }
   const push = at(stack.resources, 'google_pubsub_subscription.push', 'name');
   if (push !== '${var.topics[each.value.topic]}-push') {
-    problems.push('a replay cannot tell the topic of a dead message');
+    problems.push('a replay cannot find the topic of a dead letter');
   }
   if (at(kept, 'push_config') !== undefined) {
-    problems.push('the subscription that keeps dead messages pushes them');
+    problems.push('the subscription that keeps dead letters pushes them');
   }
   for (const grant of ['google_pubsub_topic_iam_member', 'google_pubsub_subscription_iam_member']) {
     const member = at(stack.resources, `${grant}.dead_letters`, 'member');
@@ -189,7 +191,7 @@ export function deadLetterProblems(stack: Stack): string[] {
   return problems;
 }
 
-/** Each role and who it is for. Another one must be argued for here first. */
+/** Every role that is granted. Justify any other one here first. */
 const rolesByFile = {
   stack: [
     'roles/artifactregistry.writer',
@@ -204,7 +206,7 @@ const rolesByFile = {
     'roles/storage.objectUser',
     'roles/storage.objectViewer',
   ],
-  // Terraform's own account, made only where Cloud Build is to deploy.
+  // Terraform's account, created only if Cloud Build deploys.
   deployer: [
     'roles/cloudbuild.builds.editor',
     'roles/cloudfunctions.developer',
@@ -239,10 +241,10 @@ export function roleProblems(stack: Stack, deployerText: string): string[] {
   ];
   for (const [name, block] of Object.entries(stack.resources)) {
     if (/_iam_(?:policy|binding)\./.test(name)) {
-      problems.push(`${name} takes away grants that it did not make`);
+      problems.push(`${name} removes grants that it did not make`);
     }
     if (JSON.stringify(block).match(/allUsers|allAuthenticatedUsers/)) {
-      problems.push(`${name} is open to everybody`);
+      problems.push(`${name} is open to the public`);
     }
   }
   for (const name of ['records', 'readers']) {
@@ -250,7 +252,7 @@ export function roleProblems(stack: Stack, deployerText: string): string[] {
       at(stack.resources, `google_project_iam_member.${name}`, 'condition', 0, 'expression'),
     );
     if (!condition.includes('/databases/${var.firestore.database}')) {
-      problems.push(`${name} reach every database`);
+      problems.push(`${name} grants access to every database`);
     }
   }
   const source = at(
@@ -261,7 +263,7 @@ export function roleProblems(stack: Stack, deployerText: string): string[] {
     'expression',
   );
   if (!String(source).includes('/buckets/gcf-v2-sources-')) {
-    problems.push('the builder reads every bucket');
+    problems.push('the builder can read every bucket');
   }
   const granted = at(stack.locals, 'earth_engine_permissions') as Record<string, string[]>;
   for (const [account, wanted] of Object.entries(earthEnginePermissions)) {
@@ -276,19 +278,21 @@ export function ingressProblems(stack: Stack): string[] {
   const token = at(stack.resources, 'google_pubsub_subscription.push', 'push_config', 0, 'oidc_token', 0);
   const poll = at(stack.resources, 'google_cloud_scheduler_job.poll', 'http_target', 0, 'oidc_token', 0);
   return [
-    ...(at(service, 'ingress_settings') === 'ALLOW_INTERNAL_ONLY' ? [] : ['functions answer the internet']),
-    ...(token === undefined ? ['pushes carry no token'] : []),
-    ...(poll === undefined ? ['polls carry no token'] : []),
+    ...(at(service, 'ingress_settings') === 'ALLOW_INTERNAL_ONLY'
+      ? []
+      : ['functions accept requests from the internet']),
+    ...(token === undefined ? ['pushes have no token'] : []),
+    ...(poll === undefined ? ['polls have no token'] : []),
   ];
 }
 
-/** Every collection whose documents may have expireAt, by its schema, must have it deleted by Firestore. */
+/** Firestore must expire every collection whose schema has expireAt. */
 export function expiryProblems(stack: Stack, expiring: readonly string[]): string[] {
   const groups = [...String(at(stack.locals, 'expiring')).matchAll(/"(\w+)"/g)].map(([, name = '']) => name);
   const field = stack.resources['google_firestore_field.expire_at'];
   return [
     ...differences('local.expiring', groups, expiring),
-    ...(at(field, 'ttl_config') === undefined ? ['expireAt is no TTL field'] : []),
+    ...(at(field, 'ttl_config') === undefined ? ['expireAt is not a TTL field'] : []),
     ...(at(field, 'field') === 'expireAt' ? [] : ['TTL is on another field']),
   ];
 }
@@ -305,7 +309,7 @@ export function databaseProblems(stack: Stack): string[] {
   ];
 }
 
-/** @param source the text of everything that may log */
+/** @param source the text of all code that can log */
 export function monitoringProblems(stack: Stack, source: string, guide: string): string[] {
   const events = ['counters', 'gauges'].flatMap((kind) =>
     Object.values(
@@ -317,21 +321,19 @@ export function monitoringProblems(stack: Stack, source: string, guide: string):
     at(stack.locals, 'alerts') as Record<string, { name: string; filter: string }>,
   );
   const names = [...alerts.map(({ name }) => name), 'Poller not running'];
-  const asked = [...stack.text.matchAll(/(?:_metric}|_user_metric})\/(\w+)/g)].map(([, name = '']) => name);
+  const used = [...stack.text.matchAll(/(?:_metric}|_user_metric})\/(\w+)/g)].map(([, name = '']) => name);
   return [
     ...events
       .filter(({ event }) => !source.includes(`'${event}'`))
-      .map(({ event }) => `nothing logs ${event}`),
+      .map(({ event }) => `no code logs ${event}`),
     ...events
       .flatMap(({ field, labels = [] }) => (field === undefined ? labels : [field]))
       .filter((field) => !new RegExp(`\\b${field}\\b`).test(source))
       .map((field) => `no log line has ${field}`),
-    ...asked.filter((metric) => !metrics.includes(metric)).map((metric) => `there is no metric ${metric}`),
-    ...metrics
-      .filter((metric) => !asked.includes(metric))
-      .map((metric) => `nobody looks at the metric ${metric}`),
+    ...used.filter((metric) => !metrics.includes(metric)).map((metric) => `there is no metric ${metric}`),
+    ...metrics.filter((metric) => !used.includes(metric)).map((metric) => `the metric ${metric} is not used`),
     ...names
       .filter((name) => !guide.includes(`\n### ${name}\n`))
-      .map((name) => `OPERATIONS.md does not say what to do about "${name}"`),
+      .map((name) => `OPERATIONS.md has no section for the alert "${name}"`),
   ];
 }

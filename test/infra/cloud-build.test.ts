@@ -12,13 +12,13 @@ const { scripts } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'
 };
 const deployer = await readFile(join(root, 'infra/deployer.tf'), 'utf8');
 
-/** Everything that a step waits for, at any distance. */
+/** All steps that a step waits for, directly or indirectly. */
 function before(build: CloudBuild, id: string): Set<string> {
   const found = new Set<string>();
   const open = [id];
   for (let step = open.pop(); step !== undefined; step = open.pop()) {
     const index = build.steps.findIndex((other) => other.id === step);
-    // Without waitFor a step waits for all those above it.
+    // Without waitFor, a step waits for all steps above it.
     const awaited = build.steps[index]?.waitFor ?? build.steps.slice(0, index).map((other) => other.id);
     for (const other of awaited.filter((other) => !found.has(other))) {
       found.add(other);
@@ -65,21 +65,21 @@ function problems(build: CloudBuild): string[] {
     }
   }
   if (build.options.logging !== 'CLOUD_LOGGING_ONLY') {
-    found.push('logging is out of reach of the account');
+    found.push('the account cannot write the logs');
   }
   const account = build.serviceAccount.match(/serviceAccounts\/([\w-]+)@/)?.[1];
   if (account === undefined || !deployer.includes(`"${account}"`)) {
-    found.push('runs as an account that is not made');
+    found.push('runs as an account that deployer.tf does not create');
   }
   return found;
 }
 
 describe('cloudbuild.yaml', () => {
-  it('runs commands that exist, in an order in which a failed test stops it, as its own account', () => {
+  it('runs existing commands as its own account, and stops if a test fails', () => {
     expect(problems(build)).toEqual([]);
   });
 
-  it('applies what was planned', () => {
+  it('applies the plan', () => {
     const args = (id: string) => build.steps.find((step) => step.id === id)?.args ?? [];
     expect(args('plan').join(' ')).toContain('-out=plan');
     expect(args('apply').at(-1)).toBe('plan');
@@ -114,8 +114,8 @@ describe('cloudbuild.yaml', () => {
       undefined,
       /_STATE_BUCKET\}? has no default/,
     ],
-    ['no logs', ['options', 'logging'], 'LEGACY', /logging/],
-    ['the default account', ['serviceAccount'], 'projects/p/serviceAccounts/default@x', /not made/],
+    ['no logs', ['options', 'logging'], 'LEGACY', /logs/],
+    ['the default account', ['serviceAccount'], 'projects/p/serviceAccounts/default@x', /does not create/],
   ])('%s is found', (_mistake, path, value, problem) => {
     expect(problems(withChange(build, path, value)).join('\n')).toMatch(problem);
   });

@@ -8,7 +8,7 @@ import { createHarness, smallJob } from '../harness.ts';
 import { createCountedStore } from './counted-store.ts';
 import { root } from './stack.ts';
 
-/** OPERATIONS.md's arithmetic starts from these numbers; here they are counted. */
+/** Counts the operations from which OPERATIONS.md computes the costs. */
 
 const JOBS = 200;
 
@@ -28,7 +28,7 @@ async function countedRun() {
     harness.clock.advance(MINUTE_MS);
     await harness.poll();
     open = (await harness.records()).filter(({ value }) => value.state !== 'SUCCEEDED').length;
-    // The test's own look is not the service's.
+    // The test's own reads are not the service's.
     operations.reads -= JOBS;
   }
   const done = { ...operations };
@@ -45,15 +45,15 @@ async function countedRun() {
   };
 }
 
-describe('what a job costs', () => {
-  it('is what OPERATIONS.md counts', async () => {
+describe('the cost of a job', () => {
+  it('is what OPERATIONS.md states', async () => {
     const guide = await readFile(join(root, 'infra/OPERATIONS.md'), 'utf8');
-    const stated = (what: string) => Number(guide.match(new RegExp(`\\| ${what} \\| (\\d+) `))?.[1]);
+    const stated = (item: string) => Number(guide.match(new RegExp(`\\| ${item} \\| (\\d+) `))?.[1]);
     const { events, ...counts } = await countedRun();
-    for (const [what, count] of Object.entries(counts)) {
-      const told = `${what}: ${count} counted, ${stated(what)} stated`;
-      expect(count, told).toBeLessThanOrEqual(stated(what) * 1.1);
-      expect(count, told).toBeGreaterThanOrEqual(stated(what) * 0.75);
+    for (const [item, count] of Object.entries(counts)) {
+      const message = `${item}: ${count} counted, ${stated(item)} stated`;
+      expect(count, message).toBeLessThanOrEqual(stated(item) * 1.1);
+      expect(count, message).toBeGreaterThanOrEqual(stated(item) * 0.75);
     }
     expect(guide).toContain(`${Math.ceil(events)} events of 3 kB`);
   });

@@ -2,9 +2,9 @@ import type { Query } from '../../shared/store/queries.ts';
 import { at, type Stack } from './stack.ts';
 
 /**
- * Which composite index a query needs. Neither emulator enforces it, so the rule is written down here
- * (https://firebase.google.com/docs/firestore/query-data/index-overview): fields compared for equality first, in any order,
- * then the ordered ones in theirs; a single field has an index of its own anyway.
+ * The composite index that a query needs. The emulator does not enforce indexes, so this implements the rule
+ * (https://firebase.google.com/docs/firestore/query-data/index-overview): first the fields compared for equality, in any
+ * order, then the ordered fields in their order. A single field always has an index.
  */
 export interface NeededIndex {
   readonly equal: readonly string[];
@@ -12,7 +12,7 @@ export interface NeededIndex {
   readonly ordered: readonly string[];
 }
 
-/** @param summed a field that the database sums over the matches: it must be in the index as well */
+/** @param summed a field that the database sums over the matches: the index must contain it too */
 export function neededIndex({ where, orderBy }: Query, summed?: string): NeededIndex | undefined {
   const equal = new Set(where.filter(([, op]) => op === '==' || op === 'in').map(([field]) => field));
   const ordered = orderBy
@@ -31,7 +31,7 @@ export function neededIndex({ where, orderBy }: Query, summed?: string): NeededI
 
 export function serves(index: readonly string[], needed: NeededIndex): boolean {
   const equal = index.slice(0, needed.equal.length).map((field) => field.replace(/ desc$/, ''));
-  // Directions count: an index is not read backwards.
+  // Directions matter: Firestore does not read an index backward.
   const ordered = index.slice(needed.equal.length);
   const same = (a: readonly string[], b: readonly string[]) => JSON.stringify(a) === JSON.stringify(b);
   return same(equal.sort(), needed.equal) && same(ordered, needed.ordered);
@@ -72,18 +72,18 @@ export function indexProblems(stack: Stack, queries: readonly NamedQuery[]): str
   return problems;
 }
 
-/** A field without an index answers no query: Firestore finds nothing, and says nothing in an emulator. */
+/** A query for a field without an index fails in Firestore, but not in the emulator. */
 export function exemptionProblems(stack: Stack, queries: readonly NamedQuery[]): string[] {
   const unindexed = at(stack.locals, 'unindexed') as Record<string, string[]>;
   return queries.flatMap(({ name, collection, query, summed }) => {
-    const asked = [
+    const fields = [
       ...query.where.map(([field]) => field),
       ...query.orderBy.map(([field]) => field),
       summed ?? '',
     ];
     return (unindexed[collection] ?? [])
       .concat('expireAt')
-      .filter((field) => asked.some((name) => name === field || name.startsWith(`${field}.`)))
-      .map((field) => `${name} asks for ${collection}.${field}, which is not indexed`);
+      .filter((field) => fields.some((name) => name === field || name.startsWith(`${field}.`)))
+      .map((field) => `${name} uses ${collection}.${field}, which is not indexed`);
   });
 }

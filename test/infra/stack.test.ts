@@ -18,7 +18,7 @@ const [example, deployerText, guide] = await Promise.all(
   ['infra/terraform.tfvars.example', 'infra/deployer.tf', 'infra/OPERATIONS.md'].map(read),
 );
 
-/** The service's own code: what may log, query and publish. */
+/** The service's code: everything that can log, query and publish. */
 async function readSource(): Promise<string> {
   const files = await Promise.all(
     ['shared', 'functions', 'cli'].map(async (directory) => {
@@ -38,7 +38,7 @@ function queriesOf(
   queries: Readonly<Record<string, (...values: never[]) => Query>>,
 ): NamedQuery[] {
   return Object.entries(queries).flatMap(([name, make]) => {
-    // The values do not matter to an index, only the fields.
+    // Only the fields matter to an index, not the values.
     const query = (make as (...values: unknown[]) => Query)('value', ['value'], 'value');
     return [undefined, ...(sums[name] ?? [])].map((summed) => ({ name, collection, query, summed }));
   });
@@ -56,7 +56,7 @@ const expiring = [
   ...Object.values(collections)
     .filter(({ schema }) => JSON.stringify(shapeOf(schema)).includes('expireAt'))
     .map(({ path }) => path),
-  // Not a collection of its own: the parts of a request, beside its record.
+  // A subcollection of a record: the parts of its request.
   'request',
 ];
 
@@ -94,24 +94,24 @@ describe('the stack and the code agree', () => {
     expect(check(stack)).toEqual([]);
   });
 
-  it('every query of the code is looked at', () => {
+  it('every query of the code is checked', () => {
     const sets = Object.values({ ...queriesInUse, ...lists }).filter((value) => typeof value === 'object');
     expect(new Set(Object.values<object[]>(querySets).flat())).toEqual(new Set(sets));
   });
 
-  it('a label that is indexed answers the query for it', () => {
+  it('an indexed label has the index that its query needs', () => {
     const needed = neededIndex(lists.newestOfLabel('team', 'water'));
     expect(needed).toEqual({ equal: ['labels.team'], ordered: ['createdAt desc'] });
     expect(at(stack.locals, 'indexes')).toContain('"labels.${label}", "createdAt desc"');
   });
 
-  it('every sum that the code asks for is known here', () => {
+  it('every sum in the code is listed here', () => {
     const summed = [...source.matchAll(/\.sum\([^;]*?'(\w+)'\)/g)].map(([, field]) => field);
     expect([...new Set(Object.values(sums).flat())]).toEqual(expect.arrayContaining(summed));
   });
 });
 
-describe('a mistake is found', () => {
+describe('a mistake is detected', () => {
   it.each(mistakes)('%s', (_mistake, name, path, value, problem) => {
     expect(checks[name](withChange(stack, path, value)).join('\n')).toMatch(problem);
   });
@@ -138,7 +138,7 @@ describe('a mistake is found', () => {
 });
 
 describe('schedules', () => {
-  it('refuse a manifest above what Cloud Scheduler takes', () => {
+  it('do not accept a manifest that is too large for Cloud Scheduler', () => {
     const [size] = at(
       stack.resources,
       'google_cloud_scheduler_job.batch',

@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { convertFiles } from '@cdktf/hcl2json';
 import { parse } from 'yaml';
 
-/** The project as these tests read it: text and parsed HCL, without Terraform and without a cloud. */
+/** The project for these tests: text and parsed HCL, without Terraform or the cloud. */
 
 export const root = resolve(import.meta.dirname, '../..');
 
@@ -14,7 +14,7 @@ export interface Stack {
   readonly variables: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   /** By `type.name`. */
   readonly resources: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
-  /** Every *.tf file, for what is a question of text: is it mentioned anywhere? */
+  /** The text of all *.tf files, to check whether a name occurs anywhere. */
   readonly text: string;
 }
 
@@ -45,7 +45,7 @@ export async function readStack(): Promise<Stack> {
   };
 }
 
-/** What is at a path of keys and indexes; undefined where it ends early. */
+/** The value at a path of keys and indexes; undefined if the path does not exist. */
 export function at(value: unknown, ...path: readonly (string | number)[]): unknown {
   let found = value;
   for (const key of path) {
@@ -57,7 +57,7 @@ export function at(value: unknown, ...path: readonly (string | number)[]): unkno
   return found;
 }
 
-/** A copy with one thing changed, or removed where `value` is undefined: a mistake planted on purpose. */
+/** A copy with one value changed, or removed if `value` is undefined: a deliberate mistake. */
 export function withChange<T>(original: T, path: readonly (string | number)[], value: unknown): T {
   const copy = structuredClone(original);
   const last = path.at(-1);
