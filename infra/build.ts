@@ -147,7 +147,7 @@ export function zip(entries: readonly { readonly name: string; readonly data: Ui
   const sorted = entries.toSorted((a, b) => (a.name < b.name ? -1 : 1));
   return zipSync(Object.fromEntries(sorted.map(({ name, data }) => [name, data])), {
     level: 9,
-    // The earliest time in the format, which has no time zone: local time is what is written.
+    // The earliest time that the format allows. It stores local times, so this is the same in every time zone.
     mtime: new Date(1980, 0, 1),
     // Made by Unix, a regular file, 0644: the buildpack reads the files as another user.
     os: 3,

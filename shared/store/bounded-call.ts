@@ -7,7 +7,7 @@ export type BoundedCall = <R>(action: string, path: string, work: () => Promise<
 
 export interface BoundedCalls {
   readonly call: BoundedCall;
-  /** Waits until no work is in progress, for as long as a call may take. Returns whether none is. */
+  /** Waits until no work is in progress, but no longer than the time-out of a call. Returns whether it succeeded. */
   readonly ended: () => Promise<boolean>;
 }
 

@@ -99,7 +99,7 @@ const rows: Row[] = [
   ['a page that is a list', list, 200, '[]', 'UNANSWERED'],
   ['a page of something else', list, 200, '{"operations":{}}', 'UNANSWERED'],
   ['a page with a broken token', list, 200, '{"nextPageToken":7}', 'UNANSWERED'],
-  ['a page that says it is incomplete', list, 200, '{"unreachable":["projects/p"]}', 'UNANSWERED'],
+  ['a page that is marked as incomplete', list, 200, '{"unreachable":["projects/p"]}', 'UNANSWERED'],
   ['an unknown operation', get, 404, google(404, 'not found'), 'NOT_FOUND'],
   ['the same, to cancel', cancel, 404, google(404, 'not found'), 'NOT_FOUND'],
   ['a proxy’s 404 for an operation', get, 404, '<html>Not found</html>', 'UNANSWERED'],
