@@ -86,11 +86,7 @@ export function createPublisher({ projectId, emulatorHost, clock }: PubSubPublis
 
 function openTarget(client: PubSub, name: string): Target {
   const gaxOpts = { retry: { backoffSettings: retries } };
-  const batching = {
-    maxMessages: REQUEST_MESSAGES,
-    maxBytes: REQUEST_BYTES,
-    maxMilliseconds: BATCHING_MS,
-  };
+  const batching = { maxMessages: REQUEST_MESSAGES, maxBytes: REQUEST_BYTES, maxMilliseconds: BATCHING_MS };
   return {
     name,
     topic: client.topic(name, { batching, gaxOpts }),
@@ -125,10 +121,8 @@ async function publishAll(
   }
 
   const stop = new AbortController();
-  const late = clock.sleep(timeoutMs, stop.signal).then(
-    () => 'LATE' as const,
-    () => 'LATE' as const,
-  );
+  const isLate = () => 'LATE' as const;
+  const late = clock.sleep(timeoutMs, stop.signal).then(isLate, isLate);
   try {
     for (const slice of slices(messages)) {
       const sent = await Promise.race([

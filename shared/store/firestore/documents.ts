@@ -17,7 +17,7 @@ import { parseDocument, type Collection } from '../collections.ts';
 import { changedFields, type Fields } from '../fields.ts';
 import { requireDocumentId } from '../limits.ts';
 import type { Query } from '../queries.ts';
-import type { Created, Documents, Found, Page, Stored } from '../store.ts';
+import type { Created, Documents, Found, Stored } from '../store.ts';
 import { fromFirestore } from './values.ts';
 import { formatVersion, PARTS_FIELD, partsIn, updateTimeOf } from './version.ts';
 
@@ -138,9 +138,9 @@ function documentReads<T extends object>(
   };
 
   return {
-    get: (id: string) => call('read', `${path}/${id}`, async () => read(await reference(id).get())),
+    get: (id) => call('read', `${path}/${id}`, async () => read(await reference(id).get())),
 
-    async getMany(ids: readonly string[]): Promise<Found<T>[]> {
+    async getMany(ids) {
       const unique = [...new Set(ids)];
       const found: Found<T>[] = [];
       for (let start = 0; start < unique.length; start += READ_CHUNK) {
@@ -151,7 +151,7 @@ function documentReads<T extends object>(
       return found;
     },
 
-    async find(query: Query, { limit, after = [] }: Page): Promise<Found<T>[]> {
+    async find(query, { limit, after = [] }) {
       let page = select(query);
       if (after.length > query.orderBy.length) {
         page = page.orderBy(FieldPath.documentId(), query.orderBy.at(-1)?.[1] ?? 'asc');
@@ -163,12 +163,12 @@ function documentReads<T extends object>(
       return readAll(docs);
     },
 
-    async count(query: Query): Promise<number> {
+    async count(query) {
       const result = await call('count', path, () => select(query).count().get());
       return result.data().count;
     },
 
-    async sum(query: Query, field: string): Promise<number> {
+    async sum(query, field) {
       const total = AggregateField.sum(field);
       const result = await call('sum', path, () => select(query).aggregate({ total }).get());
       return result.data().total;

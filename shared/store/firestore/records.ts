@@ -7,7 +7,7 @@ import type { BoundedCall } from '../bounded-call.ts';
 import { collections } from '../collections.ts';
 import { sameValue } from '../fields.ts';
 import { COMMITTED_PARTS, joinRequest, partId, splitRequest, type RequestPart } from '../request-parts.ts';
-import type { Records, Stored } from '../store.ts';
+import type { Records } from '../store.ts';
 import { firestoreDocuments, type CommitExtras } from './documents.ts';
 import { PARTS_FIELD, partsIn } from './version.ts';
 
@@ -19,14 +19,10 @@ export function firestoreRecords(database: Firestore, call: BoundedCall): Record
   return {
     ...documents,
 
-    create: async (id: string, value: ExportRecord, request?: Uint8Array) =>
+    create: async (id, value, request) =>
       documents.create(id, value, request && (await addRequest(call, partsOf(id), value, request, 0))),
 
-    async replace(
-      stored: Stored<ExportRecord>,
-      next: ExportRecord,
-      request?: Uint8Array,
-    ): Promise<Stored<ExportRecord>> {
+    async replace(stored, next, request) {
       const { id, value, version } = stored;
       const partsBefore = partsIn(version);
       const expireAt = expiryOf(next);
@@ -39,12 +35,12 @@ export function firestoreRecords(database: Firestore, call: BoundedCall): Record
       return documents.replace(stored, next, extras);
     },
 
-    async readRequest(id: string): Promise<Uint8Array> {
+    async readRequest(id) {
       const parts = partsOf(id);
       return joinRequest(parts.path, await call('read', parts.path, () => readParts(database, parts)));
     },
 
-    async defer(id: string, problem: string, dueAt: Date): Promise<void> {
+    async defer(id, problem, dueAt) {
       const record = reference(id);
       try {
         await call('defer', record.path, () => record.update({ setAside: { problem }, dueAt }));
