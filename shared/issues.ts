@@ -1,15 +1,15 @@
 import type { Issue } from './model/rejected-message.ts';
 import { abbreviate } from './text.ts';
 
-/** Where in a message something is, from its root: `['request', 'expression', 'values', '3']`. */
+/** The location of something in a message, from its root: `['request', 'expression', 'values', '3']`. */
 export type Path = readonly (string | number)[];
 
-/** A message with a million wrong fields must not become a document of a million issues. */
+/** A message with a million invalid fields must not become a document of a million issues. */
 const ISSUES_SHOWN = 50;
 /** A job's own issues and its graph's, each with a last one that counts the rest. */
 const ISSUES_STORED = 2 * (ISSUES_SHOWN + 1);
 const ISSUES_BYTES = 100_000;
-/** Counting the rest costs a walk through it. */
+/** Counting further would cost a walk through all of the message. */
 const ISSUES_COUNTED = 1000;
 const SHOWN_CHARACTERS = 80;
 const PATH_PARTS = 20;
@@ -19,8 +19,8 @@ const MESSAGE_CHARACTERS = 1000;
 const identifier = /^[A-Za-z_$][\w$]*$/;
 
 /**
- * The path as a reader would write it: `request.expression.values["3"].arrayValue.values[0]`. Of a long one, both ends:
- * where it begins and what stands at its end say most.
+ * The path as a reader would write it: `request.expression.values["3"].arrayValue.values[0]`. A long path is cut in the
+ * middle, since its two ends are the most useful.
  */
 export function formatPath(path: Path): string {
   if (path.length <= PATH_PARTS) {
@@ -52,7 +52,7 @@ function cutMiddle(text: string): string {
   return `${text.slice(0, half)}…${text.slice(1 - half)}`.toWellFormed();
 }
 
-/** A short text for any JSON value, of bounded cost whatever its size or depth. */
+/** Describes any JSON value in a short text, at a bounded cost whatever its size or depth. */
 export function describe(value: unknown): string {
   if (typeof value === 'string') {
     return quote(value);
@@ -80,17 +80,14 @@ export function quote(text: string): string {
   return JSON.stringify(abbreviate(text, SHOWN_CHARACTERS));
 }
 
-/** The words of every issue that a sender gets: what the message has, and what it may have instead. */
+/** The wording of an issue: what the message has, and what it may have instead. */
 export function mismatch(found: unknown, allowed: string): string {
   return found === undefined
     ? `is missing; allowed: ${allowed}`
     : `found ${describe(found)}; allowed: ${allowed}`;
 }
 
-/**
- * An issue as it may be stored: whatever a message consists of, what is wrong with it must fit into a document, as text
- * that can be encoded in UTF-8.
- */
+/** An issue that a document can hold, whatever the message consists of: of bounded size, and encodable in UTF-8. */
 export function storableIssue({ path, message }: Issue): Issue {
   return {
     path: cutMiddle(path).toWellFormed(),
@@ -98,7 +95,7 @@ export function storableIssue({ path, message }: Issue): Issue {
   };
 }
 
-/** As many issues as a document has room for beside everything else, and a last one for the rest. */
+/** As many issues as a document has room for besides its other fields, and a last one that counts the rest. */
 export function storableIssues(issues: readonly Issue[]): Issue[] {
   const stored: Issue[] = [];
   let bytes = 0;
@@ -113,13 +110,13 @@ export function storableIssues(issues: readonly Issue[]): Issue[] {
   return more > 0 ? [...stored, { path: '', message: `and ${more} more` }] : stored;
 }
 
-/** Collects all issues of one message; beyond a bound they are only counted. */
+/** Collects the issues of one message. Beyond a bound they are only counted. */
 export interface IssueList {
   add(path: Path, message: string): void;
   readonly count: number;
-  /** So many that who still looks for more may stop. */
+  /** There are so many that the search for more may stop. */
   readonly isFull: boolean;
-  /** What was added, in order, without repetitions. */
+  /** The issues in the order in which they were added, without duplicates. */
   list(): Issue[];
 }
 

@@ -2,7 +2,7 @@ import type { RejectedMessage } from '../../shared/model/rejected-message.ts';
 import {
   keptSubscription,
   type ReplayedMessage,
-  replayDeadLetters,
+  replayKeptMessages,
 } from '../../shared/dead-letters/replay.ts';
 import { rejectedMessageListQueries } from '../../shared/store/list-queries.ts';
 import { cursorOf, isReadable, type Stored } from '../../shared/store/store.ts';
@@ -109,7 +109,7 @@ export async function replay(
   });
   let results: ReplayedMessage[];
   try {
-    results = await replayDeadLetters(services, kept, {
+    results = await replayKeptMessages(services, kept, {
       dryRun,
       ...(messageIds.length > 0 && { messageIds }),
       ...(reason && { reasons: reason }),

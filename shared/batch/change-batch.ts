@@ -5,7 +5,7 @@ import type { Batch } from '../model/batch.ts';
 
 type BatchServices = Pick<Services, 'store' | 'clock'>;
 
-/** The batch as it is stored; undefined where there is none. @throws UnreadableError */
+/** The stored batch; undefined if there is none. @throws UnreadableError */
 export async function readBatch({ store }: BatchServices, id: string): Promise<Stored<Batch> | undefined> {
   const found = await store.batches.get(id);
   if (found && !isReadable(found)) {
@@ -20,10 +20,10 @@ export interface BatchChange {
 }
 
 /**
- * Changes a batch on what it is now; where it was written meanwhile, decides again on what is there then.
+ * Changes a batch with optimistic concurrency: if it was written meanwhile, it is read again and decided anew.
  *
- * @param decide pure, as it may run several times; undefined where nothing is to be done
- * @returns the batch after it
+ * @param decide pure, since it may run several times; returns undefined if there is nothing to write
+ * @returns the batch after the change
  */
 export async function changeBatch(
   services: BatchServices,
@@ -54,7 +54,7 @@ export async function changeBatch(
   }
 }
 
-/** Ends a claim on a batch, if it still has that token, so that the next one need not wait for the lease to run out. */
+/** Ends a claim on a batch, so that the next one need not wait until the lease expires. Does nothing if another has it. */
 export async function releaseBatch(services: BatchServices, id: string, token: string): Promise<void> {
   await changeBatch(services, id, (batch) => {
     if (batch?.claim?.token !== token) {

@@ -10,20 +10,20 @@ import { createExpansion, type Expansion } from './expansion.ts';
 import { readManifest } from './manifest.ts';
 import { problemOf } from './names.ts';
 
-/** Holding every job of an expansion against the rules of a job message, before the first of them is published. */
+/** Checks every job of an expansion against the rules of a job message, before the first of them is published. */
 
-/** Pub/Sub takes 10 MB, attributes and all. */
+/** Pub/Sub accepts 10 MB, attributes included. */
 const MAX_MESSAGE_BYTES = 9_990_000;
 const MAX_ISSUES = 50;
-/** A manifest of which so many jobs are wrong is not looked through to its end. */
-const MAX_WRONG_JOBS = 2000;
-/** How many jobs are checked before anything else in the process gets its turn: some ten milliseconds. */
+/** After so many invalid jobs, the rest of the manifest is not checked. */
+const MAX_INVALID_JOBS = 2000;
+/** How many jobs are checked before the rest of the process gets a turn: about ten milliseconds. */
 const JOBS_AT_ONCE = 200;
 
 /**
- * Everything that is wrong with the jobs, each issue with the combinations that it belongs to; empty where all are valid.
+ * Everything that is wrong with the jobs, each issue with its combinations; empty if all are valid.
  *
- * @param isOver asked before each job: where the time is over, what was not checked is refused
+ * @param isOver called before each job. If the time is up, the manifest is rejected, since not every job could be checked.
  */
 export async function checkExpansion(
   expansion: Expansion,
@@ -35,17 +35,17 @@ export async function checkExpansion(
   const check = createJobCheck(expansion, rules, found);
   for (let job = 0; job < expansion.jobs; job += 1) {
     if (isOver()) {
-      const message = `only ${job} of ${expansion.jobs} jobs could be checked in the time there is; allowed: less at once, each with a jobKey and the same graph but for constants`;
+      const message = `only ${job} of ${expansion.jobs} jobs could be checked in time; allowed: fewer jobs, or jobs with a jobKey whose graphs differ only in constants`;
       found.addForAll({ path: 'job', message });
       break;
     }
     if (expansion.canFill(job)) {
       check(job);
     }
-    if (found.wrongJobs > MAX_WRONG_JOBS) {
+    if (found.invalidJobs > MAX_INVALID_JOBS) {
       found.add(job, {
         path: '',
-        message: `more than ${MAX_WRONG_JOBS} jobs are wrong; the rest was not looked at`,
+        message: `more than ${MAX_INVALID_JOBS} jobs are invalid; the rest was not checked`,
       });
       break;
     }
@@ -71,7 +71,7 @@ export async function checkManifest(
   return issues.length > 0 ? { issues } : expansion;
 }
 
-/** Names that have no value, or one that does not go where it stands: asked of each value of an axis, not of each job. */
+/** Finds names without a value, or whose value cannot be inserted there. Checks each value of an axis, not each job. */
 function checkNames({ names, holes, manifest }: Expansion, found: Findings): void {
   for (const hole of holes) {
     const source = names.source(hole.name);
@@ -115,7 +115,7 @@ function createJobCheck(expansion: Expansion, rules: JobRules, found: Findings):
     graphs.set(graph.key, issues);
     return issues;
   };
-  /** What identifies the job, after its fields and its graph were checked. */
+  /** The record id of a job, if its fields and its graph are valid. */
   const identify = (job: number): { recordId: string } | { issues: readonly Issue[] } => {
     const reading = parseJobFields(expansion.fieldsJson(job), rules);
     const issues = [...('issues' in reading ? reading.issues : []), ...graphIssues(job)];
@@ -123,7 +123,7 @@ function createJobCheck(expansion: Expansion, rules: JobRules, found: Findings):
       return { issues };
     }
     const { project, jobKey, attempt } = reading.fields;
-    // Where the template does not have its graph in its place, or nothing names the job, the whole is read.
+    // If the template's graph is not where it belongs, or the job has no key, the whole message is read.
     if (jobKey !== undefined && expansion.graph(job)) {
       return { recordId: recordIdOf({ project, jobKey, attempt }) };
     }
@@ -137,21 +137,21 @@ function createJobCheck(expansion: Expansion, rules: JobRules, found: Findings):
       for (const issue of identity.issues) {
         found.add(job, inJob(issue));
       }
-      found.wrongJobs += 1;
+      found.invalidJobs += 1;
       return;
     }
     const first = seen.get(identity.recordId);
     if (first === undefined) {
       seen.set(identity.recordId, job);
     } else {
-      const message = `makes the same job as in combination ${describeCombination(expansion, first)}; allowed: a jobKey of its own for each combination`;
+      const message = `makes the same job as combination ${describeCombination(expansion, first)}; allowed: a different jobKey for each combination`;
       found.add(job, { path: 'job.jobKey', message });
-      found.wrongJobs += 1;
+      found.invalidJobs += 1;
     }
     const bytes = expansion.messageBytes(job);
     if (bytes > MAX_MESSAGE_BYTES) {
       found.add(job, { path: 'job', message: `found ${bytes} bytes; allowed: at most ${MAX_MESSAGE_BYTES}` });
-      found.wrongJobs += 1;
+      found.invalidJobs += 1;
     }
   };
 }
@@ -162,17 +162,17 @@ const inJob = ({ path, message }: Issue): Issue => ({
 });
 
 interface Findings {
-  /** An issue of one combination. The same issue of others is only counted. */
+  /** An issue of one combination. If others have the same issue, they are only counted. */
   add(job: number, issue: Issue): void;
   addForValue(axis: number, valueIndex: number, issue: Issue): void;
   addForAll(issue: Issue): void;
-  wrongJobs: number;
+  invalidJobs: number;
   list(): Issue[];
 }
 
 function createFindings(expansion: Expansion): Findings {
   const found = new Map<string, { issue: Issue; where: string; more: number }>();
-  let untold = 0;
+  let unlisted = 0;
   const add = (issue: Issue, where: () => string) => {
     const key = `${issue.path}\n${issue.message}`;
     const known = found.get(key);
@@ -181,11 +181,11 @@ function createFindings(expansion: Expansion): Findings {
     } else if (found.size < MAX_ISSUES) {
       found.set(key, { issue, where: where(), more: 0 });
     } else {
-      untold += 1;
+      unlisted += 1;
     }
   };
   return {
-    wrongJobs: 0,
+    invalidJobs: 0,
     add: (job, issue) => add(issue, () => `in combination ${describeCombination(expansion, job)}`),
     addForValue: (axis, index, issue) =>
       add(issue, () => `in every combination with ${describeValue(expansion, axis, index)}`),
@@ -195,7 +195,7 @@ function createFindings(expansion: Expansion): Findings {
         const others = more > 0 ? ` and ${more} more` : '';
         return { path: issue.path, message: `${issue.message} (${where}${others})` };
       });
-      return untold > 0 ? [...issues, { path: '', message: `and ${untold} more` }] : issues;
+      return unlisted > 0 ? [...issues, { path: '', message: `and ${unlisted} more` }] : issues;
     },
   };
 }

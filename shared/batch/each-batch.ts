@@ -7,7 +7,7 @@ import type { Batch } from '../model/batch.ts';
 
 const PAGE = 300;
 
-/** Works on every batch of a query until there is none left or the time is up. One batch's trouble is its own. */
+/** Works on every batch of a query until none is left or the time is up. A batch that fails does not affect the others. */
 export async function eachBatch(
   services: Services,
   query: Query,
@@ -26,7 +26,7 @@ export async function eachBatch(
         }
         await work(found);
       } catch (error) {
-        // Written by somebody else meanwhile: the next run looks again.
+        // Another process wrote it meanwhile: the next run reads it again.
         if (!(error instanceof StaleWriteError)) {
           log.error('batch.failed', error, { batchId: found.id });
         }

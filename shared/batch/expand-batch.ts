@@ -15,17 +15,17 @@ import { createExpansion, type Expansion } from './expansion.ts';
 import { contentHashOfJob, recordIdOfJob } from './job-rules.ts';
 import { readManifest } from './manifest.ts';
 
-/** A manifest becomes job messages, each published once for the life of its batch where nothing goes wrong. */
+/** Turns a manifest into job messages. Unless something fails, each is published once in the life of its batch. */
 
-/** The function has 540 s. Where they do not do, the message comes again and goes on where this delivery stopped. */
+/** The function has 540 s. If that is not enough, the message is redelivered and continues where this delivery stopped. */
 const BUDGET_MS = 8 * MINUTE_MS;
-/** Nothing of a batch is published before all of it is checked, and a check cannot be resumed. */
+/** No job is published before all are checked, and a check cannot be resumed. */
 const CHECK_MS = 4 * MINUTE_MS;
-/** Renewed with every chunk. A redelivery of the same message need not wait for it. */
+/** Renewed with every chunk. A redelivery of the same message does not wait for it. */
 const LEASE_MS = MINUTE_MS;
 const PUBLISH_TIMEOUT_MS = 30_000;
 
-/** What is published before the progress is written, and at most published twice after a crash. */
+/** Published before the progress is written, so at most this much is published twice after a crash. */
 const CHUNK_JOBS = 500;
 const CHUNK_BYTES = 8_000_000;
 
@@ -33,82 +33,82 @@ const SOURCE = 'expandBatch';
 
 export type Expanded =
   | { readonly outcome: 'REJECTED_MESSAGE'; readonly reason: string; readonly issues: readonly Issue[] }
-  /** All of it is published. */
+  /** All jobs are published. */
   | { readonly outcome: 'PUBLISHED'; readonly batchId: string; readonly jobs: number }
-  /** This run was expanded before: nothing is to be done. */
+  /** This run was expanded before: there is nothing to do. */
   | { readonly outcome: 'DUPLICATE'; readonly batchId: string }
-  /** It was cancelled: what was not published is not. */
+  /** It was canceled: the remaining jobs are not published. */
   | { readonly outcome: 'CANCELLED'; readonly batchId: string };
 
 /**
  * Handles one delivery of a manifest. When it resolves, the message may be acknowledged.
  *
- * @throws where it is to be delivered again: somebody else expands it (BATCH_BUSY), its time was over (BATCH_UNFINISHED), a
- * topic or the store failed. It then goes on where it stopped.
+ * @throws if the message must be redelivered: another delivery is expanding the batch (BATCH_BUSY), the time ran out
+ * (BATCH_UNFINISHED), a topic or the store failed. The next delivery continues where this one stopped.
  */
 export async function expandBatch(services: Services, envelope: Envelope): Promise<Expanded> {
   const deadline = later(services.clock.now(), BUDGET_MS);
   const data = readJsonData(envelope);
   if ('issues' in data) {
-    return refuse(services, envelope, 'INVALID_DATA', data.issues);
+    return reject(services, envelope, 'INVALID_DATA', data.issues);
   }
   const reading = readManifest(data.json, envelope.publishTime);
   if ('issues' in reading) {
-    return refuse(services, envelope, 'INVALID_MANIFEST', reading.issues);
+    return reject(services, envelope, 'INVALID_MANIFEST', reading.issues);
   }
   const { manifest } = reading;
 
   const known = await readBatch(services, manifest.id);
-  const settled = known && concluded(known.value, manifest.hash);
-  if (settled === 'OTHER') {
-    return refuse(services, envelope, 'CONFLICT', [otherManifest(manifest.id)]);
+  const conclusion = known && conclusionOf(known.value, manifest.hash);
+  if (conclusion === 'OTHER') {
+    return reject(services, envelope, 'CONFLICT', [otherManifest(manifest.id)]);
   }
-  if (settled) {
-    return { outcome: settled, batchId: manifest.id };
+  if (conclusion) {
+    return { outcome: conclusion, batchId: manifest.id };
   }
 
   const expansion = createExpansion(manifest);
   if ('issues' in expansion) {
-    return refuse(services, envelope, 'INVALID_MANIFEST', expansion.issues);
+    return reject(services, envelope, 'INVALID_MANIFEST', expansion.issues);
   }
   const rules = jobRules(services.config);
   if (!known) {
-    // A batch that is there was checked when it was made.
+    // An existing batch was checked when it was created.
     const checkedBy = later(services.clock.now(), CHECK_MS);
     const issues = await checkExpansion(expansion, rules, () => services.clock.now() >= checkedBy);
     if (issues.length > 0) {
-      return refuse(services, envelope, 'INVALID_MANIFEST', issues);
+      return reject(services, envelope, 'INVALID_MANIFEST', issues);
     }
   }
   const claimed = await claimBatch(services, expansion, envelope.messageId);
   if ('concluded' in claimed) {
     return claimed.concluded === 'OTHER'
-      ? refuse(services, envelope, 'CONFLICT', [otherManifest(manifest.id)])
+      ? reject(services, envelope, 'CONFLICT', [otherManifest(manifest.id)])
       : { outcome: claimed.concluded, batchId: manifest.id };
   }
   return publishJobs(services, { expansion, rules, deadline, ...claimed });
 }
 
-async function refuse(
+async function reject(
   services: Services,
   envelope: Envelope,
   reason: string,
   issues: readonly Issue[],
 ): Promise<Expanded> {
-  // Without batchId: this is no job of the batch, and must not count as one.
+  // Without batchId: a manifest is not a job of the batch, and must not count as one.
   await rejectMessage(services, envelope, { reason, issues, source: SOURCE });
   return { outcome: 'REJECTED_MESSAGE', reason, issues };
 }
 
 const otherManifest = (id: string): Issue => ({
   path: 'run',
-  message: `${id} was made from another manifest; give this one another run, or another batchId`,
+  message: `${id} was created from another manifest; give this one another run or another batchId`,
 });
 
 type Conclusion = 'DUPLICATE' | 'CANCELLED' | 'OTHER';
 
-/** What a batch that is there says to this manifest; undefined where it is still to be expanded. */
-function concluded(batch: Batch, manifestHash: string): Conclusion | undefined {
+/** What an existing batch means for this manifest; undefined if it must still be expanded. */
+function conclusionOf(batch: Batch, manifestHash: string): Conclusion | undefined {
   if (batch.manifestHash === '' && batch.cancelRequestedAt !== undefined) {
     return 'CANCELLED';
   }
@@ -121,7 +121,7 @@ function concluded(batch: Batch, manifestHash: string): Conclusion | undefined {
   return batch.cancelRequestedAt !== undefined ? 'CANCELLED' : 'DUPLICATE';
 }
 
-/** A manifest whose message died leaves a batch that nobody goes on with: it must not stay for ever. */
+/** A manifest whose message became a dead letter leaves a batch that is never completed: it must not stay forever. */
 const abandonedAt = ({ policy }: Services, now: Date): Date => later(now, policy.retentionMs);
 
 interface Claimed {
@@ -129,7 +129,7 @@ interface Claimed {
   readonly token: string;
 }
 
-/** Creates the batch, or takes one over whose expansion stopped. */
+/** Creates the batch, or takes over one whose expansion stopped. */
 async function claimBatch(
   services: Services,
   { manifest, jobs }: Expansion,
@@ -138,7 +138,7 @@ async function claimBatch(
   const token = services.newToken();
   let conclusion: Conclusion | undefined;
   const { stored, written } = await changeBatch(services, manifest.id, (batch, now) => {
-    conclusion = batch && concluded(batch, manifest.hash);
+    conclusion = batch && conclusionOf(batch, manifest.hash);
     if (conclusion) {
       return undefined;
     }
@@ -156,7 +156,7 @@ async function claimBatch(
       } as const;
       return { ...made, claim, createdAt: now, expireAt: abandonedAt(services, now) };
     }
-    // The same message comes again when its delivery was given up; another one waits for that to be clear.
+    // The same message is redelivered only after its delivery was given up; another message waits for the lease.
     const isBusy = batch.claim && batch.claim.leaseUntil > now && batch.messageId !== messageId;
     return isBusy ? undefined : { ...batch, messageId, claim, expireAt: abandonedAt(services, now) };
   });
@@ -164,10 +164,7 @@ async function claimBatch(
     return { concluded: conclusion };
   }
   if (!written || !stored) {
-    throw new ServiceError(
-      'BATCH_BUSY',
-      `${manifest.id} is being expanded by another delivery; try again later`,
-    );
+    throw new ServiceError('BATCH_BUSY', `${manifest.id} is being expanded by another delivery; retry later`);
   }
   services.log.info('batch.expanding', { batchId: manifest.id, jobs, published: stored.value.published });
   return { stored, token };
@@ -190,7 +187,7 @@ async function publishJobs(services: Services, expanding: Expanding): Promise<Ex
       await releaseBatch(services, batchId, expanding.token);
       throw new ServiceError(
         'BATCH_UNFINISHED',
-        `${batchId}: ${stored.value.published} of ${jobs} are published; goes on when delivered again`,
+        `${batchId}: ${stored.value.published} of ${jobs} jobs are published; the next delivery continues`,
       );
     }
     const from = stored.value.published;
@@ -213,7 +210,7 @@ async function publishJobs(services: Services, expanding: Expanding): Promise<Ex
   return { outcome: 'PUBLISHED', batchId, jobs };
 }
 
-/** How many jobs go together: bounded in number and in bytes, so that memory is too. */
+/** How many jobs are published together: bounded in number and in bytes, which bounds memory too. */
 function chunkFrom(expansion: Expansion, from: number): number {
   let bytes = 0;
   let jobs = 0;
@@ -228,9 +225,9 @@ function chunkFrom(expansion: Expansion, from: number): number {
 }
 
 /**
- * Publishes a chunk but for the jobs that have a record of the same content already, made by another batch or by hand:
- * these are done or on their way, would never have a record of this batch, and are counted. One of other content is
- * published all the same, so that it is rejected where its sender looks.
+ * Publishes a chunk, except for jobs that already have a record with the same content, from another batch or from a single
+ * message: these would never get a record of this batch, so they are only counted. A job whose record has other content is
+ * published anyway, so that it is recorded as a rejected message.
  *
  * @returns how many were not published
  */
@@ -264,7 +261,7 @@ async function publishChunk(
     const { message } = failed.error;
     throw new ServiceError(
       'PUBLISH_FAILED',
-      `A job of ${expansion.manifest.id} was not published: ${message}`,
+      `A job of ${expansion.manifest.id} could not be published: ${message}`,
       {
         cause: failed.error,
       },
@@ -273,7 +270,7 @@ async function publishChunk(
   return skipped.size;
 }
 
-/** Writes how far it came, if it is still this delivery's to do; with the last chunk the batch is RUNNING. */
+/** Writes the progress, if this delivery still has the claim. With the last chunk the batch becomes RUNNING. */
 async function saveProgress(
   services: Services,
   { expansion, token }: Expanding,
@@ -290,7 +287,7 @@ async function saveProgress(
     }
     const counted = { ...batch, published, existing: (stored.value.existing ?? 0) + existing };
     const { claim: _ended, expireAt: _expiry, ...rest } = counted;
-    // Cancelled meanwhile: it is no longer EXPANDING, and waited only to know how far this came.
+    // Canceled meanwhile: it is no longer EXPANDING, and only waited for this progress.
     if (batch.state !== 'EXPANDING') {
       return rest;
     }

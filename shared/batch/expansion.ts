@@ -7,28 +7,28 @@ import { type Cell, createNames, type Names, type Source } from './names.ts';
 import { compileTemplate, fill, type Hole, holesOf, segmentsOf, type Template } from './template.ts';
 
 /**
- * A manifest as its jobs, each made when it is asked for: what they share is held once, and an expansion of 100,000 takes
- * no more memory than its manifest. Jobs are numbered from 0, the last axis changing first.
+ * The jobs of a manifest, each made only when needed: what they share is held once, so an expansion of 100,000 jobs takes no
+ * more memory than its manifest. Jobs are numbered from 0, with the last axis changing fastest.
  */
 export interface Expansion {
   readonly manifest: Manifest;
   readonly jobs: number;
   readonly names: Names;
-  /** Every place to fill in. */
+  /** Every hole of the template. */
   readonly holes: readonly Hole[];
-  /** Whether each name has a value in this combination that can be filled in where it stands. */
+  /** Whether each hole has a value in this combination that can be inserted there. */
   canFill(job: number): boolean;
-  /** The job message as bytes. Only where it can be filled in, as with all below. */
+  /** The job message as bytes. Needs `canFill`, as everything below. */
   message(job: number): Uint8Array;
-  /** … and how many bytes these are, without making them. */
+  /** The length of `message`, without making it. */
   messageBytes(job: number): number;
-  /** The job message as data. */
+  /** The job message as JSON data. */
   json(job: number): unknown;
-  /** The same with an empty expression in place of the graph, where the template has it in its place. */
+  /** The same with an empty expression instead of the graph, if the template's graph is where it belongs. */
   fieldsJson(job: number): unknown;
-  /** The expression, and which of the jobs that agree in all that could make it invalid this one is of. */
+  /** The expression, and a key that jobs share if their graphs are equally valid. */
   graph(job: number): { readonly key: string; expression(): unknown } | undefined;
-  /** Which value of each axis it has. */
+  /** The index of the job's value on each axis. */
   combination(job: number): readonly number[];
 }
 
@@ -59,7 +59,7 @@ interface FixedPart {
 interface FilledPart {
   readonly source: ReturnType<Names['source']>;
   readonly inText: boolean;
-  /** By the value's index, as far as it was asked for. */
+  /** By the value's index, as far as computed. */
   readonly bytesOf: number[];
 }
 

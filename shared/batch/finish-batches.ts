@@ -9,14 +9,12 @@ import { type Batch, ON_THE_WAY_MS, reopenedBatch } from '../model/batch.ts';
 import { changeBatch } from './change-batch.ts';
 import { eachBatch } from './each-batch.ts';
 
-/**
- * Ending the batches whose jobs have all ended. A batch that still has work costs one count a run, however many jobs it has.
- */
+/** Finishes the batches whose jobs have all ended. A batch that still has work costs one count per run, whatever its size. */
 
 const PAGE = 300;
-const EVENT_PATIENCE_MS = 2000;
+const EVENT_TIMEOUT_MS = 2000;
 
-/** What a run of pollExports does for batches. One that fails is left for the next run. */
+/** The part of a pollExports run that finishes batches. A batch that fails is left to the next run. */
 export async function finishBatches(services: Services, deadline: Date): Promise<number> {
   let finished = 0;
   await eachBatch(services, batchQueries.running(), deadline, async (stored) => {
@@ -24,23 +22,25 @@ export async function finishBatches(services: Services, deadline: Date): Promise
       finished += 1;
     }
   });
-  await eachBatch(services, batchQueries.pendingEvents(), deadline, (stored) => tell(services, stored));
-  await eachBatch(services, batchQueries.finishedSince(lookBack(services)), deadline, (stored) =>
+  await eachBatch(services, batchQueries.pendingEvents(), deadline, (stored) =>
+    publishEvent(services, stored),
+  );
+  await eachBatch(services, batchQueries.finishedSince(lateSince(services)), deadline, (stored) =>
     reopenForLateJob(services, stored),
   );
   return finished;
 }
 
 /**
- * A batch cannot tell its manifest's jobs from others that carry its name, which were then counted for one whose message
- * was still on its way. It comes soon after in general, so that the older batches are looked at once an hour.
+ * How far back finished batches are checked for a late job: one whose message was still on its way while another job with
+ * the batch's id was counted in its place. It usually arrives soon, so older batches are checked only once an hour.
  */
-function lookBack({ clock }: Services): Date {
+function lateSince({ clock }: Services): Date {
   const now = clock.now();
   return later(now, now.getUTCMinutes() === 0 ? -ON_THE_WAY_MS : -HOUR_MS);
 }
 
-/** One read, where no job has come. What has is counted by the next run, and told as another end. */
+/** Costs one read if no job has arrived. The next run counts a job that has, and publishes another event. */
 async function reopenForLateJob(services: Services, { id, value }: Stored<Batch>): Promise<void> {
   const { finishedAt } = value;
   if (value.state !== 'FINISHED' || finishedAt === undefined) {
@@ -64,8 +64,8 @@ async function reopenForLateJob(services: Services, { id, value }: Stored<Batch>
 async function finishBatch(services: Services, stored: Stored<Batch>): Promise<boolean> {
   const { store, clock, log, policy } = services;
   const { id, value: batch } = stored;
-  const isAddedTo = batch.claim !== undefined && batch.claim.leaseUntil > clock.now();
-  if (isAddedTo || (await store.records.count(recordQueries.unfinishedOfBatch(id))) > 0) {
+  const isGrowing = batch.claim !== undefined && batch.claim.leaseUntil > clock.now();
+  if (isGrowing || (await store.records.count(recordQueries.unfinishedOfBatch(id))) > 0) {
     return false;
   }
   const rejectedMessages = await allJobsEnded(services, stored);
@@ -99,15 +99,15 @@ async function finishBatch(services: Services, stored: Stored<Batch>): Promise<b
     expireAt: later(now, policy.retentionMs),
   });
   log.info('batch.finished', { batchId: id, jobs: batch.jobs, counts, rejectedMessages, eecuSeconds });
-  await tell(services, finished);
+  await publishEvent(services, finished);
   return true;
 }
 
 /**
- * Whether every published job has ended, when no record of the batch is unfinished: each has a record of its own here (later
- * attempts do not count), has or had one elsewhere, or was rejected. One that is still on its way as a message has none.
+ * Checks, for a batch without unfinished records, whether every published job has ended: each has a record in this batch
+ * (later attempts do not count), has or had one elsewhere, or was rejected. A job whose message is still on its way has none.
  *
- * @returns how many were rejected; undefined where jobs are missing
+ * @returns how many were rejected; undefined if jobs are missing
  */
 async function allJobsEnded(
   { store }: Services,
@@ -123,7 +123,7 @@ async function allJobsEnded(
   if (missing > rejected) {
     return undefined;
   }
-  // A message that was delivered or published twice is rejected twice: then they are told apart by what they were for.
+  // A message that was published twice is rejected twice, so rejected messages are counted by record id.
   const distinct = rejected === 0 ? 0 : await countRejectedJobs(store, id);
   return missing > distinct ? undefined : distinct;
 }
@@ -142,31 +142,31 @@ async function countRejectedJobs(store: Services['store'], batchId: string): Pro
       }
     }
   }
-  // A job that has a record and was contradicted later is counted by that.
+  // A job with a record in this batch, of which another version was rejected, is counted by its record.
   const own = (await store.records.getMany([...recordIds])).filter(
     (found) => isReadable(found) && isOfBatch(found.value, batchId),
   );
   return recordIds.size - own.length + unnamed;
 }
 
-/** The event is owed until it is published; a crash in between repeats it with the same eventId. */
-async function tell(
+/** Publishes the batch's pending event. A crash in between repeats it with the same eventId. */
+async function publishEvent(
   { store, publisher, config, clock, log }: Services,
   stored: Stored<Batch>,
 ): Promise<void> {
   const { id, value: batch } = stored;
-  const { owesEvent: _owed, ...told } = batch;
+  const { owesEvent: _pending, ...published } = batch;
   const attributes = {
     eventId: `${id}:${batch.revision}:${batch.state}`,
     kind: 'BATCH',
     batchId: id,
     state: batch.state,
   };
-  const message = { data: Buffer.from(JSON.stringify(told)), attributes };
-  const [outcome] = await publisher.publish(config.topics.events, [message], EVENT_PATIENCE_MS);
+  const message = { data: Buffer.from(JSON.stringify(published)), attributes };
+  const [outcome] = await publisher.publish(config.topics.events, [message], EVENT_TIMEOUT_MS);
   if (outcome && 'error' in outcome) {
     log.warning('event.pending', { batchId: id, error: outcome.error.message });
     return;
   }
-  await store.batches.replace(stored, { ...told, revision: batch.revision + 1, updatedAt: clock.now() });
+  await store.batches.replace(stored, { ...published, revision: batch.revision + 1, updatedAt: clock.now() });
 }

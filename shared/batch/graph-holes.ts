@@ -1,9 +1,9 @@
 import { type Hole, holesOf, type Template } from './template.ts';
 
 /**
- * The places in a template's expression where what is filled in could make the graph another, or an invalid one: all but
- * those within a `constantValue`, whose content no other node depends on. A graph is checked once for all jobs that agree
- * in these. What is not a node as EE has them counts as such a place, so that nothing is left unchecked.
+ * The holes in a template's expression whose values can change the graph's structure or make it invalid: all except those
+ * within a `constantValue`, on whose content no other node depends. A graph is checked once for all jobs that have the same
+ * values in these holes. Whatever is not one of EE's nodes is treated as structural, so that nothing is left unchecked.
  */
 export function* structuralHoles(expression: Template): Generator<Hole> {
   if (expression.kind !== 'object') {
@@ -46,17 +46,17 @@ function* holesOfNode(node: Template): Generator<Hole> {
   }
 }
 
-/** Where nodes stand within a node. */
+/** The field of a node that holds other nodes. */
 const membersField: ReadonlyMap<string, string> = new Map([
   ['arrayValue', 'values'],
   ['dictionaryValue', 'values'],
   ['functionInvocationValue', 'arguments'],
 ]);
 
-/** A constant may have 500 levels, and a value that is filled in 100 of them. */
+/** A constant may have 500 levels, and a value that is filled in may have 100 of them. */
 const MAX_CONSTANT_LEVELS = 399;
 
-/** Levels above the deepest place to fill in. */
+/** Levels above the deepest hole. */
 function levelsOf(template: Template): number {
   switch (template.kind) {
     case 'constant':

@@ -2,7 +2,7 @@ import { recordIdOf } from '../model/ids.ts';
 import { type JobRules, parseJobMessage } from '../message/job-message.ts';
 import type { Expansion } from './expansion.ts';
 
-/** The record id of a job that was checked. Undefined only where it would no longer pass, since the rules have changed. */
+/** The record id of a job that was checked; undefined only if the rules have changed and it would no longer pass. */
 export function recordIdOfJob(expansion: Expansion, job: number, rules: JobRules): string | undefined {
   const fields = expansion.fieldsJson(job) as { jobKey?: string; project?: string; attempt?: number };
   const { jobKey, project = rules.defaultProject, attempt = 1 } = fields;
@@ -13,7 +13,7 @@ export function recordIdOfJob(expansion: Expansion, job: number, rules: JobRules
   return 'job' in reading ? reading.job.recordId : undefined;
 }
 
-/** Its content hash: a millisecond or more, since the whole graph is read. */
+/** The content hash of a job. Takes a millisecond or more, since it reads the whole graph. */
 export function contentHashOfJob(expansion: Expansion, job: number, rules: JobRules): string | undefined {
   const reading = parseJobMessage(expansion.json(job), rules);
   return 'job' in reading ? reading.job.contentHash : undefined;

@@ -13,9 +13,9 @@ import { dateRule, readDate, runOf } from './run-date.ts';
 
 export const MAX_JOBS = 100_000;
 
-/** JSON levels of a manifest: a graph of 100 nested nodes has 300, and what reads it calls itself. */
+/** JSON levels of a manifest. A graph of 100 nested nodes has 300, and its readers are recursive. */
 const MAX_LEVELS = 900;
-/** JSON levels of a value of an axis: it may go into a constant, which has its own bound. */
+/** JSON levels of an axis value, which may be inserted into a constant with its own bound. */
 export const MAX_VALUE_LEVELS = 100;
 
 export interface Axis {
@@ -23,18 +23,18 @@ export interface Axis {
   readonly values: readonly unknown[];
 }
 
-/** A manifest that is read: its run is decided, its dates are known. */
+/** A manifest that was read: its run and its dates are known. */
 export interface Manifest {
   /** `{batchId}@{run}`: the batch's document, and its jobs' batchId. */
   readonly id: string;
   readonly batchId: string;
   readonly run: string;
   readonly axes: readonly Axis[];
-  /** By name; what cannot be known is an error only where it is used. */
+  /** By name. A date that cannot be computed is an error only if it is used. */
   readonly dates: ReadonlyMap<string, { readonly date: string } | { readonly unknown: string }>;
   /** The job's template. */
   readonly job: Readonly<Record<string, unknown>>;
-  /** SHA-256 (hex) of what it says, whatever the order of its fields. */
+  /** SHA-256 (hex) of the content, whatever the order of its fields. */
   readonly hash: string;
 }
 
@@ -43,12 +43,12 @@ export type ManifestReading = { readonly manifest: Manifest } | { readonly issue
 /**
  * Reads a decoded manifest, without its jobs.
  *
- * @param publishTime of the message, from which a run that is not named gets its name
+ * @param publishTime of the message, after which a run without a name is named
  */
 export function readManifest(json: unknown, publishTime: Date | undefined): ManifestReading {
   const issues = createIssueList();
   checkValues(json, issues);
-  refuseTooWide(json, issues);
+  rejectTooWide(json, issues);
   if (issues.count > 0) {
     return { issues: issues.list() };
   }
@@ -62,7 +62,7 @@ export function readManifest(json: unknown, publishTime: Date | undefined): Mani
   if (run === undefined) {
     issues.add(
       ['run'],
-      'is missing, and the message has no publish time to take it from; give the run a name',
+      'is missing, and the message has no publish time to derive it from; allowed: a name for the run',
     );
     return { issues: issues.list() };
   }
@@ -92,8 +92,8 @@ export function readManifest(json: unknown, publishTime: Date | undefined): Mani
   };
 }
 
-/** The schema looks at each of these, whatever their number. */
-function refuseTooWide(json: unknown, issues: IssueList): void {
+/** The schema would check every member of these. */
+function rejectTooWide(json: unknown, issues: IssueList): void {
   for (const path of [[], ['matrix'], ['dates']]) {
     isTooWide(valueAt(json, path), () => path, issues);
   }
@@ -103,7 +103,7 @@ function readDates(fields: ManifestJson, run: string, issues: IssueList): Manife
   const dates = new Map<string, { date: string } | { unknown: string }>();
   for (const [name, text] of Object.entries(fields.dates ?? {})) {
     if (fields.matrix && Object.hasOwn(fields.matrix, name)) {
-      issues.add(['dates', name], 'found the name of an axis; allowed: a name of its own');
+      issues.add(['dates', name], 'found the name of an axis; allowed: a name that no axis has');
     }
     const reading = readDate(text, run);
     if ('malformed' in reading) {
@@ -118,17 +118,17 @@ function readDates(fields: ManifestJson, run: string, issues: IssueList): Manife
   return dates;
 }
 
-/** The same run named by hand or by the time of its message is the same manifest. */
+/** A run that is named explicitly and the same run named after its message's time are one manifest. */
 function hashOf({ runEvery: _interval, ...fields }: ManifestJson, run: string): string {
   return hash('sha256', canonicalize({ ...fields, run }) as string, 'hex');
 }
 
 interface Place extends JsonNode {
-  /** Levels that may still follow. */
+  /** How many more levels are allowed within it. */
   readonly room: number;
 }
 
-/** What could not be sent on or copied, anywhere in the manifest: it would otherwise be met job by job. */
+/** Finds what cannot be copied or sent on anywhere in the manifest, since each job would repeat the issue. */
 function checkValues(json: unknown, issues: IssueList): void {
   const open: Place[] = [{ value: json, key: '', parent: undefined, room: MAX_LEVELS }];
   for (let place = open.pop(); place && issues.count < MAX_BROKEN; place = open.pop()) {
@@ -169,5 +169,5 @@ function checkValues(json: unknown, issues: IssueList): void {
 const isAxis = ({ parent }: JsonNode): boolean =>
   parent?.key === 'matrix' && parent.parent?.parent === undefined && parent.parent !== undefined;
 
-/** So many say enough. */
+/** More issues of this kind would not help. */
 const MAX_BROKEN = 20;

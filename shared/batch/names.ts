@@ -2,27 +2,27 @@ import { describe } from '../issues.ts';
 import type { Manifest } from './manifest.ts';
 import { type Hole, insideOf } from './template.ts';
 
-/** What the names of a template stand for, in one combination or in all. */
+/** The values of a template's names, in one combination or in all. */
 
-/** A value, with the forms in which it is filled in: made once, used by thousands of jobs. */
+/** A value in the forms in which it is filled in: made once for thousands of jobs. */
 export interface Cell {
   readonly value: unknown;
   /** As JSON. */
   readonly json: string;
-  /** Within a JSON string; undefined for what cannot be inserted into a text. */
+  /** As the inside of a JSON string; undefined if it cannot be inserted into text. */
   readonly inside: string | undefined;
 }
 
-/** A name's values: one for each value of its axis, or a single one where it is the same in every combination. */
+/** A name's values: one for each value of its axis, or a single one that is the same in every combination. */
 export interface Source {
-  /** Index among the axes; undefined for what is the same everywhere. */
+  /** The index of its axis; undefined if the value is the same in every combination. */
   readonly axis: number | undefined;
-  /** @returns why there is none */
+  /** @returns the problem if there is no value */
   cell(valueIndex: number): Cell | { readonly problem: string };
 }
 
 export interface Names {
-  /** The source of a name, or why it has none whatever the combination. */
+  /** The source of a name, or the problem if it has no value in any combination. */
   source(name: string): Source | { readonly problem: string };
 }
 
@@ -49,7 +49,7 @@ export function createNames(manifest: Manifest): Names {
       return { problem: `is not known; allowed: ${[...roots.keys()].join(', ')} and their fields` };
     }
     if (root.unknown !== undefined) {
-      return { problem: `cannot be told: ${root.unknown}` };
+      return { problem: `cannot be computed: ${root.unknown}` };
     }
     const { axis, values } = root;
     const cells: (ReturnType<Source['cell']> | undefined)[] = [];
@@ -87,7 +87,7 @@ function cellOf(root: unknown, fields: readonly string[]): Cell | { problem: str
   return { value, json: JSON.stringify(value), inside };
 }
 
-/** Why a value cannot be filled in where it is wanted. */
+/** Why a value cannot be filled in at a hole; undefined if it can. */
 export function problemOf(hole: Hole, cell: ReturnType<Source['cell']>): string | undefined {
   if ('problem' in cell) {
     return cell.problem;

@@ -11,18 +11,18 @@ import { checkManifest } from './check-expansion.ts';
 import type { Expansion } from './expansion.ts';
 import { contentHashOfJob, recordIdOfJob } from './job-rules.ts';
 
-/** What publishing a manifest would come to, without publishing it. */
+/** Computes what publishing a manifest would start, without publishing it. */
 
 const CHUNK_JOBS = 300;
 
 const outcomes = ['new', 'done', 'running', 'failed', 'conflict'] as const;
-/** `new`: it would be started. `conflict`: its key is taken by a job of other content, so it would be rejected. */
+/** `new`: the job would be started. `conflict`: a job with other content has its key, so it would be rejected. */
 export type PlannedOutcome = (typeof outcomes)[number];
 
 export interface PlannedJob {
   readonly jobKey: string | undefined;
   readonly recordId: string;
-  /** Of its latest attempt. */
+  /** The state of its latest attempt. */
   readonly state: ExportRecord['state'] | undefined;
 }
 
@@ -31,16 +31,16 @@ export interface Plan {
   readonly batchId: string;
   readonly jobs: number;
   readonly counts: Readonly<Record<PlannedOutcome, number>>;
-  /** One of each, the first. */
+  /** The first job with each outcome. */
   readonly first: Readonly<Partial<Record<PlannedOutcome, PlannedJob>>>;
-  /** Whether this run is there already: then the manifest would not be expanded again, or be refused as another one. */
+  /** Whether this run exists: from the SAME manifest it would not be expanded again; from an OTHER, this one is rejected. */
   readonly batch: 'NEW' | 'SAME' | 'OTHER';
 }
 
 /**
- * Expands a manifest without publishing, and looks its jobs up. Only reads.
+ * Expands a manifest and looks up its jobs. Only reads.
  *
- * @param publishTime what a run that is not named would be named after
+ * @param publishTime the time after which a run without a name would be named
  */
 export async function plan(
   services: Pick<Services, 'store' | 'config' | 'clock'>,
@@ -82,7 +82,7 @@ async function planChunk(
   });
   const latest = new Map<string, ExportRecord>();
   const own = new Map<string, ExportRecord>();
-  // Attempt by attempt: most jobs have one, so the second round reads few and the third fewer.
+  // Attempt by attempt: most jobs have one, so each round reads fewer records.
   let asked = jobs.map(({ recordId }) => ({ recordId, attemptId: recordId }));
   while (asked.length > 0) {
     const found = await store.records.getMany(asked.map(({ attemptId }) => attemptId));

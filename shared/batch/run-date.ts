@@ -1,6 +1,6 @@
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../clock.ts';
 
-/** What a run is called, and the dates that a manifest counts from it. All in UTC. */
+/** The name of a run, and the dates that a manifest counts from it. All in UTC. */
 
 export const runIntervals = ['day', 'hour', 'minute'] as const;
 export type RunInterval = (typeof runIntervals)[number];
@@ -14,13 +14,13 @@ export function runOf(publishTime: Date, interval: RunInterval): string {
 
 const runPattern = /^(\d{4}-\d{2}-\d{2})(?:[T-]([01]\d|2[0-3])(?:-?([0-5]\d))?)?$/;
 
-/** When a run is, where its name is a date in one of the forms above. */
+/** The time of a run, if its name is a date in one of the forms above. */
 export function timeOfRun(run: string): Date | undefined {
   const [, day, hour = '00', minute = '00'] = runPattern.exec(run) ?? [];
   return day === undefined ? undefined : timeOf(`${day}T${hour}:${minute}:00.000Z`);
 }
 
-/** JavaScript reads the 31st of a shorter month as the next month's first. */
+/** Compared with its own text, since JavaScript reads the 31st of a shorter month as the first of the next. */
 function timeOf(iso: string): Date | undefined {
   const time = new Date(iso);
   return !Number.isNaN(time.getTime()) && time.toISOString() === iso ? time : undefined;
@@ -49,7 +49,7 @@ function readDuration(text: string): Duration | undefined {
   };
 }
 
-/** Years and months first, ending at the month's last day where it is shorter (31 March − P1M = 28 or 29 February). */
+/** Adds years and months first, up to the last day of a shorter month (31 March − P1M = 28 or 29 February). */
 function add(time: Date, { months, ms }: Duration, sign: 1 | -1): Date {
   const moved = new Date(time);
   moved.setUTCDate(1);
@@ -59,12 +59,12 @@ function add(time: Date, { months, ms }: Duration, sign: 1 | -1): Date {
   return new Date(moved.getTime() + sign * ms);
 }
 
-/** A date of the manifest: `YYYY-MM-DD`, or why there is none. */
+/** A date of the manifest as `YYYY-MM-DD`, or the reason why there is none. */
 export type DateReading =
   | { readonly date: string }
-  /** Not the form of a date. */
+  /** It does not have the form of a date. */
   | { readonly malformed: string }
-  /** It counts from a run that is not a date: wrong only where it is used. */
+  /** It counts from a run that is not a date: an error only if it is used. */
   | { readonly unknown: string };
 
 export const dateRule = 'YYYY-MM-DD, or run, run-P30D, run+P1M … (run and an ISO 8601 duration)';

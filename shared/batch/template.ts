@@ -1,9 +1,9 @@
 import type { IssueList, Path } from '../issues.ts';
 
 /**
- * A job message with places to fill in. A string that is exactly one `${name}` becomes the value of that name, of any
- * type; within a longer string a value is inserted; `$${` stands for `${`. What is filled in is data: it is not looked
- * through for names itself. Names of fields are not filled in.
+ * A job message with holes. A string that is exactly one `${name}` becomes the value of that name, of any type; within a
+ * longer string the value is inserted; `$${` stands for `${`. Values are data: names within them are not replaced. Neither
+ * are names of fields.
  */
 export type Template =
   | { readonly kind: 'constant'; readonly value: unknown }
@@ -15,9 +15,9 @@ export type Template =
 export interface Hole {
   /** `region.bounds` */
   readonly name: string;
-  /** Whether text stands beside it: then the value must be one that can be inserted. */
+  /** Whether there is text around it, so that the value must be one that can be inserted into text. */
   readonly inText: boolean;
-  /** Where in the manifest it stands. */
+  /** Its path in the manifest. */
   readonly path: Path;
 }
 
@@ -39,7 +39,10 @@ export function compileTemplate(json: unknown, path: Path, issues: IssueList): T
   for (const [name, value] of Object.entries(json)) {
     const pieces = readPieces(name);
     if (pieces?.length !== 1 || typeof pieces[0] !== 'string') {
-      issues.add([...path, name], 'is a name with ${…}, and only values are filled in; write $${ for ${');
+      issues.add(
+        [...path, name],
+        'is a field name with ${…}, but only values are filled in; write $${ for ${',
+      );
       continue;
     }
     fields.set(pieces[0], compileTemplate(value, [...path, name], issues));
@@ -73,7 +76,7 @@ function compileText(text: string, path: Path, issues: IssueList): Template {
   };
 }
 
-/** A text in its literal parts and names; undefined where a `${` is not closed. */
+/** Text as literal parts and names; undefined if a `${` is not closed. */
 function readPieces(text: string): (string | { readonly name: string })[] | undefined {
   const pieces: (string | { readonly name: string })[] = [];
   let literal = '';
@@ -103,7 +106,7 @@ function readPieces(text: string): (string | { readonly name: string })[] | unde
   return pieces;
 }
 
-/** Every place to fill in. */
+/** Every hole of a template. */
 export function* holesOf(template: Template): Generator<Hole> {
   switch (template.kind) {
     case 'constant':
@@ -130,7 +133,7 @@ export function* holesOf(template: Template): Generator<Hole> {
   }
 }
 
-/** The template with its places filled in. Parts without any are shared, not copied. */
+/** The template with its holes filled in. Parts without holes are shared, not copied. */
 export function fill(template: Template, valueOf: (name: string) => unknown): unknown {
   switch (template.kind) {
     case 'constant':
@@ -153,10 +156,10 @@ export function fill(template: Template, valueOf: (name: string) => unknown): un
   }
 }
 
-/** JSON text, and the names whose values stand between: as JSON, or as the inside of a JSON string. */
+/** JSON text, or a name whose value stands there: as JSON, or as the inside of a JSON string. */
 export type Segment = string | Pick<Hole, 'name' | 'inText'>;
 
-/** The template as JSON text that only lacks the values: what thousands of jobs share is serialised once. */
+/** The template as JSON text without the values: what thousands of jobs share is serialized once. */
 export function segmentsOf(template: Template): Segment[] {
   const segments: Segment[] = [];
   let text = '';
@@ -205,5 +208,5 @@ export function segmentsOf(template: Template): Segment[] {
   return [...segments, text].filter((segment) => segment !== '');
 }
 
-/** A text as it stands between the quotes of a JSON string. */
+/** Text as it stands between the quotes of a JSON string. */
 export const insideOf = (text: string): string => JSON.stringify(text).slice(1, -1);

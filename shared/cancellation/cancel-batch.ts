@@ -14,27 +14,28 @@ import { isReadable, type Stored } from '../store/store.ts';
 import { cancelOperations, isToCancelAtEarthEngine, requestCancelling } from './cancel-record.ts';
 
 /**
- * Cancelling a batch: its records in the order in which they were created, then those that appear later, since their
- * messages were on the way. How far that came is written on the batch, so that it goes on after a crash.
+ * Cancels a batch: its records in the order in which they were created, then those that appear later because their messages
+ * were on the way. The batch stores the progress, so that it continues after a crash.
  */
 
 const PAGE = 300;
 const WRITES_AT_ONCE = 16;
-/** A record is in the store so long after its `createdAt` at the latest: a commit takes seconds, and clocks differ. */
+/** A record appears in the store within this time after its `createdAt`: a commit takes seconds, and clocks differ. */
 const APPEARS_WITHIN_MS = 2 * MINUTE_MS;
+
 /**
- * Marks a batch as cancelled, so that it stops expanding and what appears later is cancelled too. A name that no manifest
- * has (yet) gets a batch of its own: a manifest that comes after it is not expanded.
+ * Marks a batch as canceled, so that it stops expanding and records that appear later are canceled too. If there is no batch
+ * with this id yet, it is created as canceled, so that a later manifest is not expanded.
  *
- * @returns undefined where it has finished and nothing of it is left to cancel: only what may still come
+ * @returns undefined if the batch has finished and has nothing left to cancel, except for what may still arrive
  */
 export async function markBatch(
   services: Services,
   batchId: string,
   messageId: string,
 ): Promise<Stored<Batch> | undefined> {
-  // Jobs may have been published by hand under the name of a finished batch, or come late.
-  const lookedAt = services.clock.now();
+  // A finished batch may have unfinished jobs: late ones, and others that were published with its batchId.
+  const readAt = services.clock.now();
   const unfinished = await services.store.records.count(recordQueries.unfinishedOfBatch(batchId));
   const { stored } = await changeBatch(services, batchId, (batch, now) => {
     if (!batch) {
@@ -51,10 +52,10 @@ export async function markBatch(
       return {
         ...batch,
         cancelRequestedAt: now,
-        cancelledThrough: later(lookedAt, -APPEARS_WITHIN_MS),
+        cancelledThrough: later(readAt, -APPEARS_WITHIN_MS),
       };
     }
-    // The claim of whoever expands it stays: until that is given back, more may be published than is written here.
+    // Keeps the claim of the delivery that expands it, which may still publish more than is written here.
     const { expireAt: _expiry, ...expanding } = batch;
     return { ...expanding, state: 'RUNNING', cancelRequestedAt: now };
   });
@@ -77,13 +78,13 @@ function unseenBatch(id: string, messageId: string, now: Date) {
 }
 
 export interface BatchCancelled {
-  /** Records that were looked at and had not ended. */
+  /** Records that had not ended. */
   readonly records: number;
   /** Operations that EE was asked to cancel. */
   readonly operations: number;
 }
 
-/** Cancels the records of a marked batch that are there now and were not looked at before. */
+/** Cancels the records of a marked batch that have appeared since the last call. */
 export async function cancelRecordsOf(
   services: Services,
   batch: Stored<Batch>,
@@ -92,7 +93,7 @@ export async function cancelRecordsOf(
   const { clock, store, stopping } = services;
   const startedAt = clock.now();
   const query = recordQueries.ofBatchSince(batch.id, batch.value.cancelledThrough ?? new Date(0));
-  // Those that wait are ended first, all of them: EE's rate must not hold them up until they are sent.
+  // Waiting records are canceled first, since they could be sent while EE's rate limit delays the rest.
   const running: Stored<ActiveRecord>[] = [];
   let records = 0;
   const isOver = () => stopping.aborted || clock.now() >= deadline;
@@ -105,7 +106,7 @@ export async function cancelRecordsOf(
     await pMap(open, (stored) => cancelOne(services, stored, running), { concurrency: WRITES_AT_ONCE });
     const last = page.at(-1);
     if (page.length === PAGE && last && isReadable(last)) {
-      await noteThrough(services, batch.id, last.value.createdAt);
+      await saveProgress(services, batch.id, last.value.createdAt);
     }
     if (page.length === PAGE && isOver()) {
       isComplete = false;
@@ -115,9 +116,9 @@ export async function cancelRecordsOf(
   if (isComplete) {
     const through = later(startedAt, -APPEARS_WITHIN_MS);
     const known = batch.value.cancelledThrough?.getTime() ?? 0;
-    // Looking at nothing again costs nothing, and a write each minute would.
+    // Reading an empty page again costs little; a write every minute would cost more.
     if (records > 0 || through.getTime() - known > HOUR_MS) {
-      await noteThrough(services, batch.id, through);
+      await saveProgress(services, batch.id, through);
     }
   }
   const operations = await cancelOperations(services, running, deadline);
@@ -135,7 +136,7 @@ async function cancelOne(
       running.push(after);
     }
   } catch (error) {
-    // Deleted, or written without end by others: one record must not keep the rest of a batch running.
+    // Deleted, or written by others again and again: one record must not keep the rest of a batch running.
     if (!(error instanceof StaleWriteError)) {
       throw error;
     }
@@ -143,7 +144,7 @@ async function cancelOne(
   }
 }
 
-async function noteThrough(services: Services, batchId: string, through: Date): Promise<void> {
+async function saveProgress(services: Services, batchId: string, through: Date): Promise<void> {
   await changeBatch(services, batchId, (batch) => {
     if (!batch || (batch.cancelledThrough && batch.cancelledThrough >= through)) {
       return undefined;
@@ -153,8 +154,8 @@ async function noteThrough(services: Services, batchId: string, through: Date): 
 }
 
 /**
- * What a run of pollExports does for batches that were cancelled: goes on where the cancellation stopped, and cancels what
- * has appeared since. One read a batch where there is nothing.
+ * The part of a pollExports run that continues the cancellation of batches: cancels what has appeared since it stopped.
+ * Costs one read per batch if there is nothing.
  */
 export async function cancelLateArrivals(services: Services, deadline: Date): Promise<void> {
   const query = batchQueries.cancelledSince(later(services.clock.now(), -ON_THE_WAY_MS));

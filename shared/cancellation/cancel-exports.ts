@@ -17,9 +17,9 @@ import { cancelRecordsOf, markBatch } from './cancel-batch.ts';
 import { cancelOperations, isToCancelAtEarthEngine, requestCancelling } from './cancel-record.ts';
 import { type Cancellation, cancellationSchema } from './cancellation-schema.ts';
 
-/** The function has 540 s. What a batch has left then is cancelled by the poller. */
+/** The function has 540 s. The poller cancels what is left of a batch then. */
 const BUDGET_MS = 8 * MINUTE_MS;
-/** Attempts at one job, in all projects: each has at most 999. */
+/** Attempts at one job key in all projects; each project has at most 999. */
 const MAX_ATTEMPTS_READ = 2000;
 
 const SOURCE = 'cancelExports';
@@ -28,32 +28,32 @@ export type Cancelled =
   | { readonly outcome: 'REJECTED_MESSAGE'; readonly issues: readonly Issue[] }
   | {
       readonly outcome: 'CANCELLED';
-      /** Records that had not ended, or were made so that a job is not sent when it comes. */
+      /** Records that had not ended, or were created so that a job is not sent when its message arrives. */
       readonly records: number;
       /** Operations that EE was asked to cancel. */
       readonly operations: number;
     };
 
 /**
- * Handles one delivery of a cancellation. Nothing that has ended is changed, and repeating it is harmless. When it
- * resolves, the message may be acknowledged: whatever is not cancelled yet is marked, and the poller goes on with it.
+ * Handles one delivery of a cancellation. Records that have ended do not change, and repeating it is harmless. When it
+ * resolves, the message may be acknowledged: what is not canceled yet is marked, and the poller continues.
  *
- * @throws what the store rejects with: the message is then delivered again
+ * @throws what the store throws: the message is then redelivered
  */
 export async function cancelExports(services: Services, envelope: Envelope): Promise<Cancelled> {
   const deadline = later(services.clock.now(), BUDGET_MS);
   const data = readJsonData(envelope);
   if ('issues' in data) {
-    return refuse(services, envelope, 'INVALID_DATA', data.issues);
+    return reject(services, envelope, 'INVALID_DATA', data.issues);
   }
   const issues = createIssueList();
   if (isTooWide(data.json, () => [], issues)) {
-    return refuse(services, envelope, 'INVALID_CANCELLATION', issues.list());
+    return reject(services, envelope, 'INVALID_CANCELLATION', issues.list());
   }
   const parsed = cancellationSchema.safeParse(data.json);
   if (!parsed.success) {
     addZodIssues(parsed.error, data.json, issues);
-    return refuse(services, envelope, 'INVALID_CANCELLATION', issues.list());
+    return reject(services, envelope, 'INVALID_CANCELLATION', issues.list());
   }
   const { batchId } = parsed.data;
   if (batchId !== undefined) {
@@ -66,12 +66,12 @@ export async function cancelExports(services: Services, envelope: Envelope): Pro
   }
   const found = await findRecords(services, parsed.data, envelope.messageId);
   if ('issues' in found) {
-    return refuse(services, envelope, 'INVALID_CANCELLATION', found.issues);
+    return reject(services, envelope, 'INVALID_CANCELLATION', found.issues);
   }
   return cancelRecords(services, found.records, deadline);
 }
 
-async function refuse(
+async function reject(
   services: Services,
   envelope: Envelope,
   reason: string,
@@ -99,7 +99,7 @@ async function cancelRecords(
 
 type Records = { readonly records: readonly Stored<ExportRecord>[] } | { readonly issues: readonly Issue[] };
 
-/** The records that are meant. A job that has none yet gets one, which its message will find. */
+/** The records to cancel. A job without a record gets one, which its message will find. */
 async function findRecords(
   services: Services,
   cancellation: Cancellation,
@@ -109,7 +109,7 @@ async function findRecords(
   const { recordId, jobKey, attempt, project = config.earthEngineProject } = cancellation;
   if (recordId !== undefined) {
     const found = await store.records.get(recordId);
-    const message = `found ${describe(recordId)}, which has no record; a job that has not come yet is cancelled by its jobKey`;
+    const message = `found ${describe(recordId)}, which has no record; to cancel a job before its message arrives, use its jobKey`;
     return found ? openAmong([found]) : { issues: [{ path: 'recordId', message }] };
   }
   if (jobKey === undefined) {
@@ -155,7 +155,7 @@ function openAmong(found: readonly Found<ExportRecord>[]): Records {
   const issues: Issue[] = [];
   for (const each of found) {
     if (!isReadable(each)) {
-      issues.push({ path: '', message: `the record ${each.id} cannot be read; mend it first` });
+      issues.push({ path: '', message: `the record ${each.id} cannot be read; repair it first` });
     } else if (!isTerminal(each.value)) {
       records.push(each);
     }

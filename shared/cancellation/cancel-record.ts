@@ -11,17 +11,17 @@ import type { Services } from '../services.ts';
 import type { Stored } from '../store/store.ts';
 import { cancelAtEarthEngine } from '../submission/note-operation.ts';
 
-/** Cancelling single records: first what we can decide, then what Earth Engine has to be asked for. */
+/** Cancels single records: in the store first, then at Earth Engine. */
 
 /**
- * When the poller looks whether a cancellation got through, if it does not see it in a sweep before: later than whoever
- * asked for it can still be at it, so that EE is not asked twice.
+ * When the poller checks whether a cancellation has reached EE, if no sweep finds that out earlier. Late enough that
+ * cancelExports has finished with it by then, so that EE is not asked twice.
  */
 const CHECK_AFTER_MS = 10 * MINUTE_MS;
 
 /**
- * The record with its cancellation, by rule 8; undefined where nothing is to be written. A job that waits ends at once if
- * nothing of it can be at EE. Of one that is being sent, or may have been, the operation is cancelled by whoever finds it.
+ * The record with its cancellation, by rule 8; undefined if there is nothing to write. A waiting job ends at once if it
+ * cannot have an operation. If it is being sent, or may have been sent, its operation is canceled when it is found.
  */
 export function cancellationOf(record: ExportRecord, policy: Policy, now: Date): ExportRecord | undefined {
   if (isTerminal(record)) {
@@ -41,34 +41,34 @@ export function cancellationOf(record: ExportRecord, policy: Policy, now: Date):
 
 const earlier = (one: Date, other: Date): Date => (one < other ? one : other);
 
-/** Writes the cancellation of a record. What is then to be cancelled at EE is the record that comes back. */
+/** Writes the cancellation of a record. @returns the record after it, which may have to be canceled at EE */
 export async function requestCancelling(
   services: Services,
   stored: Stored<ExportRecord>,
 ): Promise<Stored<ExportRecord>> {
   const { clock, policy } = services;
   const now = clock.now();
-  const settled = await updateRecord(services, stored, (record) => cancellationOf(record, policy, now));
-  return settled.stored;
+  const updated = await updateRecord(services, stored, (record) => cancellationOf(record, policy, now));
+  return updated.stored;
 }
 
-/** Whether EE is to be asked: it has the job, goes on with it, and nobody wants it any more. */
+/** Whether EE must be asked to cancel: it is still working on an operation whose cancellation was requested. */
 export const isToCancelAtEarthEngine = (stored: Stored<ExportRecord>): stored is Stored<ActiveRecord> => {
   const { value } = stored;
   return isActive(value) && value.state !== 'CANCELLING' && value.cancelRequestedAt !== undefined;
 };
 
-/** A tenth of the requests that EE takes of a project, so that several of us and all else have their share. */
+/** A tenth of the requests that EE accepts per project: several instances and other callers share that rate. */
 const CANCELS_PER_SECOND = 10;
 const CANCELS_AT_ONCE = 8;
 const MAX_TRIES = 3;
 const FIRST_PAUSE_MS = 2 * SECOND_MS;
 
 /**
- * Asks EE to cancel operations, within its rate. What does not get through, or not in time, is left to the poller: the
- * record says that it is to be cancelled, and falls due.
+ * Asks EE to cancel operations, within its rate limit. What fails or is not reached in time is left to the poller: the record
+ * stores the request, and falls due.
  *
- * @returns how many EE was asked for
+ * @returns how many operations EE was asked to cancel
  */
 export async function cancelOperations(
   services: Services,
@@ -86,7 +86,7 @@ export async function cancelOperations(
         return;
       }
       try {
-        await cancelPatiently(services, pace, stored.value, deadline);
+        await cancelWithRetries(services, pace, stored.value, deadline);
         asked += 1;
       } catch (error) {
         log.warning('cancellation.postponed', { recordId: stored.id, reason: String(error) });
@@ -102,7 +102,7 @@ export async function cancelOperations(
   return asked;
 }
 
-async function cancelPatiently(
+async function cancelWithRetries(
   services: Services,
   pace: Pace,
   { operation, project }: ActiveRecord,
@@ -115,7 +115,7 @@ async function cancelPatiently(
     } catch (error) {
       const isBusy = error instanceof EarthEngineError && error.kind === 'RATE_LIMITED';
       const pauseMs = Math.max(FIRST_PAUSE_MS * tries, (isBusy && error.retryAfterMs) || 0);
-      // Not `>=`: what EE asks to be left alone for may be beyond any date, and such a moment is neither.
+      // Not `>=`: EE's Retry-After may lead beyond the last valid date, and an invalid date compares as false.
       const isInTime = later(services.clock.now(), pauseMs) < deadline;
       if (!isBusy || tries === MAX_TRIES || !isInTime) {
         throw error;
@@ -127,9 +127,9 @@ async function cancelPatiently(
 }
 
 interface Pace {
-  /** Resolves when the next may go. */
+  /** Resolves when the next request may be sent. */
   turn(): Promise<void>;
-  /** Nobody goes for so long. */
+  /** Holds all requests for this long. */
   pause(ms: number): void;
 }
 

@@ -18,11 +18,13 @@ export const cancellationSchema = z
       project: project
         .optional()
         .describe("With jobKey: the Earth Engine project of the job (default: the service's)"),
-      jobKey: jobKey.optional().describe('The name of a job, which need not have come yet'),
+      jobKey: jobKey.optional().describe('The key of a job, whose message need not have arrived yet'),
       attempt: attempt
         .optional()
         .describe('With jobKey: only this attempt (default: all that have not ended, or the first)'),
-      batchId: batchId.optional().describe('The batchId of jobs: {batchId}@{run} for those of a manifest'),
+      batchId: batchId
+        .optional()
+        .describe('The batchId of the jobs; for the jobs of a manifest, {batchId}@{run}'),
     },
     {
       error: (issue) =>
@@ -40,7 +42,7 @@ export const cancellationSchema = z
     ({ project, attempt, jobKey }) =>
       jobKey !== undefined || (project === undefined && attempt === undefined),
     {
-      error: 'project and attempt only with jobKey',
+      error: 'project and attempt only together with jobKey',
     },
   );
 export type Cancellation = z.infer<typeof cancellationSchema>;

@@ -12,25 +12,26 @@ import type { Issue } from '../model/rejected-message.ts';
 import { rejectMessage } from '../message/rejection.ts';
 
 /**
- * What becomes of a message on the dead-letter topic. Three kinds come here: what Pub/Sub forwards after the last delivery
- * attempt, what a function has refused and recorded itself (`rejectMessage` gives it away with `rejectedMessageId`), and
- * what somebody published by hand. The bytes themselves stay in the topic's other subscription, which `replay.ts` reads.
+ * Handles a message on the dead-letter topic. There are three kinds: dead letters, which Pub/Sub forwards after the last
+ * delivery attempt; originals of messages that a function has rejected and recorded (`rejectMessage` publishes them with
+ * `rejectedMessageId`); and messages that an operator published there. The bytes stay in the topic's other subscription,
+ * which `replay.ts` reads.
  */
 
 const SOURCE = 'recordDeadLetter';
 
 export type DeadLetterOutcome =
-  /** Recorded by the function that refused it. */
+  /** Recorded by the function that rejected it. */
   | { readonly outcome: 'KNOWN'; readonly messageId: string }
-  /** Its job is there: the message had done its part before it died. */
+  /** Its job has a record, which now mentions the dead letter. */
   | { readonly outcome: 'NOTED'; readonly recordId: string }
   | { readonly outcome: 'RECORDED'; readonly messageId: string };
 
 /**
- * Writes down that a message died: on the record of its job where there is one, else as `rejectedMessages/{messageId}` (the
- * id that it has on the dead-letter topic: Pub/Sub does not pass on the first one). Repeating it changes nothing.
+ * Records a dead letter: on the record of its job if there is one, otherwise as `rejectedMessages/{messageId}` (with its id on
+ * the dead-letter topic, since Pub/Sub does not pass on the original one). Repeating it changes nothing.
  *
- * @throws what the store rejects with: the message is then delivered again
+ * @throws what the store throws: the message is then redelivered
  */
 export async function recordDeadLetter(
   services: Pick<Services, 'store' | 'publisher' | 'config' | 'policy' | 'clock' | 'log'>,
@@ -38,22 +39,22 @@ export async function recordDeadLetter(
 ): Promise<DeadLetterOutcome> {
   const { store, log } = services;
   const known = rejectedMessageIdIn(envelope.attributes);
-  // Asked for, not believed: anybody who may publish can set an attribute.
+  // Checked in the store, since any sender can set an attribute.
   if (known !== undefined && (await store.rejectedMessages.get(known)) !== undefined) {
     return { outcome: 'KNOWN', messageId: known };
   }
-  const death = readDeath(envelope);
+  const cause = causeOf(envelope);
   const { job, recordId, batchId, issues } = readJob(services, envelope);
   const found = job && (await store.records.get(job.recordId));
   if (job && found && isReadable(found)) {
-    const note = `dead letter ${envelope.messageId}: ${death}`;
+    const note = `dead letter ${envelope.messageId}: ${cause}`;
     await updateRecord(services, found, (record) => noted(record, note, services.clock.now()));
     log.warning('dead_letter.noted', { messageId: envelope.messageId, recordId: job.recordId });
     return { outcome: 'NOTED', recordId: job.recordId };
   }
   await rejectMessage(services, withAttempts(envelope), {
     reason: 'DEAD_LETTER',
-    issues: [{ path: 'delivery', message: `${death}; replay it when the cause is mended` }, ...issues],
+    issues: [{ path: 'delivery', message: `${cause}; replay it when the cause is fixed` }, ...issues],
     source: SOURCE,
     recordId,
     batchId,
@@ -61,24 +62,24 @@ export async function recordDeadLetter(
   return { outcome: 'RECORDED', messageId: envelope.messageId };
 }
 
-/** The id under which a dead message was recorded already, where it has one that a document can have. */
+/** The id under which the original's message was rejected, if it is one that a document can have. */
 export function rejectedMessageIdIn(attributes: Readonly<Record<string, string>>): string | undefined {
   const id = attributes['rejectedMessageId'];
   return id !== undefined && isDocumentId(id) ? id : undefined;
 }
 
-function readDeath({ attributes }: Envelope): string {
+function causeOf({ attributes }: Envelope): string {
   const subscription = attributes['CloudPubSubDeadLetterSourceSubscription'];
   const attempts = attributes['CloudPubSubDeadLetterSourceDeliveryCount'];
   return subscription === undefined
-    ? 'was published to the dead-letter topic by hand'
+    ? 'was published directly to the dead-letter topic'
     : `was given up by subscription ${shown(subscription)} after ${shown(attempts ?? 'its last')} delivery attempts`;
 }
 
-/** It goes into a record's history, which must stay small. Pub/Sub's names are at most 255 long. */
+/** For a record's history, which must stay small. Pub/Sub's names have at most 255 characters. */
 const shown = (attribute: string): string => truncate(attribute, 255);
 
-/** The attempts that count are those of the subscription that gave up, not our own. */
+/** With the delivery attempts of the subscription that gave up, instead of our own. */
 function withAttempts(envelope: Envelope): Envelope {
   const attempts = Number(envelope.attributes['CloudPubSubDeadLetterSourceDeliveryCount']);
   return {
@@ -87,15 +88,15 @@ function withAttempts(envelope: Envelope): Envelope {
   };
 }
 
-interface DeadJob {
+interface LetterJob {
   readonly job?: Job;
   readonly recordId?: string | undefined;
   readonly batchId?: string | undefined;
   readonly issues: readonly Issue[];
 }
 
-/** Most that die are jobs; anything else is recorded as what it is, without a guess at what is wrong with it. */
-function readJob({ config }: Pick<Services, 'config'>, envelope: Envelope): DeadJob {
+/** Most dead letters are jobs. Any other is recorded without guessing what is wrong with it. */
+function readJob({ config }: Pick<Services, 'config'>, envelope: Envelope): LetterJob {
   const data = readJsonData(envelope);
   if ('issues' in data) {
     return { issues: data.issues };
@@ -105,7 +106,7 @@ function readJob({ config }: Pick<Services, 'config'>, envelope: Envelope): Dead
   return { ...('job' in reading ? { job: reading.job } : {}), recordId, batchId, issues: [] };
 }
 
-/** The record with a line in its history; undefined where the line is there. */
+/** The record with another line in its history; undefined if it has that line already. */
 function noted(record: ExportRecord, note: string, now: Date): ExportRecord | undefined {
   if (record.history.some((entry) => entry.note === note)) {
     return undefined;

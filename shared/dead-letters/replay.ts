@@ -8,24 +8,24 @@ import { rejectedMessageIdIn } from './record-dead-letter.ts';
 import type { RejectedMessage } from '../model/rejected-message.ts';
 
 /**
- * Dead messages, published again to where they came from. Their bytes are kept whole by a pull subscription of the
- * dead-letter topic, named `{topic}-kept`: Firestore has only the first 8 KB.
+ * Publishes dead letters, and originals of rejected messages, to their first topic again. A pull subscription of the
+ * dead-letter topic, named `{topic}-kept`, keeps all of their bytes; Firestore has only the first 8 KB.
  *
- * Replaying twice runs nothing twice: a job is identified by its content or key, a manifest by its run, and a message is
+ * Replaying twice starts nothing twice: a job is identified by its content or key and a manifest by its run, and a message is
  * acknowledged only after it was published and marked.
  */
 
-/** The subscription that keeps what arrives at the dead-letter topic. */
+/** The subscription that keeps the messages of the dead-letter topic. */
 export function keptSubscription(topics: Topics): string {
   return `${topics.deadLetters}-kept`;
 }
 
 export interface ReplayOptions {
-  /** Which rejections: by default DEAD_LETTER alone, since what was refused as wrong is wrong again. */
+  /** Only messages with these reasons; by default DEAD_LETTER, since a rejected message would be rejected again. */
   readonly reasons?: readonly string[];
-  /** Only these (`rejectedMessages` ids); by default all with one of the reasons. */
+  /** Only these (ids of `rejectedMessages`); by default all with one of the reasons. */
   readonly messageIds?: readonly string[];
-  /** Says what would be done. */
+  /** Only reports what would be done. */
   readonly dryRun?: boolean;
 }
 
@@ -33,34 +33,34 @@ export interface ReplayedMessage {
   readonly messageId: string;
   readonly outcome:
     | 'REPLAYED'
-    /** A replay that crashed had published it. */
+    /** An earlier replay published it and then crashed. */
     | 'REPLAYED_BEFORE'
     | 'WOULD_REPLAY'
-    /** It cannot be told which topic it came from. */
+    /** Its first topic is unknown. */
     | 'UNKNOWN_SOURCE'
-    /** The topic did not take it; it is kept. */
+    /** Publishing failed; the message stays kept. */
     | 'NOT_PUBLISHED'
-    /** Something else failed, which the log tells; it is kept. */
+    /** Something else failed, which is logged; the message stays kept. */
     | 'FAILED';
   readonly topic?: string;
   readonly recordId?: string;
 }
 
 const PULLED_AT_ONCE = 10;
-const PATIENCE_MS = 30_000;
+const PUBLISH_TIMEOUT_MS = 30_000;
 
 /**
- * Replays every kept message that the options name; the rest stay. Never throws for a single message.
+ * Replays every kept message that the options select; the rest stay. A single message that fails does not throw.
  *
- * @throws ServiceError STORE_TIMEOUT when the store does not answer
+ * @throws ServiceError STORE_TIMEOUT if the store does not answer
  */
-export async function replayDeadLetters(
+export async function replayKeptMessages(
   services: Pick<Services, 'store' | 'publisher' | 'config' | 'clock' | 'log'>,
   kept: KeptMessages,
   options: ReplayOptions = {},
 ): Promise<ReplayedMessage[]> {
   const results: ReplayedMessage[] = [];
-  // Let go only at the end: what is released earlier is pulled again at once. The bytes are not held.
+  // Released only at the end: otherwise they would be pulled again at once. Does not keep the bytes in memory.
   const releases: (() => Promise<void>)[] = [];
   try {
     for (;;) {
@@ -85,7 +85,7 @@ export async function replayDeadLetters(
   }
 }
 
-/** One message that cannot be replayed must not hold up those behind it. */
+/** One message that cannot be replayed must not hold up the others. */
 async function replayOrFail(
   services: Pick<Services, 'store' | 'publisher' | 'config' | 'clock' | 'log'>,
   message: KeptMessage,
@@ -94,12 +94,12 @@ async function replayOrFail(
   try {
     return await replayOne(services, message, options);
   } catch (error) {
-    // A store that does not answer would not for the next one either.
+    // A store that does not answer will not answer for the next message either.
     if (error instanceof ServiceError && error.code === 'STORE_TIMEOUT') {
       throw error;
     }
     const { messageId } = message;
-    services.log.error('dead_letter.failed', error, { messageId });
+    services.log.error('message.replay_failed', error, { messageId });
     return { messageId, outcome: 'FAILED' };
   }
 }
@@ -113,34 +113,34 @@ async function replayOne(
   const messageId = rejectedMessageIdIn(message.attributes) ?? message.messageId;
   const found = await store.rejectedMessages.get(messageId);
   const rejected = found && isReadable(found) ? found : undefined;
-  // Without a document it died beside a record that noted it, or has not been recorded yet.
+  // Without a document, it is a dead letter that its job's record mentions, or that is not recorded yet.
   const reason = rejected?.value.reason ?? 'DEAD_LETTER';
   if (!reasons.includes(reason) || (messageIds && !messageIds.includes(messageId))) {
     return undefined;
   }
 
-  const told = rejected?.value.recordId === undefined ? {} : { recordId: rejected.value.recordId };
+  const job = rejected?.value.recordId === undefined ? {} : { recordId: rejected.value.recordId };
   const topic = sourceTopic(config.topics, message, rejected?.value);
   if (topic === undefined) {
-    return { messageId, outcome: 'UNKNOWN_SOURCE', ...told };
+    return { messageId, outcome: 'UNKNOWN_SOURCE', ...job };
   }
   if (rejected?.value.replayedAt) {
-    return { messageId, outcome: 'REPLAYED_BEFORE', topic, ...told };
+    return { messageId, outcome: 'REPLAYED_BEFORE', topic, ...job };
   }
   if (dryRun) {
-    return { messageId, outcome: 'WOULD_REPLAY', topic, ...told };
+    return { messageId, outcome: 'WOULD_REPLAY', topic, ...job };
   }
 
-  const [outcome] = await publisher.publish(topic, [original(message, rejected?.value)], PATIENCE_MS);
+  const [outcome] = await publisher.publish(topic, [original(message, rejected?.value)], PUBLISH_TIMEOUT_MS);
   if (!outcome || 'error' in outcome) {
-    log.warning('dead_letter.not_published', { messageId, topic, error: outcome?.error.message });
-    return { messageId, outcome: 'NOT_PUBLISHED', topic, ...told };
+    log.warning('message.not_replayed', { messageId, topic, error: outcome?.error.message });
+    return { messageId, outcome: 'NOT_PUBLISHED', topic, ...job };
   }
   if (rejected) {
     await markReplayed(services, rejected, clock.now());
   }
-  log.info('dead_letter.replayed', { messageId, topic, replayedAs: outcome.messageId, ...told });
-  return { messageId, outcome: 'REPLAYED', topic, ...told };
+  log.info('message.replayed', { messageId, topic, replayedAs: outcome.messageId, ...job });
+  return { messageId, outcome: 'REPLAYED', topic, ...job };
 }
 
 async function markReplayed(
@@ -151,15 +151,12 @@ async function markReplayed(
   try {
     await store.rejectedMessages.replace(rejected, { ...rejected.value, replayedAt });
   } catch (error) {
-    // It is published, which is what counts; unmarked, at worst it is published once more.
-    log.error('dead_letter.not_marked', error, { messageId: rejected.id });
+    // It is published, which matters more; without the mark, at worst it is published once more.
+    log.error('message.not_marked', error, { messageId: rejected.id });
   }
 }
 
-/**
- * A push subscription is named after its topic (`{topic}-push`), and a function that refuses a message says which it
- * is.
- */
+/** A dead letter has its subscription, `{topic}-push`; a rejected message, the function that rejected it. */
 function sourceTopic(
   topics: Topics,
   { attributes }: KeptMessage,
@@ -169,7 +166,7 @@ function sourceTopic(
   const sources = [topics.jobs, topics.batches, topics.cancellations];
   if (subscription !== undefined) {
     const named = sources.filter((topic) => subscription === topic || subscription.startsWith(`${topic}-`));
-    // Of two names that begin alike, the longer is meant.
+    // If one topic's name begins with another's, the longer one is meant.
     return named.sort((a, b) => b.length - a.length)[0];
   }
   switch (rejected?.source) {
@@ -184,9 +181,9 @@ function sourceTopic(
   }
 }
 
-/** A manifest without a `run` takes it from its publish time, so that time goes along: else a replay were another run. */
+/** Keeps the first publish time, after which a manifest without a `run` is named: otherwise a replay would be another run. */
 function original(message: KeptMessage, rejected: RejectedMessage | undefined): OutgoingMessage {
-  // What only the dead-letter topic's copy has.
+  // Attributes that only the copy in the dead-letter topic has.
   const added = message.attributes['rejectedMessageId'] === undefined ? [] : ['rejectedMessageId', 'reason'];
   const attributes = Object.fromEntries(
     Object.entries(message.attributes).filter(

@@ -1,21 +1,21 @@
 import { hash } from 'node:crypto';
 
 /**
- * What a part of a graph comes down to: its own bytes where they are few, else their SHA-256. One character per byte, since
- * short strings cost far less than short buffers.
+ * A part of a graph, reduced to its canonical bytes if they are few and to their SHA-256 otherwise. One character per byte,
+ * since short strings cost far less than short buffers.
  */
 export type Digest = string;
 
 const SHA256_BYTES = 32;
-/** Hashing costs more than copying: small parts are hashed with what they are part of. */
+/** Hashing costs more than copying, so small parts are hashed together with the whole that they belong to. */
 const LITERAL_BYTES = 63;
 
 /**
  * Writes tagged, length-prefixed bytes: two different sequences of calls never write the same bytes, as long as each value
- * begins with a tag that says what follows.
+ * begins with a tag that identifies what follows.
  */
 export interface ByteWriter {
-  /** Starts again, for the next value. */
+  /** Starts the next value. */
   clear(): void;
   tag(tag: number): void;
   /** An integer from 0 to 2^32 - 1, in as few bytes as it needs. */
@@ -24,7 +24,7 @@ export interface ByteWriter {
   /** A well-formed string. */
   text(value: string): void;
   digest(value: Digest): void;
-  /** What was written since `clear`, as a digest. */
+  /** The digest of what was written since `clear`. */
   finish(): Digest;
 }
 
@@ -64,7 +64,7 @@ export function createByteWriter(): ByteWriter {
     count,
     number(value) {
       reserve(8);
-      // JSON text has one zero: -0 is written, and sent, as 0.
+      // JSON has one zero: -0 is serialized, and sent, as 0.
       view.setFloat64(length, value === 0 ? 0 : value);
       length += 8;
     },
@@ -99,7 +99,7 @@ export function createByteWriter(): ByteWriter {
       }
     },
     finish() {
-      // The length alone tells a SHA-256 from bytes that stand for themselves.
+      // The length alone distinguishes a SHA-256 from literal bytes.
       return length <= LITERAL_BYTES && length !== SHA256_BYTES
         ? bytes.toString('latin1', 0, length)
         : hash('sha256', bytes.subarray(0, length), 'binary');

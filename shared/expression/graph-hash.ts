@@ -6,36 +6,36 @@ import { type Entry, type Graph, type GraphNode, tags } from './graph.ts';
 /**
  * The meaning of a graph as one hash, in time linear in its size however often its nodes are shared.
  *
- * A node is summarised on its own, once, without knowing where it is used: its structure with every argument's name
- * erased, and for each free name the places where it stood. A definition takes its arguments' places into its structure,
- * in the order of the arguments, so their names are gone and shadowing needs no care: a place under an inner definition
- * of the same name was taken by that one. (This is hashing modulo alpha-equivalence: Maziarz, Ellis, Lawrence, Fitzgibbon,
- * Peyton Jones, PLDI 2021.) A reference is its target's summary, so that inlining makes no difference.
+ * A node is summarized once, without knowing where it is used: its structure with every argument's name erased, and for
+ * each free name the places where it stood. A definition takes its arguments' places into its structure, in the order of
+ * the arguments, so their names no longer matter. Shadowing needs no special case: a place under an inner definition of the
+ * same name already belongs to that definition. (This is hashing modulo alpha-equivalence: Maziarz, Ellis, Lawrence,
+ * Fitzgibbon, Peyton Jones, PLDI 2021.) A reference has its target's summary, so inlining makes no difference.
  */
 interface Summary {
   readonly structure: Digest;
-  /** Free names and where they stand; undefined for none, which is most nodes. */
+  /** Free names and their places; undefined for none, as in most nodes. */
   readonly free: Places | undefined;
 }
 type Places = ReadonlyMap<string, Digest>;
 
-/** The names that are free in an entry, by entry: what scope errors are found by. */
+/** The names that are free in each entry, from which scope errors are found. */
 export type FreeNames = ReadonlyMap<string, ReadonlyMap<string, unknown>>;
 
-/** A graph whose functions see so many names at once is no client's, and would cost more than linear time. */
+/** No client builds a graph whose functions see so many names at once, and it would take more than linear time. */
 export class TooManyNamesError extends Error {
   override readonly name = 'TooManyNamesError';
 }
 
 const PLACES_PER_NODE = 8;
-const PLACES_ANYWAY = 250_000;
+const FREE_PLACES = 250_000;
 
 const argumentStructure: Digest = String.fromCharCode(tags.argument);
 const here: Digest = '';
 
 /**
  * @param order every entry's key, each after those that it refers to
- * @param reachable the keys that `result` leads to; the others do not count
+ * @param reachable the keys that `result` leads to; the others do not affect the hash
  * @throws TooManyNamesError
  */
 export function hashGraph(
@@ -54,7 +54,7 @@ export function hashGraph(
     nodes: 0,
   };
   for (const key of order) {
-    summaries.set(key, summarise(entryOf(graph, key).node, context));
+    summaries.set(key, summarize(entryOf(graph, key).node, context));
   }
 
   const freeNames = new Map<string, Places>();
@@ -73,7 +73,7 @@ export function hashGraph(
 interface Context {
   readonly writer: ByteWriter;
   readonly summaries: Map<string, Summary>;
-  /** Argument names of the entries that are functions, by reference or themselves. */
+  /** Argument names of the entries that are functions, directly or by reference. */
   readonly functions: ReadonlyMap<string, readonly string[]>;
   readonly namesMatter: boolean;
   places: number;
@@ -98,8 +98,8 @@ function findFunctions(graph: Graph, order: readonly string[]): Map<string, read
 }
 
 /**
- * A call passes its arguments by name. Where the function it calls is only known when the graph runs (an argument, the
- * outcome of another call), any definition in the graph could be the one: then all their names are part of the meaning.
+ * A call passes its arguments by name. If the function that it calls is known only when the graph runs (an argument, the
+ * result of another call), it could be any definition in the graph, so all their names are part of the meaning.
  */
 function hasUnknownCallee(
   graph: Graph,
@@ -114,8 +114,8 @@ function hasUnknownCallee(
   return false;
 }
 
-/** Recursion is bounded by the nesting that the reader allows within one entry. */
-function summarise(node: GraphNode, context: Context): Summary {
+/** The nesting that the reader allows within one entry bounds this recursion. */
+function summarize(node: GraphNode, context: Context): Summary {
   context.nodes += 1;
   const { writer } = context;
   switch (node.kind) {
@@ -132,9 +132,9 @@ function summarise(node: GraphNode, context: Context): Summary {
     case 'reference':
       return summaryOf(context.summaries, node.target);
     case 'definition':
-      return summariseDefinition(node, context);
+      return summarizeDefinition(node, context);
     case 'array': {
-      const parts = node.items.map((item) => summarise(item, context));
+      const parts = node.items.map((item) => summarize(item, context));
       writer.clear();
       writer.tag(tags.array);
       for (const part of parts) {
@@ -144,7 +144,7 @@ function summarise(node: GraphNode, context: Context): Summary {
     }
     case 'dictionary': {
       const order = sortedIndices(node.names);
-      const parts = order.map((index) => summarise(itemAt(node.items, index), context));
+      const parts = order.map((index) => summarize(itemAt(node.items, index), context));
       writer.clear();
       writer.tag(tags.dictionary);
       order.forEach((index, position) => {
@@ -154,17 +154,17 @@ function summarise(node: GraphNode, context: Context): Summary {
       return { structure: writer.finish(), free: joinPlaces(parts, context) };
     }
     default:
-      return summariseInvocation(node, context);
+      return summarizeInvocation(node, context);
   }
 }
 
-function summariseInvocation(node: GraphNode & { kind: 'invocation' }, context: Context): Summary {
+function summarizeInvocation(node: GraphNode & { kind: 'invocation' }, context: Context): Summary {
   const { writer } = context;
   const { callee } = node;
   const formal = 'target' in callee ? context.functions.get(callee.target) : undefined;
   const positions = formal && new Map(formal.map((name, position) => [name, position]));
   const order = positions ? orderByPosition(node.names, positions) : sortedIndices(node.names);
-  const parts = order.map((index) => summarise(itemAt(node.items, index), context));
+  const parts = order.map((index) => summarize(itemAt(node.items, index), context));
   const target = 'target' in callee ? summaryOf(context.summaries, callee.target) : undefined;
 
   writer.clear();
@@ -191,7 +191,7 @@ function summariseInvocation(node: GraphNode & { kind: 'invocation' }, context: 
   return { structure, free: joinPlaces(target ? [target, ...parts] : parts, context) };
 }
 
-function summariseDefinition(node: GraphNode & { kind: 'definition' }, context: Context): Summary {
+function summarizeDefinition(node: GraphNode & { kind: 'definition' }, context: Context): Summary {
   const { writer } = context;
   const body = summaryOf(context.summaries, node.body);
   writer.clear();
@@ -203,7 +203,7 @@ function summariseDefinition(node: GraphNode & { kind: 'definition' }, context: 
       writer.text(name);
     }
     const place = body.free?.get(name);
-    // An argument that is not used and one that is the whole body are told apart by the tag.
+    // The tag distinguishes an unused argument from one that is the whole body.
     writer.tag(place === undefined ? tags.null : tags.position);
     if (place !== undefined) {
       writer.digest(place);
@@ -219,11 +219,11 @@ function summariseDefinition(node: GraphNode & { kind: 'definition' }, context: 
   for (const name of node.argumentNames) {
     free.delete(name);
   }
-  spend(context, body.free.size);
+  countPlaces(context, body.free.size);
   return { structure, free: free.size > 0 ? free : undefined };
 }
 
-/** Where each free name stands in a node, from where it stands in the node's parts. */
+/** The places of each free name in a node, from its places in the node's parts. */
 function joinPlaces(parts: readonly Summary[], context: Context): Places | undefined {
   if (parts.length === 1) {
     return parts[0]?.free;
@@ -233,7 +233,7 @@ function joinPlaces(parts: readonly Summary[], context: Context): Places | undef
     if (!free) {
       return;
     }
-    spend(context, free.size);
+    countPlaces(context, free.size);
     for (const [name, place] of free) {
       const known = joined.get(name);
       if (known) {
@@ -248,10 +248,10 @@ function joinPlaces(parts: readonly Summary[], context: Context): Places | undef
   }
   const { writer } = context;
   const places = new Map<string, Digest>();
-  for (const [name, standings] of joined) {
+  for (const [name, occurrences] of joined) {
     writer.clear();
     writer.tag(tags.position);
-    for (const { part, place } of standings) {
+    for (const { part, place } of occurrences) {
       writer.count(part);
       writer.digest(place);
     }
@@ -260,9 +260,9 @@ function joinPlaces(parts: readonly Summary[], context: Context): Places | undef
   return places;
 }
 
-function spend(context: Context, places: number) {
+function countPlaces(context: Context, places: number) {
   context.places += places;
-  if (context.places > PLACES_ANYWAY + PLACES_PER_NODE * context.nodes) {
+  if (context.places > FREE_PLACES + PLACES_PER_NODE * context.nodes) {
     throw new TooManyNamesError();
   }
 }
@@ -272,7 +272,7 @@ function sortedIndices(names: readonly string[]): number[] {
   return indices.sort((a, b) => compare(itemAt(names, a), itemAt(names, b)));
 }
 
-/** The function's own arguments in its order, then any that it does not have. */
+/** The function's own arguments in its order, then any others. */
 function orderByPosition(names: readonly string[], positions: ReadonlyMap<string, number>): number[] {
   const indices = names.map((_, index) => index);
   return indices.sort((a, b) => {

@@ -1,7 +1,7 @@
 import type { Digest } from './canonical-bytes.ts';
 
 /**
- * EE's expression graph after it was read: what it computes, without the spelling.
+ * An Earth Engine expression graph after it was read: what it computes, without its spelling.
  * Source: https://developers.google.com/earth-engine/reference/rest/Shared.Types/ArrayValue (ValueNode)
  */
 export interface Graph {
@@ -36,7 +36,7 @@ export type GraphNode =
   | { readonly kind: 'argument'; readonly name: string }
   | { readonly kind: 'reference'; readonly target: string };
 
-/** The first byte of whatever is hashed says what it is, so that no two kinds can be taken for each other. */
+/** Whatever is hashed begins with one of these bytes, so two different kinds never have the same bytes. */
 export const tags = {
   null: 1,
   false: 2,

@@ -6,15 +6,15 @@ import type { Issue } from '../model/rejected-message.ts';
 
 const base = ['request', 'expression'];
 
-/** How many cycles or unbound names are told: finding the place of each may cost a walk through the graph. */
-const SEARCHES = 20;
+/** How many cycles or unbound names are reported: locating each may cost a walk through the graph. */
+const MAX_SEARCHES = 20;
 
 export type ExpressionReading = { readonly graphHash: string } | { readonly issues: Issue[] };
 
 /**
- * Checks an expression graph as far as that can be done without EE, and hashes what it computes.
+ * Checks an expression graph as far as possible without EE, and hashes what it computes.
  *
- * References, not inlining, are what makes a graph deep: nothing here recurses along them.
+ * References, not inlining, make a graph deep, so nothing here recurses along them.
  */
 export function readExpression(expression: unknown): ExpressionReading {
   const issues = createIssueList();
@@ -30,24 +30,21 @@ export function readExpression(expression: unknown): ExpressionReading {
 
   try {
     const { hash, freeNames } = hashGraph(graph, order, reachable);
-    refuseUnboundNames(graph, freeNames, issues);
+    rejectUnboundNames(graph, freeNames, issues);
     return issues.count > 0 ? { issues: issues.list() } : { graphHash: hash };
   } catch (error) {
     if (!(error instanceof TooManyNamesError)) {
       throw error;
     }
-    issues.add(
-      base,
-      'has functions within functions that see too many names; allowed: 8 per node on average',
-    );
+    issues.add(base, 'has nested functions with too many names in scope; allowed: 8 per node on average');
     return { issues: issues.list() };
   }
 }
 
 /**
- * Every entry after those it refers to; entries on a cycle are an issue.
+ * Sorts the entries, each after those that it refers to. A cycle is an issue.
  *
- * `result` goes first, so that what was sorted before anything else is what `result` leads to.
+ * Sorting starts from `result`, so that what is sorted by then is exactly what `result` leads to.
  */
 function sortEntries(graph: Graph, issues: IssueList): { order: string[]; reachable: Set<string> } {
   const order: string[] = [];
@@ -71,14 +68,14 @@ function sortEntries(graph: Graph, issues: IssueList): { order: string[]; reacha
       } else if (!states.has(target)) {
         enter(target);
       } else if (states.get(target) === 'open') {
-        refuseCycle(open, target);
+        rejectCycle(open, target);
       }
     }
   }
 
-  function refuseCycle(open: readonly { entry: Entry }[], target: string) {
-    // Telling each cycle costs its length, and a hostile graph has many long ones.
-    if ((searches += 1) > SEARCHES) {
+  function rejectCycle(open: readonly { entry: Entry }[], target: string) {
+    // Describing a cycle costs its length, and a hostile graph has many long ones.
+    if ((searches += 1) > MAX_SEARCHES) {
       return;
     }
     let from = open.length - 1;
@@ -103,8 +100,8 @@ function sortEntries(graph: Graph, issues: IssueList): { order: string[]; reacha
   return { order, reachable };
 }
 
-/** A name that is free where nothing encloses it: in `result`, or in an entry that nothing refers to. */
-function refuseUnboundNames(graph: Graph, freeNames: FreeNames, issues: IssueList) {
+/** Rejects names that no function can bind: those that are free in `result`, or in an entry that nothing refers to. */
+function rejectUnboundNames(graph: Graph, freeNames: FreeNames, issues: IssueList) {
   if (freeNames.size === 0) {
     return;
   }
@@ -120,19 +117,19 @@ function refuseUnboundNames(graph: Graph, freeNames: FreeNames, issues: IssueLis
       continue;
     }
     for (const name of names.keys()) {
-      if ((searches += 1) > SEARCHES) {
+      if ((searches += 1) > MAX_SEARCHES) {
         return;
       }
       const place = findUnbound(graph, freeNames, key, name);
       issues.add(
         place,
-        `found ${quote(name)}, which no enclosing function has as an argument (from ${formatPath([...base, 'values', key])}); allowed: an argument of a function around it`,
+        `found ${quote(name)}, which no enclosing function has as an argument (from ${formatPath([...base, 'values', key])}); allowed: an argument of an enclosing function`,
       );
     }
   }
 }
 
-/** The first place where `name` stands free, going in from an entry in which it is. */
+/** The path of the first free `name`, searching from an entry in which it is free. */
 function findUnbound(graph: Graph, freeNames: FreeNames, key: string, name: string): (string | number)[] {
   const isFreeIn = (target: string) => freeNames.get(target)?.has(name) === true;
   for (let current = key; ;) {

@@ -1,7 +1,7 @@
 import type { GraphNode } from './graph.ts';
 import { type GraphReader, readName, readTarget } from './graph-reader.ts';
 
-/** Nodes that stand for another one: `argumentReference` and `valueReference`. */
+/** Nodes that stand for another node: `argumentReference` and `valueReference`. */
 
 export function readArgument(reader: GraphReader, value: unknown): GraphNode | undefined {
   const name = readName(reader, value, 'the name of an argument of an enclosing function');

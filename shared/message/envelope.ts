@@ -6,30 +6,30 @@ import { isDocumentId, isTimestamp } from '../store/limits.ts';
 import { mismatch } from '../issues.ts';
 import type { Issue } from '../model/rejected-message.ts';
 
-/** A message as it was delivered, whichever way. */
+/** A message as it was delivered, in any of the forms below. */
 export interface Envelope {
-  /** As Pub/Sub gave it, or a hash of it where it could not be the id of a document. */
+  /** Pub/Sub's id, or a hash of it if a document could not have it as its id. */
   readonly messageId: string;
   readonly publishTime: Date | undefined;
   readonly attributes: Readonly<Record<string, string>>;
   /** `projects/P/subscriptions/S` */
   readonly subscription: string | undefined;
   readonly deliveryAttempt: number | undefined;
-  /** The decoded data; empty where there was none, and the text itself where it was not base64. */
+  /** The decoded data; empty if there was none, and the text itself if it was not base64. */
   readonly data: Uint8Array;
-  /** Why the data is not what was published; the message is then rejected, not refused. */
+  /** Why the data could not be decoded. The message is then rejected and acknowledged, not answered with an error. */
   readonly problem: Issue | undefined;
 }
 
 /** An HTTP request as functions-framework hands it over. */
 export interface DeliveredRequest {
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
-  /** Parsed where the framework knew the content type; else text or bytes. */
+  /** Parsed if the framework knew the content type; otherwise text or bytes. */
   readonly body: unknown;
   readonly rawBody?: Uint8Array | undefined;
 }
 
-/** Read loosely: what is unknown or odd is dropped, since a message in an envelope must never be refused for its envelope. */
+/** Read loosely: unknown and odd fields are dropped, since a message must never be rejected because of its envelope. */
 const optionalText = z.string().min(1).optional().catch(undefined);
 const messageId = z
   .union([z.string().min(1), z.number().transform(String)])
@@ -61,8 +61,8 @@ const eventFields = { specversion: z.string(), id: optionalText };
 
 /**
  * The three forms of a delivery: a Pub/Sub push, a CloudEvent with its attributes in `ce-` headers, and a CloudEvent as one
- * JSON object (https://github.com/cloudevents/spec/blob/main/cloudevents/bindings/http-protocol-binding.md). Both
- * CloudEvents have the push body as their data.
+ * JSON object (https://github.com/cloudevents/spec/blob/main/cloudevents/bindings/http-protocol-binding.md). The data of both
+ * CloudEvents is the body of a push.
  */
 const deliverySchema = z.union([
   z
@@ -80,9 +80,9 @@ const deliverySchema = z.union([
 ]);
 
 /**
- * Opens the envelope.
+ * Reads the envelope.
  *
- * @returns undefined for a body that is no envelope: it is answered 400, and there is nothing to record it under
+ * @returns undefined for a body that is not an envelope: it is answered with 400, and has no id to record it under
  */
 export function parseEnvelope(request: DeliveredRequest): Envelope | undefined {
   const body = typeof request.body === 'object' && !isBytes(request.body) ? request.body : parseJson(request);
@@ -97,7 +97,7 @@ export function parseEnvelope(request: DeliveredRequest): Envelope | undefined {
   }
   return {
     messageId: usableAsDocumentId(messageId),
-    // A replayed message is still as old as it was: a manifest's run is named after it.
+    // A replayed message keeps its original time: a manifest's run is named after it.
     publishTime: dateOf(push.message.attributes['originalPublishTime']) ?? push.message.publishTime,
     attributes: push.message.attributes,
     subscription: push.subscription,
@@ -106,7 +106,7 @@ export function parseEnvelope(request: DeliveredRequest): Envelope | undefined {
   };
 }
 
-/** The envelope's data as JSON, or why it is none. */
+/** The envelope's data as JSON, or why it is not JSON. */
 export function readJsonData(
   envelope: Pick<Envelope, 'data' | 'problem'>,
 ): { readonly json: unknown } | { readonly issues: Issue[] } {
@@ -122,7 +122,7 @@ export function readJsonData(
   try {
     return { json: JSON.parse(text) as unknown };
   } catch (error) {
-    // V8 quotes a few characters around the fault.
+    // V8's message quotes a few characters around the error.
     const detail = error instanceof SyntaxError ? error.message : 'unreadable';
     return { issues: [dataIssue(`found text that is not JSON (${detail}); allowed: JSON in UTF-8`)] };
   }
@@ -148,7 +148,7 @@ function decodeData(data: unknown): Pick<Envelope, 'data' | 'problem'> {
   };
 }
 
-/** `Buffer.from` skips what is not base64, so what it read is written again and compared. Padding may be missing. */
+/** `Buffer.from` skips what is not base64, so its result is encoded again and compared. Padding may be missing. */
 function decodeBase64(text: string): Uint8Array | undefined {
   const decoded = Buffer.from(text, 'base64');
   const encoded = decoded.toString('base64');
@@ -165,7 +165,7 @@ function parseJson(request: DeliveredRequest): unknown {
       return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(source)) as unknown;
     }
   } catch {
-    // No envelope.
+    // Not an envelope.
   }
   return undefined;
 }
@@ -184,7 +184,7 @@ function textsOf(attributes: Readonly<Record<string, unknown>>): Record<string, 
   return Object.fromEntries(texts) as Record<string, string>;
 }
 
-/** Only what can be stored: anybody may set the attribute, and a write of another time would fail for ever. */
+/** Only a time that can be stored: any sender can set the attribute, and writing any other time would fail forever. */
 function dateOf(text: string | undefined): Date | undefined {
   const date = text === undefined ? undefined : new Date(text);
   return date && isTimestamp(date) ? date : undefined;

@@ -8,21 +8,21 @@ import { markedDescription, unmarkedDescription } from '../model/ids.ts';
 import type { VideoRequest } from '../model/job.ts';
 
 /**
- * Who a job is. Everything here is part of the stored data: changing what a function returns makes a new job of every old
- * one, so it would need a new prefix instead of `ve1`.
+ * The identity of a job. Everything here is part of the stored data: if a function returned something else, every old job
+ * would become a new one, so such a change needs a new prefix instead of `ve1`.
  */
 
-/** SHA-256 (hex) over the request's meaning: canonical JSON (RFC 8785), in which the graph's hash stands for the graph. */
+/** SHA-256 (hex) of the request's meaning: its canonical JSON (RFC 8785), with the graph's hash in place of the graph. */
 export function contentHashOf(request: VideoRequest, graphHash: string): string {
   return hash('sha256', canonicalJson({ ...request, expression: graphHash }), 'hex');
 }
 
-/** The same for a request whose graph was not hashed yet. It must be a valid one. */
+/** The same for a valid request whose graph is not hashed yet. */
 export function contentHash(request: VideoRequest): string {
   return contentHashOf(request, graphHashOf(request));
 }
 
-/** What is sent to EE for a request: what came, in the bare form, with its requestId and marker. */
+/** What is sent to EE for a request: its bare form, with requestId and marker. */
 export function sentRequest(
   request: VideoRequest,
   requestId: string,
@@ -31,35 +31,35 @@ export function sentRequest(
   return { requestId, description: markedDescription(description, requestId), ...rest, expression };
 }
 
-/** The bytes of `video:export`. The same request and id always give the same bytes: EE compares them. */
-export function serialiseRequest(request: VideoRequest, requestId: string): Uint8Array {
+/** The body of `video:export`. The same request and id always give the same bytes, since EE compares them. */
+export function serializeRequest(request: VideoRequest, requestId: string): Uint8Array {
   return Buffer.from(JSON.stringify(sentRequest(request, requestId)));
 }
 
-/** How many bytes `serialiseRequest` would give. */
-export function serialisedLength(request: VideoRequest, requestId: string): number {
+/** The length of what `serializeRequest` would return. */
+export function serializedLength(request: VideoRequest, requestId: string): number {
   return Buffer.byteLength(JSON.stringify(sentRequest(request, requestId)));
 }
 
 /**
- * A serialised request under another generation of its id: what is sent after an id was burnt.
+ * A serialized request under another generation of its id, to be sent after an id was used up.
  *
- * @param serialised what `serialiseRequest` made
+ * @param serialized what `serializeRequest` returned
  */
 export function withRequestId(
-  serialised: Uint8Array,
+  serialized: Uint8Array,
   requestId: string,
 ): { readonly bytes: Uint8Array; readonly description: string } {
-  const sent = JSON.parse(new TextDecoder().decode(serialised)) as ReturnType<typeof sentRequest>;
+  const sent = JSON.parse(new TextDecoder().decode(serialized)) as ReturnType<typeof sentRequest>;
   const { requestId: _former, description: marked = '', ...request } = sent;
   const description = unmarkedDescription(marked);
   return {
-    bytes: serialiseRequest({ ...request, description }, requestId),
+    bytes: serializeRequest({ ...request, description }, requestId),
     description: markedDescription(description, requestId),
   };
 }
 
-/** Where two requests differ: paths of single fields, and `request.expression` as one, by what it computes. */
+/** The paths of the fields in which two requests differ. Expressions are compared as a whole, by what they compute. */
 export function differingPaths(a: VideoRequest, b: VideoRequest): string[] {
   const { expression: _a, ...fieldsOfA } = a;
   const { expression: _b, ...fieldsOfB } = b;

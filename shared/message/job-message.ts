@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { type AllowList, type Config, isAllowed } from '../config.ts';
 import { readExpression } from '../expression/read-expression.ts';
 import { recordIdOf } from '../model/ids.ts';
-import { contentHashOf, serialisedLength } from './identity.ts';
+import { contentHashOf, serializedLength } from './identity.ts';
 import { createIssueList, type IssueList, mismatch, type Path } from '../issues.ts';
 import { jobMessageSchema, recordableFields } from './job-schema.ts';
 import type { Expression, Job, VideoRequest } from '../model/job.ts';
@@ -13,11 +13,11 @@ import type { Issue } from '../model/rejected-message.ts';
 import { isTooWide } from './width.ts';
 import { addZodIssues, valueAt } from './zod-issues.ts';
 
-/** EE answers more with 400 "Request payload size exceeds the limit: 10485760 bytes." */
+/** EE answers a larger request with 400 "Request payload size exceeds the limit: 10485760 bytes." */
 export const REQUEST_BYTES = 10_485_760;
 
 export interface JobRules {
-  /** For jobs that name none. */
+  /** For jobs that name no project. */
   readonly defaultProject: string;
   readonly allowedProjects: AllowList;
   /** Patterns of `destination`. */
@@ -31,24 +31,24 @@ export const jobRules = (config: Config): JobRules => ({
   allowedDestinations: config.allowedDestinations,
 });
 
-/** Everything that is wrong with a message, and the fields by which its sender can find that. */
+/** Everything that is wrong with a message, and the fields by which its sender can look that up. */
 export interface InvalidJob {
   readonly issues: Issue[];
   readonly jobKey: string | undefined;
   readonly batchId: string | undefined;
-  /** The record that it would have become, where the fields that say so are valid: two copies of it are one job. */
+  /** The record that it would have become, if the fields that determine it are valid: two copies of it are one job. */
   readonly recordId: string | undefined;
 }
 
 export type JobReading = { readonly job: Job } | InvalidJob;
 
-/** A job as far as it is known without hashing its graph. */
+/** The fields of a job that are known without hashing its graph. */
 export type JobFields = Omit<Job, 'recordId' | 'contentHash'>;
 
 const schema = jobMessageSchema(z.unknown().optional());
 type Message = z.output<typeof schema>;
 
-/** Reads a decoded job message: the job, or every issue that it has. */
+/** Reads a decoded job message: returns the job, or every issue of the message. */
 export function parseJobMessage(json: unknown, rules: JobRules): JobReading {
   const issues = createIssueList();
   const fields = readFields(json, rules, issues);
@@ -61,7 +61,7 @@ export function parseJobMessage(json: unknown, rules: JobRules): JobReading {
 
   const contentHash = contentHashOf(fields.request, reading.graphHash);
   const recordId = recordIdOf({ ...fields, contentHash });
-  const bytes = serialisedLength(fields.request, recordId);
+  const bytes = serializedLength(fields.request, recordId);
   if (bytes > REQUEST_BYTES) {
     issues.add(['request'], `found ${bytes} bytes as it would be sent; allowed: at most ${REQUEST_BYTES}`);
     return invalid(json, rules, issues.list());
@@ -70,8 +70,8 @@ export function parseJobMessage(json: unknown, rules: JobRules): JobReading {
 }
 
 /**
- * The same without the graph, which is neither checked nor hashed: for many jobs from one template whose graph was checked
- * once, and whose size is known to be far from the limit.
+ * The same without the graph, which is neither checked nor hashed. For the jobs of one template, whose graph was checked
+ * once and whose size is known to be far from the limit.
  */
 export function parseJobFields(json: unknown, rules: JobRules): { readonly fields: JobFields } | InvalidJob {
   const issues = createIssueList();
@@ -84,7 +84,7 @@ function readFields(json: unknown, rules: JobRules, issues: IssueList): JobField
     issues.add(['data'], mismatch(json, 'a job message, an object with request'));
     return undefined;
   }
-  // What is too wide is not looked at further: zod would look at each member.
+  // zod would check each of too many members, so what is too wide is not parsed.
   if (rejectStrays(json, issues)) {
     return undefined;
   }
@@ -92,7 +92,7 @@ function readFields(json: unknown, rules: JobRules, issues: IssueList): JobField
   if (!parsed.success) {
     addZodIssues(parsed.error, json, issues, misplacedField);
   }
-  // Asked of what came, so that a message with another error is told these too.
+  // Read from the message itself, so that these are reported even if the schema has other issues.
   const project = Object.hasOwn(json, 'project') ? json['project'] : rules.defaultProject;
   if (typeof project === 'string' && !isAllowed(rules.allowedProjects, project)) {
     issues.add(['project'], mismatch(project, 'a project in ALLOWED_PROJECTS'));
@@ -118,7 +118,7 @@ function readFields(json: unknown, rules: JobRules, issues: IssueList): JobField
   };
 }
 
-/** In one order of fields, whatever the client's, without what means "unset". */
+/** The request with its fields in one order, whatever the client's, and without those that mean "unset". */
 function bareRequest(parsed: Message['request']): VideoRequest {
   const { expression, description, videoOptions, fileExportOptions, workloadTag, priority } = parsed;
   return defined({
@@ -173,7 +173,7 @@ function checkDestination(json: Readonly<Record<string, unknown>>, rules: JobRul
     const destination =
       name === 'driveDestination' ? `drive:${place ?? ''}/${prefix}` : `gs://${place}/${prefix}`;
     if (!isAllowed(rules.allowedDestinations, destination)) {
-      const why = name === 'driveDestination' ? " (a service account's Drive is invisible to people)" : '';
+      const why = name === 'driveDestination' ? " (other people cannot see a service account's Drive)" : '';
       issues.add([...path, name], mismatch(destination, `a destination in ALLOWED_DESTINATIONS${why}`));
     }
   }
@@ -221,9 +221,9 @@ function rejectStrays(json: object, issues: IssueList): boolean {
 function misplacedField(path: Path): string | undefined {
   switch (path.join('.')) {
     case 'request.requestId':
-      return 'must be left out: the service derives it, so that a job runs once; give the message a jobKey to identify the job, and a higher attempt to run it again';
+      return 'must be left out: the service derives it, so that a job runs once; set jobKey to identify the job, and a higher attempt to retry it';
     case 'request.maxWorkers':
-      return 'must be left out: EE refuses it from anyone but its own staff';
+      return 'must be left out: EE refuses it except from its own staff';
     default:
       return undefined;
   }

@@ -3,11 +3,11 @@ import { z } from 'zod';
 import { MAX_ATTEMPT } from '../model/ids.ts';
 
 /**
- * The job message as a zod schema, strict wherever EE or this service defines the fields. Each message says what is
- * allowed; `job-message.ts` puts before it what was found.
+ * The job message as a zod schema, strict wherever EE or this service defines the fields. Each message names what is
+ * allowed; `zod-issues.ts` adds what was found.
  *
- * Fields and rules: https://developers.google.com/earth-engine/reference/rest/v1/projects.video/export. A field that is
- * not wanted is left out: null is refused, since nothing is sent that did not come.
+ * Fields and rules: https://developers.google.com/earth-engine/reference/rest/v1/projects.video/export. An unwanted field is
+ * left out: null is rejected, since only what the sender set is sent.
  */
 
 const INT32_MAX = 2_147_483_647;
@@ -31,7 +31,7 @@ function pattern(regex: RegExp, allowed: string) {
 }
 
 const jobKeyRule = '1 to 200 characters, no control characters';
-/** Characters as people count them: code points. */
+/** Characters are code points, as people count them. */
 export const jobKey = textOf(jobKeyRule)
   .min(1, jobKeyRule)
   .refine((text) => text.length <= 400 && Array.from(text).length <= 200, jobKeyRule)
@@ -44,21 +44,21 @@ export const attempt = z
   .int(attemptRule)
   .min(1, attemptRule)
   .max(MAX_ATTEMPT, attemptRule)
-  .describe('Raise it to run the same job again on purpose (default 1)');
+  .describe('Raise it to retry the same job on purpose (default 1)');
 
 const projectRule = 'a Google Cloud project id or number';
 export const project = pattern(
   /^(?:[a-z0-9.-]{1,63}:)?[a-z0-9][a-z0-9-]{0,61}[a-z0-9]$/,
   projectRule,
-).describe("The Earth Engine project that runs it (default: the service's)");
+).describe("The Earth Engine project that runs the job (default: the service's)");
 
-/** It is the id of a batch's document: Firestore keeps ".", ".." and names of the form __x__ to itself. */
+/** It is the id of a batch's document: Firestore reserves ".", ".." and names of the form __x__. */
 export const batchId = pattern(
   /^(?!\.{1,2}$)(?!__.*__$)[A-Za-z0-9._@-]{1,129}$/,
   '1 to 129 of A-Z, a-z, 0-9, ".", "_", "@", "-", not ".", ".." or __x__',
 ).describe('Groups jobs');
 
-const labelKeyRule = 'a label name of at most 63: a-z, then a-z, 0-9, "_", "-"';
+const labelKeyRule = 'a label name of at most 63 characters: a-z, then a-z, 0-9, "_", "-"';
 const labelsRule = 'an object of at most 16 labels';
 const labels = z
   .record(
@@ -68,7 +68,7 @@ const labels = z
   )
   .refine((all) => Object.keys(all).length <= 16, labelsRule)
   .meta({ maxProperties: 16 })
-  .describe('Copied to the record, for queries');
+  .describe('Copied to the record, so that you can query by them');
 
 const framesPerSecondRule = 'a number from 0.1 to 120';
 const maxFramesRule = 'a whole number from 1 to 2147483647';
@@ -124,11 +124,11 @@ const filenamePrefix = textOf(prefixRule)
   .refine((text) => Buffer.byteLength(text) <= OBJECT_NAME_BYTES && !/[\r\n]/.test(text), prefixRule)
   .describe('A trailing "/" makes it a folder');
 
-/** It is part of the record's `destination`, which must fit into a document. */
+/** The folder is part of the record's `destination`, which must fit into a document. */
 const folderRule = `the name of a folder, at most ${OBJECT_NAME_BYTES} bytes`;
 
 const bucketRule =
-  'a bucket name: 3 to 63 of a-z, 0-9, "-", "_" (222 with dots, 63 between them), letter or digit at both ends, not "goog…", no IP address, no gs://';
+  'a bucket name: 3 to 63 of a-z, 0-9, "-", "_" (222 with dots, 63 between them), a letter or digit at both ends, not "goog…", not an IP address, without gs://';
 /** https://cloud.google.com/storage/docs/buckets#naming */
 const bucket = pattern(/^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$/, bucketRule)
   .refine(
@@ -161,28 +161,32 @@ const fileExportOptions = fields({
     filenamePrefix: filenamePrefix.optional(),
   })
     .optional()
-    .describe("The service account's own Drive, which people cannot see: only where it is allowed by name"),
+    .describe(
+      "The service account's own Drive, which other people cannot see; allowed only if ALLOWED_DESTINATIONS names it",
+    ),
 }).describe('Exactly one destination');
 
-const workloadTagRule = '1 to 63 of a-z, 0-9, "-", "_", letter or digit at both ends';
+const workloadTagRule = '1 to 63 of a-z, 0-9, "-", "_", a letter or digit at both ends';
 const workloadTag = pattern(/^(?:[a-z0-9](?:[-_a-z0-9]{0,61}[a-z0-9])?)?$/, workloadTagRule).describe(
-  'Groups costs in Cloud Monitoring; empty means none, as for the clients',
+  'Groups costs in Cloud Monitoring; empty means none, as in the official clients',
 );
 
 function requestSchema<Schema extends z.ZodType>(expression: Schema) {
   return fields({
     expression,
-    description: textOf('text').optional().describe('What people see; the requestId is appended'),
+    description: textOf('text')
+      .optional()
+      .describe('What people see in the task list; the service appends the requestId'),
     videoOptions: videoOptions.optional(),
     fileExportOptions,
     workloadTag: workloadTag.optional(),
     priority: bareOrWrapped(smallInteger, priorityRule)
       .optional()
-      .describe("EE's default is 100; another needs a project registered for paid use"),
+      .describe("EE's default is 100; any other value needs a project registered for paid use"),
   });
 }
 
-/** The schema around any expression: the graph itself is checked by `expression.ts`, which is faster and follows references. */
+/** The schema around any expression. `readExpression` checks the graph itself: it is faster and follows references. */
 export function jobMessageSchema<Schema extends z.ZodType>(expression: Schema) {
   return fields({
     jobKey: jobKey.optional(),
@@ -196,5 +200,5 @@ export function jobMessageSchema<Schema extends z.ZodType>(expression: Schema) {
   });
 }
 
-/** Fields that a rejected message is found by, and that say which job it was for, where they are valid themselves. */
+/** Fields by which a rejected message is found, and which identify its job, if they are valid themselves. */
 export const recordableFields = { jobKey, batchId, project, attempt };

@@ -6,27 +6,27 @@ import type { Envelope } from './envelope.ts';
 import { storableIssues } from '../issues.ts';
 import type { Issue, RejectedMessage } from '../model/rejected-message.ts';
 
-/** Recording a message that cannot become a job, where its sender can look it up. */
+/** Records a message that cannot become a job, so that its sender can look it up. */
 
 const KEPT_DATA_BYTES = 8 * 1024;
-/** Pub/Sub refuses larger messages; attributes count too. */
+/** Pub/Sub does not accept larger messages; attributes count too. */
 const MAX_PUBLISHED_BYTES = 10_000_000 - 100_000;
-const DEAD_LETTER_PATIENCE_MS = 5000;
+const KEEP_TIMEOUT_MS = 5000;
 
 export interface RejectionDetail {
   readonly reason: RejectedMessage['reason'];
   readonly issues: readonly Issue[];
-  /** The function that refuses it, such as `submitExport`. */
+  /** The function that rejects it, such as `submitExport`. */
   readonly source: string;
   readonly recordId?: string | undefined;
   readonly batchId?: string | undefined;
 }
 
 /**
- * Writes `rejectedMessages/{messageId}` once, whatever is delivered again, then gives the original bytes to the
- * dead-letter topic, where they are kept for a replay. The record is what counts: where publishing fails, it says so.
+ * Writes `rejectedMessages/{messageId}` once, however often the message is delivered, then publishes the original to the
+ * dead-letter topic, where it is kept for a replay. The document matters more: if publishing fails, that is only logged.
  *
- * @throws what the store rejects with: the message is then delivered again
+ * @throws what the store throws: the message is then redelivered
  */
 export async function rejectMessage(
   services: Pick<Services, 'store' | 'publisher' | 'config' | 'policy' | 'clock' | 'log'>,
@@ -58,18 +58,18 @@ export async function rejectMessage(
     issues: issues.length,
     path: rejected.issues[0]?.path,
   });
-  // A dead letter is where it would be kept.
+  // A dead letter's original is in that topic already.
   if ('created' in outcome && reason !== 'DEAD_LETTER') {
     await keepOriginal(services, envelope, reason);
   }
 }
 
-/** Pub/Sub's own limits (https://cloud.google.com/pubsub/quotas#resource_limits), for who posts without Pub/Sub. */
+/** Pub/Sub's limits (https://cloud.google.com/pubsub/quotas#resource_limits), for senders that do not use Pub/Sub. */
 const MAX_ATTRIBUTES = 100;
 const NAME_BYTES = 256;
 const VALUE_BYTES = 1024;
 
-/** Attributes as a map that Firestore takes: the write of any other would fail for ever. */
+/** Attributes as a map that Firestore accepts: writing any other map would fail forever. */
 function storable(attributes: Readonly<Record<string, string>>): Record<string, string> {
   const entries = Object.entries(attributes).slice(0, MAX_ATTRIBUTES);
   const cut = entries.map(([longName, value]) => {
@@ -88,7 +88,7 @@ async function keepOriginal(
     return;
   }
   const message = { data, attributes: { ...attributes, rejectedMessageId: messageId, reason } };
-  const [outcome] = await publisher.publish(config.topics.deadLetters, [message], DEAD_LETTER_PATIENCE_MS);
+  const [outcome] = await publisher.publish(config.topics.deadLetters, [message], KEEP_TIMEOUT_MS);
   if (outcome && 'error' in outcome) {
     log.warning('message.not_kept', { messageId, error: outcome.error.message });
   }

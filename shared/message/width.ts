@@ -1,13 +1,13 @@
 import type { IssueList, Path } from '../issues.ts';
 
-/** Nothing that this service or EE defines has a hundredth of it, but for a graph and the values of an axis. */
+/** Except for a graph and the values of an axis, nothing that this service or EE defines has a hundredth of this. */
 const MAX_MEMBERS = 1000;
 
 /**
- * Whether a value has so many members that they are not looked at one by one: a schema would, and take seconds to tell what
- * is wrong with each. Then that is the issue.
+ * Adds an issue if a value has too many members. It must not be parsed then: a schema would check each member, which takes
+ * seconds.
  *
- * @param pathOf asked only then: it may cost as much as the value is deep
+ * @param pathOf called only then: it may cost as much as the value is deep
  */
 export function isTooWide(value: unknown, pathOf: () => Path, issues: IssueList): boolean {
   if (typeof value !== 'object' || value === null) {

@@ -4,10 +4,10 @@ import { type IssueList, mismatch, type Path } from '../issues.ts';
 import { unusableName } from '../json.ts';
 
 /**
- * zod's issues in the words of this service: where, what was found, what is allowed. Each schema's messages say what is
- * allowed.
+ * zod's issues in the wording of this service: the path, what was found, and what is allowed. The messages of each schema
+ * name what is allowed.
  *
- * @param unknownField says more of a field that should not be there, where there is more to say
+ * @param unknownField a better message for an unknown field, if there is one
  */
 export function addZodIssues(
   error: z.ZodError,
@@ -21,7 +21,7 @@ export function addZodIssues(
       for (const key of issue.keys) {
         const field = [...path, key];
         const message = unknownField(field) ?? `is not a field; ${issue.message}`;
-        // Told in the same words by who looks for it everywhere, so that it is told once.
+        // The same message as from the search for such names everywhere, so that it is listed once.
         issues.add(field, key === '__proto__' ? unusableName : message);
       }
       continue;
@@ -37,7 +37,7 @@ export function addZodIssues(
   }
 }
 
-/** What stands at a path in JSON, own fields only. */
+/** The value at a path in JSON, own fields only. */
 export function valueAt(json: unknown, path: Path): unknown {
   let value = json;
   for (const part of path) {

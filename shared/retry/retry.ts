@@ -16,19 +16,19 @@ import { reopenedBatch } from '../model/batch.ts';
 import { changeBatch, releaseBatch } from '../batch/change-batch.ts';
 
 /**
- * Running jobs again that did not succeed: attempt n+1, from the request that attempt n stored. The new record is written
- * at once, waiting its turn as any other that waits, and the poller sends it: no message is on the way that could be lost
- * or published twice, and a request may be larger than Pub/Sub takes.
+ * Retries jobs that did not succeed: attempt n+1, from the request that attempt n stored. The new record is written directly,
+ * as WAITING, and the poller sends it like any other. So no message can be lost or published twice, and a request may be
+ * larger than Pub/Sub accepts.
  */
 
 const PAGE = 300;
 const RECORDS_AT_ONCE = 8;
-/** For one page of records. The batch is not finished while it lasts. */
+/** For one page of records. The batch does not finish before it expires. */
 const LEASE_MS = 5 * MINUTE_MS;
-/** So many new attempts are named; the rest is counted. */
-const NAMED = 100;
+/** So many new attempts are listed; the rest are only counted. */
+const MAX_LISTED = 100;
 
-/** What is to be run again: what did not succeed among these. */
+/** The jobs to retry, if they did not succeed. */
 export type RetrySelection =
   | { readonly batchId: string }
   | { readonly label: readonly [name: string, value: string] }
@@ -36,40 +36,39 @@ export type RetrySelection =
   | { readonly recordIds: readonly string[] };
 
 export interface RetryOptions {
-  /** Also what would most likely end the same way: errors that are not retryable. */
+  /** Also retries jobs whose error is not retryable, so that they would most likely fail the same way. */
   readonly force?: boolean;
-  /** Only says what would be done. */
+  /** Only reports what would be done. */
   readonly dryRun?: boolean;
 }
 
-/** Why a record is not run again. */
+/** Why a record is not retried. */
 export type NotRetriedReason =
-  /** It succeeded, or has not ended. */
   | 'SUCCEEDED'
   | 'NOT_ENDED'
-  /** There is a later attempt: that is the one to look at. */
+  /** There is a later attempt, which counts instead. */
   | 'LATER_ATTEMPT'
-  /** The same job would most likely end the same way; `force` runs it all the same. */
+  /** The job would most likely fail the same way; `force` retries it anyway. */
   | 'NOT_RETRYABLE'
-  /** Cancelled before its message came: there is no request to send. */
+  /** Canceled before its message arrived, so there is no request to send. */
   | 'NO_REQUEST'
-  /** Attempt 999, or a request of EE's full size that the longer id does not fit into. */
+  /** Attempt 999, or a request of EE's maximum size, which has no room for the longer id. */
   | 'NO_ROOM'
-  /** Its batch is still being cancelled: wait until it is finished. */
+  /** Its batch is still being canceled: wait until it has finished. */
   | 'BATCH_CANCELLING'
   | 'UNREADABLE';
 
 export interface RetryResult {
-  /** How many attempts were made (or would be). */
+  /** How many attempts were created, or would be in a dry run. */
   readonly started: number;
   /** The first of them. */
   readonly attempts: readonly { readonly recordId: string; readonly retryOf: string }[];
   readonly skipped: Readonly<Partial<Record<NotRetriedReason, number>>>;
-  /** Record ids that were asked for and do not exist, job keys without a record. */
+  /** The selected record ids and job keys that have no record. */
   readonly unknown: readonly string[];
 }
 
-/** Repeating it is harmless: a job that was run again has a later attempt. */
+/** Retries the selected jobs. Repeating it is harmless, since a retried job has a later attempt. */
 export async function retryJobs(
   services: Services,
   selection: RetrySelection,
@@ -101,7 +100,7 @@ export async function retryJobs(
         services.log.info('record.retried', { recordId, retryOf: found.id, batchId: record.batchId });
       }
       started += 1;
-      if (attempts.length < NAMED) {
+      if (attempts.length < MAX_LISTED) {
         attempts.push({ recordId, retryOf: found.id });
       }
     };
@@ -123,7 +122,7 @@ async function* pagesOf(
   if ('batchId' in selection) {
     yield* pages(store.records, recordQueries.ofBatchIn(selection.batchId, unsuccessful), PAGE);
   } else if ('label' in selection) {
-    // What is made on the way has the label too, and may come up on a later page.
+    // The new attempts have the label too, and may appear on a later page.
     for await (const page of pages(store.records, recordQueries.ofLabel(...selection.label), PAGE)) {
       yield page.filter((found) => !isReadable(found) || unsuccessful.includes(found.value.state));
     }
@@ -151,7 +150,7 @@ async function* pagesOf(
 
 const unsuccessful: readonly RecordState[] = ['FAILED', 'REJECTED', 'LOST', 'CANCELLED'];
 
-/** All attempts at one job, in their order. */
+/** All attempts at one job, in order. */
 async function attemptsOf(
   { store }: Services,
   query: Query,
@@ -211,7 +210,7 @@ async function nextAttempt(
   };
 }
 
-/** Any later attempt, wherever its number: one that a message asked for may have skipped some. */
+/** Whether any later attempt exists: the number in a message may skip some. */
 async function hasLaterAttempt(services: Services, record: ExportRecord): Promise<boolean> {
   const { jobKey, contentHash = '', project, attempt } = record;
   const query = jobKey === undefined ? recordQueries.ofContent(contentHash) : recordQueries.ofJobKey(jobKey);
@@ -233,33 +232,33 @@ function attemptAfter(
   const job: Job = { recordId, jobKey, attempt, project, batchId, labels, contentHash, destination, request };
   const now = clock.now();
   const waiting = enqueue(job, { requestId: recordId, description, messageId, retryOf }, 'QUEUE', now, now);
-  return { ...waiting, history: [{ state: 'WAITING', at: now, note: `runs ${retryOf} again` }] };
+  return { ...waiting, history: [{ state: 'WAITING', at: now, note: `retries ${retryOf}` }] };
 }
 
 interface Reopening {
-  /** @returns false while the batch is still being cancelled */
+  /** @returns false while the batch is still being canceled */
   reopen(batchId: string | undefined): Promise<boolean>;
   release(): Promise<void>;
 }
 
 /**
- * Makes batches RUNNING before jobs of theirs are run again, and keeps them from being finished until the new records are
- * there (rule 13). An earlier cancellation is over then: what is run again is wanted.
+ * Makes batches RUNNING before their jobs are retried, and keeps them from finishing until the new records exist (rule 13).
+ * This ends an earlier cancellation, since a retry means that the job is wanted.
  */
 function createReopening(services: Services, dryRun: boolean): Reopening {
   const token = services.newToken();
   const reopened = new Map<string, Promise<boolean>>();
   const reopen = async (batchId: string): Promise<boolean> => {
-    let mayRun = true;
+    let mayRetry = true;
     await changeBatch(services, batchId, (batch, now) => {
-      mayRun = batch === undefined || batch.state === 'FINISHED' || batch.cancelRequestedAt === undefined;
-      if (!batch || !mayRun || dryRun || batch.state === 'EXPANDING') {
+      mayRetry = batch === undefined || batch.state === 'FINISHED' || batch.cancelRequestedAt === undefined;
+      if (!batch || !mayRetry || dryRun || batch.state === 'EXPANDING') {
         return undefined;
       }
       const { cancelRequestedAt: _request, cancelledThrough: _through, ...running } = reopenedBatch(batch);
       return { ...running, claim: { token, leaseUntil: later(now, LEASE_MS) } };
     });
-    return mayRun;
+    return mayRetry;
   };
   return {
     reopen: async (batchId) => {

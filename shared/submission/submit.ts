@@ -3,7 +3,7 @@ import { EarthEngineError } from '../earth-engine/api.ts';
 import { UnreadableError } from '../errors.ts';
 import { type Envelope, readJsonData } from '../message/envelope.ts';
 import { markedDescription } from '../model/ids.ts';
-import { differingPaths, sentRequest, serialiseRequest } from '../message/identity.ts';
+import { differingPaths, sentRequest, serializeRequest } from '../message/identity.ts';
 import { jobRules, parseJobMessage } from '../message/job-message.ts';
 import type { Job } from '../model/job.ts';
 import { type RejectionDetail, rejectMessage } from '../message/rejection.ts';
@@ -65,7 +65,7 @@ async function refuse(
 
 async function submitJob(services: SendContext, envelope: Envelope, job: Job): Promise<Submitted> {
   const { recordId } = job;
-  const bytes = serialiseRequest(job.request, recordId);
+  const bytes = serializeRequest(job.request, recordId);
   const source: JobSource = {
     requestId: recordId,
     description: markedDescription(job.request.description, recordId),

@@ -8,7 +8,7 @@ import { recordDeadLetter } from '../../shared/dead-letters/record-dead-letter.t
 import { type Envelope, parseEnvelope } from '../../shared/message/envelope.ts';
 import { parseJobMessage } from '../../shared/message/job-message.ts';
 import { type KeptMessage, type KeptMessages } from '../../shared/pubsub/kept-messages.ts';
-import { replayDeadLetters } from '../../shared/dead-letters/replay.ts';
+import { replayKeptMessages } from '../../shared/dead-letters/replay.ts';
 import { rejectMessage } from '../../shared/message/rejection.ts';
 import type { OutgoingMessage, Publisher, PublishOutcome } from '../../shared/publisher.ts';
 import { policyOf } from '../../shared/record/policy.ts';
@@ -235,11 +235,11 @@ function keep(...messages: { id: string; data: Uint8Array; attributes: Record<st
   };
 }
 
-describe('replayDeadLetters', () => {
+describe('replayKeptMessages', () => {
   it('publishes the whole message to where it came from, without what dead lettering added', async () => {
     await recordDeadLetter(services(), delivered(jobData, { ...forwarded, retryOf: 've1-x' }));
     const kept = keep({ id: 'dead-1', data: jobData, attributes: { ...forwarded, retryOf: 've1-x' } });
-    await expect(replayDeadLetters(services(), kept)).resolves.toEqual([
+    await expect(replayKeptMessages(services(), kept)).resolves.toEqual([
       { messageId: 'dead-1', outcome: 'REPLAYED', topic: 'video-export-jobs', recordId: theJob().recordId },
     ]);
     expect(published).toEqual([
@@ -264,7 +264,7 @@ describe('replayDeadLetters', () => {
         CloudPubSubDeadLetterSourceSubscription: 'video-export-batches-push',
       },
     });
-    await replayDeadLetters(services(), kept);
+    await replayKeptMessages(services(), kept);
     const message = published[0]?.message;
     expect(published[0]?.topic).toBe('video-export-batches');
     const again = delivered(message?.data ?? new Uint8Array(), { ...message?.attributes }, 'again-1');
@@ -274,9 +274,9 @@ describe('replayDeadLetters', () => {
   it('publishes nothing again where a replay crashed between publishing and acknowledging', async () => {
     await recordDeadLetter(services(), delivered(jobData, forwarded));
     const message = { id: 'dead-1', data: jobData, attributes: forwarded };
-    await replayDeadLetters(services(), keep(message));
+    await replayKeptMessages(services(), keep(message));
     const again = keep(message);
-    await expect(replayDeadLetters(services(), again)).resolves.toMatchObject([
+    await expect(replayKeptMessages(services(), again)).resolves.toMatchObject([
       { outcome: 'REPLAYED_BEFORE' },
     ]);
     expect(published).toHaveLength(1);
@@ -287,7 +287,7 @@ describe('replayDeadLetters', () => {
     publishOutcome = { error: new Error('unavailable') };
     await recordDeadLetter(services(), delivered(jobData, forwarded));
     const kept = keep({ id: 'dead-1', data: jobData, attributes: forwarded });
-    await expect(replayDeadLetters(services(), kept)).resolves.toMatchObject([{ outcome: 'NOT_PUBLISHED' }]);
+    await expect(replayKeptMessages(services(), kept)).resolves.toMatchObject([{ outcome: 'NOT_PUBLISHED' }]);
     expect(kept.left).toEqual(['dead-1']);
     expect((await rejectedMessage('dead-1'))?.replayedAt).toBeUndefined();
   });
@@ -301,9 +301,9 @@ describe('replayDeadLetters', () => {
       data: given?.data ?? new Uint8Array(),
       attributes: { ...given?.attributes },
     });
-    await expect(replayDeadLetters(services(), kept)).resolves.toEqual([]);
+    await expect(replayKeptMessages(services(), kept)).resolves.toEqual([]);
     expect(kept.left).toEqual(['dead-7']);
-    await expect(replayDeadLetters(services(), kept, { reasons: ['INVALID_JOB'] })).resolves.toEqual([
+    await expect(replayKeptMessages(services(), kept, { reasons: ['INVALID_JOB'] })).resolves.toEqual([
       { messageId: 'job-7', outcome: 'REPLAYED', topic: 'video-export-jobs' },
     ]);
     expect(published[0]?.message.attributes).toEqual({ originalPublishTime: '2026-11-23T11:00:00.000Z' });
@@ -311,7 +311,7 @@ describe('replayDeadLetters', () => {
 
   it('changes nothing in a dry run', async () => {
     const kept = keep({ id: 'dead-1', data: jobData, attributes: forwarded });
-    await expect(replayDeadLetters(services(), kept, { dryRun: true })).resolves.toMatchObject([
+    await expect(replayKeptMessages(services(), kept, { dryRun: true })).resolves.toMatchObject([
       { outcome: 'WOULD_REPLAY', topic: 'video-export-jobs' },
     ]);
     expect([published, kept.left]).toEqual([[], ['dead-1']]);
@@ -324,7 +324,7 @@ describe('replayDeadLetters', () => {
       attributes: forwarded,
     }));
     const kept = keep(...messages);
-    const results = await replayDeadLetters(services(), kept, { messageIds: ['dead-3', 'dead-24'] });
+    const results = await replayKeptMessages(services(), kept, { messageIds: ['dead-3', 'dead-24'] });
     expect(results.map(({ messageId }) => messageId)).toEqual(['dead-3', 'dead-24']);
     expect(kept.left).toHaveLength(23);
   });
@@ -339,7 +339,7 @@ describe('replayDeadLetters', () => {
     const get = (id: string) =>
       id === 'dead-2' ? Promise.reject(new Error('unreadable')) : rejectedMessages.get(id);
     const failing = { ...store, rejectedMessages: { ...rejectedMessages, get } };
-    await expect(replayDeadLetters({ ...services(), store: failing }, kept)).resolves.toMatchObject([
+    await expect(replayKeptMessages({ ...services(), store: failing }, kept)).resolves.toMatchObject([
       { messageId: 'dead-1', outcome: 'REPLAYED' },
       { messageId: 'dead-2', outcome: 'FAILED' },
       { messageId: 'dead-3', outcome: 'REPLAYED' },
@@ -349,7 +349,7 @@ describe('replayDeadLetters', () => {
 
   it('says so where it cannot tell the topic, and keeps the message', async () => {
     const kept = keep({ id: 'dead-1', data: jobData, attributes: {} });
-    await expect(replayDeadLetters(services(), kept)).resolves.toEqual([
+    await expect(replayKeptMessages(services(), kept)).resolves.toEqual([
       { messageId: 'dead-1', outcome: 'UNKNOWN_SOURCE' },
     ]);
     expect(kept.left).toEqual(['dead-1']);

@@ -19,7 +19,7 @@ import { type Target, targetNames } from '../../infra/targets.ts';
 import { systemClock } from '../../shared/clock.ts';
 import { readConfig } from '../../shared/config.ts';
 import { createLog } from '../../shared/log.ts';
-import { keptSubscription, replayDeadLetters } from '../../shared/dead-letters/replay.ts';
+import { keptSubscription, replayKeptMessages } from '../../shared/dead-letters/replay.ts';
 import { createKeptMessages } from '../../shared/pubsub/kept-messages.ts';
 import { createPublisher } from '../../shared/pubsub/publisher.ts';
 import { createFirestoreStore } from '../../shared/store/firestore.ts';
@@ -215,11 +215,11 @@ describe('a message that fails permanently', () => {
         ),
       };
       const transition = logged('record.transition');
-      await expect(replayDeadLetters(services, kept)).resolves.toEqual([
+      await expect(replayKeptMessages(services, kept)).resolves.toEqual([
         { messageId, recordId, topic: topics.jobs, outcome: 'REPLAYED' },
       ]);
       await expect(transition).resolves.toMatchObject({ recordId });
-      await expect(replayDeadLetters(services, kept)).resolves.toEqual([]);
+      await expect(replayKeptMessages(services, kept)).resolves.toEqual([]);
       const submitted = simulator.exportCalls.filter(({ requestId }) => requestId === recordId);
       expect(submitted).toHaveLength(1);
       const record = await store.records.get(recordId);

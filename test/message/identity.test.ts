@@ -15,7 +15,7 @@ import {
   contentHash,
   differingPaths,
   sentRequest,
-  serialiseRequest,
+  serializeRequest,
   withRequestId,
 } from '../../shared/message/identity.ts';
 import type { VideoRequest } from '../../shared/model/job.ts';
@@ -138,21 +138,21 @@ describe('the description', () => {
 
 describe('the bytes', () => {
   it('are the request as it came, with requestId and marked description', () => {
-    const sent: unknown = JSON.parse(Buffer.from(serialiseRequest(request, id)).toString());
+    const sent: unknown = JSON.parse(Buffer.from(serializeRequest(request, id)).toString());
     expect(sent).toEqual({ ...request, requestId: id, description: `las-vegas-growth_${id}` });
   });
 
   it('are the same every time', () => {
-    expect(serialiseRequest(structuredClone(request), id)).toEqual(serialiseRequest(request, id));
+    expect(serializeRequest(structuredClone(request), id)).toEqual(serializeRequest(request, id));
   });
 
   it('of another generation differ in the id alone', () => {
     const next = requestIdOf(id, 2);
-    const renewed = withRequestId(serialiseRequest(request, id), next);
-    expect(renewed.bytes).toEqual(serialiseRequest(request, next));
+    const renewed = withRequestId(serializeRequest(request, id), next);
+    expect(renewed.bytes).toEqual(serializeRequest(request, next));
     expect(renewed.description).toBe(`las-vegas-growth_${next}`);
     const { description: _, ...undescribed } = request;
-    expect(withRequestId(serialiseRequest(undescribed, id), next).description).toBe(next);
+    expect(withRequestId(serializeRequest(undescribed, id), next).description).toBe(next);
   });
 });
 
