@@ -32,12 +32,12 @@ export const manifestSchema = z.strictObject(
       .regex(/^[A-Za-z0-9-]{1,32}$/, runRule)
       .optional()
       .describe(
-        "The name of this run of the batch (default: the message's publish time in UTC, cut as runEvery sets: 2026-11-23, 2026-11-23-14 or 2026-11-23-14-05)",
+        "The name of this run of the batch (default: the message's publish time in UTC, truncated to runEvery: 2026-11-23, 2026-11-23-14 or 2026-11-23-14-05)",
       ),
     runEvery: z
       .enum(runIntervals, runEveryRule)
       .optional()
-      .describe('The unit to which the publish time is cut if the run has no name (default: day)'),
+      .describe('The unit to which the publish time is truncated if the run has no name (default: day)'),
     matrix: z
       .record(name, z.array(z.unknown(), axisRule).min(1, axisRule), axesRule)
       .refine((axes) => Object.keys(axes).length <= MAX_AXES, axesRule)

@@ -223,7 +223,7 @@ function misplacedField(path: Path): string | undefined {
     case 'request.requestId':
       return 'must be left out: the service derives it, so that a job runs once; set jobKey to identify the job, and a higher attempt to retry it';
     case 'request.maxWorkers':
-      return 'must be left out: EE refuses it except from its own staff';
+      return 'must be left out: Earth Engine refuses it except from its own staff';
     default:
       return undefined;
   }

@@ -109,14 +109,16 @@ const videoOptions = fields({
     .min(0.1, framesPerSecondRule)
     .max(120, framesPerSecondRule)
     .optional()
-    .describe("EE's default is 5"),
+    .describe("Earth Engine's default is 5"),
   maxFrames: z
     .int(maxFramesRule)
     .min(1, maxFramesRule)
     .max(INT32_MAX, maxFramesRule)
     .optional()
-    .describe("EE's default is 1000"),
-  maxPixelsPerFrame: bareOrWrapped(positiveInt64, maxPixelsRule).optional().describe("EE's default is 1e8"),
+    .describe("Earth Engine's default is 1000"),
+  maxPixelsPerFrame: bareOrWrapped(positiveInt64, maxPixelsRule)
+    .optional()
+    .describe("Earth Engine's default is 1e8"),
 });
 
 const prefixRule = `text of at most ${OBJECT_NAME_BYTES} bytes without line breaks`;
@@ -145,7 +147,7 @@ const permissionsRule = 'one of DEFAULT_OBJECT_ACL, PUBLIC, TILE_PERMISSIONS_UNS
 const corsRule = 'an array of addresses';
 
 const fileExportOptions = fields({
-  fileFormat: z.literal('MP4', '"MP4", the only format that EE exports videos in'),
+  fileFormat: z.literal('MP4', '"MP4", the only format in which Earth Engine exports videos'),
   cloudStorageDestination: fields({
     bucket,
     filenamePrefix: filenamePrefix.optional(),
@@ -182,7 +184,7 @@ function requestSchema<Schema extends z.ZodType>(expression: Schema) {
     workloadTag: workloadTag.optional(),
     priority: bareOrWrapped(smallInteger, priorityRule)
       .optional()
-      .describe("EE's default is 100; any other value needs a project registered for paid use"),
+      .describe("Earth Engine's default is 100; any other value needs a project registered for paid use"),
   });
 }
 
@@ -195,7 +197,7 @@ export function jobMessageSchema<Schema extends z.ZodType>(expression: Schema) {
     batchId: batchId.optional(),
     labels: labels.optional(),
     request: requestSchema(expression).describe(
-      "EE's ExportVideoRequest as an official client builds it, without requestId",
+      "Earth Engine's ExportVideoRequest as an official client builds it, without requestId",
     ),
   });
 }

@@ -7,9 +7,10 @@ import { retryJobs } from '../../shared/retry/retry.ts';
 import { cancelExports } from '../../shared/cancellation/cancel-exports.ts';
 import { createFirestoreStore } from '../../shared/store/firestore.ts';
 import { createHarness, envelopeOf, type Harness } from '../harness.ts';
+import { jobMessages } from './batches.ts';
 import { smallManifest } from './manifests.ts';
 
-/** The life of a batch on Google's own emulator: its queries, sums and fences are Firestore's. */
+/** The life of a batch on Google's emulator, with Firestore's own queries, sums and preconditions. */
 
 const store = createFirestoreStore({
   projectId: `demo-batch-${randomUUID().slice(0, 8)}`,
@@ -18,13 +19,10 @@ const store = createFirestoreStore({
 });
 afterAll(() => store.close());
 
-const jobMessages = ({ publisher, config }: Harness) =>
-  publisher.published.filter(({ topic }) => topic === config.topics.jobs).map(({ message }) => message);
-
 const batchId = 'small@2026-11-23';
 
 describe('a batch in Firestore', () => {
-  it('is expanded, cancelled, finished, run again and finished once more', async () => {
+  it('is expanded, canceled, finished, retried and finished again', async () => {
     const harness = createHarness({
       store,
       simulator: {

@@ -8,7 +8,7 @@ import { isReadable } from '../../shared/store/store.ts';
 import { createHarness, envelopeOf, type Harness } from '../harness.ts';
 import { smallManifest } from './manifests.ts';
 
-/** A process that dies at each of its calls of the outside world in turn, before or after the call has happened. */
+/** A process that dies at each of its calls to the outside world in turn, before or after the call. */
 
 const JOBS = 6;
 const batchId = 'small@2026-11-23';
@@ -17,7 +17,7 @@ const cancellation = envelopeOf({ data: { batchId }, messageId: 'cancellation' }
 
 interface Dying {
   readonly services: Services;
-  /** Calls so far; from the fatal one on, none happens. */
+  /** The number of calls so far; none succeeds from the fatal one on. */
   calls(): number;
 }
 
@@ -58,7 +58,7 @@ function dyingAt(services: Services, fatal: number, when: 'before' | 'after'): D
   };
 }
 
-/** Plays a scenario once for each call that `work` makes, dying there, and once more where nothing fails. */
+/** Plays a scenario once for each call that `work` makes, dying there, and once without dying. */
 async function atEveryCall(
   prepare: () => Promise<Harness>,
   work: (services: Services) => Promise<unknown>,
@@ -82,7 +82,7 @@ async function atEveryCall(
   }
 }
 
-/** Delivers what is published to the job topic, all of it each time: at least once is what Pub/Sub promises. */
+/** Delivers everything that was published to the job topic, every time: Pub/Sub promises at-least-once delivery. */
 async function deliverJobs(harness: Harness): Promise<void> {
   const { publisher, config } = harness;
   for (const { topic, message } of publisher.published) {
@@ -146,7 +146,7 @@ describe('a process that dies at any of its calls', () => {
     expect(calls).toBeGreaterThan(10);
   });
 
-  it('while it runs a batch again leaves each job with one more attempt', async () => {
+  it('while it retries a batch leaves each job with one more attempt', async () => {
     const failing = [{ pattern: 'n-', code: 13, message: 'Internal error.' }];
     const calls = await atEveryCall(
       async () => {

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 
-import type { Batch } from '../../shared/model/batch.ts';
 import { expandBatch } from '../../shared/batch/expand-batch.ts';
 import { finishBatches } from '../../shared/batch/finish-batches.ts';
 import { later } from '../../shared/clock.ts';
@@ -8,15 +7,8 @@ import type { RejectedMessage } from '../../shared/model/rejected-message.ts';
 import type { Services } from '../../shared/services.ts';
 import { isReadable } from '../../shared/store/store.ts';
 import { createHarness, envelopeOf, type Harness, smallJob } from '../harness.ts';
+import { batchOf, jobMessages } from './batches.ts';
 import { landsatManifest, smallManifest } from './manifests.ts';
-
-const batchOf = async ({ store }: Harness, id: string): Promise<Batch> => {
-  const found = await store.batches.get(id);
-  if (!found || !isReadable(found)) {
-    throw new Error(`no batch ${id}`);
-  }
-  return found.value;
-};
 
 const rejectionOf = async ({ store }: Harness, messageId: string): Promise<RejectedMessage | undefined> => {
   const found = await store.rejectedMessages.get(messageId);
@@ -26,10 +18,7 @@ const rejectionOf = async ({ store }: Harness, messageId: string): Promise<Rejec
 const deliver = (harness: Harness, data: unknown, messageId = 'manifest-1', services = harness.services) =>
   expandBatch(services, envelopeOf({ data, messageId }));
 
-const jobMessages = ({ publisher, config }: Harness) =>
-  publisher.published.filter(({ topic }) => topic === config.topics.jobs).map(({ message }) => message);
-
-/** Delivers the job messages that were published since the last time. */
+/** Delivers the job messages that were published since the last call. */
 function createJobDelivery(harness: Harness): () => Promise<void> {
   let delivered = 0;
   return async () => {
@@ -49,12 +38,12 @@ const batchEvents = ({ publisher, config }: Harness) =>
     .map(({ message }) => message);
 
 describe('a manifest', () => {
-  it('delivered three times, once after a crash half way, is six operations and one finished batch', async () => {
+  it('delivered three times, once after a crash halfway, makes six operations and one finished batch', async () => {
     const harness = createHarness();
     const deliverJobs = createJobDelivery(harness);
     const manifest = landsatManifest();
 
-    // The process dies after three of the jobs were published and before it could write that down.
+    // The process dies after it published three of the jobs and before it could record that.
     const dying: Services = {
       ...harness.services,
       publisher: {
@@ -107,7 +96,7 @@ describe('a manifest', () => {
     ]);
   });
 
-  it('goes on where it stopped, chunk by chunk', async () => {
+  it('continues where it stopped, chunk by chunk', async () => {
     const harness = createHarness();
     const manifest = smallManifest(2000);
     let chunks = 0;
@@ -123,10 +112,10 @@ describe('a manifest', () => {
       },
     };
     await expect(deliver(harness, manifest, 'm', failing)).rejects.toMatchObject({ code: 'PUBLISH_FAILED' });
-    expect(await batchOf(harness, 'small@2026-11-23')).toMatchObject({ published: 1000 });
-    // Another message need not wait either, since the failed delivery gave its claim back.
+    expect(await batchOf(harness)).toMatchObject({ published: 1000 });
+    // Another message need not wait either, since the failed delivery released its claim.
     await deliver(harness, manifest, 'other');
-    expect(await batchOf(harness, 'small@2026-11-23')).toMatchObject({ state: 'RUNNING', published: 2000 });
+    expect(await batchOf(harness)).toMatchObject({ state: 'RUNNING', published: 2000 });
     const keys = jobMessages(harness).map(
       ({ data }) => (JSON.parse(new TextDecoder().decode(data)) as { jobKey: string }).jobKey,
     );
@@ -134,7 +123,7 @@ describe('a manifest', () => {
     expect(new Set(keys).size).toBe(2000);
   });
 
-  it('stops at its time limit and goes on with the next delivery', async () => {
+  it('stops at its time limit and continues with the next delivery', async () => {
     const harness = createHarness();
     const slow: Services = {
       ...harness.services,
@@ -148,12 +137,12 @@ describe('a manifest', () => {
     };
     const manifest = smallManifest(1800);
     await expect(deliver(harness, manifest, 'm', slow)).rejects.toMatchObject({ code: 'BATCH_UNFINISHED' });
-    expect(await batchOf(harness, 'small@2026-11-23')).toMatchObject({ published: 1000, state: 'EXPANDING' });
+    expect(await batchOf(harness)).toMatchObject({ published: 1000, state: 'EXPANDING' });
     expect(await deliver(harness, manifest, 'm', slow)).toMatchObject({ outcome: 'PUBLISHED' });
     expect(jobMessages(harness)).toHaveLength(1800);
   });
 
-  it('that another delivery expands is left to it, but for a redelivery of the same message', async () => {
+  it('is left to the delivery that expands it, except by a redelivery of the same message', async () => {
     const harness = createHarness();
     const manifest = smallManifest(1200);
     const hanging = Promise.withResolvers<void>();
@@ -175,15 +164,15 @@ describe('a manifest', () => {
     expect(await deliver(harness, manifest, 'm')).toMatchObject({ outcome: 'PUBLISHED' });
     hanging.resolve();
     await expect(first).rejects.toMatchObject({ code: 'BATCH_BUSY' });
-    expect(await batchOf(harness, 'small@2026-11-23')).toMatchObject({ state: 'RUNNING', published: 1200 });
+    expect(await batchOf(harness)).toMatchObject({ state: 'RUNNING', published: 1200 });
   });
 
-  it('of a run that was made from another is refused, and the batch stays as it is', async () => {
+  it('is rejected if its run was created from another manifest, and the batch does not change', async () => {
     const harness = createHarness();
     await deliver(harness, smallManifest(2));
-    const before = await batchOf(harness, 'small@2026-11-23');
+    const before = await batchOf(harness);
     expect(await deliver(harness, smallManifest(3), 'second')).toMatchObject({ reason: 'CONFLICT' });
-    expect(await batchOf(harness, 'small@2026-11-23')).toEqual(before);
+    expect(await batchOf(harness)).toEqual(before);
     expect(jobMessages(harness)).toHaveLength(2);
     expect(await rejectionOf(harness, 'second')).toMatchObject({
       reason: 'CONFLICT',
@@ -192,7 +181,7 @@ describe('a manifest', () => {
     });
   });
 
-  it('that is wrong has one clear answer, and nothing is published', async () => {
+  it('that is invalid is recorded as one rejected message, and nothing is published', async () => {
     const harness = createHarness();
     const manifest = smallManifest(4, { job: smallJob({ jobKey: 'k-${n}', attempt: '${n}' }) });
     expect(await deliver(harness, manifest, 'wrong')).toMatchObject({ reason: 'INVALID_MANIFEST' });
@@ -203,16 +192,16 @@ describe('a manifest', () => {
     expect(rejection?.issues).toEqual([
       { path: 'job.attempt', message: expect.stringMatching(/found 0.*in combination 0: n 0/) as string },
     ]);
-    const dead = harness.publisher.published.filter(
+    const originals = harness.publisher.published.filter(
       ({ topic }) => topic === harness.config.topics.deadLetters,
     );
-    expect(dead.map(({ message }) => message.attributes['rejectedMessageId'])).toEqual(['wrong']);
-    expect(await deliver(harness, 'no json {', 'text')).toMatchObject({ reason: 'INVALID_DATA' });
+    expect(originals.map(({ message }) => message.attributes['rejectedMessageId'])).toEqual(['wrong']);
+    expect(await deliver(harness, 'not json {', 'text')).toMatchObject({ reason: 'INVALID_DATA' });
   });
 });
 
 describe('a manifest that takes too long to check', () => {
-  it('is refused rather than tried again and again', async () => {
+  it('is rejected rather than redelivered again and again', async () => {
     const harness = createHarness();
     const slow: Services = {
       ...harness.services,
@@ -232,11 +221,11 @@ describe('a manifest that takes too long to check', () => {
   });
 });
 
-describe('a batch is finished', () => {
+describe('a batch finishes', () => {
   it('only when every job that was published has ended or was rejected', async () => {
     const harness = createHarness();
     const deliverJobs = createJobDelivery(harness);
-    // One of the keys is taken by a job of other content.
+    // A job with other content has one of the keys.
     await harness.submit({ data: smallJob({ jobKey: 'small/2026-11-23/2' }, { description: 'other' }) });
     await deliver(harness, smallManifest(4));
     const messages = jobMessages(harness);
@@ -244,23 +233,23 @@ describe('a batch is finished', () => {
     for (const { data } of messages.slice(0, 3)) {
       await harness.submit({ data });
     }
-    // A message that is delivered twice under two ids is rejected twice, and is one job.
+    // A job that is published twice is rejected twice, but counted once.
     await harness.submit({ data: messages[2]?.data });
     await harness.untilQuiet();
     await finish(harness);
-    expect(await batchOf(harness, 'small@2026-11-23')).toMatchObject({ state: 'RUNNING' });
+    expect(await batchOf(harness)).toMatchObject({ state: 'RUNNING' });
 
     await deliverJobs();
     await harness.untilQuiet();
     await finish(harness);
-    expect(await batchOf(harness, 'small@2026-11-23')).toMatchObject({
+    expect(await batchOf(harness)).toMatchObject({
       state: 'FINISHED',
       counts: { SUCCEEDED: 3 },
       rejectedMessages: 1,
     });
   });
 
-  it('counting the jobs that had a record before, of the same content, which are not published again', async () => {
+  it('with a count of the jobs that already had a record with the same content and were not published', async () => {
     const harness = createHarness();
     const deliverJobs = createJobDelivery(harness);
     await deliver(harness, smallManifest(3, { run: 'a', job: smallJob({ jobKey: 'k-${n}' }) }), 'a');
@@ -278,7 +267,7 @@ describe('a batch is finished', () => {
     });
   });
 
-  it('with its event owed while the topic does not answer', async () => {
+  it('with a pending event while the topic does not answer', async () => {
     const harness = createHarness();
     const deliverJobs = createJobDelivery(harness);
     await deliver(harness, smallManifest(1));
@@ -286,10 +275,10 @@ describe('a batch is finished', () => {
     harness.publisher.failing = true;
     await harness.untilQuiet();
     await finish(harness);
-    expect(await batchOf(harness, 'small@2026-11-23')).toMatchObject({ state: 'FINISHED', owesEvent: true });
+    expect(await batchOf(harness)).toMatchObject({ state: 'FINISHED', owesEvent: true });
     harness.publisher.failing = false;
     await finish(harness);
-    expect(await batchOf(harness, 'small@2026-11-23')).not.toHaveProperty('owesEvent');
+    expect(await batchOf(harness)).not.toHaveProperty('owesEvent');
     expect(batchEvents(harness).length).toBe(1);
   });
 });

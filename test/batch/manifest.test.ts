@@ -26,12 +26,12 @@ async function expand(json: unknown) {
   return { expansion, issues: await checkExpansion(expansion, rules) };
 }
 
-/** The expansion of a manifest that is valid. */
+/** The expansion of a valid manifest. */
 async function expanded(json: unknown) {
   const { expansion, issues } = await expand(json);
   expect(issues).toEqual([]);
   if (!expansion) {
-    throw new Error('no expansion');
+    throw new Error('There is no expansion');
   }
   const jobs = Array.from(
     { length: expansion.jobs },
@@ -50,7 +50,7 @@ const constants = (value: unknown): unknown[] => {
 };
 
 describe('an expansion', () => {
-  it('is every combination, the last axis changing first, with graphs that differ where they should', async () => {
+  it('has every combination, the last axis changing fastest, each with a different graph', async () => {
     const { expansion, jobs } = await expanded(landsatManifest());
     expect(jobs.map((job) => job['jobKey'])).toEqual([
       'weekly-timelapse/2026-11-23/alps/2018',
@@ -78,12 +78,12 @@ describe('an expansion', () => {
     expect(new Set(hashes).size).toBe(6);
   });
 
-  it('without a matrix is one job', async () => {
+  it('has one job without a matrix', async () => {
     const { jobs } = await expanded({ batchId: 'one', job: smallJob({ jobKey: '${batchId}' }) });
     expect(jobs).toMatchObject([{ jobKey: 'one', batchId: 'one@2026-11-23' }]);
   });
 
-  it('says beforehand how many bytes each message has', async () => {
+  it('knows the bytes of each message before making it', async () => {
     const { expansion } = await expanded(
       landsatManifest({ matrix: { region: [{ id: 'Zürich "a"', point: ['é', { ü: '…' }] }], year: [1, 2] } }),
     );
@@ -92,7 +92,7 @@ describe('an expansion', () => {
     }
   });
 
-  it('fills in values of any type, texts within texts, and dates', async () => {
+  it('fills in values of any type, text within text, and dates', async () => {
     const constant = {
       whole: '${region}',
       item: '${region.list.1}',
@@ -125,7 +125,7 @@ describe('an expansion', () => {
     });
   });
 
-  it('may put in whole graphs, requests and numbers of other fields', async () => {
+  it('can fill in whole graphs, requests and numbers in other fields', async () => {
     const { request } = smallJob() as { request: { expression: unknown } };
     const graph = await expanded({
       batchId: 'b',
@@ -146,7 +146,7 @@ describe('an expansion', () => {
     expect(whole.jobs[1]).toMatchObject({ request: { description: 'other' } });
   });
 
-  it('has the same hash however its run was named and its fields are ordered, and another for other content', () => {
+  it('has a hash that depends on its content, not on how its run was named or its fields are ordered', () => {
     const hashOf = (json: unknown) => {
       const reading = readManifest(json, publishTime);
       return 'manifest' in reading ? reading.manifest.hash : '';
@@ -159,7 +159,7 @@ describe('an expansion', () => {
   });
 });
 
-describe('a manifest that is wrong', () => {
+describe('an invalid manifest', () => {
   const small = smallManifest(2);
   const { request } = smallJob() as { request: Record<string, unknown> };
   const withJob = (job: Record<string, unknown>) => ({
@@ -168,17 +168,22 @@ describe('a manifest that is wrong', () => {
   });
 
   it.each<[string, unknown, string, RegExp]>([
-    ['no object', [], '', /a batch manifest/],
-    ['a field that is unknown', { ...small, cron: '* * * * *' }, 'cron', /is not a field.*runEvery/],
+    ['an array', [], '', /a batch manifest/],
+    ['an unknown field', { ...small, cron: '* * * * *' }, 'cron', /is not a field.*runEvery/],
     ['no batchId', { ...small, batchId: undefined }, 'batchId', /missing/],
     ['a batchId with an @', { ...small, batchId: 'a@b' }, 'batchId', /"a@b"/],
     ['a run that is too long', { ...small, run: 'a'.repeat(33) }, 'run', /1 to 32/],
-    ['another interval', { ...small, run: undefined, runEvery: 'week' }, 'runEvery', /day, hour, minute/],
+    ['an unknown interval', { ...small, run: undefined, runEvery: 'week' }, 'runEvery', /day, hour, minute/],
     ['an empty axis', { ...small, matrix: { n: [1], m: [] } }, 'matrix.m', /at least one value/],
-    ['an axis that is no array', { ...small, matrix: { n: 5 } }, 'matrix.n', /found 5/],
-    ['an axis of a taken name', { ...small, matrix: { run: [1] } }, 'matrix.run', /not batchId or run/],
-    ['an axis and a date of one name', { ...small, dates: { n: 'run' } }, 'dates.n', /the name of an axis/],
-    ['a date that is none', { ...small, dates: { from: 'run-30' } }, 'dates.from', /"run-30".*P30D/],
+    ['an axis that is not an array', { ...small, matrix: { n: 5 } }, 'matrix.n', /found 5/],
+    ['an axis with a reserved name', { ...small, matrix: { run: [1] } }, 'matrix.run', /not batchId or run/],
+    [
+      'an axis and a date with the same name',
+      { ...small, dates: { n: 'run' } },
+      'dates.n',
+      /the name of an axis/,
+    ],
+    ['an invalid date', { ...small, dates: { from: 'run-30' } }, 'dates.from', /"run-30".*P30D/],
     [
       'too many combinations',
       { ...small, matrix: { n: Array(1000).fill(0), m: Array(101).fill(0) } },
@@ -187,7 +192,7 @@ describe('a manifest that is wrong', () => {
     ],
     ['a batchId within the job', withJob({ batchId: 'x' }), 'job.batchId', /left out/],
     ['an unclosed name', withJob({ jobKey: '${n' }), 'job.jobKey', /without its }/],
-    ['a name in a name', withJob({ labels: { '${n}': 'x' } }), 'job.labels["${n}"]', /only values/],
+    ['a name within a field name', withJob({ labels: { '${n}': 'x' } }), 'job.labels["${n}"]', /only values/],
     ['no job', { ...small, job: undefined }, 'job', /missing/],
     [
       'no request',
@@ -195,16 +200,21 @@ describe('a manifest that is wrong', () => {
       'job.request',
       /missing.*in combination 0: n 0 and 1 more/,
     ],
-    ['a name that is not known', withJob({ jobKey: '${m}' }), 'job.jobKey', /\$\{m\}.*batchId, run, n/],
-    ['a field that a value lacks', withJob({ jobKey: '${n.id}' }), 'job.jobKey', /no "id".*with n 0/],
+    ['an unknown name', withJob({ jobKey: '${m}' }), 'job.jobKey', /\$\{m\}.*batchId, run, n/],
     [
-      'a prototype for a field',
+      'a field that the value does not have',
+      withJob({ jobKey: '${n.id}' }),
+      'job.jobKey',
+      /no "id".*with n 0/,
+    ],
+    [
+      'an inherited field',
       { ...small, matrix: { n: [{}] }, job: { jobKey: '${n.constructor}', request } },
       'job.jobKey',
       /no "constructor"/,
     ],
     [
-      'a length for a field',
+      'the length of an array',
       { ...small, matrix: { n: [[1]] }, job: { jobKey: '${n.length}', request } },
       'job.jobKey',
       /no "length"/,
@@ -215,18 +225,18 @@ describe('a manifest that is wrong', () => {
       'job.jobKey',
       /an object with a.*every combination with n \{"a":1\}/,
     ],
-    ['null in a text', { ...small, matrix: { n: [null] } }, 'job.jobKey', /is null there/],
+    ['null within text', { ...small, matrix: { n: [null] } }, 'job.jobKey', /is null there/],
     [
       'the same key twice',
       { ...small, matrix: { n: [1, 2, 1] } },
       'job.jobKey',
-      /same job as in combination 0: n 1.*in combination 2: n 1/,
+      /same job as combination 0: n 1.*in combination 2: n 1/,
     ],
     [
       'the same content twice, without a key',
       { ...small, matrix: { n: [1, 2] }, job: { request } },
       'job.jobKey',
-      /same job as in combination 0/,
+      /same job as combination 0/,
     ],
     [
       'a job that is invalid in one combination',
@@ -236,13 +246,13 @@ describe('a manifest that is wrong', () => {
     ],
     ['a project that is not allowed', withJob({ project: 'other-${n}' }), 'job.project', /"other-0"/],
     [
-      'a date of a run that is none',
+      'a date that counts from a run without a date',
       { ...withJob({ jobKey: '${from}-${n}' }), run: 'spring', dates: { from: 'run' } },
       'job.jobKey',
       /"spring" is not a date/,
     ],
     [
-      'a graph that one combination breaks',
+      'a graph that is invalid in one combination',
       withJob({
         request: { ...request, expression: { result: '${n}', values: { '0': { constantValue: 1 } } } },
       }),
@@ -250,7 +260,7 @@ describe('a manifest that is wrong', () => {
       /found 0/,
     ],
     [
-      'an argument named constantValue that is no constant',
+      'an argument named constantValue that is not a constant',
       withJob({
         request: {
           ...request,
@@ -287,7 +297,7 @@ describe('a manifest that is wrong', () => {
       /found 100\d{5} bytes; allowed: at most 9990000/,
     ],
   ])('%s', async (_, json, path, message) => {
-    // What is undefined is not there in JSON.
+    // JSON has no undefined values.
     const { issues } = await expand(JSON.parse(JSON.stringify(json)) as unknown);
     const issue = issues.find((each) => each.path === path && message.test(each.message));
     expect(issue, JSON.stringify(issues)).toBeDefined();
@@ -302,7 +312,7 @@ describe('a manifest that is wrong', () => {
     expect(issues.map((issue) => issue.path.replace('.__proto__', '["__proto__"]'))).toEqual([path]);
   });
 
-  it('numbers, texts and depths that cannot be sent on', async () => {
+  it('numbers, text and depths that cannot be sent on', async () => {
     const deep = `${'['.repeat(5000)}${']'.repeat(5000)}`;
     for (const text of ['1e999', '"\\ud800"', deep]) {
       const { issues } = await expand(JSON.parse(`{"batchId":"a","matrix":{"n":[${text}]},"job":{}}`));
@@ -312,18 +322,18 @@ describe('a manifest that is wrong', () => {
     expect(issues[0]?.message).toMatch(/too deep/);
   });
 
-  it('in several ways is told all of them together', async () => {
+  it('reports several issues together', async () => {
     const { issues } = await expand({
       ...withJob({ jobKey: '${m}', attempt: 0 }),
       matrix: { n: [1, { a: 1 }] },
     });
-    // The key of no combination can be told; that does not hide the others' faults of the same text.
+    // No combination has a key, which does not hide the other issues.
     expect(issues.map((issue) => issue.path)).toEqual(['job.jobKey', 'job.request.description']);
     const both = await expand({ ...withJob({ attempt: 0, labels: { UPPER: 'x' } }) });
     expect(both.issues.map((issue) => issue.path)).toEqual(['job.attempt', 'job.labels.UPPER']);
   });
 
-  it('in every job is told in bounded length', async () => {
+  it('reports issues of every job in bounded length', async () => {
     const { issues } = await expand({ ...smallManifest(5000), job: { jobKey: '${n}', attempt: '${n}' } });
     expect(issues.length).toBeLessThan(60);
     expect(JSON.stringify(issues).length).toBeLessThan(30_000);
@@ -331,7 +341,7 @@ describe('a manifest that is wrong', () => {
 });
 
 describe('the graph of a template', () => {
-  it('is read once for all jobs that differ in constants only', async () => {
+  it('is read once for all jobs that differ only in constants', async () => {
     let reads = 0;
     const manifest = smallManifest(200);
     const { expansion } = await expanded(manifest);
@@ -351,13 +361,13 @@ describe('the graph of a template', () => {
       },
     };
     if (!expansion) {
-      throw new Error('no expansion');
+      throw new Error('There is no expansion');
     }
     expect(await checkExpansion(counted, rules)).toEqual([]);
     expect(reads).toBe(1);
   });
 
-  it('is read once for each value that stands anywhere else', async () => {
+  it('is read once for each value that is filled in elsewhere', async () => {
     const request = {
       ...(smallJob()['request'] as object),
       expression: {

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 
 import { smallJob } from '../harness.ts';
 
-/** The request of an annual timelapse as the JavaScript client makes it, with places for a region, a year and dates. */
+/** The request of an annual timelapse as the JavaScript client makes it, with holes for a region and a year. */
 export function landsatTemplate(): Record<string, unknown> {
   const file = new URL('../fixtures/requests/landsat-annual-timelapse.json', import.meta.url);
   const text = readFileSync(file, 'utf8');
@@ -18,7 +18,7 @@ export const regions = [
   { id: 'vegas', point: [-115.14, 36.17] },
 ];
 
-/** Two regions, three years: six jobs. */
+/** Six jobs: two regions and three years. */
 export function landsatManifest(change: Record<string, unknown> = {}): Record<string, unknown> {
   const request = landsatTemplate();
   return {
@@ -40,7 +40,7 @@ export function landsatManifest(change: Record<string, unknown> = {}): Record<st
   };
 }
 
-/** `jobs` small jobs, one axis. */
+/** So many small jobs on one axis. */
 export function smallManifest(jobs: number, change: Record<string, unknown> = {}): Record<string, unknown> {
   return {
     batchId: 'small',

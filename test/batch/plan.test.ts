@@ -23,7 +23,7 @@ describe('a plan', () => {
     }
     await harness.submit({ data: smallJob({ jobKey: key(3) }, { description: 'another' }) });
     await harness.untilQuiet();
-    // The second attempt of a job is what counts.
+    // The latest attempt of a job counts.
     harness.simulator.set({ failing: [] });
     await retryJobs(harness.services, { jobKeys: [key(2)] });
     await harness.untilQuiet();
@@ -50,7 +50,7 @@ describe('a plan', () => {
     expect(await harness.store.batches.get('small@2026-11-23')).toBeUndefined();
   });
 
-  it('says whether the run is there already, and what is wrong', async () => {
+  it('reports whether the run exists already, and what is invalid', async () => {
     const harness = createHarness();
     await expandBatch(harness.services, envelopeOf({ data: smallManifest(2) }));
     expect(await plan(harness.services, smallManifest(2), publishTime)).toMatchObject({

@@ -9,7 +9,7 @@ describe('the name of a run', () => {
     ['day', '2026-11-23'],
     ['hour', '2026-11-23-14'],
     ['minute', '2026-11-23-14-05'],
-  ] as const)('cut to the %s is %s, and its time can be read again', (interval, run) => {
+  ] as const)('cut to the %s is %s, from which its time can be read', (interval, run) => {
     expect(runOf(publishTime, interval)).toBe(run);
     expect(run).toMatch(/^[A-Za-z0-9-]{1,32}$/);
     expect(publishTime.getTime() - (timeOfRun(run)?.getTime() ?? 0)).toBeLessThan(86_400_000);
@@ -57,11 +57,11 @@ describe('a date', () => {
     'run+P9999Y',
     'run-P3000Y',
     '',
-  ])('%j is refused', (text) => {
+  ])('%j is rejected', (text) => {
     expect(readDate(text, '2026-11-23')).toHaveProperty('malformed');
   });
 
-  it('that counts from a run that is none cannot be told, which matters only where it is used', () => {
+  it('that counts from a run without a date is unknown, which matters only if it is used', () => {
     expect(readDate('run-P30D', 'spring')).toEqual({ unknown: 'the run "spring" is not a date' });
   });
 });

@@ -1,30 +1,21 @@
 import { describe, expect, it } from 'vitest';
 
-import type { Batch } from '../../shared/model/batch.ts';
 import { expandBatch } from '../../shared/batch/expand-batch.ts';
 import { cancelExports } from '../../shared/cancellation/cancel-exports.ts';
 import { recordIdOf } from '../../shared/model/ids.ts';
-import { isReadable } from '../../shared/store/store.ts';
 import { createHarness, envelopeOf, type Harness, smallJob } from '../harness.ts';
+import { batchOf } from './batches.ts';
 import { smallManifest } from './manifests.ts';
 
-/** Jobs whose record is not made by the message of their batch. */
+/** Jobs whose record was not created by a message of their batch. */
 
 const idOf = (jobKey: string) => recordIdOf({ project: 'demo-test', jobKey, attempt: 1 });
 const fast = { simulator: { settings: { pendingMs: 0, startsPerSecond: 100, concurrency: 10 } } };
 
-const batchOf = async ({ store }: Harness, id: string): Promise<Batch> => {
-  const found = await store.batches.get(id);
-  if (!found || !isReadable(found)) {
-    throw new Error(`no batch ${id}`);
-  }
-  return found.value;
-};
-
 const expand = ({ services }: Harness, manifest: Record<string, unknown>) =>
   expandBatch(services, envelopeOf({ data: manifest }));
 
-/** Takes the job messages that were published. */
+/** Removes and returns the job messages that were published. */
 const takeJobs = ({ publisher, config }: Harness) =>
   publisher.published
     .splice(0)
@@ -47,7 +38,7 @@ const sharing = (batchId: string) =>
   smallManifest(2, { batchId, job: smallJob({ jobKey: 'shared/${n}' }, { description: 'n-${n}' }) });
 
 describe('two batches that have the same jobs', () => {
-  it('both finish, whoever made the records', async () => {
+  it('both finish, whichever created the records', async () => {
     const harness = createHarness(fast);
     await expand(harness, sharing('one'));
     await expand(harness, sharing('two'));
@@ -63,7 +54,7 @@ describe('two batches that have the same jobs', () => {
     });
   });
 
-  it('leave a job counted once that was published twice', async () => {
+  it('count a job once if it was published twice', async () => {
     const harness = createHarness(fast);
     await expand(harness, sharing('one'));
     await expand(harness, sharing('two'));
@@ -79,7 +70,7 @@ describe('two batches that have the same jobs', () => {
     expect(await batchOf(harness, 'two@2026-11-23')).toMatchObject({ state: 'FINISHED' });
   });
 
-  it('cost no write where a message of the same batch comes again', async () => {
+  it('cost no write if a message of the same batch is redelivered', async () => {
     const harness = createHarness(fast);
     await expand(harness, sharing('one'));
     const jobs = takeJobs(harness);
@@ -90,7 +81,7 @@ describe('two batches that have the same jobs', () => {
     expect({ revision, alsoBatches }).toEqual({ revision: 2, alsoBatches: undefined });
   });
 
-  it('remember a bounded number of them', async () => {
+  it('are stored on a record in a bounded number', async () => {
     const harness = createHarness(fast);
     for (let n = 0; n < 110; n += 1) {
       await harness.submit({ data: smallJob({ jobKey: 'popular', batchId: `batch-${n}` }) });
@@ -99,22 +90,22 @@ describe('two batches that have the same jobs', () => {
   });
 });
 
-describe('a job cancelled by its key while its message is on its way', () => {
-  it('becomes one of its batch, which finishes', async () => {
+describe('a job canceled by its key while its message is on its way', () => {
+  it('becomes part of its batch, which finishes', async () => {
     const harness = createHarness(fast);
     await expand(harness, smallManifest(2));
     await cancelExports(harness.services, envelopeOf({ data: { jobKey: 'small/2026-11-23/0' } }));
     await deliverJobs(harness);
     await runToEnd(harness);
-    expect(await batchOf(harness, 'small@2026-11-23')).toMatchObject({
+    expect(await batchOf(harness)).toMatchObject({
       state: 'FINISHED',
       counts: { SUCCEEDED: 1, CANCELLED: 1 },
     });
   });
 });
 
-describe('a job that is refused twice', () => {
-  it('does not stand for one that has not come', async () => {
+describe('a job that is rejected twice', () => {
+  it('is not counted in place of one whose message has not arrived', async () => {
     const harness = createHarness(fast);
     await expand(harness, smallManifest(2));
     const [first, second] = takeJobs(harness);
@@ -125,78 +116,78 @@ describe('a job that is refused twice', () => {
     await strict.submit({ data: first?.data ?? '' });
     await strict.submit({ data: first?.data ?? '' });
     await runToEnd(harness);
-    expect(await batchOf(harness, 'small@2026-11-23')).toMatchObject({ state: 'RUNNING' });
+    expect(await batchOf(harness)).toMatchObject({ state: 'RUNNING' });
     await strict.submit({ data: second?.data ?? '' });
     await runToEnd(harness);
-    expect(await batchOf(harness, 'small@2026-11-23')).toMatchObject({
+    expect(await batchOf(harness)).toMatchObject({
       state: 'FINISHED',
       rejectedMessages: 2,
     });
   });
 });
 
-describe('a publisher that says its job is another attempt', () => {
-  it('is not believed: the batch counts the job, and finishes', async () => {
+describe('a sender that marks its message as a retry', () => {
+  it('has no effect: the batch counts the job, and finishes', async () => {
     const harness = createHarness(fast);
     await expand(harness, smallManifest(1));
     const [job] = takeJobs(harness);
     await harness.submit({ data: job?.data ?? '', attributes: { retryOf: idOf('other') } });
     await runToEnd(harness);
     expect(await harness.record(idOf('small/2026-11-23/0'))).not.toHaveProperty('retryOf');
-    expect(await batchOf(harness, 'small@2026-11-23')).toMatchObject({ state: 'FINISHED' });
+    expect(await batchOf(harness)).toMatchObject({ state: 'FINISHED' });
   });
 });
 
-describe('a job of the same batchId that its manifest does not have', () => {
-  it('may end the batch too early: it is RUNNING again once the missing one has come, and ends once more', async () => {
+describe('a job with the batchId of a manifest that does not have it', () => {
+  it('may finish the batch too early, which is RUNNING again when the missing job arrives, and finishes again', async () => {
     const harness = createHarness(fast);
     await expand(harness, smallManifest(2));
     const [first, second] = takeJobs(harness);
     await harness.submit({ data: first?.data ?? '' });
-    await harness.submit({ data: smallJob({ jobKey: 'by hand', batchId: 'small@2026-11-23' }) });
+    await harness.submit({ data: smallJob({ jobKey: 'extra', batchId: 'small@2026-11-23' }) });
     await runToEnd(harness);
-    const early = await batchOf(harness, 'small@2026-11-23');
+    const early = await batchOf(harness);
     expect(early).toMatchObject({ state: 'FINISHED', counts: { SUCCEEDED: 2 } });
     harness.clock.advance(60_000);
     await harness.poll();
-    expect(await batchOf(harness, 'small@2026-11-23')).toEqual(early);
+    expect(await batchOf(harness)).toEqual(early);
 
     await harness.submit({ data: second?.data ?? '' });
     await harness.poll();
-    const again = await batchOf(harness, 'small@2026-11-23');
+    const again = await batchOf(harness);
     expect(again).toMatchObject({ state: 'RUNNING' });
     expect(again).not.toHaveProperty('expireAt');
     await runToEnd(harness);
-    const ended = await batchOf(harness, 'small@2026-11-23');
+    const ended = await batchOf(harness);
     expect(ended).toMatchObject({ state: 'FINISHED', counts: { SUCCEEDED: 3 } });
     harness.clock.advance(60_000);
     await harness.poll();
-    expect(await batchOf(harness, 'small@2026-11-23')).toEqual(ended);
+    expect(await batchOf(harness)).toEqual(ended);
   });
 
-  it('is waited for days later, within the time that Pub/Sub takes at most', async () => {
+  it('may finish the batch days before the missing job arrives, within the retention time of Pub/Sub', async () => {
     const harness = createHarness(fast);
     await expand(harness, smallManifest(2));
     const [first, second] = takeJobs(harness);
     await harness.submit({ data: first?.data ?? '' });
-    await harness.submit({ data: smallJob({ jobKey: 'by hand', batchId: 'small@2026-11-23' }) });
+    await harness.submit({ data: smallJob({ jobKey: 'extra', batchId: 'small@2026-11-23' }) });
     await runToEnd(harness);
     harness.clock.advance(6 * 86_400_000);
     await harness.submit({ data: second?.data ?? '' });
-    // A run each minute, as in production: the older batches are looked at in one of an hour's.
+    // One run per minute, as in production: only one run per hour checks the older batches.
     for (let minute = 0; minute < 61; minute += 1) {
       harness.clock.advance(60_000);
       await harness.poll();
     }
-    expect(await batchOf(harness, 'small@2026-11-23')).toMatchObject({
+    expect(await batchOf(harness)).toMatchObject({
       state: 'FINISHED',
       counts: { SUCCEEDED: 3 },
     });
   });
 });
 
-describe('a batch whose manifest is delivered no more', () => {
-  it('expires, and not once all of it is published', async () => {
+describe('a batch whose manifest is no longer delivered', () => {
+  it('expires, unless all of its jobs are published', async () => {
     const harness = createHarness(fast);
     const dying = {
       ...harness.services,
@@ -204,16 +195,16 @@ describe('a batch whose manifest is delivered no more', () => {
     };
     const manifest = envelopeOf({ data: smallManifest(2) });
     await expect(expandBatch(dying, manifest)).rejects.toThrow('killed');
-    const { state, expireAt } = await batchOf(harness, 'small@2026-11-23');
+    const { state, expireAt } = await batchOf(harness);
     expect(state).toBe('EXPANDING');
     expect(expireAt?.getTime()).toBeGreaterThan(harness.clock.now().getTime() + 7 * 86_400_000);
     await expandBatch(harness.services, manifest);
-    const published = await batchOf(harness, 'small@2026-11-23');
+    const published = await batchOf(harness);
     expect(published).toMatchObject({ state: 'RUNNING' });
     expect(published).not.toHaveProperty('expireAt');
   });
 
-  it('does not expire where it is cancelled while it is expanding', async () => {
+  it('does not expire if it is canceled while it is expanding', async () => {
     const harness = createHarness(fast);
     const dying = {
       ...harness.services,
@@ -221,6 +212,6 @@ describe('a batch whose manifest is delivered no more', () => {
     };
     await expect(expandBatch(dying, envelopeOf({ data: smallManifest(2) }))).rejects.toThrow('killed');
     await cancelExports(harness.services, envelopeOf({ data: { batchId: 'small@2026-11-23' } }));
-    expect(await batchOf(harness, 'small@2026-11-23')).not.toHaveProperty('expireAt');
+    expect(await batchOf(harness)).not.toHaveProperty('expireAt');
   });
 });

@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 
 import { runWholeBatch } from './whole-batch.ts';
 
-describe('a batch of a thousand', () => {
+describe('a batch of 1,000 jobs', () => {
   it('is published, rendered and finished with the right counts', async () => {
-    // `npm run bench -- batch` does this with 20,000, and reports its peak of memory.
+    // `npm run bench -- batch` does this with 20,000 jobs, and reports the peak memory.
     const { harness, batch, published } = await runWholeBatch(1000, 'vegas-7_');
     expect(published).toBe(1000);
     expect(batch).toMatchObject({

@@ -5,9 +5,9 @@ import { isReadable } from '../../shared/store/store.ts';
 import { createHarness, envelopeOf, type Harness } from '../harness.ts';
 import { landsatManifest, regions } from './manifests.ts';
 
-/** A batch from its manifest to its end, in one process. */
+/** Runs a batch from its manifest to its end, in one process. */
 
-/** Years for two regions: `jobs` of them, each a graph of its own. */
+/** A manifest of so many jobs, years for two regions, each with a different graph. */
 export const manifestOf = (jobs: number): Record<string, unknown> =>
   landsatManifest({
     run: '2026-11-23',
@@ -21,7 +21,7 @@ export interface WholeBatch {
   readonly polls: number;
 }
 
-/** @param failing a part of the description of those that EE fails */
+/** @param failing part of the description of the jobs that fail at EE */
 export async function runWholeBatch(jobs: number, failing?: string): Promise<WholeBatch> {
   const harness = createHarness({
     environment: { MAX_ACTIVE_OPERATIONS: '100000' },
@@ -36,7 +36,7 @@ export async function runWholeBatch(jobs: number, failing?: string): Promise<Who
   });
   const manifest = envelopeOf({ data: manifestOf(jobs), messageId: 'manifest' });
   let published = 0;
-  // Delivered as it is published, so that the messages do not pile up here.
+  // Messages are delivered when they are published, so that they do not pile up here.
   const services: Services = {
     ...harness.services,
     publisher: {
@@ -52,7 +52,7 @@ export async function runWholeBatch(jobs: number, failing?: string): Promise<Who
   };
   const { outcome } = await expandBatch(services, manifest);
   if (outcome !== 'PUBLISHED') {
-    throw new Error(`the manifest ended as ${outcome}`);
+    throw new Error(`The manifest ended as ${outcome}`);
   }
   for (let polls = 1; polls <= 50; polls += 1) {
     harness.clock.advance(60_000);
@@ -62,5 +62,5 @@ export async function runWholeBatch(jobs: number, failing?: string): Promise<Who
       return { harness, batch: found.value, published, polls };
     }
   }
-  throw new Error('the batch does not finish');
+  throw new Error('The batch does not finish');
 }

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 
-import type { Batch } from '../../shared/model/batch.ts';
 import { expandBatch } from '../../shared/batch/expand-batch.ts';
 import { finishBatches } from '../../shared/batch/finish-batches.ts';
 import { cancelLateArrivals } from '../../shared/cancellation/cancel-batch.ts';
@@ -9,7 +8,7 @@ import { later } from '../../shared/clock.ts';
 import { EarthEngineError } from '../../shared/earth-engine/api.ts';
 import { recordIdOf } from '../../shared/model/ids.ts';
 import type { Services } from '../../shared/services.ts';
-import { isReadable } from '../../shared/store/store.ts';
+import { batchOf, jobMessages } from '../batch/batches.ts';
 import { smallManifest } from '../batch/manifests.ts';
 import { createHarness, envelopeOf, type Harness, smallJob } from '../harness.ts';
 
@@ -23,16 +22,8 @@ const slow = { pendingMs: 0, startsPerSecond: 100, runMs: [36_000_000, 36_000_00
 
 const statesOf = (harness: Harness) => harness.simulator.operations().map(({ state }) => state);
 
-const batchOf = async ({ store }: Harness, id: string): Promise<Batch> => {
-  const found = await store.batches.get(id);
-  if (!found || !isReadable(found)) {
-    throw new Error(`no batch ${id}`);
-  }
-  return found.value;
-};
-
-describe('cancelling a job', () => {
-  it('that EE has ends as CANCELLED, there and here', async () => {
+describe('canceling a job', () => {
+  it('with an operation cancels both', async () => {
     const harness = createHarness({ simulator: { settings: slow } });
     await harness.submit({ data: smallJob() });
     harness.clock.advance(10_000);
@@ -49,7 +40,7 @@ describe('cancelling a job', () => {
     expect(statesOf(harness)).toEqual(['CANCELLED']);
   });
 
-  it('that EE finishes all the same ends as SUCCEEDED', async () => {
+  it('that EE finishes anyway ends as SUCCEEDED', async () => {
     const harness = createHarness({ simulator: { settings: { uncancellable: ['small'], pendingMs: 0 } } });
     await harness.submit({ data: smallJob() });
     await cancel(harness, { jobKey: 'test/1' });
@@ -59,7 +50,7 @@ describe('cancelling a job', () => {
     expect(record.cancelRequestedAt).toBeDefined();
   });
 
-  it('is left to the poller at once where EE asks to be left alone for ever', async () => {
+  it('is left to the poller at once if the Retry-After of EE is endless', async () => {
     const harness = createHarness({ simulator: { settings: slow } });
     await harness.submit({ data: smallJob() });
     harness.clock.advance(10_000);
@@ -83,7 +74,7 @@ describe('cancelling a job', () => {
     expect(await harness.record(idOf('test/1'))).toMatchObject({ state: 'CANCELLED' });
   });
 
-  it('that waits, every send answered, ends at once and is never sent', async () => {
+  it('that is waiting, with every send answered, ends it at once, and it is never sent', async () => {
     const harness = createHarness({ simulator: { settings: { ...slow, queueLimit: 1, concurrency: 0 } } });
     await harness.submit({ data: smallJob({ jobKey: 'a' }) });
     await harness.submit({ data: smallJob({ jobKey: 'b' }) });
@@ -98,13 +89,13 @@ describe('cancelling a job', () => {
     harness.clock.advance(3_600_000);
     await harness.poll();
     expect(harness.simulator.counters().calls.export).toBe(calls);
-    const told = harness.publisher.published.filter(
+    const events = harness.publisher.published.filter(
       ({ message }) => message.attributes['state'] === 'CANCELLED',
     );
-    expect(told).toHaveLength(2);
+    expect(events).toHaveLength(2);
   });
 
-  it('whose send was not answered is searched for, and cancelled at EE where it is found', async () => {
+  it('with an unanswered send searches for its operation, and cancels it at EE', async () => {
     const harness = createHarness({ simulator: { settings: slow } });
     harness.simulator.failNext('export', { kind: 'lost' }, 1);
     harness.simulator.failNext('export', { kind: 'status', status: 503 }, 2);
@@ -119,7 +110,7 @@ describe('cancelling a job', () => {
     expect(harness.simulator.counters().calls.export).toBe(calls);
   });
 
-  it('whose send was not answered and never arrived ends as CANCELLED without an operation', async () => {
+  it('with an unanswered send that never arrived ends as CANCELLED without an operation', async () => {
     const harness = createHarness({ simulator: { settings: slow } });
     harness.simulator.failNext('export', { kind: 'reset' }, 3);
     await harness.submit({ data: smallJob() });
@@ -131,8 +122,8 @@ describe('cancelling a job', () => {
     expect(statesOf(harness)).toEqual([]);
   });
 
-  it.each(['before its request arrives', 'after EE has it and before that is written'])(
-    'in the middle of its submit, %s',
+  it.each(['before its request arrives', 'after EE has it and before that is recorded'])(
+    'during its submission, %s',
     async (order) => {
       const harness = createHarness({ simulator: { settings: slow } });
       const sender = harness.instance((services) => ({
@@ -159,7 +150,7 @@ describe('cancelling a job', () => {
     },
   );
 
-  it('whose sender died with its claim is found and cancelled, or nothing of it is there', async () => {
+  it('whose sender died with its claim cancels its operation, if there is one', async () => {
     for (const fault of [{ kind: 'lost' }, { kind: 'reset' }] as const) {
       const harness = createHarness({ simulator: { settings: slow } });
       harness.simulator.failNext('export', fault, 1);
@@ -182,7 +173,7 @@ describe('cancelling a job', () => {
     }
   });
 
-  it('that has not come yet makes a record, which its message finds', async () => {
+  it('whose message has not arrived creates a record, which the message finds', async () => {
     const harness = createHarness();
     expect(await cancel(harness, { jobKey: 'test/1', project: 'demo-test' })).toMatchObject({ records: 1 });
     expect(await cancel(harness, { jobKey: 'test/1' })).toMatchObject({ records: 0 });
@@ -193,7 +184,7 @@ describe('cancelling a job', () => {
     expect(await harness.submit({ data: smallJob({ attempt: 2 }) })).toMatchObject({ outcome: 'SENT' });
   });
 
-  it('by its key is cancelling all attempts that have not ended, or the one that is named', async () => {
+  it('by its key cancels all attempts that have not ended, or only the given one', async () => {
     const harness = createHarness({ simulator: { settings: slow } });
     await harness.submit({ data: smallJob() });
     await harness.submit({ data: smallJob({ attempt: 2 }) });
@@ -206,7 +197,7 @@ describe('cancelling a job', () => {
     expect(statesOf(harness)).toEqual(['CANCELLED', 'CANCELLED', 'CANCELLED']);
   });
 
-  it('that has ended changes nothing, however often', async () => {
+  it('that has ended changes nothing', async () => {
     const harness = createHarness();
     await harness.submit({ data: smallJob() });
     await harness.untilQuiet();
@@ -218,7 +209,7 @@ describe('cancelling a job', () => {
     expect(harness.simulator.counters().calls.cancel).toBe(0);
   });
 
-  it('that EE refuses to cancel for now is cancelled later', async () => {
+  it('that EE refuses to cancel now cancels it later', async () => {
     const harness = createHarness({ simulator: { settings: slow } });
     await harness.submit({ data: smallJob() });
     harness.simulator.failNext('cancel', { kind: 'status', status: 429 }, 5);
@@ -227,7 +218,7 @@ describe('cancelling a job', () => {
     expect(statesOf(harness)).toEqual(['CANCELLED']);
   });
 
-  it('whose cancellation was written by a process that died then is cancelled by the poller', async () => {
+  it('is completed by the poller if the process died after recording it', async () => {
     const harness = createHarness({ simulator: { settings: slow } });
     await harness.submit({ data: smallJob() });
     const dying: Services = {
@@ -245,25 +236,25 @@ describe('cancelling a job', () => {
   });
 });
 
-describe('a cancellation that is wrong', () => {
+describe('an invalid cancellation', () => {
   it.each<[string, unknown, string]>([
     ['names nothing', {}, ''],
     ['names two things', { jobKey: 'a', batchId: 'b' }, ''],
     ['has a project for a batch', { batchId: 'b', project: 'demo-test' }, ''],
-    ['has another field', { jobKey: 'a', state: 'RUNNING' }, 'state'],
-    ['is no object', 'a', ''],
-    ['has a record id that is none', { recordId: 'a/b' }, 'recordId'],
-    ['names a record that is not there', { recordId: `ve1-${'a'.repeat(32)}` }, 'recordId'],
+    ['has an unknown field', { jobKey: 'a', state: 'RUNNING' }, 'state'],
+    ['is not an object', 'a', ''],
+    ['has an invalid record id', { recordId: 'a/b' }, 'recordId'],
+    ['names a record that does not exist', { recordId: `ve1-${'a'.repeat(32)}` }, 'recordId'],
     ['has a project that is not allowed', { jobKey: 'a', project: 'other' }, 'project'],
-    ['has a batchId that is none', { batchId: 'a/b' }, 'batchId'],
-    ['has a batchId that is a place', { batchId: '.' }, 'batchId'],
-    ['has a batchId that is another place', { batchId: '..' }, 'batchId'],
+    ['has an invalid batchId', { batchId: 'a/b' }, 'batchId'],
+    ['has a batchId that is a dot', { batchId: '.' }, 'batchId'],
+    ['has a batchId that is two dots', { batchId: '..' }, 'batchId'],
     ['has a batchId that is reserved', { batchId: '__x__' }, 'batchId'],
     ['has a jobKey that cannot be encoded', { jobKey: '\ud800' }, 'jobKey'],
-    ['has a jobKey that no job has', { jobKey: 'a\n' }, 'jobKey'],
-    ['has a project that is none', { jobKey: 'a', project: '../x' }, 'project'],
-    ['has an attempt that is none', { jobKey: 'a', attempt: 0 }, 'attempt'],
-    ['has fields without end', Object.fromEntries(Array.from({ length: 1001 }, (_, n) => [`f${n}`, n])), ''],
+    ['has a jobKey with a control character', { jobKey: 'a\n' }, 'jobKey'],
+    ['has an invalid project', { jobKey: 'a', project: '../x' }, 'project'],
+    ['has an invalid attempt', { jobKey: 'a', attempt: 0 }, 'attempt'],
+    ['has too many fields', Object.fromEntries(Array.from({ length: 1001 }, (_, n) => [`f${n}`, n])), ''],
   ])('%s', async (_, data, path) => {
     const harness = createHarness();
     expect(await cancel(harness, JSON.stringify(data), 'wrong')).toMatchObject({
@@ -277,14 +268,12 @@ describe('a cancellation that is wrong', () => {
   });
 });
 
-describe('cancelling a batch', () => {
+describe('canceling a batch', () => {
   const expand = (harness: Harness, jobs: number, services = harness.services) =>
     expandBatch(services, envelopeOf({ data: smallManifest(jobs), messageId: 'manifest' }));
-  const jobMessages = ({ publisher, config }: Harness) =>
-    publisher.published.filter(({ topic }) => topic === config.topics.jobs).map(({ message }) => message);
   const soon = (harness: Harness) => later(harness.clock.now(), 60_000);
 
-  it('of thousands, by one message: nothing is left running, and nothing is sent after it', async () => {
+  it('of 5,000 jobs takes one message: nothing is left running, and nothing is sent afterwards', async () => {
     const harness = createHarness({
       simulator: { settings: { ...slow, concurrency: 5 } },
       environment: { MAX_ACTIVE_OPERATIONS: '400' },
@@ -301,7 +290,7 @@ describe('cancelling a batch', () => {
       records: 5000,
       operations: active,
     });
-    // Within EE's rate: ten a second.
+    // Within the rate limit of ten per second.
     expect(harness.clock.now().getTime() - startedAt).toBeGreaterThanOrEqual((active - 1) * 100);
     expect(await cancel(harness, { batchId: 'small@2026-11-23' })).toMatchObject({
       records: 0,
@@ -309,7 +298,7 @@ describe('cancelling a batch', () => {
     });
     await harness.untilQuiet();
     await finishBatches(harness.services, soon(harness));
-    expect(await batchOf(harness, 'small@2026-11-23')).toMatchObject({
+    expect(await batchOf(harness)).toMatchObject({
       state: 'FINISHED',
       counts: { CANCELLED: 5000 },
     });
@@ -317,7 +306,7 @@ describe('cancelling a batch', () => {
     expect(harness.simulator.counters().calls.cancel).toBe(active);
   }, 60_000);
 
-  it('that is expanding stops it, and cancels what was on its way', async () => {
+  it('that is expanding stops it, and cancels the jobs on their way', async () => {
     const harness = createHarness({ simulator: { settings: slow } });
     let chunks = 0;
     const interrupted: Services = {
@@ -335,11 +324,11 @@ describe('cancelling a batch', () => {
     };
     expect(await expand(harness, 2000, interrupted)).toMatchObject({ outcome: 'CANCELLED' });
     expect(jobMessages(harness)).toHaveLength(1000);
-    expect(await batchOf(harness, 'small@2026-11-23')).toMatchObject({ state: 'RUNNING', published: 1000 });
+    expect(await batchOf(harness)).toMatchObject({ state: 'RUNNING', published: 1000 });
     expect(await expand(harness, 2000)).toMatchObject({ outcome: 'CANCELLED' });
 
     await finishBatches(harness.services, soon(harness));
-    expect(await batchOf(harness, 'small@2026-11-23')).toMatchObject({ state: 'RUNNING' });
+    expect(await batchOf(harness)).toMatchObject({ state: 'RUNNING' });
     for (const { data } of jobMessages(harness).slice(0, 20)) {
       await harness.submit({ data });
     }
@@ -352,21 +341,21 @@ describe('cancelling a batch', () => {
     await cancelLateArrivals(harness.services, later(harness.clock.now(), 600_000));
     await harness.untilQuiet();
     await finishBatches(harness.services, soon(harness));
-    expect(await batchOf(harness, 'small@2026-11-23')).toMatchObject({
+    expect(await batchOf(harness)).toMatchObject({
       state: 'FINISHED',
       counts: { CANCELLED: 1000 },
     });
     expect(new Set(statesOf(harness))).toEqual(new Set(['CANCELLED']));
   });
 
-  it('that no manifest has made yet keeps one from being expanded', async () => {
+  it('that does not exist yet keeps its manifest from being expanded', async () => {
     const harness = createHarness();
     await cancel(harness, { batchId: 'small@2026-11-23' });
     expect(await expand(harness, 3)).toMatchObject({ outcome: 'CANCELLED' });
     expect(jobMessages(harness)).toHaveLength(0);
   });
 
-  it('made by hand cancels its jobs, those that come later too, and may be done again', async () => {
+  it('without a manifest cancels its jobs, also later ones, and may be repeated', async () => {
     const harness = createHarness({ simulator: { settings: slow } });
     const job = (jobKey: string) => ({ data: smallJob({ jobKey, batchId: 'mine' }) });
     await harness.submit(job('a'));
@@ -388,7 +377,7 @@ describe('cancelling a batch', () => {
     expect(statesOf(harness)).toEqual(['CANCELLED', 'CANCELLED', 'CANCELLED']);
   });
 
-  it('that has finished is left as it is, unless jobs were added to it by hand', async () => {
+  it('that has finished does not change it, unless jobs were added to it', async () => {
     const harness = createHarness({ simulator: { settings: { pendingMs: 0, runMs: [1000, 1000] } } });
     await expand(harness, 1);
     for (const { data } of jobMessages(harness)) {
@@ -396,38 +385,35 @@ describe('cancelling a batch', () => {
     }
     await harness.untilQuiet();
     await harness.poll();
-    const before = await batchOf(harness, 'small@2026-11-23');
+    const before = await batchOf(harness);
     expect(before).toMatchObject({ state: 'FINISHED' });
     for (let times = 0; times < 3; times += 1) {
       await cancel(harness, { batchId: 'small@2026-11-23' });
     }
-    const { cancelRequestedAt, cancelledThrough, revision, updatedAt, ...same } = await batchOf(
-      harness,
-      'small@2026-11-23',
-    );
+    const { cancelRequestedAt, cancelledThrough, revision, updatedAt, ...same } = await batchOf(harness);
     expect({ ...before, ...same }).toEqual(before);
-    // What may still come is cancelled; repeating that changes nothing.
+    // Jobs that may still arrive are canceled; repeating the cancellation changes nothing.
     expect([cancelRequestedAt, cancelledThrough, updatedAt]).not.toContain(undefined);
     expect(revision).toBe(before.revision + 1);
     await harness.submit({ data: smallJob({ batchId: 'small@2026-11-23' }) });
     expect(await cancel(harness, { batchId: 'small@2026-11-23' })).toMatchObject({ operations: 1 });
     await harness.untilQuiet();
     await harness.poll();
-    expect(await batchOf(harness, 'small@2026-11-23')).toMatchObject({
+    expect(await batchOf(harness)).toMatchObject({
       state: 'FINISHED',
       counts: { SUCCEEDED: 1, CANCELLED: 1 },
     });
   });
 
-  it('that has finished too early cancels a job of it that comes later', async () => {
+  it('that has finished too early cancels a job that arrives later', async () => {
     const harness = createHarness({ simulator: { settings: { pendingMs: 0, runMs: [1000, 1000] } } });
     await expand(harness, 2);
     const [first, second] = jobMessages(harness);
     await harness.submit({ data: first?.data ?? '' });
-    await harness.submit({ data: smallJob({ jobKey: 'by hand', batchId: 'small@2026-11-23' }) });
+    await harness.submit({ data: smallJob({ jobKey: 'extra', batchId: 'small@2026-11-23' }) });
     await harness.untilQuiet();
     await harness.poll();
-    expect(await batchOf(harness, 'small@2026-11-23')).toMatchObject({ state: 'FINISHED' });
+    expect(await batchOf(harness)).toMatchObject({ state: 'FINISHED' });
     expect(await cancel(harness, { batchId: 'small@2026-11-23' })).toMatchObject({ records: 0 });
 
     harness.clock.advance(600_000);
@@ -436,13 +422,13 @@ describe('cancelling a batch', () => {
     await harness.poll();
     await harness.untilQuiet();
     await harness.poll();
-    expect(await batchOf(harness, 'small@2026-11-23')).toMatchObject({
+    expect(await batchOf(harness)).toMatchObject({
       state: 'FINISHED',
       counts: { SUCCEEDED: 2, CANCELLED: 1 },
     });
   });
 
-  it('that a crash interrupted goes on with the poller, and does not ask twice', async () => {
+  it('is continued by the poller after a crash', async () => {
     const harness = createHarness({
       simulator: { settings: { ...slow, concurrency: 2 } },
       environment: { MAX_ACTIVE_OPERATIONS: '10' },

@@ -49,7 +49,7 @@ const services = () => ({ store, publisher, config, policy: policyOf(config), cl
 beforeEach(() => {
   store = createMemoryStore();
   published = [];
-  publishOutcome = { messageId: 'again-1' };
+  publishOutcome = { messageId: 'replayed-1' };
 });
 
 function delivered(data: Uint8Array, attributes: Record<string, string>, messageId = 'dead-1'): Envelope {
@@ -67,7 +67,7 @@ function delivered(data: Uint8Array, attributes: Record<string, string>, message
     },
   });
   if (!envelope) {
-    throw new Error('The test made no envelope');
+    throw new Error('The delivery is not an envelope');
   }
   return envelope;
 }
@@ -79,7 +79,7 @@ function theJob() {
     allowedDestinations: ['*'],
   });
   if (!('job' in reading)) {
-    throw new Error(`The fixture is no job: ${JSON.stringify(reading.issues)}`);
+    throw new Error(`The fixture is not a job: ${JSON.stringify(reading.issues)}`);
   }
   return reading.job;
 }
@@ -97,7 +97,7 @@ async function rejectedMessage(id: string) {
 }
 
 describe('recordDeadLetter', () => {
-  it('records a job that never became a record, with reason, attempts, source and where it belongs', async () => {
+  it('records a job without a record, with reason, delivery attempts, source, record id and batch', async () => {
     await expect(recordDeadLetter(services(), delivered(jobData, forwarded))).resolves.toEqual({
       outcome: 'RECORDED',
       messageId: 'dead-1',
@@ -119,7 +119,7 @@ describe('recordDeadLetter', () => {
     expect(published).toEqual([]);
   });
 
-  it('marks the record where the job has one, once, and nothing else about it', async () => {
+  it('adds one line to the history of its job, if that has a record, and changes nothing else', async () => {
     const recordId = await storeItsRecord();
     const before = await store.records.get(recordId);
     for (let delivery = 0; delivery < 3; delivery += 1) {
@@ -130,7 +130,7 @@ describe('recordDeadLetter', () => {
     }
     const after = await store.records.get(recordId);
     if (!before || !after || !isReadable(before) || !isReadable(after)) {
-      throw new Error('The record is gone');
+      throw new Error('The record is missing');
     }
     expect(after.value.history.slice(before.value.history.length)).toEqual([
       { state: 'SUBMITTING', at: now, note: expect.stringContaining('dead letter dead-1: was given up by') },
@@ -141,39 +141,39 @@ describe('recordDeadLetter', () => {
     expect(await rejectedMessage('dead-1')).toBeUndefined();
   });
 
-  it('leaves alone what a function has refused and recorded itself', async () => {
+  it('ignores the original of a message that a function has rejected and recorded', async () => {
     const wrong = delivered(Buffer.from('{"request":1}'), {}, 'job-7');
     await rejectMessage(services(), wrong, { reason: 'INVALID_JOB', issues: [], source: 'submitExport' });
-    const given = published[0]?.message;
-    expect(given?.attributes).toMatchObject({ rejectedMessageId: 'job-7' });
+    const original = published[0]?.message;
+    expect(original?.attributes).toMatchObject({ rejectedMessageId: 'job-7' });
     const outcome = await recordDeadLetter(
       services(),
-      delivered(given?.data ?? new Uint8Array(), given?.attributes ?? {}, 'dead-7'),
+      delivered(original?.data ?? new Uint8Array(), original?.attributes ?? {}, 'dead-7'),
     );
     expect(outcome).toEqual({ outcome: 'KNOWN', messageId: 'job-7' });
     expect(await rejectedMessage('dead-7')).toBeUndefined();
   });
 
-  it('records a message that only claims to be known', async () => {
-    await recordDeadLetter(services(), delivered(jobData, { rejectedMessageId: 'nobody' }));
+  it('records a message that only claims to have been rejected', async () => {
+    await recordDeadLetter(services(), delivered(jobData, { rejectedMessageId: 'none' }));
     expect(await rejectedMessage('dead-1')).toMatchObject({
-      issues: [{ message: expect.stringContaining('by hand') }],
+      issues: [{ message: expect.stringContaining('published directly') }],
     });
   });
 
   it.each([
-    ['no JSON', Buffer.from('not json')],
+    ['text that is not JSON', Buffer.from('not json')],
     ['bytes that are not UTF-8', Buffer.from([0xff, 0xfe, 0x00])],
-    ['nothing', Buffer.alloc(0)],
+    ['no data', Buffer.alloc(0)],
     ['another kind of JSON', Buffer.from('{"batchId":"weekly","job":{}}')],
     ['null', Buffer.from('null')],
-  ])('records a dead message that holds %s', async (_what, data) => {
+  ])('records a dead letter with %s', async (_what, data) => {
     await recordDeadLetter(services(), delivered(data, forwarded));
     expect(await rejectedMessage('dead-1')).toMatchObject({ reason: 'DEAD_LETTER', deliveryAttempt: 50 });
   });
 
   it.each([['a/b'], [''], ['.'], ['__x__'], ['\ud800'], ['x'.repeat(2000)]])(
-    'records a message that claims to be known under an id that no document can have: %j',
+    'records a message that claims to have been rejected under an id that no document can have: %j',
     async (rejectedMessageId) => {
       await expect(recordDeadLetter(services(), delivered(jobData, { rejectedMessageId }))).resolves.toEqual({
         outcome: 'RECORDED',
@@ -182,7 +182,7 @@ describe('recordDeadLetter', () => {
     },
   );
 
-  it('keeps what dead lettering says short, whoever wrote it', async () => {
+  it('limits the length of the history line, whatever the attributes', async () => {
     const recordId = await storeItsRecord();
     const endless = '\ud800'.repeat(2_000_000);
     const attributes = {
@@ -197,7 +197,7 @@ describe('recordDeadLetter', () => {
     expect(note.isWellFormed()).toBe(true);
   });
 
-  it('fails when Firestore fails, so that the message comes again', async () => {
+  it('fails if Firestore fails, so that the message is redelivered', async () => {
     const down = { get: () => Promise.reject(new Error('unavailable')) };
     const broken = { ...store, records: { ...store.records, ...down } };
     await expect(
@@ -210,7 +210,7 @@ interface Kept extends KeptMessages {
   readonly left: string[];
 }
 
-/** Hands out what is neither held nor acknowledged, as a pull subscription does. */
+/** Returns messages that are neither held nor acknowledged, as a pull subscription does. */
 function keep(...messages: { id: string; data: Uint8Array; attributes: Record<string, string> }[]): Kept {
   const held = new Set<string>();
   const left = messages.map(({ id }) => id);
@@ -236,7 +236,7 @@ function keep(...messages: { id: string; data: Uint8Array; attributes: Record<st
 }
 
 describe('replayKeptMessages', () => {
-  it('publishes the whole message to where it came from, without what dead lettering added', async () => {
+  it('publishes the whole message to its first topic, without the attributes that dead-lettering added', async () => {
     await recordDeadLetter(services(), delivered(jobData, { ...forwarded, retryOf: 've1-x' }));
     const kept = keep({ id: 'dead-1', data: jobData, attributes: { ...forwarded, retryOf: 've1-x' } });
     await expect(replayKeptMessages(services(), kept)).resolves.toEqual([
@@ -267,11 +267,11 @@ describe('replayKeptMessages', () => {
     await replayKeptMessages(services(), kept);
     const message = published[0]?.message;
     expect(published[0]?.topic).toBe('video-export-batches');
-    const again = delivered(message?.data ?? new Uint8Array(), { ...message?.attributes }, 'again-1');
+    const again = delivered(message?.data ?? new Uint8Array(), { ...message?.attributes }, 'replayed-1');
     expect(again.publishTime).toEqual(new Date('2026-11-22T09:00:00.000Z'));
   });
 
-  it('publishes nothing again where a replay crashed between publishing and acknowledging', async () => {
+  it('publishes nothing again if a replay crashed between publishing and acknowledging', async () => {
     await recordDeadLetter(services(), delivered(jobData, forwarded));
     const message = { id: 'dead-1', data: jobData, attributes: forwarded };
     await replayKeptMessages(services(), keep(message));
@@ -283,7 +283,7 @@ describe('replayKeptMessages', () => {
     expect(again.left).toEqual([]);
   });
 
-  it('keeps what the topic does not take', async () => {
+  it('keeps a message that cannot be published', async () => {
     publishOutcome = { error: new Error('unavailable') };
     await recordDeadLetter(services(), delivered(jobData, forwarded));
     const kept = keep({ id: 'dead-1', data: jobData, attributes: forwarded });
@@ -292,14 +292,14 @@ describe('replayKeptMessages', () => {
     expect((await rejectedMessage('dead-1'))?.replayedAt).toBeUndefined();
   });
 
-  it('leaves messages that were refused as wrong, unless they are asked for', async () => {
+  it('leaves originals of rejected messages, unless their reason is given', async () => {
     const wrong = delivered(Buffer.from('{"request":1}'), {}, 'job-7');
     await rejectMessage(services(), wrong, { reason: 'INVALID_JOB', issues: [], source: 'submitExport' });
-    const given = published.pop()?.message;
+    const original = published.pop()?.message;
     const kept = keep({
       id: 'dead-7',
-      data: given?.data ?? new Uint8Array(),
-      attributes: { ...given?.attributes },
+      data: original?.data ?? new Uint8Array(),
+      attributes: { ...original?.attributes },
     });
     await expect(replayKeptMessages(services(), kept)).resolves.toEqual([]);
     expect(kept.left).toEqual(['dead-7']);
@@ -317,7 +317,7 @@ describe('replayKeptMessages', () => {
     expect([published, kept.left]).toEqual([[], ['dead-1']]);
   });
 
-  it('replays only the messages that are named, and ends with more kept than it pulls at once', async () => {
+  it('replays only the given messages, and ends although more are kept than it pulls at once', async () => {
     const messages = Array.from({ length: 25 }, (_, i) => ({
       id: `dead-${i}`,
       data: jobData,
@@ -329,7 +329,7 @@ describe('replayKeptMessages', () => {
     expect(kept.left).toHaveLength(23);
   });
 
-  it('goes on past a message that fails', async () => {
+  it('continues after a message that fails', async () => {
     const kept = keep(
       { id: 'dead-1', data: jobData, attributes: { ...forwarded, rejectedMessageId: 'a/b' } },
       { id: 'dead-2', data: jobData, attributes: forwarded },
@@ -347,7 +347,7 @@ describe('replayKeptMessages', () => {
     expect(kept.left).toEqual(['dead-2']);
   });
 
-  it('says so where it cannot tell the topic, and keeps the message', async () => {
+  it('reports that the topic is unknown, and keeps the message', async () => {
     const kept = keep({ id: 'dead-1', data: jobData, attributes: {} });
     await expect(replayKeptMessages(services(), kept)).resolves.toEqual([
       { messageId: 'dead-1', outcome: 'UNKNOWN_SOURCE' },

@@ -50,7 +50,7 @@ describe('the graph hash, as properties', () => {
     );
   });
 
-  it('changes with any single change of the meaning', () => {
+  it('changes with any single change in meaning', () => {
     fc.assert(
       fc.property(terms(3), fc.integer(), (term, seed) => {
         const original = render(term, chooser(seed));
@@ -83,7 +83,7 @@ describe('the graph hash, as properties', () => {
     );
   });
 
-  it('tells any two terms apart, and no two spellings of one', () => {
+  it('differs for any two terms, and is the same for any two spellings of one', () => {
     fc.assert(
       fc.property(terms(2), terms(2), fc.integer(), (a, b, seed) => {
         const [one, other] = [render(a, chooser(seed)), render(b, plain)];
@@ -107,7 +107,7 @@ describe('the graph hash, by example', () => {
         body: add(argument(outer), argument(inner)),
       });
     expect(curried('a', 'b')).toBe(curried('b', 'a'));
-    // x ↦ (x ↦ x + x): both are the inner one
+    // x ↦ (x ↦ x + x): both are the inner x
     expect(curried('a', 'a')).not.toBe(curried('a', 'b'));
   });
 
@@ -118,7 +118,7 @@ describe('the graph hash, by example', () => {
     expect(lambda(['x', 'y'])).not.toBe(lambda(['x', 'y', 'z']));
   });
 
-  it('tells an unused argument from the whole body', () => {
+  it('distinguishes an unused argument from the whole body', () => {
     expect(hashOf({ '0': define(['x', 'y'], 'b'), b: argument('x') })).not.toBe(
       hashOf({ '0': define(['x', 'y'], 'b'), b: argument('y') }),
     );
@@ -136,7 +136,7 @@ describe('the graph hash, by example', () => {
     expect(both(['x', 'y'], ['x', 'y'])).not.toBe(both(['x', 'y'], ['y', 'x']));
   });
 
-  it('passes arguments by the position of their names where the function is known', () => {
+  it('uses the positions of arguments instead of their names if the function is known', () => {
     const applied = (x: string, y: string) =>
       hashOf({
         '0': apply('f', { [x]: constant(1), [y]: constant(2) }),
@@ -153,8 +153,8 @@ describe('the graph hash, by example', () => {
     expect(swapped).not.toBe(applied('x', 'y'));
   });
 
-  it('keeps names where a function is only known when the graph runs', () => {
-    // (f ↦ f(x: 1, y: 2))((p, q) ↦ p + q): the names decide what is passed.
+  it('keeps names if a function is known only when the graph runs', () => {
+    // (f ↦ f(x: 1, y: 2))((p, q) ↦ p + q): the names determine what is passed.
     const indirect = (p: string, q: string) =>
       hashOf({
         '0': apply('caller', { f: define([p, q], 'sum') }),
@@ -166,7 +166,7 @@ describe('the graph hash, by example', () => {
     expect(indirect('x', 'y')).not.toBe(indirect('y', 'x'));
   });
 
-  it('does not count what result does not lead to', () => {
+  it('ignores entries that result does not lead to', () => {
     expect(hashOf({ '0': constant(1), '1': constant(2) })).toBe(hashOf({ '0': constant(1) }));
     expect(
       hashOf({ '0': define(['a'], 'b'), b: argument('a'), c: apply('d', {}), d: call('Which', {}) }),
@@ -181,16 +181,16 @@ describe('the graph hash, by example', () => {
     ['an integer and bytes', { integerValue: '1000' }, { bytesValue: '1000' }],
     ['a constant array and an array of constants', constant([1]), { arrayValue: { values: [constant(1)] } }],
     ['nested and flat', constant([[1], 2]), constant([[1, 2]])],
-    ['text that runs together', constant(['ab', 'c']), constant(['a', 'bc'])],
-    ['a long and a longer text', constant('x'.repeat(500)), constant('x'.repeat(501))],
+    ['text divided in two ways', constant(['ab', 'c']), constant(['a', 'bc'])],
+    ['long text and longer text', constant('x'.repeat(500)), constant('x'.repeat(501))],
     ['composed and decomposed accents', constant('\u00e9'), constant('e\u0301')],
-    ['the last digit', constant(0.1), constant(0.10000000000000002)],
-    ['an algorithm and a key', call('f', {}), constant('f')],
+    ['numbers that differ in the last digit', constant(0.1), constant(0.10000000000000002)],
+    ['an algorithm and its name', call('f', {}), constant('f')],
   ])('tells %s apart', (_, one, other) => {
     expect(hashOf({ '0': one })).not.toBe(hashOf({ '0': other }));
   });
 
-  it('reads -0 as 0, since that is what is sent', () => {
+  it('reads -0 as 0, which is what is sent', () => {
     expect(hashOf({ '0': constant(-0) })).toBe(hashOf({ '0': constant(0) }));
   });
 
@@ -242,7 +242,7 @@ describe('the cost of the graph hash', () => {
     expect(timed(() => hashOf(values))).toBeLessThan(2_000);
   });
 
-  it('gives up on graphs in which thousands of functions see thousands of names', () => {
+  it('rejects graphs in which thousands of functions have thousands of names in scope', () => {
     const wide = {
       arrayValue: { values: Array.from({ length: 3_000 }, (_, index) => argument(`x${index}`)) },
     };

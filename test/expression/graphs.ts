@@ -1,8 +1,8 @@
 import * as fc from 'fast-check';
 
 /**
- * Graphs for property tests. A `Term` is what a graph computes, with bound arguments as the number of definitions between
- * them and their own; `render` spells it as an expression in one of many ways.
+ * Graphs for property tests. A `Term` is what a graph computes; a bound argument is the number of definitions between it and
+ * its own. `render` spells a term as an expression in one of many ways.
  */
 export type Term =
   | { readonly kind: 'constant'; readonly value: unknown }
@@ -10,7 +10,7 @@ export type Term =
   | { readonly kind: 'dictionary'; readonly members: readonly (readonly [string, Term])[] }
   | { readonly kind: 'call'; readonly name: string; readonly arguments: readonly (readonly [string, Term])[] }
   | { readonly kind: 'function'; readonly arity: number; readonly body: Term }
-  /** A call of a function in the graph; arguments by its own order. */
+  /** A call of a function in the graph, with arguments in that function's order. */
   | {
       readonly kind: 'apply';
       readonly callee: Term & { kind: 'function' };
@@ -31,7 +31,7 @@ const constants: fc.Arbitrary<unknown> = fc.oneof(
   fc.dictionary(fc.constantFrom('a', 'b', 'c'), fc.integer(), { maxKeys: 3, noNullPrototype: true }),
 );
 
-/** Closed terms: every bound argument has its definition. `scopes` are the arities of the definitions around. */
+/** Closed terms: every bound argument has its definition. `scopes` are the arities of the enclosing definitions. */
 export function terms(depth = 4, scopes: readonly number[] = []): fc.Arbitrary<Term> {
   const leaf: fc.Arbitrary<Term> = constants.map((value) => ({ kind: 'constant', value }));
   const bound = scopes.flatMap((arity, up) =>
@@ -72,8 +72,8 @@ export interface Rendering {
 }
 
 /**
- * Spells a term. `choose(n)` decides, from 0 to n-1, about node names, the order of keys, what is inlined, what is shared,
- * and the names of arguments; whatever it answers, the graph computes the same.
+ * Spells a term. `choose(n)` returns 0 to n-1 and so decides node names, the order of keys, what is inlined, what is shared,
+ * and the names of arguments. Whatever it returns, the graph computes the same.
  */
 export function render(term: Term, choose: (options: number) => number): Rendering {
   const entries: [string, unknown][] = [];
@@ -91,11 +91,11 @@ export function render(term: Term, choose: (options: number) => number): Renderi
   const entry = (node: unknown): string => {
     const key = `${['n', '', 'toString', 'é'][choose(4)]}${entries.length}`;
     entries.push([key, node]);
-    // A reference to a reference now and then.
+    // Sometimes a reference to a reference.
     return choose(6) === 0 ? entry({ valueReference: key }) : key;
   };
 
-  /** Names that no definition around uses stay usable; an outer name may be hidden where the body does not need it. */
+  /** Names that no enclosing definition uses stay available. An outer name may be shadowed if the body does not need it. */
   const argumentNames = (arity: number, body: Term, scopes: readonly (readonly string[])[]): string[] => {
     const needed = new Set(
       [...freeIn(body, 1)].map((place) => {
@@ -115,7 +115,7 @@ export function render(term: Term, choose: (options: number) => number): Renderi
   };
 
   const write = (current: Term, scopes: readonly (readonly string[])[]): unknown => {
-    // Sharing is only the same thing where nothing in it is bound outside.
+    // Sharing preserves the meaning only if nothing in the node is bound outside of it.
     const closed = freeIn(current, 0).size === 0;
     const known = closed ? shared.get(current) : undefined;
     if (known !== undefined && choose(2) === 0) {
@@ -180,7 +180,7 @@ export function render(term: Term, choose: (options: number) => number): Renderi
   return { result, values: Object.fromEntries(shuffled(entries)) };
 }
 
-/** Arguments bound outside of `depth` definitions, as `up:index` seen from there. */
+/** Arguments bound outside of `depth` definitions, as `up:index` relative to that depth. */
 function freeIn(term: Term, depth: number): Set<string> {
   switch (term.kind) {
     case 'bound':
@@ -214,7 +214,7 @@ function reordered(value: unknown, shuffled: <T>(items: readonly T[]) => T[]): u
   return Object.fromEntries(shuffled(Object.entries(value)));
 }
 
-/** One text per meaning: what equality of hashes is checked against. */
+/** One text per meaning, against which the equality of hashes is checked. */
 export function meaningOf(term: Term): string {
   const members = (list: readonly (readonly [string, Term])[]) =>
     list.map(([name, item]) => [name, meaningOf(item)]).sort(([a = ''], [b = '']) => (a < b ? -1 : 1));
@@ -246,7 +246,7 @@ function sortedKeys(value: unknown): unknown {
   return { entries: Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)) };
 }
 
-/** Every term that differs from this one in a single place. */
+/** Every term that differs from this one at a single position. */
 export function mutations(term: Term): Term[] {
   const here: Term[] = [];
   const inMembers = (

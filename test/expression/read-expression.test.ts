@@ -22,8 +22,8 @@ function issuesOf(expression: unknown) {
 
 const fixtures = new URL('../fixtures/requests/', import.meta.url);
 
-describe('what official clients make', () => {
-  it.each(readdirSync(fixtures))('%s is a valid graph', (file) => {
+describe('a graph from an official client', () => {
+  it.each(readdirSync(fixtures))('%s is valid', (file) => {
     const request = JSON.parse(readFileSync(new URL(file, fixtures), 'utf8')) as { expression: unknown };
     expect(issuesOf(request.expression)).toEqual([]);
   });
@@ -32,7 +32,7 @@ describe('what official clients make', () => {
 describe('a node', () => {
   const path = 'request.expression.values["0"]';
   it.each<[string, unknown, string, string]>([
-    ['no object', 3, path, 'found 3; allowed: a value node'],
+    ['a number instead of an object', 3, path, 'found 3; allowed: a value node'],
     ['no kind', {}, path, 'exactly one of constantValue'],
     ['two kinds', { constantValue: 1, valueReference: '0' }, path, 'exactly one of constantValue'],
     ['an unknown field', { constantValue: 1, sourceUrl: 'x' }, `${path}.sourceUrl`, 'is not a field'],
@@ -47,13 +47,13 @@ describe('a node', () => {
     ['arrayValue without an array', { arrayValue: { values: {} } }, `${path}.arrayValue.values`, 'an array'],
     ['arrayValue as a bare array', { arrayValue: [] }, `${path}.arrayValue`, 'an object with values'],
     [
-      'a wrong item',
+      'an invalid item',
       { arrayValue: { values: [constant(1), null] } },
       `${path}.arrayValue.values[1]`,
       'found null; allowed: a value node',
     ],
     [
-      'a wrong member',
+      'an invalid member',
       { dictionaryValue: { values: { 'a b': 1 } } },
       `${path}.dictionaryValue.values["a b"]`,
       'found 1',
@@ -65,46 +65,51 @@ describe('a node', () => {
       'is missing',
     ],
     [
-      'argument names twice',
+      'a repeated argument name',
       define(['x', 'x'], '0'),
       `${path}.functionDefinitionValue.argumentNames[1]`,
       'each name once',
     ],
     [
-      'an argument name that is no text',
+      'an argument name that is not text',
       define([1], '0'),
       `${path}.functionDefinitionValue.argumentNames[0]`,
       'found 1',
     ],
     [
-      'both ways to call',
+      'functionName and functionReference',
       { functionInvocationValue: { functionName: 'f', functionReference: '0', arguments: {} } },
       `${path}.functionInvocationValue`,
       'exactly one of functionName, functionReference',
     ],
     [
-      'no way to call',
+      'neither functionName nor functionReference',
       { functionInvocationValue: { arguments: {} } },
       `${path}.functionInvocationValue`,
       'exactly one of functionName, functionReference',
     ],
     [
-      'arguments that are no object',
+      'arguments that are not an object',
       { functionInvocationValue: { functionName: 'f', arguments: [] } },
       `${path}.functionInvocationValue.arguments`,
       'an object of value nodes',
     ],
-    ['a number beyond double', constant(JSON.parse('[1e400]')), `${path}.constantValue[0]`, 'beyond'],
+    [
+      'a number beyond the range of double',
+      constant(JSON.parse('[1e400]')),
+      `${path}.constantValue[0]`,
+      'beyond',
+    ],
     ['half a surrogate pair', constant({ a: ['\ud800'] }), `${path}.constantValue.a[0]`, 'surrogate'],
     ['an empty reference', reference(''), `${path}.valueReference`, 'a key of values'],
-  ])('with %s is refused', (_, node, at, message) => {
+  ])('with %s is rejected', (_, node, at, message) => {
     expect(issuesOf({ values: { '0': node }, result: '0' })).toContainEqual({
       path: at,
       message: expect.stringContaining(message) as string,
     });
   });
 
-  it('may leave out what is empty', () => {
+  it('may omit empty parts', () => {
     const values = {
       '0': { functionInvocationValue: { functionName: 'f' } },
       '1': { arrayValue: {} },
@@ -117,7 +122,7 @@ describe('a node', () => {
     expect(issuesOf({ values, result: '0' })).toEqual([]);
   });
 
-  it('may be called like a method of every object', () => {
+  it('may have the name of a method that every object has', () => {
     const values = {
       constructor: call('toString', { hasOwnProperty: reference('valueOf') }),
       valueOf: constant({ constructor: 1 }),
@@ -149,7 +154,7 @@ describe('references', () => {
     ]);
   });
 
-  it('must not lead back to themselves', () => {
+  it('must not form a cycle', () => {
     const values = {
       '0': call('f', { a: reference('1') }),
       '1': define([], '2'),
@@ -164,12 +169,12 @@ describe('references', () => {
     expect(issuesOf({ values: { '0': reference('0') }, result: '0' })).toHaveLength(1);
   });
 
-  it('must not lead back to themselves where result does not lead, either', () => {
+  it('must not form a cycle in entries that result does not lead to', () => {
     const values = { '0': constant(1), '1': reference('2'), '2': reference('1') };
     expect(issuesOf({ values, result: '0' })).toHaveLength(1);
   });
 
-  it('may be a chain of 10,000, as a cycle of 10,000 may not', () => {
+  it('may be a chain of 10,000, but not a cycle of 10,000', () => {
     const values: Record<string, unknown> = { '0': constant(1) };
     for (let level = 1; level <= 10_000; level += 1) {
       values[level] = { arrayValue: { values: [reference(String(level - 1))] } };
@@ -185,7 +190,7 @@ describe('references', () => {
 describe('scopes', () => {
   const add = (left: unknown, right: unknown) => call('Image.add', { left, right });
 
-  it('an argument belongs to a definition around it, however far out', () => {
+  it('an argument belongs to an enclosing definition, however far out', () => {
     const values = {
       '0': define(['x'], '1'),
       '1': define(['y'], '2'),
@@ -195,7 +200,7 @@ describe('scopes', () => {
     expect(issuesOf({ values, result: '0' })).toEqual([]);
   });
 
-  it('an argument without one is told with its place', () => {
+  it('an argument without one is reported with its path', () => {
     const values = {
       '0': define(['x'], '1'),
       '1': add(argument('x'), { arrayValue: { values: [argument('y')] } }),
@@ -208,20 +213,20 @@ describe('scopes', () => {
     ]);
   });
 
-  it('a body that is also used outside of its function is unbound there', () => {
+  it('an argument in a body that is also used outside its function is unbound there', () => {
     const values = { '0': call('Pair', { a: define(['x'], '1'), b: reference('1') }), '1': argument('x') };
     expect(issuesOf({ values, result: '0' })).toMatchObject([
       { path: 'request.expression.values["1"].argumentReference' },
     ]);
   });
 
-  it('an argument in an entry that nothing uses has no function around it', () => {
+  it('an argument in an entry that nothing refers to is unbound', () => {
     expect(issuesOf({ values: { '0': constant(1), '1': argument('x') }, result: '0' })).toMatchObject([
       { path: 'request.expression.values["1"].argumentReference' },
     ]);
   });
 
-  it("a definition's own arguments do not reach what it is passed to", () => {
+  it("a definition's arguments are not in scope where the definition is passed", () => {
     const values = { '0': call('map', { f: define(['x'], '1'), by: argument('x') }), '1': argument('x') };
     expect(issuesOf({ values, result: '0' })).toMatchObject([
       { path: 'request.expression.values["0"].functionInvocationValue.arguments.by.argumentReference' },
@@ -248,7 +253,7 @@ describe('nesting', () => {
     ]);
   });
 
-  it('of 10,000 nodes or JSON levels is one clear issue', () => {
+  it('of 10,000 nodes or JSON levels is a single issue', () => {
     expect(issuesOf(nested(10_000))).toHaveLength(1);
     const levels = JSON.parse('['.repeat(10_000) + ']'.repeat(10_000)) as unknown;
     expect(issuesOf({ values: { '0': constant(levels) }, result: '0' })).toMatchObject([
@@ -259,7 +264,7 @@ describe('nesting', () => {
 });
 
 describe('hostile graphs', () => {
-  it('__proto__ is refused wherever it stands', () => {
+  it('__proto__ is rejected at every position', () => {
     const expression: unknown = JSON.parse(`{
       "values": {
         "0": {"constantValue": {"a": [{"__proto__": {"x": 1}}]}},
@@ -293,13 +298,13 @@ describe('hostile graphs', () => {
     ['no values', { result: '0' }],
     ['values as an array', { values: [], result: '0' }],
     ['no result', { values: { '0': constant(1) } }],
-    ['a result that is no text', { values: { '0': constant(1) }, result: 0 }],
-    ['another field', { values: { '0': constant(1) }, result: '0', version: 1 }],
-  ])('%s is refused', (_, expression) => {
+    ['a result that is not text', { values: { '0': constant(1) }, result: 0 }],
+    ['an unknown field', { values: { '0': constant(1) }, result: '0', version: 1 }],
+  ])('%s is rejected', (_, expression) => {
     expect(issuesOf(expression)).toHaveLength(1);
   });
 
-  it('of a million issues tell fifty, quickly, and count the rest', () => {
+  it('with 200,000 issues quickly report fifty and count the rest', () => {
     const values = Object.fromEntries(
       Array.from({ length: 200_000 }, (_, index) => [`k${index}`, { x: index }]),
     );
@@ -310,7 +315,7 @@ describe('hostile graphs', () => {
     expect(issues.at(-1)?.message).toMatch(/^and at least \d+ more$/);
   });
 
-  it('with many cycles or unbound names are told quickly', () => {
+  it('with many cycles or unbound names are rejected quickly', () => {
     const ring: Record<string, unknown> = {};
     for (let index = 0; index < 20_000; index += 1) {
       ring[index] = { arrayValue: { values: [reference(String(index + 1)), reference('0')] } };
@@ -326,7 +331,7 @@ describe('hostile graphs', () => {
     expect(performance.now() - start).toBeLessThan(3_000);
   });
 
-  it('does not repeat what is long', () => {
+  it('are not quoted at length', () => {
     const [issue] = issuesOf({ values: { '0': reference('x'.repeat(1_000_000)) }, result: '0' });
     expect(issue?.message.length).toBeLessThan(200);
     expect(

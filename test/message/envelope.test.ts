@@ -61,7 +61,7 @@ function rawOf(body: object): { body: Uint8Array; rawBody: Uint8Array } {
 }
 
 describe.each(forms)('%s', (_, deliver) => {
-  it('is opened', () => {
+  it('is read', () => {
     expect(parseEnvelope(deliver(push))).toEqual({
       messageId: '1234',
       publishTime: new Date('2026-11-23T10:00:00.123Z'),
@@ -73,13 +73,13 @@ describe.each(forms)('%s', (_, deliver) => {
     });
   });
 
-  it('needs no more than a message id', () => {
+  it('needs only a message id', () => {
     const envelope = parseEnvelope(deliver({ message: { data, messageId: '1' } }));
     expect(envelope).toMatchObject({ messageId: '1', attributes: {}, publishTime: undefined });
     expect(envelope && readJsonData(envelope)).toEqual({ json: job });
   });
 
-  it('keeps a message that has no data', () => {
+  it('keeps a message without data', () => {
     const envelope = parseEnvelope(deliver({ message: { attributes: { a: 'b' }, messageId: '1' } }));
     expect(envelope).toMatchObject({
       messageId: '1',
@@ -87,7 +87,7 @@ describe.each(forms)('%s', (_, deliver) => {
     });
   });
 
-  it('is none without a message', () => {
+  it('is not an envelope without a message', () => {
     for (const body of [{}, { message: null }, { message: 'x' }, { message: [] }, { a: 1 }]) {
       expect(parseEnvelope(deliver(body))).toBeUndefined();
     }
@@ -113,20 +113,20 @@ describe('the data', () => {
         .replaceAll('+', '-')
         .replaceAll('/', '_'),
     ],
-    ['cut in the middle of a byte', 'A'],
+    ['truncated within a byte', 'A'],
     ['a number', 7],
     ['an object', { a: 1 }],
-  ])('%s is told', (_, wrong) => {
+  ])('%s is rejected', (_, wrong) => {
     expect(issueOf({ data: wrong })).toMatchObject([
       { path: 'data', message: expect.stringContaining('base64') as string },
     ]);
   });
 
-  it('that is not base64 is kept as it came', () => {
+  it('is kept unchanged if it is not base64', () => {
     expect(inPush({ data: '{"a": 1}' })?.data).toEqual(Buffer.from('{"a": 1}'));
   });
 
-  it('may leave out the padding', () => {
+  it('may omit the padding', () => {
     expect(data.endsWith('=') || base64(`${JSON.stringify(job)} `).endsWith('=')).toBe(true);
     for (const text of [JSON.stringify(job), `${JSON.stringify(job)} `, `${JSON.stringify(job)}  `]) {
       expect(issueOf({ data: base64(text).replace(/=+$/, '') })).toBeUndefined();
@@ -134,21 +134,21 @@ describe('the data', () => {
   });
 
   it.each<[string, Uint8Array | string, string]>([
-    ['no UTF-8', Uint8Array.of(0x7b, 0xff, 0x7d), 'not UTF-8'],
+    ['not UTF-8', Uint8Array.of(0x7b, 0xff, 0x7d), 'not UTF-8'],
     ['half a surrogate pair as bytes', Uint8Array.of(0x22, 0xed, 0xa0, 0x80, 0x22), 'not UTF-8'],
-    ['no JSON', '{"a": ', 'not JSON'],
+    ['not JSON', '{"a": ', 'not JSON'],
     ['white space only', ' ', 'not JSON'],
-  ])('that is %s is told', (_, bytes, message) => {
+  ])('that is %s is rejected', (_, bytes, message) => {
     expect(issueOf({ data: base64(bytes) })).toMatchObject([
       { path: 'data', message: expect.stringContaining(message) as string },
     ]);
   });
 
-  it.each([[undefined], [null], ['']])('%j is missing', (none) => {
+  it.each([[undefined], [null], ['']])('%j counts as missing', (none) => {
     expect(issueOf({ data: none })).toMatchObject([{ message: 'is missing; allowed: JSON in UTF-8' }]);
   });
 
-  it('may be 20 MB, and quick', () => {
+  it('may have 20 MB, which are read quickly', () => {
     const start = performance.now();
     const envelope = inPush({ data: base64(JSON.stringify({ x: 'y'.repeat(20_000_000) })) });
     expect(envelope && readJsonData(envelope)).toHaveProperty('json');
@@ -158,7 +158,7 @@ describe('the data', () => {
 
 describe('the message id', () => {
   it.each([['a/b'], ['.'], ['..'], ['__name__'], ['x'.repeat(1501)], ['é'.repeat(800)], ['\ud800']])(
-    'that could not be the id of a document is hashed: %s',
+    'is hashed if it cannot be the id of a document: %s',
     (messageId) => {
       const envelope = inPush({ data, messageId });
       expect(envelope?.messageId).toMatch(/^sha256-[0-9a-f]{64}$/);
@@ -166,7 +166,7 @@ describe('the message id', () => {
     },
   );
 
-  it('may have its old name, or be that of the event', () => {
+  it('may be in message_id, or be the id of the event', () => {
     expect(parseEnvelope({ headers: {}, body: { message: { data, message_id: '7' } } })?.messageId).toBe('7');
     expect(parseEnvelope({ headers: ceHeaders, body: { message: { data } } })?.messageId).toBe('99');
     expect(parseEnvelope({ headers: {}, body: { ...event, data: { message: { data } } } })?.messageId).toBe(
@@ -193,10 +193,10 @@ describe('an envelope', () => {
     ['+275760-09-13T00:00:00Z'],
     ['-000001-01-01T00:00:00Z'],
     ['0000-12-31T23:59:59Z'],
-  ])('has no publish time that could not be stored: %s', (time) => {
+  ])('ignores a publish time that cannot be stored: %s', (time) => {
     const publishTime = '2026-11-23T11:00:00Z';
-    const said = inPush({ data, publishTime, attributes: { originalPublishTime: time } });
-    expect(said?.publishTime).toEqual(new Date(publishTime));
+    const envelope = inPush({ data, publishTime, attributes: { originalPublishTime: time } });
+    expect(envelope?.publishTime).toEqual(new Date(publishTime));
     expect(inPush({ data, publishTime: time })?.publishTime).toBeUndefined();
   });
 

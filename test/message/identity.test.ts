@@ -29,7 +29,7 @@ const generations = fc.integer({ min: 1, max: 9_999 });
 const keys = fc.string({ minLength: 1, maxLength: 200 }).filter((text) => text.isWellFormed());
 
 describe('the record id', () => {
-  it('is 160 bits of SHA-256 over {jobKey, project}, in base32', () => {
+  it('is 160 bits of the SHA-256 of {jobKey, project}, in base32', () => {
     const digest = hash('sha256', '{"jobKey":"las-vegas/2020","project":"my-project"}', 'buffer');
     let bits = '';
     for (const byte of digest.subarray(0, 20)) {
@@ -43,7 +43,7 @@ describe('the record id', () => {
     expect(recordIdOf({ ...job, attempt: 12 })).toBe(`ve1-${text?.join('')}-12`);
   });
 
-  it('does not depend on the content where there is a jobKey, and on nothing else where there is none', () => {
+  it('does not depend on the content with a jobKey, and depends only on it without one', () => {
     const job = { project: 'p', jobKey: 'k', attempt: 1 };
     expect(recordIdOf({ ...job, contentHash: 'a' })).toBe(recordIdOf({ ...job, contentHash: 'b' }));
     const unnamed = { project: 'p', jobKey: undefined, attempt: 1 };
@@ -53,7 +53,7 @@ describe('the record id', () => {
     expect(recordIdOf({ ...unnamed, contentHash: 'k' })).not.toBe(recordIdOf(job));
   });
 
-  it('differs for other projects and keys, whatever they consist of', () => {
+  it('differs for other projects and keys, whatever characters they have', () => {
     fc.assert(
       fc.property(keys, keys, keys, keys, (project, jobKey, otherProject, otherKey) => {
         const same = project === otherProject && jobKey === otherKey;
@@ -63,7 +63,7 @@ describe('the record id', () => {
     );
   });
 
-  it('and every requestId made of it are what EE takes, and read back', () => {
+  it('and every requestId made from it are valid for EE, and are parsed to the same values', () => {
     fc.assert(
       fc.property(keys, attempts, generations, (jobKey, attempt, generation) => {
         const recordId = recordIdOf({ project: 'p', jobKey, attempt });
@@ -92,7 +92,7 @@ describe('the record id', () => {
 });
 
 describe('the description', () => {
-  it('ends in the requestId, is made of what EE takes and is at most 100 characters', () => {
+  it('ends in the requestId, is valid for EE and has at most 100 characters', () => {
     fc.assert(
       fc.property(
         fc.string({ unit: 'binary', maxLength: 300 }),
@@ -126,27 +126,27 @@ describe('the description', () => {
     expect(requestIdInDescription(markedDescription(text, id))).toBe(id);
   });
 
-  it('names another request only at its end', () => {
+  it('contains a requestId only at its end', () => {
     const other = `ve1-${'b'.repeat(32)}`;
     expect(requestIdInDescription(`x_${other}_${id}`)).toBe(id);
     expect(requestIdInDescription(`x_${id}_more`)).toBeUndefined();
     expect(requestIdInDescription(`x${id}`)).toBeUndefined();
     expect(requestIdInDescription(`x_${id}-2-g3`)).toBe(`${id}-2-g3`);
-    expect(requestIdInDescription('somebody else')).toBeUndefined();
+    expect(requestIdInDescription('another sender')).toBeUndefined();
   });
 });
 
-describe('the bytes', () => {
-  it('are the request as it came, with requestId and marked description', () => {
+describe('the serialized request', () => {
+  it('is the request that was sent, with requestId and marked description', () => {
     const sent: unknown = JSON.parse(Buffer.from(serializeRequest(request, id)).toString());
     expect(sent).toEqual({ ...request, requestId: id, description: `las-vegas-growth_${id}` });
   });
 
-  it('are the same every time', () => {
+  it('is the same every time', () => {
     expect(serializeRequest(structuredClone(request), id)).toEqual(serializeRequest(request, id));
   });
 
-  it('of another generation differ in the id alone', () => {
+  it('of another generation differs only in the id', () => {
     const next = requestIdOf(id, 2);
     const renewed = withRequestId(serializeRequest(request, id), next);
     expect(renewed.bytes).toEqual(serializeRequest(request, next));
@@ -178,7 +178,7 @@ describe('the content hash', () => {
       variant({ fileExportOptions: { fileFormat: 'MP4', cloudStorageDestination: { bucket: 'my-bucket' } } }),
     ],
     ['request.expression', variant({ expression: { values: { a: { constantValue: 1 } }, result: 'a' } })],
-  ])('changes with %s, which is named as the difference', (path, changed) => {
+  ])('changes with %s, which is reported as the difference', (path, changed) => {
     expect(contentHash(changed)).not.toBe(contentHash(request));
     expect(differingPaths(request, changed)).toEqual([path]);
     expect(differingPaths(sentRequest(changed, id), sentRequest(request, id))).toEqual([path]);

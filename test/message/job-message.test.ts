@@ -27,7 +27,7 @@ const request = {
 };
 const message = { jobKey: 'a/1', request };
 
-/** The message with `value` at `path`; with none, the field is left out. */
+/** The message with `value` at `path`; without a value, the field is omitted. */
 function changed(path: string, value?: unknown): unknown {
   const copy = structuredClone(message) as Record<string, unknown>;
   const parts = path.split('.');
@@ -60,14 +60,14 @@ function jobOf(json: unknown, by: JobRules = rules) {
 const fixtures = new URL('../fixtures/requests/', import.meta.url);
 
 describe("official clients' requests", () => {
-  it.each(readdirSync(fixtures))('%s is a job as it came', (file) => {
+  it.each(readdirSync(fixtures))('%s is a job, unchanged', (file) => {
     const fixture = JSON.parse(readFileSync(new URL(file, fixtures), 'utf8')) as Record<string, unknown>;
     const job = jobOf({ request: fixture }, { ...rules, allowedDestinations: ['gs://*', 'drive:*'] });
     expect(job.request).toEqual(fixture);
     expect(job.recordId).toMatch(/^ve1-[a-z2-7]{32}$/);
   });
 
-  it('the examples are jobs', () => {
+  it('the examples are valid jobs', () => {
     const examples = new URL('../../infra/local/examples/', import.meta.url);
     for (const file of ['las-vegas-growth.json', 'africa-ndvi.json', 'florence-summer.json']) {
       expect(issuesOf(JSON.parse(readFileSync(new URL(file, examples), 'utf8')))).toEqual([]);
@@ -76,7 +76,7 @@ describe("official clients' requests", () => {
 });
 
 describe('a valid message', () => {
-  it('is a job, with what it does not say filled in around the request, not in it', () => {
+  it('is a job, with defaults for omitted fields around the request, but not in it', () => {
     expect(jobOf({ request })).toEqual({
       jobKey: undefined,
       attempt: 1,
@@ -130,7 +130,7 @@ describe('a valid message', () => {
     expect(issuesOf(changed(path, value))).toEqual([]);
   });
 
-  it('has no workload tag where that is empty, as for the clients', () => {
+  it('has no workload tag if the tag is empty, as in the official clients', () => {
     expect(jobOf(changed('request.workloadTag', '')).contentHash).toBe(jobOf(message).contentHash);
   });
 });
@@ -182,7 +182,7 @@ describe('an invalid field', () => {
     ['request.priority', -1, 'from 0 to 9999'],
     ['request.priority', 'high', 'from 0 to 9999'],
     ['request.priority', { value: 10_000 }, 'from 0 to 9999'],
-    [`${storage}.bucket`, 'gs://my-bucket', 'no gs://'],
+    [`${storage}.bucket`, 'gs://my-bucket', 'without gs://'],
     [`${storage}.bucket`, 'My-Bucket', 'a bucket name'],
     [`${storage}.bucket`, 'a', 'a bucket name'],
     [`${storage}.bucket`, '192.168.0.1', 'a bucket name'],
@@ -193,7 +193,7 @@ describe('an invalid field', () => {
     [`${storage}.filenamePrefix`, 'a\nb', 'line breaks'],
     [`${storage}.permissions`, 'ALL', 'found "ALL"'],
     [`${storage}.bucketCorsUris`, '*', 'an array of addresses'],
-  ])('%s = %j is told with what is allowed', (path, value, text) => {
+  ])('%s = %j is reported with what is allowed', (path, value, text) => {
     if (value === undefined) {
       return expect(issuesOf(changed('labels', { Team: 'x' }))[0]?.path).toBe('labels.Team');
     }
@@ -210,7 +210,7 @@ describe('an invalid field', () => {
     ['request.fileExportOptions'],
     ['request.fileExportOptions.fileFormat'],
     [`${storage}.bucket`],
-  ])('%s must be there', (path) => {
+  ])('%s is required', (path) => {
     expect(issuesOf(changed(path))).toEqual([
       { path, message: expect.stringMatching(/^is missing; allowed: /) as string },
     ]);
@@ -229,13 +229,13 @@ describe('an invalid field', () => {
     ['request.expression.extra', 'allowed: values, result'],
     ['request.requestId', 'jobKey'],
     ['request.maxWorkers', 'must be left out'],
-  ])('%s is no field', (path, text) => {
+  ])('%s is not a field', (path, text) => {
     expect(issuesOf(changed(path, 'x'))).toEqual([
       { path, message: expect.stringContaining(text) as string },
     ]);
   });
 
-  it('is told together with all others', () => {
+  it('is reported together with all others', () => {
     const wrong = {
       jobKey: '',
       colour: 'red',
@@ -265,7 +265,7 @@ describe('an invalid field', () => {
     );
   });
 
-  it('is not repeated where it is long', () => {
+  it('is not quoted at length', () => {
     const huge = changed('request.priority', 'x'.repeat(1_000_000));
     expect(issuesOf(huge)[0]?.message.length).toBeLessThan(250);
   });
@@ -277,7 +277,7 @@ describe('the destination', () => {
   });
   const path = 'request.fileExportOptions';
 
-  it('is exactly one', () => {
+  it('must be exactly one', () => {
     expect(issuesOf(withOptions({}))).toEqual([
       { path, message: expect.stringContaining('found no destination') as string },
     ]);
@@ -292,7 +292,7 @@ describe('the destination', () => {
     });
   });
 
-  it('is one that is allowed', () => {
+  it('must be one that is allowed', () => {
     expect(issuesOf(withOptions({ cloudStorageDestination: { bucket: 'their-bucket' } }))).toMatchObject([
       {
         path: `${path}.cloudStorageDestination`,
@@ -305,7 +305,7 @@ describe('the destination', () => {
     expect(other('private/a')).toHaveLength(1);
   });
 
-  it('fits into a record', () => {
+  it('must fit into a record', () => {
     const driveDestination = { folder: 'é'.repeat(513) };
     const json = changed('request.fileExportOptions', { fileFormat: 'MP4', driveDestination });
     expect(issuesOf(json, { ...rules, allowedDestinations: ['drive:*'] })).toMatchObject([
@@ -313,7 +313,7 @@ describe('the destination', () => {
     ]);
   });
 
-  it('is Drive only where that is listed', () => {
+  it('may be Drive only if that is listed', () => {
     const drive = withOptions({ driveDestination: { folder: 'films', filenamePrefix: 'a' } });
     expect(issuesOf(drive)).toMatchObject([{ path: `${path}.driveDestination` }]);
     expect(issuesOf(drive, { ...rules, allowedDestinations: ['gs://*'] })).toHaveLength(1);
@@ -328,13 +328,13 @@ describe('hostile messages', () => {
     ['null', null],
     ['an array', [message]],
     ['10,000 levels', JSON.parse('['.repeat(10_000) + ']'.repeat(10_000))],
-  ])('%s is no message', (_, json) => {
+  ])('%s is not a message', (_, json) => {
     expect(issuesOf(json)).toEqual([
       { path: 'data', message: expect.stringContaining('a job message') as string },
     ]);
   });
 
-  it('__proto__ at any depth is told quickly, with a path that can be stored', () => {
+  it('__proto__ at any depth is reported quickly, with a path that can be stored', () => {
     const levels = 200_000;
     const nest = `${'['.repeat(levels)}{"__proto__":1}${']'.repeat(levels)}`;
     const json: unknown = JSON.parse(
@@ -347,7 +347,7 @@ describe('hostile messages', () => {
     expect(Buffer.byteLength(JSON.stringify(issues))).toBeLessThan(2_000);
   });
 
-  it('__proto__ is told with its path', () => {
+  it('__proto__ is reported with its path', () => {
     const text = JSON.stringify({ ...message, labels: { team: 'water' } });
     const withProto = (after: string) =>
       issuesOf(JSON.parse(text.replace(after, `${after}"__proto__":{"priority":1},`)));
@@ -363,7 +363,7 @@ describe('hostile messages', () => {
     );
   });
 
-  it('deep and wide junk is told without a crash', () => {
+  it('deep and wide junk is rejected without a crash', () => {
     const deep = JSON.parse(`${'{"a":'.repeat(10_000)}1${'}'.repeat(10_000)}`) as unknown;
     for (const path of [
       'junk',
@@ -387,8 +387,8 @@ describe('hostile messages', () => {
     ['addresses', changed(`${storage}.bucketCorsUris`, million), `${storage}.bucketCorsUris`],
     ['labels', changed('labels', manyNames(1)), 'labels'],
     ['fields', { ...manyNames(1), request: {} }, ''],
-    ['fields within', changed('request.videoOptions', manyNames({})), 'request.videoOptions'],
-  ])('of hundreds of thousands of %s is told once, quickly', (_, json, path) => {
+    ['nested fields', changed('request.videoOptions', manyNames({})), 'request.videoOptions'],
+  ])('hundreds of thousands of %s are a single issue, reported quickly', (_, json, path) => {
     const start = performance.now();
     expect(issuesOf(json)).toEqual([
       { path, message: expect.stringMatching(/^has \d+ members; allowed: at most 1000$/) as string },
@@ -396,7 +396,7 @@ describe('hostile messages', () => {
     expect(performance.now() - start).toBeLessThan(500);
   });
 
-  it('of a million levels with __proto__ beneath them is told quickly', () => {
+  it('a million levels with __proto__ beneath them are rejected quickly', () => {
     const nest = `${'['.repeat(1200)}{"__proto__":1}${']'.repeat(1200)}`;
     const json = changed('labels', JSON.parse(`[${Array.from({ length: 900 }, () => nest).join()}]`));
     const start = performance.now();
@@ -404,7 +404,7 @@ describe('hostile messages', () => {
     expect(performance.now() - start).toBeLessThan(2_000);
   });
 
-  it('names the record where jobKey, project and attempt are valid themselves', () => {
+  it('have a record id if jobKey, project and attempt are valid themselves', () => {
     const known = (fields: object) => {
       const reading = parseJobMessage({ ...fields, request: 1 }, rules);
       return 'issues' in reading ? reading.recordId : 'a job';
@@ -424,7 +424,7 @@ describe('hostile messages', () => {
     }
   });
 
-  it('names the job and the batch where they are valid themselves', () => {
+  it('have the job key and the batch id if these are valid themselves', () => {
     expect(parseJobMessage({ jobKey: 'a', batchId: 'b@1' }, rules)).toMatchObject({
       jobKey: 'a',
       batchId: 'b@1',
@@ -444,7 +444,7 @@ describe('the size of a request', () => {
     },
   });
 
-  it('is at most what EE takes, to the byte, as it would be sent', () => {
+  it('is limited, to the byte, to what EE accepts, as it would be sent', () => {
     const overhead = 10_000_000;
     const job = jobOf(sized(overhead));
     const id = job.recordId.length;
@@ -458,7 +458,7 @@ describe('the size of a request', () => {
     ]);
   });
 
-  it('of 20 MB is refused within two seconds', () => {
+  it('of 20 MB is rejected within two seconds', () => {
     const json = sized(20_000_000);
     const start = performance.now();
     expect(issuesOf(json)).toMatchObject([{ path: 'request' }]);
@@ -467,7 +467,7 @@ describe('the size of a request', () => {
 });
 
 describe('parseJobFields', () => {
-  it('reads everything but the graph', () => {
+  it('reads everything except the graph', () => {
     const cyclic = changed('request.expression', { values: { '0': { valueReference: '0' } }, result: '0' });
     expect(parseJobFields(cyclic, rules)).toMatchObject({
       fields: { jobKey: 'a/1', destination: 'gs://my-bucket/a/b' },

@@ -5,7 +5,7 @@ import { isReadable } from '../../shared/store/store.ts';
 import { documentProblem } from '../../shared/store/limits.ts';
 import { createHarness, envelopeOf } from '../harness.ts';
 
-/** What a rejection holds after `change`d parts of a message went into it. */
+/** The document of a rejected message with these attributes and issues. */
 async function recorded(
   attributes: Readonly<Record<string, string>>,
   issues: readonly { path: string; message: string }[] = [],
@@ -15,7 +15,7 @@ async function recorded(
   await rejectMessage(services, envelope, { reason: 'INVALID_JOB', issues, source: 'submitExport' });
   const found = await store.rejectedMessages.get('m-1');
   if (!found || !isReadable(found)) {
-    throw new Error('it is not recorded');
+    throw new Error('The message was not recorded');
   }
   expect(documentProblem(found.id, found.value)).toBeUndefined();
   return found.value;
@@ -23,15 +23,15 @@ async function recorded(
 
 const half = '\ud83d';
 
-describe('a rejected message is a document that Firestore takes', () => {
+describe('a rejected message is a document that Firestore accepts', () => {
   it.each([
     ['long names, in bytes', { ['日'.repeat(5000)]: 'x' }],
     ['long values', { a: '日'.repeat(5000) }],
     ['half a surrogate pair', { [half]: half }],
-    ['half a pair where it is cut', { ['x'.repeat(255) + '😀']: 'x'.repeat(1023) + '😀' }],
-    ['names that are reserved when they are cut', { ['_'.repeat(3000)]: 'x' }],
+    ['a surrogate pair at the limit', { ['x'.repeat(255) + '😀']: 'x'.repeat(1023) + '😀' }],
+    ['names that are reserved once they are truncated', { ['_'.repeat(3000)]: 'x' }],
     [
-      'many',
+      'a thousand names',
       Object.fromEntries(
         Array.from({ length: 1000 }, (_, n) => [`${n}${'日'.repeat(2000)}`, '日'.repeat(2000)]),
       ),
@@ -45,7 +45,7 @@ describe('a rejected message is a document that Firestore takes', () => {
     }
   });
 
-  it('with issues without end', async () => {
+  it('with 10,000 large issues', async () => {
     const issue = { path: '日'.repeat(1_000_000), message: '日'.repeat(1_000_000) };
     const { issues } = await recorded(
       {},
@@ -55,7 +55,7 @@ describe('a rejected message is a document that Firestore takes', () => {
     expect(issues.at(-1)?.message).toBe(`and ${10_001 - issues.length} more`);
   });
 
-  it('with issues that were cut in the middle of a character', async () => {
+  it('with issues that are truncated within a character', async () => {
     const { issues } = await recorded({}, [{ path: `${'x'.repeat(149)}😀`.repeat(9), message: half }]);
     expect(issues[0]?.path.isWellFormed()).toBe(true);
     expect(issues[0]?.message).toBe('\ufffd');

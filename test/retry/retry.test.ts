@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 
-import type { Batch } from '../../shared/model/batch.ts';
 import { expandBatch } from '../../shared/batch/expand-batch.ts';
 import { finishBatches } from '../../shared/batch/finish-batches.ts';
 import { retryJobs } from '../../shared/retry/retry.ts';
@@ -8,8 +7,8 @@ import { cancelExports } from '../../shared/cancellation/cancel-exports.ts';
 import { later } from '../../shared/clock.ts';
 import { recordIdOf } from '../../shared/model/ids.ts';
 import type { Services } from '../../shared/services.ts';
-import { isReadable } from '../../shared/store/store.ts';
 import { createHarness, envelopeOf, type Harness, type HarnessOptions, smallJob } from '../harness.ts';
+import { batchOf, jobMessages } from '../batch/batches.ts';
 import { smallManifest } from '../batch/manifests.ts';
 
 const idOf = (jobKey: string, attempt = 1) => recordIdOf({ project: 'demo-test', jobKey, attempt });
@@ -32,18 +31,10 @@ async function failed(message: string, jobKey = 'test/1'): Promise<Harness> {
   return harness;
 }
 
-const batchOf = async ({ store }: Harness, id = 'small@2026-11-23'): Promise<Batch> => {
-  const found = await store.batches.get(id);
-  if (!found || !isReadable(found)) {
-    throw new Error(`no batch ${id}`);
-  }
-  return found.value;
-};
-
 const finish = (harness: Harness) => finishBatches(harness.services, later(harness.clock.now(), 60_000));
 
-describe('running a job again', () => {
-  it('is a new attempt from the stored request, which links the old one', async () => {
+describe('retrying a job', () => {
+  it('creates a new attempt from the stored request, with a link to the old one', async () => {
     const harness = await failed(transient);
     const result = await retryJobs(harness.services, { jobKeys: ['test/1', 'test/2'] });
     expect(result).toEqual({
@@ -65,12 +56,12 @@ describe('running a job again', () => {
     });
     expect(first).toMatchObject({ state: 'FAILED' });
     expect(second.description).toBe(`small_${idOf('test/1', 2)}`);
-    // The message of that attempt, if somebody sends it by hand, finds the record.
+    // If a sender publishes a message for that attempt, it finds the record.
     const again = smallJob({ attempt: 2, labels: { team: 'water' } });
     expect(await harness.submit({ data: again })).toMatchObject({ outcome: 'DUPLICATE' });
   });
 
-  it('happens once, however often it is asked for, and never while an attempt is active', async () => {
+  it('happens once, however often it is requested, and never while an attempt is active', async () => {
     const harness = await failed(transient);
     const selection = { recordIds: [idOf('test/1')] };
     const both = await Promise.all([
@@ -90,7 +81,7 @@ describe('running a job again', () => {
     expect(harness.simulator.operations()).toHaveLength(2);
   });
 
-  it('looks at attempts of any later number', async () => {
+  it('detects later attempts of any number', async () => {
     const harness = await failed(transient);
     await harness.submit({ data: smallJob({ attempt: 7 }) });
     expect(await retryJobs(harness.services, { recordIds: [idOf('test/1')] })).toMatchObject({
@@ -99,7 +90,7 @@ describe('running a job again', () => {
     });
   });
 
-  it('is not done where it would most likely end the same way, unless forced', async () => {
+  it('does not happen if the job would most likely fail the same way, unless forced', async () => {
     const harness = await failed(memory);
     const selection = { recordIds: [idOf('test/1'), 've1-none'] };
     expect(await retryJobs(harness.services, selection)).toMatchObject({
@@ -116,7 +107,7 @@ describe('running a job again', () => {
     expect(await harness.record(idOf('test/1', 2))).toMatchObject({ state: 'SUCCEEDED' });
   });
 
-  it('finds its records by label, those of jobs without a key too', async () => {
+  it('finds records by label, including those of jobs without a key', async () => {
     const harness = createHarness(failing(['small', transient]));
     const labels = { team: 'water' };
     await harness.submit({ data: smallJob({ jobKey: undefined, labels }) });
@@ -133,7 +124,7 @@ describe('running a job again', () => {
     expect(attempts).toEqual([1, 1, 1, 2, 2, 3, 3]);
   });
 
-  it('cannot be done for one that was cancelled before it came', async () => {
+  it('is impossible if the job was canceled before its message arrived', async () => {
     const harness = createHarness();
     await cancelExports(harness.services, envelopeOf({ data: { jobKey: 'test/1' } }));
     expect(await retryJobs(harness.services, { jobKeys: ['test/1'] })).toMatchObject({
@@ -142,13 +133,12 @@ describe('running a job again', () => {
   });
 });
 
-describe('running a batch again', () => {
+describe('retrying a batch', () => {
   async function expanded(options: HarnessOptions): Promise<Harness> {
     const harness = createHarness(options);
     await expandBatch(harness.services, envelopeOf({ data: smallManifest(5), messageId: 'manifest' }));
-    const jobs = harness.publisher.published.filter(({ topic }) => topic === harness.config.topics.jobs);
-    for (const { message } of jobs) {
-      await harness.submit({ data: message.data });
+    for (const { data } of jobMessages(harness)) {
+      await harness.submit({ data });
     }
     return harness;
   }
@@ -160,7 +150,7 @@ describe('running a batch again', () => {
     expect(await batchOf(harness)).toMatchObject({ state: 'FINISHED', counts: { SUCCEEDED: 2, FAILED: 3 } });
     harness.simulator.set({ failing: [] });
 
-    // A poll in the middle of it must not finish the batch.
+    // A poll during the retry must not finish the batch.
     const { records } = harness.store;
     const interrupted: Services = {
       ...harness.services,
@@ -193,7 +183,7 @@ describe('running a batch again', () => {
     expect(new Set(events.map(({ message }) => message.attributes['eventId'])).size).toBe(2);
   });
 
-  it('that is being cancelled waits for that to be over', async () => {
+  it('that is being canceled waits until that is over', async () => {
     const harness = await expanded({
       simulator: { settings: { ...fast, runMs: [36e6, 36e6], cancelMs: 90_000 } },
     });
