@@ -1,4 +1,4 @@
-/** JSON as other people send it: what this service can read, copy and send on. */
+/** JSON from outside: which values the service can read, copy and send on. */
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 

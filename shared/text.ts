@@ -1,11 +1,11 @@
-/** Cutting text that other people wrote, so that what is stored, logged and shown has a bound. */
+/** Truncates text from outside, so that what is stored, logged and shown is bounded. */
 
 /** The first characters of a text. Made well formed after the cut, which may halve a surrogate pair. */
 export function truncate(text: string, characters: number): string {
   return text.slice(0, characters).toWellFormed();
 }
 
-/** The same for a reader, with an ellipsis where something is missing. Shorter text is returned as it is. */
+/** The same with an ellipsis, for text that people read. Shorter text is returned unchanged. */
 export function abbreviate(text: string, characters: number): string {
   return text.length > characters ? `${truncate(text, characters)}…` : text;
 }

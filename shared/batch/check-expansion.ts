@@ -123,7 +123,7 @@ function createJobCheck(expansion: Expansion, rules: JobRules, found: Findings):
       return { issues };
     }
     const { project, jobKey, attempt } = reading.fields;
-    // If the template's graph is not where it belongs, or the job has no key, the whole message is read.
+    // Without a jobKey, or with a hole for the whole request, the whole message is read.
     if (jobKey !== undefined && expansion.graph(job)) {
       return { recordId: recordIdOf({ project, jobKey, attempt }) };
     }

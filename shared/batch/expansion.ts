@@ -24,7 +24,7 @@ export interface Expansion {
   messageBytes(job: number): number;
   /** The job message as JSON data. */
   json(job: number): unknown;
-  /** The same with an empty expression instead of the graph, if the template's graph is where it belongs. */
+  /** The same with an empty expression instead of the graph, unless the whole request is a hole. */
   fieldsJson(job: number): unknown;
   /** The expression, and a key that jobs share if their graphs are equally valid. */
   graph(job: number): { readonly key: string; expression(): unknown } | undefined;

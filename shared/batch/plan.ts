@@ -83,11 +83,11 @@ async function planChunk(
   const latest = new Map<string, ExportRecord>();
   const own = new Map<string, ExportRecord>();
   // Attempt by attempt: most jobs have one, so each round reads fewer records.
-  let asked = jobs.map(({ recordId }) => ({ recordId, attemptId: recordId }));
-  while (asked.length > 0) {
-    const found = await store.records.getMany(asked.map(({ attemptId }) => attemptId));
+  let lookups = jobs.map(({ recordId }) => ({ recordId, attemptId: recordId }));
+  while (lookups.length > 0) {
+    const found = await store.records.getMany(lookups.map(({ attemptId }) => attemptId));
     const byId = new Map(found.filter(isReadable).map((each) => [each.id, each.value]));
-    asked = asked.flatMap(({ recordId, attemptId }) => {
+    lookups = lookups.flatMap(({ recordId, attemptId }) => {
       const record = byId.get(attemptId);
       if (!record) {
         return [];

@@ -54,7 +54,7 @@ export function fieldsOf(
   return value;
 }
 
-/** The node that an object has under a name which the caller of the service chose. */
+/** The node at a key that the sender chose. */
 export function readMember(
   reader: GraphReader,
   name: string,

@@ -83,7 +83,7 @@ function bareOrWrapped<Schema extends z.ZodType>(schema: Schema, allowed: string
   return z.union([schema, wrapped], allowed);
 }
 
-/** Of digits without a leading zero. It is asked of any text: zod runs it also where the pattern failed. */
+/** For digits without a leading zero. Called with any text, since zod calls it even if the pattern failed. */
 function isInt64(digits: string): boolean {
   return digits.length < INT64_MAX.length || (digits.length === INT64_MAX.length && digits <= INT64_MAX);
 }

@@ -186,7 +186,7 @@ describe('the graph hash, by example', () => {
     ['composed and decomposed accents', constant('\u00e9'), constant('e\u0301')],
     ['numbers that differ in the last digit', constant(0.1), constant(0.10000000000000002)],
     ['an algorithm and its name', call('f', {}), constant('f')],
-  ])('tells %s apart', (_, one, other) => {
+  ])('differs for %s', (_, one, other) => {
     expect(hashOf({ '0': one })).not.toBe(hashOf({ '0': other }));
   });
 

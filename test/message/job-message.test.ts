@@ -238,7 +238,7 @@ describe('an invalid field', () => {
   it('is reported together with all others', () => {
     const wrong = {
       jobKey: '',
-      colour: 'red',
+      color: 'red',
       project: 'someone-else',
       labels: { A: 'x', b: 3 },
       request: {
@@ -251,7 +251,7 @@ describe('an invalid field', () => {
     expect(new Set(issuesOf(wrong).map(({ path }) => path))).toEqual(
       new Set([
         'jobKey',
-        'colour',
+        'color',
         'project',
         'labels.A',
         'labels.b',
