@@ -5,7 +5,7 @@ import { fieldsOf } from '../../../../docs/generate/fields.ts';
 import { createSimulator, simulatorFetch } from '../../../../infra/local/simulator/index.ts';
 import { requestFields } from '../../../../infra/local/simulator/validation.ts';
 import { parseJobMessage } from '../../../../shared/message/job-message.ts';
-import { serialiseRequest } from '../../../../shared/message/identity.ts';
+import { serializeRequest } from '../../../../shared/message/identity.ts';
 import { jobMessageSchema } from '../../../../shared/message/job-schema.ts';
 import { exportRequest } from './requests.ts';
 
@@ -98,7 +98,7 @@ describe('the fields of a request', () => {
     }
     const { request, recordId } = reading.job;
     expect(valueAt(request, path)).toEqual(samples[path]);
-    const bytes = new Uint8Array(serialiseRequest(request, recordId));
+    const bytes = new Uint8Array(serializeRequest(request, recordId));
     // The service appends the marker to the description.
     const sent = valueAt(JSON.parse(new TextDecoder().decode(bytes)), path);
     expect(sent).toEqual(path === 'description' ? `sample_${recordId}` : samples[path]);
