@@ -8,7 +8,7 @@ import type { Clock } from '../shared/clock.ts';
 import type { Services } from '../shared/services.ts';
 import type { Store } from '../shared/store/store.ts';
 import { policyOf } from '../shared/record/policy.ts';
-import { CliError } from './problem.ts';
+import { CliError } from './cli-error.ts';
 
 /** The service's own clients, each loaded when a command first asks for it: they cost a quarter of a second. */
 export interface Connections {

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { readJsonData } from '../shared/message/envelope.ts';
 import type { Issue } from '../shared/model/rejected-message.ts';
 import { type Cli, writeJson } from './cli.ts';
-import { wrongInput } from './problem.ts';
+import { wrongInput } from './cli-error.ts';
 import { printable } from './text.ts';
 
 /** Messages and manifests as files, and what is wrong with them as `rejectedMessages` would have it. */

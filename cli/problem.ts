@@ -1,130 +1,211 @@
-import { asError, ServiceError } from '../shared/errors.ts';
-import { rpcCodes } from '../shared/rpc-codes.ts';
+import { asError, ConfigError, type ErrorCode, ServiceError } from '../shared/errors.ts';
+import { rpcCodeOf, rpcCodes } from '../shared/rpc-codes.ts';
+import { CliError, type CliErrorCode, type ClientErrorCode } from './cli-error.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';
 
-/** What a person can do something about: one sentence of what is wrong and what to do next. */
-export class CliError extends ServiceError {
-  override readonly name = 'CliError';
-  readonly exitCode: ExitCode;
-
-  constructor(
-    code: string,
-    message: string,
-    { exitCode = exitCodes.FAILED, ...options }: ErrorOptions & { readonly exitCode?: ExitCode } = {},
-  ) {
-    super(code, message, options);
-    this.exitCode = exitCode;
-  }
-}
-
-/** Wrong arguments or input: nothing was done. */
-export const wrongInput = (code: string, message: string, options: ErrorOptions = {}): CliError =>
-  new CliError(code, message, { ...options, exitCode: exitCodes.WRONG_INPUT });
-
+/** An error as the command line shows it. */
 export interface Problem {
-  readonly code: string;
+  readonly code: ErrorCode | CliErrorCode;
+  /** What is wrong. */
+  readonly found: string;
+  /** What to do next, if that is not part of `found`. */
+  readonly advice?: string;
+  /** Both, as sentences. */
   readonly message: string;
   readonly exitCode: ExitCode;
 }
 
-const LOGIN = 'run gcloud auth application-default login, or set GOOGLE_APPLICATION_CREDENTIALS';
+function problem(
+  code: Problem['code'],
+  found: string,
+  advice?: string,
+  exitCode: ExitCode = exitCodes.FAILED,
+): Problem {
+  return advice === undefined
+    ? { code, found, message: found, exitCode }
+    : { code, found, advice, message: `${found}. ${advice}.`, exitCode };
+}
 
-/** Whatever was thrown, as one sentence with what to do next. */
+/** Whatever was thrown, as what is wrong and what to do next. The outermost error that has one of our codes decides. */
 export function explain(thrown: unknown): Problem {
   const error = asError(thrown);
-  const chain = causes(error);
-  for (const cause of chain) {
+  for (const cause of causes(error)) {
     if (cause instanceof CliError) {
-      return { code: cause.code, message: cause.message, exitCode: cause.exitCode };
+      return problem(cause.code, cause.message, undefined, cause.exitCode);
     }
-    if (cause instanceof ServiceError && cause.code === 'CONFIG_INVALID') {
-      return { code: cause.code, message: settingsProblem(cause.message), exitCode: exitCodes.WRONG_INPUT };
+    if (cause instanceof ServiceError) {
+      return explainServiceError(cause);
     }
   }
-  const known = chain.map(explainCause).find((found) => found !== undefined);
-  if (known) {
-    return { ...known, exitCode: exitCodes.FAILED };
-  }
-  if (error instanceof ServiceError) {
-    return { code: error.code, message: error.message, exitCode: exitCodes.FAILED };
-  }
-  return {
-    code: 'UNEXPECTED',
-    message: `${firstLine(error.message)} (unexpected; run it again with --debug to see where, and report it with that)`,
-    exitCode: exitCodes.FAILED,
-  };
+  return (
+    explainClientError(error) ??
+    problem(
+      'UNEXPECTED',
+      `Unexpected error: ${firstLine(error.message)}`,
+      'Retry with --debug to get the stack, and report the error with it',
+    )
+  );
 }
 
-function settingsProblem(message: string): string {
-  return message.includes('GOOGLE_CLOUD_PROJECT is not set')
-    ? 'The project is not known: set GOOGLE_CLOUD_PROJECT, or give --project, to the project that the service runs in.'
-    : message;
+function explainServiceError(error: ServiceError): Problem {
+  switch (error.code) {
+    case 'CONFIG_INVALID':
+      return explainConfigError(error);
+    case 'STORE_TIMEOUT':
+    case 'PUBLISH_TIMEOUT':
+      return unreachable(error.message);
+    case 'STORE_FAILED':
+      // Of a query: a conditional write that fails is WRITE_STALE.
+      if (rpcCodeOf(error) === rpcCodes.FAILED_PRECONDITION) {
+        return problem(
+          'INDEX_MISSING',
+          `Firestore has no index for this query (${detailOf(asError(error.cause))})`,
+          'Apply infra/firestore.tf (for a label, list it in indexed_labels), or remove a filter',
+        );
+      }
+      return explainClientError(error.cause) ?? problem(error.code, error.message);
+    case 'PUBLISH_FAILED':
+    case 'PULL_FAILED':
+    case 'EARTH_ENGINE_NOT_SENT':
+    case 'EARTH_ENGINE_UNANSWERED':
+      return explainClientError(error.cause) ?? problem(error.code, error.message);
+    case 'WRITE_STALE':
+    case 'DOCUMENT_UNREADABLE':
+    case 'PUBLISH_PAUSED':
+    case 'BATCH_BUSY':
+    case 'BATCH_UNFINISHED':
+    case 'EARTH_ENGINE_QUEUE_FULL':
+    case 'EARTH_ENGINE_RATE_LIMITED':
+    case 'EARTH_ENGINE_PERMISSION':
+    case 'EARTH_ENGINE_ALREADY_STARTED':
+    case 'EARTH_ENGINE_NOT_FOUND':
+    case 'EARTH_ENGINE_REFUSED':
+      return problem(error.code, error.message);
+  }
 }
 
-function causes(error: Error): Error[] {
+function explainConfigError(error: ServiceError): Problem {
+  return error instanceof ConfigError && error.missing.includes('GOOGLE_CLOUD_PROJECT')
+    ? problem(
+        error.code,
+        'The project is unknown',
+        'Set GOOGLE_CLOUD_PROJECT or --project to the project that the service runs in',
+        exitCodes.WRONG_INPUT,
+      )
+    : problem(error.code, error.message, undefined, exitCodes.WRONG_INPUT);
+}
+
+/** What a client of Google Cloud threw, or what caused it; undefined if it is none of what they are known to throw. */
+function explainClientError(thrown: unknown): Problem | undefined {
+  for (const error of causes(thrown)) {
+    const code = codeInMessage(error.message) ?? codeOf(error);
+    if (code) {
+      return describe(code, error);
+    }
+  }
+  return undefined;
+}
+
+const LOGIN = 'gcloud auth application-default login';
+
+function describe(code: ClientErrorCode, error: Error): Problem {
+  switch (code) {
+    case 'NO_CREDENTIALS':
+      return problem(
+        code,
+        'No Google Cloud credentials found',
+        `Run ${LOGIN}, or set GOOGLE_APPLICATION_CREDENTIALS`,
+      );
+    case 'CREDENTIALS_UNREADABLE':
+      return problem(
+        code,
+        `Cannot use the credentials file (${firstLine(error.message)})`,
+        `Fix or unset GOOGLE_APPLICATION_CREDENTIALS, or run ${LOGIN}`,
+      );
+    case 'CREDENTIALS_REFUSED':
+      return problem(
+        code,
+        'Google Cloud refused the credentials',
+        `Run ${LOGIN}, or set GOOGLE_APPLICATION_CREDENTIALS`,
+      );
+    case 'PERMISSION_DENIED':
+      return problem(
+        code,
+        `You lack a permission (${detailOf(error)})`,
+        'Run ee-video-exports doctor to find out which one, and ask for it',
+      );
+    case 'NOT_FOUND':
+      return problem(
+        code,
+        detailOf(error),
+        "Check that GOOGLE_CLOUD_PROJECT is the service's project, or run ee-video-exports doctor",
+      );
+    case 'NOT_RUNNING': {
+      const address = /\d+(?:\.\d+){3}:\d+/.exec(error.message)?.[0];
+      return problem(
+        code,
+        `Nothing is listening${address ? ` at ${address}` : ''}`,
+        'Start the emulators (npm start), or unset the …_EMULATOR_HOST variables',
+      );
+    }
+    case 'UNREACHABLE':
+      return unreachable(detailOf(error));
+  }
+}
+
+const unreachable = (detail: string): Problem =>
+  problem(
+    'UNREACHABLE',
+    `No response from Google Cloud or the emulator (${detail})`,
+    'Check the network and the …_EMULATOR_HOST variables, then retry',
+  );
+
+/** By the code of gRPC or of Node.js. */
+function codeOf(error: Error): ClientErrorCode | undefined {
+  switch ('code' in error ? error.code : undefined) {
+    case rpcCodes.UNAUTHENTICATED:
+      return 'CREDENTIALS_REFUSED';
+    case rpcCodes.PERMISSION_DENIED:
+      return 'PERMISSION_DENIED';
+    case rpcCodes.NOT_FOUND:
+      return 'NOT_FOUND';
+    case rpcCodes.UNAVAILABLE:
+    case rpcCodes.DEADLINE_EXCEEDED:
+    case 'ENOTFOUND':
+      return 'UNREACHABLE';
+    case 'ECONNREFUSED':
+      return 'NOT_RUNNING';
+    default:
+      return undefined;
+  }
+}
+
+/**
+ * By the message, for what Google's clients report in no other way: google-auth-library throws plain errors, and gRPC
+ * keeps nothing of an error of the credentials or of the socket but its text. No other function reads messages.
+ */
+export function codeInMessage(message: string): ClientErrorCode | undefined {
+  if (/could not load the default credentials/i.test(message)) {
+    return 'NO_CREDENTIALS';
+  }
+  if (/credential file|incoming JSON object does not contain/i.test(message)) {
+    return 'CREDENTIALS_UNREADABLE';
+  }
+  if (/invalid_grant|invalid_rapt|reauth related error/i.test(message)) {
+    return 'CREDENTIALS_REFUSED';
+  }
+  return /ECONNREFUSED/.test(message) ? 'NOT_RUNNING' : undefined;
+}
+
+function causes(thrown: unknown): Error[] {
   const chain: Error[] = [];
-  for (let at: unknown = error; at instanceof Error && chain.length < 10; at = at.cause) {
+  for (let at = thrown; at instanceof Error && chain.length < 10; at = at.cause) {
     chain.push(at);
   }
   return chain;
 }
 
-function explainCause(error: Error): Omit<Problem, 'exitCode'> | undefined {
-  const text = error.message;
-  const code: unknown = (error as { code?: unknown }).code;
-  if (/could not load the default credentials/i.test(text)) {
-    return { code: 'NO_CREDENTIALS', message: `There are no Google Cloud credentials here: ${LOGIN}.` };
-  }
-  if (/credential file|credentials? json|does not (?:contain|look like)/i.test(text)) {
-    return {
-      code: 'CREDENTIALS_UNREADABLE',
-      message: `The credentials file cannot be used (${firstLine(text)}): correct or unset GOOGLE_APPLICATION_CREDENTIALS, or ${LOGIN}.`,
-    };
-  }
-  if (/invalid_grant|invalid_rapt|reauth related error/i.test(text) || code === rpcCodes.UNAUTHENTICATED) {
-    return { code: 'CREDENTIALS_REFUSED', message: `Google Cloud refused the credentials: ${LOGIN}.` };
-  }
-  if (code === rpcCodes.PERMISSION_DENIED) {
-    return {
-      code: 'PERMISSION_DENIED',
-      message: `You lack a permission (${firstLine(detailOf(text))}); run ee-video-exports doctor to see which, and ask for it.`,
-    };
-  }
-  if (code === rpcCodes.NOT_FOUND) {
-    return {
-      code: 'NOT_FOUND',
-      message: `${firstLine(detailOf(text))}; is GOOGLE_CLOUD_PROJECT the service's project? ee-video-exports doctor checks it.`,
-    };
-  }
-  if (code === rpcCodes.FAILED_PRECONDITION && /index/i.test(text)) {
-    return {
-      code: 'INDEX_MISSING',
-      message:
-        'Firestore lacks an index for this query: apply infra/firestore.tf (for a label, name it in indexed_labels), or leave a filter out.',
-    };
-  }
-  if (/ECONNREFUSED/.test(text) || code === 'ECONNREFUSED') {
-    const address = /\d+(?:\.\d+){3}:\d+/.exec(text)?.[0];
-    return {
-      code: 'NOT_RUNNING',
-      message: `Nothing answers${address ? ` at ${address}` : ''}: start the emulators (npm start), or unset the …_EMULATOR_HOST variables.`,
-    };
-  }
-  if (
-    code === rpcCodes.UNAVAILABLE ||
-    code === rpcCodes.DEADLINE_EXCEEDED ||
-    code === 'ENOTFOUND' ||
-    code === 'CALL_TIMEOUT'
-  ) {
-    return {
-      code: 'UNREACHABLE',
-      message: `Google Cloud, or the emulator, does not answer (${firstLine(detailOf(text))}); check the network, and that …_EMULATOR_HOST variables are right or unset, then try again.`,
-    };
-  }
-  return undefined;
-}
-
 const firstLine = (text: string): string => (text.split('\n')[0] ?? '').trim().replace(/[.;]$/, '');
 
-/** gRPC puts the code before what the service said. */
-const detailOf = (text: string): string => text.replace(/^.*?\b\d+ [A-Z_]+: /s, '');
+/** What the service answered, without the code that gRPC puts before it. */
+const detailOf = ({ message }: Error): string => firstLine(message.replace(/^.*?\b\d+ [A-Z_]+: /s, ''));

@@ -1,8 +1,8 @@
 import type { Config } from '../shared/config.ts';
 import type { PublishOutcome } from '../shared/publisher.ts';
-import { rpcCodes } from '../shared/rpc-codes.ts';
+import { rpcCodeOf, rpcCodes } from '../shared/rpc-codes.ts';
 import type { Cli } from './cli.ts';
-import { CliError } from './problem.ts';
+import { CliError } from './cli-error.ts';
 
 const PUBLISH_TIMEOUT_MS = 30_000;
 
@@ -28,23 +28,22 @@ export async function publishOne(cli: Cli, topic: string, data: Uint8Array): Pro
   throw publishFailure(outcome?.error, topic, await cli.config(), 'Nothing was published');
 }
 
-/** @param what came of it, which the sentence begins with */
+/** @param what was published, for the start of the sentence */
 export function publishFailure(
   failure: Error | undefined,
   topic: string,
   { googleCloudProject }: Config,
   what: string,
 ): CliError {
-  const { code } = (failure?.cause ?? failure ?? {}) as { code?: unknown };
-  if (code !== rpcCodes.NOT_FOUND) {
-    const why = failure?.message.replace(/\.$/, '') ?? 'Pub/Sub did not answer';
-    return new CliError('PUBLISH_FAILED', `${what}: ${why}; publishing all again is safe.`, {
+  if (rpcCodeOf(failure) !== rpcCodes.NOT_FOUND) {
+    const why = failure?.message.replace(/\.$/, '') ?? 'no response from Pub/Sub';
+    return new CliError('PUBLISH_FAILED', `${what}: ${why}. Publishing all of it again is safe.`, {
       cause: failure,
     });
   }
   return new CliError(
     'TOPIC_MISSING',
-    `${what}: there is no topic ${topic} in ${googleCloudProject}; is that the service's project (GOOGLE_CLOUD_PROJECT)?`,
+    `${what}: there is no topic ${topic} in ${googleCloudProject}. Check that this is the service's project (GOOGLE_CLOUD_PROJECT).`,
     { cause: failure },
   );
 }

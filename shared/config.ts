@@ -166,13 +166,14 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   );
   const parsed = environmentSchema.safeParse(set);
   if (!parsed.success) {
-    const problems = parsed.error.issues.map((issue) =>
-      set[String(issue.path[0])] === undefined
-        ? `${issue.path.join('.')} is not set`
-        : `${issue.path.join('.')} must be ${issue.message}`,
+    const issues = parsed.error.issues.map(({ path, message }) => ({ name: path.join('.'), message }));
+    const missing = issues.map(({ name }) => name).filter((name) => set[name] === undefined);
+    const problems = issues.map(({ name, message }) =>
+      missing.includes(name) ? `${name} is not set` : `${name} must be ${message}`,
     );
     throw new ConfigError(
       `Wrong environment variables: ${problems.join('; ')}. docs/reference.md lists all of them.`,
+      missing,
     );
   }
   const env = parsed.data;

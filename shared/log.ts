@@ -1,4 +1,4 @@
-import { asError, ServiceError } from './errors.ts';
+import { asError, CodedError } from './errors.ts';
 
 export type Severity = 'DEBUG' | 'INFO' | 'WARNING' | 'ERROR';
 
@@ -47,7 +47,7 @@ export function errorFields(thrown: unknown): LogFields {
   return {
     error: {
       name: error.name,
-      code: error instanceof ServiceError ? error.code : undefined,
+      code: error instanceof CodedError ? error.code : undefined,
       message: error.message,
       cause: error.cause === undefined ? undefined : asError(error.cause).message,
     },

@@ -6,7 +6,7 @@ import type { Issue } from '../../shared/model/rejected-message.ts';
 import { type Cli, writeJson } from '../cli.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import { readInput, readJson, tellIssues } from '../input.ts';
-import { CliError, wrongInput } from '../problem.ts';
+import { CliError, wrongInput } from '../cli-error.ts';
 import { publishOne } from '../publish.ts';
 import { columns, plural } from '../text.ts';
 import { batchGroup, watchingGroup } from '../watch/group.ts';

@@ -4,7 +4,7 @@ import { recordQueries } from '../../shared/store/queries.ts';
 import { isReadable } from '../../shared/store/store.ts';
 import { type Cli, writeJson } from '../cli.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
-import { CliError, wrongInput } from '../problem.ts';
+import { CliError, wrongInput } from '../cli-error.ts';
 import { publishAll, publishFailure } from '../publish.ts';
 import { plural, printable } from '../text.ts';
 

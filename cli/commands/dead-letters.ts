@@ -8,7 +8,7 @@ import { rejectedMessageListQueries } from '../../shared/store/list-queries.ts';
 import { cursorOf, isReadable, type Stored } from '../../shared/store/store.ts';
 import { type Cli, writeJson } from '../cli.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
-import { CliError } from '../problem.ts';
+import { CliError } from '../cli-error.ts';
 import { paint } from '../terminal.ts';
 import { ageWord, columns, plural, printable } from '../text.ts';
 

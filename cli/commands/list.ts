@@ -6,7 +6,7 @@ import { cursorOf, isReadable, type Stored } from '../../shared/store/store.ts';
 import { type Cli, writeJson } from '../cli.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import type { Label } from '../options.ts';
-import { wrongInput } from '../problem.ts';
+import { wrongInput } from '../cli-error.ts';
 import { paint, paintState } from '../terminal.ts';
 import { ageWord, columns, detailOf, nameOf, percent, progressOf } from '../text.ts';
 

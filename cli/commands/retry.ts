@@ -8,7 +8,7 @@ import {
 import { type Cli, writeJson } from '../cli.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import type { Label } from '../options.ts';
-import { wrongInput } from '../problem.ts';
+import { wrongInput } from '../cli-error.ts';
 import { plural, printable } from '../text.ts';
 
 export interface RetryOptions {

@@ -5,7 +5,7 @@ import { recordQueries } from '../../shared/store/queries.ts';
 import { type Found, isReadable, type Stored } from '../../shared/store/store.ts';
 import { type Cli, writeJson } from '../cli.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
-import { CliError } from '../problem.ts';
+import { CliError } from '../cli-error.ts';
 import { wrap } from '../screen.ts';
 import { paint, paintState } from '../terminal.ts';
 import { age, eecu, percent, printable, progressOf, time, waitingWords } from '../text.ts';

@@ -1,6 +1,6 @@
 import { type Cli } from '../cli.ts';
 import type { ExitCode } from '../exit-codes.ts';
-import { CliError, wrongInput } from '../problem.ts';
+import { CliError, wrongInput } from '../cli-error.ts';
 import { printable } from '../text.ts';
 import { batchGroup, everything, watchingGroup } from '../watch/group.ts';
 import { type WatchedJob, watchingJobs } from '../watch/jobs.ts';

@@ -3,63 +3,90 @@ import type { Clock } from '../../shared/clock.ts';
 import { duration, printable } from '../text.ts';
 import { type Finding, ok, problem } from './finding.ts';
 
-/** Tokens are refused when a clock is off by minutes, and ages in lists are wrong by less. */
+/** Google rejects tokens when a clock is off by minutes; ages in lists are wrong well before that. */
 const CLOCK_TOLERANCE_MS = 30_000;
 
-/** What EE's answer says of the project. */
-export function judgeProject(project: string, { registration, refusal, httpStatus }: ProjectConfig): Finding {
+/** What Earth Engine's answer means for the project. */
+export function judgeProject(project: string, look: ProjectConfig): Finding {
   const check = 'Earth Engine';
+  const { registration, refusal, httpStatus } = look;
   const text = printable(refusal ?? '');
-  if (registration === 'NOT_REGISTERED' || /not registered/i.test(text)) {
-    return problem(
-      check,
-      'PROJECT_NOT_REGISTERED',
-      `${project} is not registered for Earth Engine`,
-      `register it at https://console.cloud.google.com/earth-engine/configuration?project=${project}, or set EARTHENGINE_PROJECT to one that is`,
-    );
+  switch (projectStatus(look)) {
+    case 'OK':
+      return ok(check, `${project} is ${(registration ?? 'known').toLowerCase().replaceAll('_', ' ')}`);
+    case 'NOT_REGISTERED':
+      return problem(
+        check,
+        'PROJECT_NOT_REGISTERED',
+        `${project} is not registered for Earth Engine`,
+        `Register it at https://console.cloud.google.com/earth-engine/configuration?project=${project}, or set EARTHENGINE_PROJECT to a registered project`,
+      );
+    case 'API_DISABLED':
+      return problem(
+        check,
+        'API_DISABLED',
+        `The Earth Engine API is disabled in ${project}`,
+        `Run gcloud services enable earthengine.googleapis.com --project=${project}`,
+      );
+    case 'DENIED':
+      return problem(
+        check,
+        'PROJECT_WRONG',
+        `You may not use ${project}: ${text}`,
+        'Check the project id (EARTHENGINE_PROJECT, or else GOOGLE_CLOUD_PROJECT). If it is right, ask for roles/serviceusage.serviceUsageConsumer on the project',
+      );
+    case 'UNKNOWN':
+      return problem(
+        check,
+        'PROJECT_WRONG',
+        `${project}: ${text}`,
+        'Check the project id (EARTHENGINE_PROJECT, or else GOOGLE_CLOUD_PROJECT), or ask for a role on the project, such as roles/earthengine.viewer',
+      );
+    case 'UNAUTHENTICATED':
+      return problem(
+        check,
+        'CREDENTIALS_REFUSED',
+        `HTTP ${httpStatus}: ${text}`,
+        'Run gcloud auth application-default login',
+      );
+    case 'REFUSED':
+      return problem(
+        check,
+        'EARTH_ENGINE_REFUSED',
+        `HTTP ${httpStatus}: ${text}`,
+        'Retry later; see https://status.earthengine.google.com',
+      );
   }
-  if (refusal === undefined) {
-    return ok(check, `${project} is ${(registration ?? 'known').toLowerCase().replaceAll('_', ' ')}`);
-  }
-  if (/has not been used|is disabled|SERVICE_DISABLED/i.test(text)) {
-    return problem(
-      check,
-      'API_DISABLED',
-      `the Earth Engine API is disabled in ${project}`,
-      `run gcloud services enable earthengine.googleapis.com --project=${project}`,
-    );
-  }
-  if (/required permission to use project|USER_PROJECT_DENIED/i.test(text)) {
-    return problem(
-      check,
-      'PROJECT_WRONG',
-      `you may not use ${project}: ${text}`,
-      'is the id right (EARTHENGINE_PROJECT, else GOOGLE_CLOUD_PROJECT)? Else ask for roles/serviceusage.serviceUsageConsumer on it',
-    );
-  }
-  if (httpStatus === 404 || /may not exist|not found/i.test(text)) {
-    return problem(
-      check,
-      'PROJECT_WRONG',
-      `${project}: ${text}`,
-      'check the id (EARTHENGINE_PROJECT, else GOOGLE_CLOUD_PROJECT), or ask for a role there, such as roles/earthengine.viewer',
-    );
-  }
-  return problem(
-    check,
-    httpStatus === 401 ? 'CREDENTIALS_REFUSED' : 'EARTH_ENGINE_REFUSED',
-    `HTTP ${httpStatus}: ${text}`,
-    httpStatus === 401
-      ? 'run gcloud auth application-default login'
-      : 'try again later; https://status.earthengine.google.com',
-  );
 }
 
-/** This machine's clock against the one that answered between two looks at it. */
+/**
+ * Refusals of a project share one HTTP status, and the look has only the message beside it. No other function of the
+ * doctor reads messages.
+ */
+function projectStatus({ registration, refusal, httpStatus }: ProjectConfig) {
+  if (registration === 'NOT_REGISTERED' || /not registered/i.test(refusal ?? '')) {
+    return 'NOT_REGISTERED';
+  }
+  if (refusal === undefined) {
+    return 'OK';
+  }
+  if (/has not been used|is disabled|SERVICE_DISABLED/i.test(refusal)) {
+    return 'API_DISABLED';
+  }
+  if (/required permission to use project|USER_PROJECT_DENIED/i.test(refusal)) {
+    return 'DENIED';
+  }
+  if (httpStatus === 404 || /may not exist|not found/i.test(refusal)) {
+    return 'UNKNOWN';
+  }
+  return httpStatus === 401 ? 'UNAUTHENTICATED' : 'REFUSED';
+}
+
+/** This machine's clock, compared with the date of the answer; `before` is when the request was sent. */
 export function judgeClock(clock: Clock, look: ProjectConfig, before: Date): Finding {
   const check = 'Clock';
   if (!look.date) {
-    return ok(check, 'the answer had no date to compare with');
+    return ok(check, 'Not compared: the answer has no date');
   }
   // The header has whole seconds, and the answer took its time.
   const after = clock.now().getTime();
@@ -67,12 +94,12 @@ export function judgeClock(clock: Clock, look: ProjectConfig, before: Date): Fin
   const late = look.date.getTime() - after;
   const off = Math.max(early, late, 0);
   if (off <= CLOCK_TOLERANCE_MS) {
-    return ok(check, 'right');
+    return ok(check, 'Right');
   }
   return problem(
     check,
     'CLOCK_OFF',
-    `this machine's clock is ${duration(off)} ${early > late ? 'ahead' : 'behind'}`,
-    'set it by NTP (timedatectl set-ntp true), or credentials are refused',
+    `This machine's clock is ${duration(off)} ${early > late ? 'ahead' : 'behind'}`,
+    'Set it by NTP (timedatectl set-ntp true); Google rejects credentials otherwise',
   );
 }

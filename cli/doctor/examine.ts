@@ -7,7 +7,7 @@ import { type Finding, ok, problem, skipped } from './finding.ts';
 import { checkDatabase, checkIndexes } from './firestore.ts';
 import { createProbes, type Probes } from './probes.ts';
 
-/** Every check, in the order in which a problem explains those after it. */
+/** Every check, ordered so that a problem explains the ones after it. */
 export async function* examine(
   cli: Cli,
   probesOf: (config: Config) => Probes = createProbes,
@@ -16,22 +16,22 @@ export async function* examine(
   try {
     config = await cli.config();
   } catch (error) {
-    const { message } = explain(error);
-    yield problem('Settings', 'SETTINGS_WRONG', message, 'mend the environment; docs/reference.md lists it');
+    const { found, advice = 'Fix the environment; docs/reference.md lists every variable' } = explain(error);
+    yield problem('Settings', 'SETTINGS_WRONG', found, advice);
     return;
   }
   const probes = probesOf(config);
   yield ok(
     'Settings',
-    `project ${config.googleCloudProject}, Earth Engine project ${config.earthEngineProject}`,
+    `Project ${config.googleCloudProject}, Earth Engine project ${config.earthEngineProject}`,
   );
   const credentials = await checkCredentials(config, probes);
   yield credentials;
-  const may = credentials.outcome !== 'PROBLEM';
-  const unreachable = 'needs credentials';
+  const hasCredentials = credentials.outcome !== 'PROBLEM';
+  const needsCredentials = 'Needs credentials';
 
-  if (!may && config.earthEngineCredentials) {
-    yield skipped('Earth Engine', unreachable);
+  if (!hasCredentials && config.earthEngineCredentials) {
+    yield skipped('Earth Engine', needsCredentials);
   } else {
     yield* checkEarthEngine(cli, config, probes);
   }
@@ -39,8 +39,8 @@ export async function* examine(
   const pubsub = await checkEmulator('Topics', 'Pub/Sub', config.pubsubEmulatorHost);
   if (pubsub) {
     yield pubsub;
-  } else if (!may && config.pubsubEmulatorHost === undefined) {
-    yield skipped('Topics', unreachable);
+  } else if (!hasCredentials && config.pubsubEmulatorHost === undefined) {
+    yield skipped('Topics', needsCredentials);
   } else {
     yield await checkTopics(config, probes);
   }
@@ -48,8 +48,8 @@ export async function* examine(
   const firestore = await checkEmulator('Database', 'Firestore', config.firestoreEmulatorHost);
   if (firestore) {
     yield firestore;
-  } else if (!may && config.firestoreEmulatorHost === undefined) {
-    yield skipped('Database', unreachable);
+  } else if (!hasCredentials && config.firestoreEmulatorHost === undefined) {
+    yield skipped('Database', needsCredentials);
   } else {
     yield* checkFirestore(cli, config);
   }
@@ -59,19 +59,18 @@ async function checkCredentials(config: Config, probes: Probes): Promise<Finding
   const check = 'Credentials';
   const { firestoreEmulatorHost, pubsubEmulatorHost } = config;
   if (firestoreEmulatorHost !== undefined && pubsubEmulatorHost !== undefined) {
-    return skipped(check, 'emulators need none');
+    return skipped(check, 'Emulators need none');
   }
   try {
     const account = await probes.credentials();
-    return ok(check, account ?? "a person's, from gcloud auth application-default login");
+    return ok(check, account ?? "A user's, from gcloud auth application-default login");
   } catch (error) {
-    const { code, message } = explain(error);
-    const isKnown = code === 'NO_CREDENTIALS' || code === 'CREDENTIALS_REFUSED';
+    const { code, found } = explain(error);
     return problem(
       check,
-      isKnown ? code : 'NO_CREDENTIALS',
-      isKnown ? message.slice(0, message.indexOf(':')) : message,
-      'run gcloud auth application-default login, or set GOOGLE_APPLICATION_CREDENTIALS',
+      code === 'CREDENTIALS_REFUSED' ? code : 'NO_CREDENTIALS',
+      found,
+      'Run gcloud auth application-default login, or set GOOGLE_APPLICATION_CREDENTIALS',
     );
   }
 }
@@ -92,14 +91,14 @@ async function* checkEarthEngine(cli: Cli, config: Config, probes: Probes): Asyn
       ? problem(
           'Earth Engine',
           'UNREACHABLE',
-          `${earthEngineUrl} does not answer`,
-          'check the network and EARTHENGINE_API_URL',
+          `No response from ${earthEngineUrl}`,
+          'Check the network and EARTHENGINE_API_URL',
         )
       : problem(
           'Earth Engine',
           'EMULATOR_NOT_RUNNING',
-          `nothing answers at ${earthEngineUrl} (${explain(error).code})`,
-          'start the simulator (npm start), or unset EARTHENGINE_EMULATOR_HOST',
+          `No response from ${earthEngineUrl} (${explain(error).code})`,
+          'Start the simulator (npm start), or unset EARTHENGINE_EMULATOR_HOST',
         );
   }
 }
@@ -117,8 +116,8 @@ async function checkEmulator(
     return problem(
       check,
       'EMULATOR_NOT_RUNNING',
-      `no ${name} emulator answers at ${host}`,
-      `start it (npm start), or unset ${variable}`,
+      `No response from the ${name} emulator at ${host}`,
+      `Start it (npm start), or unset ${variable}`,
     );
   }
 }
@@ -126,7 +125,7 @@ async function checkEmulator(
 async function checkTopics({ topics, googleCloudProject }: Config, probes: Probes): Promise<Finding> {
   const check = 'Topics';
   const names = Object.values<string>({ ...topics });
-  // What people publish to; the service's own account publishes to the others.
+  // Users publish to these; only the service's own account publishes to the others.
   const published = new Set<string>([topics.jobs, topics.batches, topics.cancellations]);
   try {
     const access = await probes.topics(names);
@@ -138,26 +137,26 @@ async function checkTopics({ topics, googleCloudProject }: Config, probes: Probe
         'TOPIC_MISSING',
         `${googleCloudProject} has no ${missing.join(', ')}`,
         missing.length === names.length
-          ? "is that the service's project (GOOGLE_CLOUD_PROJECT, --project)? Else terraform apply makes them (infra/README.md)"
-          : 'run terraform apply (infra/README.md), or set …_TOPIC to the name that it has',
+          ? "Check that this is the service's project (GOOGLE_CLOUD_PROJECT, --project). If it is, terraform apply creates the topics (infra/README.md)"
+          : 'Run terraform apply (infra/README.md), or set …_TOPIC to the right name',
       );
     }
     const denied = named('MAY_NOT_PUBLISH').filter((name) => published.has(name));
     return denied.length === 0
-      ? ok(check, `${names.length} are there`)
+      ? ok(check, `All ${names.length} exist`)
       : problem(
           check,
           'PERMISSION_MISSING',
-          `you may not publish to ${denied.join(', ')}`,
-          'ask for roles/pubsub.publisher on them (var.publishers in infra), if you submit or cancel',
+          `You may not publish to ${denied.join(', ')}`,
+          'If you submit or cancel jobs, ask for roles/pubsub.publisher on them (var.publishers in infra)',
         );
   } catch (error) {
-    const { code, message } = explain(error);
+    const { code, found } = explain(error);
     return problem(
       check,
       code,
-      message,
-      `is ${googleCloudProject} the service's project, with the Pub/Sub API enabled?`,
+      found,
+      `Check that ${googleCloudProject} is the service's project and that its Pub/Sub API is enabled`,
     );
   }
 }
@@ -169,6 +168,6 @@ async function* checkFirestore(cli: Cli, config: Config): AsyncGenerator<Finding
   if (database.outcome === 'OK') {
     yield config.firestoreEmulatorHost === undefined
       ? await checkIndexes(store)
-      : skipped('Indexes', 'an emulator needs none');
+      : skipped('Indexes', 'An emulator needs none');
   }
 }

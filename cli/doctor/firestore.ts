@@ -25,25 +25,25 @@ export async function checkDatabase(store: Store, database: string, project: str
       return problem(
         check,
         'DATABASE_MISSING',
-        `there is no Firestore database ${database} in ${project}`,
-        "is that the service's project? Else terraform apply makes it (infra/README.md); FIRESTORE_DATABASE names another",
+        `There is no Firestore database ${database} in ${project}`,
+        "Check that this is the service's project. If it is, terraform apply creates the database (infra/README.md), or FIRESTORE_DATABASE names another",
       );
     }
     if (code === rpcCodes.PERMISSION_DENIED) {
       return problem(
         check,
         'PERMISSION_MISSING',
-        `you may not read the database ${database} of ${project}, or its API is disabled`,
-        `ask for roles/datastore.viewer on ${project} (var.readers), or run gcloud services enable firestore.googleapis.com`,
+        `You may not read the database ${database} of ${project}, or its API is disabled`,
+        `Ask for roles/datastore.viewer on ${project} (var.readers), or run gcloud services enable firestore.googleapis.com`,
       );
     }
-    return problem(check, ...described(error));
+    return ranInto(check, error);
   }
 }
 
 type Queries = Readonly<Record<string, (...values: never[]) => Query>>;
 
-/** Every query of the service, for one document each. A missing index is told by the database alone. */
+/** Runs every query of the service, for one document each: only the database knows which indexes it has. */
 export async function checkIndexes(store: Store): Promise<Finding> {
   const check = 'Indexes';
   const asked = [
@@ -65,12 +65,12 @@ export async function checkIndexes(store: Store): Promise<Finding> {
     return problem(
       check,
       'INDEX_MISSING',
-      `no index for ${missing.map(({ name }) => name).join(', ')}`,
-      'run terraform apply (infra/README.md); a new index takes minutes to be built',
+      `No index for ${missing.map(({ name }) => name).join(', ')}`,
+      'Run terraform apply (infra/README.md); building a new index takes minutes',
     );
   }
   const failed = results.find((result) => result.status === 'rejected');
-  return failed ? problem(check, ...described(failed.reason)) : ok(check, `${asked.length} queries answered`);
+  return failed ? ranInto(check, failed.reason) : ok(check, `All ${asked.length} queries have theirs`);
 }
 
 function queriesOf(queries: Queries, documents: Pick<Documents<unknown>, 'find'>) {
@@ -90,8 +90,7 @@ function sample(make: Queries[string]): Query {
   };
 }
 
-function described(error: unknown): [code: string, found: string, advice: string] {
-  const { code, message } = explain(error);
-  const [found = message, ...advice] = message.split(/: (?=\S+ )|; /);
-  return [code, found, advice.join('; ') || 'try again later'];
+function ranInto(check: string, error: unknown): Finding {
+  const { code, found, advice = 'Retry later' } = explain(error);
+  return problem(check, code, found, advice);
 }

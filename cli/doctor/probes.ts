@@ -2,9 +2,9 @@ import type { Config } from '../../shared/config.ts';
 import type { ProjectConfig } from '../../shared/earth-engine/project-config.ts';
 import type { TopicAccess } from '../../shared/pubsub/topic-access.ts';
 
-/** What the doctor asks of the world beside Firestore. */
+/** What the doctor checks outside of Firestore. */
 export interface Probes {
-  /** @returns whose credentials they are, where they say so. @throws where there are none */
+  /** @returns the service account, if the credentials belong to one. @throws if there are no credentials */
   credentials(): Promise<string | undefined>;
   project(project: string): Promise<ProjectConfig>;
   topics(names: readonly string[]): Promise<TopicAccess[]>;

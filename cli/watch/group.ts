@@ -5,7 +5,7 @@ import { listQueries } from '../../shared/store/list-queries.ts';
 import { type Query, recordQueries, rejectedMessageQueries } from '../../shared/store/queries.ts';
 import { isReadable } from '../../shared/store/store.ts';
 import { type Cli, writeJson } from '../cli.ts';
-import { CliError } from '../problem.ts';
+import { CliError, rejectionCode } from '../cli-error.ts';
 import { bar } from '../screen.ts';
 import { paint } from '../terminal.ts';
 import { age, columns, duration, line, percent, plural, printable } from '../text.ts';
@@ -120,7 +120,7 @@ async function expectBatch(cli: Cli, { name, published }: Group): Promise<void> 
   }
   const [issue] = rejected.value.issues;
   throw new CliError(
-    rejected.value.reason,
+    rejectionCode(rejected.value.reason),
     `The service refused the manifest: ${issue ? `${issue.path}: ${issue.message}` : rejected.value.reason}; ee-video-exports show ${published.messageId} has all of it.`,
   );
 }

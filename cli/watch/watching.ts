@@ -1,6 +1,7 @@
 import type { Cli } from '../cli.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
-import { CliError, explain } from '../problem.ts';
+import { CliError } from '../cli-error.ts';
+import { explain } from '../problem.ts';
 
 /** What is followed: looked at again and again, until it has ended. */
 export interface Watching<Look> {

@@ -5,11 +5,12 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { systemClock } from '../../shared/clock.ts';
 import { readConfig } from '../../shared/config.ts';
 import { createEarthEngine } from '../../shared/earth-engine/client.ts';
-import { asError, ServiceError } from '../../shared/errors.ts';
+import { asError } from '../../shared/errors.ts';
 import { silentLog } from '../../shared/log.ts';
 import { parseEnvelope } from '../../shared/message/envelope.ts';
 import type { Services } from '../../shared/services.ts';
 import { createFirestoreStore } from '../../shared/store/firestore.ts';
+import { LocalError } from './local-error.ts';
 import { createMemoryStore } from './memory/store.ts';
 import type { Store } from '../../shared/store/store.ts';
 import { createGate } from '../../shared/submission/gate.ts';
@@ -124,7 +125,7 @@ export function embeddedStage({
     const body = { message: { messageId, data: Buffer.from(data).toString('base64'), attributes: {} } };
     const envelope = parseEnvelope({ headers: {}, body });
     if (!envelope) {
-      throw new ServiceError('DEMO_FAILED', 'the demo made a push that is none');
+      throw new LocalError('DEMO_FAILED', 'the demo made a push that is none');
     }
     await submit(services, gate, envelope);
   }

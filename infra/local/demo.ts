@@ -3,7 +3,7 @@ import { basename, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 
 import { SECOND_MS } from '../../shared/clock.ts';
-import { asError, ServiceError } from '../../shared/errors.ts';
+import { asError } from '../../shared/errors.ts';
 import type { RejectedMessage } from '../../shared/model/rejected-message.ts';
 import { isTerminal } from '../../shared/model/record.ts';
 import type { Query } from '../../shared/store/queries.ts';
@@ -12,6 +12,7 @@ import { embeddedStage, stackStage, type Stage } from './demo-stage.ts';
 import { createLiveView, nameOf, type Shown } from './demo-view.ts';
 import { EmulatorsUnavailableError } from './emulators.ts';
 import { interruption } from './interrupt.ts';
+import { LocalError } from './local-error.ts';
 import { readOptions } from './options.ts';
 import { table, wrap } from '../../cli/screen.ts';
 import type { TrueOperation } from './simulator/index.ts';
@@ -92,7 +93,7 @@ async function play(
   const examples = await readExamples();
   const [first] = examples;
   if (!first) {
-    throw new ServiceError('DEMO_FAILED', 'infra/local/examples holds no job');
+    throw new LocalError('DEMO_FAILED', 'infra/local/examples holds no job');
   }
   await Promise.all([...examples, first, withMistakes(first)].map(({ data }) => stage.publish(data)));
   say(
@@ -158,10 +159,10 @@ async function untilSettled(
       return { records, rejected };
     }
     if (problems.length > 0) {
-      throw new ServiceError('DEMO_FAILED', 'The demo gave up.');
+      throw new LocalError('DEMO_FAILED', 'The demo gave up.');
     }
     if (Date.now() > deadlineMs) {
-      throw new ServiceError(
+      throw new LocalError(
         'DEMO_FAILED',
         `${ended} of ${jobs} jobs ended within ${TIME_LIMIT_MS / SECOND_MS} s.`,
       );
@@ -226,7 +227,7 @@ function tellOperations(
 
 const lastPart = (name: string | undefined): string => name?.split('/').at(-1) ?? '';
 
-/** @throws ServiceError naming what differs from what must be */
+/** @throws LocalError naming what differs from what must be */
 function check(
   jobs: number,
   records: readonly Shown[],
@@ -252,7 +253,7 @@ function check(
     }),
   ].filter((difference) => difference !== undefined);
   if (differences.length > 0) {
-    throw new ServiceError('DEMO_FAILED', differences.join('; '));
+    throw new LocalError('DEMO_FAILED', differences.join('; '));
   }
 }
 

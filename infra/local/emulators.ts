@@ -7,10 +7,10 @@ import { delimiter, dirname, join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as wait } from 'node:timers/promises';
 
-import { ServiceError } from '../../shared/errors.ts';
+import { LocalError } from './local-error.ts';
 
 /** Google's emulators are not installed. The message says how to install them, or to do without. */
-export class EmulatorsUnavailableError extends ServiceError {
+export class EmulatorsUnavailableError extends LocalError {
   override readonly name = 'EmulatorsUnavailableError';
 
   constructor(missing: string) {
@@ -178,7 +178,7 @@ async function start(
     await untilReady(port, child);
   } catch (error) {
     await stop();
-    throw new ServiceError(
+    throw new LocalError(
       'EMULATOR_FAILED',
       `The ${emulator.name} (${jar}) did not start; its last output was:\n${output()}`,
       { cause: error },

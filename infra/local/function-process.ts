@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 
-import { ServiceError } from '../../shared/errors.ts';
+import { LocalError } from './local-error.ts';
 import { SECOND_MS } from '../../shared/clock.ts';
 import type { Target } from '../targets.ts';
 
@@ -52,7 +52,7 @@ export interface FunctionProcess {
   stop(): Promise<void>;
 }
 
-/** @throws ServiceError FUNCTION_FAILED when it ends before it listens, with what it printed */
+/** @throws LocalError FUNCTION_FAILED when it ends before it listens, with what it printed */
 export async function startFunction({
   target,
   env,
@@ -90,7 +90,7 @@ export async function startFunction({
   const listening = once(child, 'message').then(([message]) => (message as { readonly port: number }).port);
   const first = await Promise.race([listening, exited]);
   if (typeof first !== 'number') {
-    throw new ServiceError(
+    throw new LocalError(
       'FUNCTION_FAILED',
       `${target} ended with ${first.code ?? first.signal} before it listened; it printed:\n${output()}`,
     );

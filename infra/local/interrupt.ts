@@ -1,4 +1,4 @@
-import { ServiceError } from '../../shared/errors.ts';
+import { LocalError } from './local-error.ts';
 
 const LOOK_EVERY_MS = 250;
 
@@ -10,7 +10,7 @@ const LOOK_EVERY_MS = 250;
  */
 export function interruption(): AbortSignal {
   const interrupt = new AbortController();
-  const end = () => interrupt.abort(new ServiceError('INTERRUPTED', 'It was interrupted.'));
+  const end = () => interrupt.abort(new LocalError('INTERRUPTED', 'It was interrupted.'));
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.once(signal, end);
   }

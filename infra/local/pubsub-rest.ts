@@ -1,4 +1,4 @@
-import { ServiceError } from '../../shared/errors.ts';
+import { LocalError } from './local-error.ts';
 
 /**
  * The Pub/Sub emulator's REST interface: setting up topics and subscriptions, and what people do by hand. The service
@@ -56,7 +56,7 @@ export function createPubsubRest(host: string, project: string): PubsubRest {
     });
     const text = await response.text();
     if (!response.ok && response.status !== tolerated) {
-      throw new ServiceError(
+      throw new LocalError(
         'PUBSUB_EMULATOR_REFUSED',
         `The Pub/Sub emulator at ${host} answered ${method} ${name} with ${response.status}: ${text}`,
       );

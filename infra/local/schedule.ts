@@ -2,7 +2,8 @@ import { readFile } from 'node:fs/promises';
 
 import { Cron } from 'croner';
 
-import { asError, ServiceError } from '../../shared/errors.ts';
+import { asError } from '../../shared/errors.ts';
+import { LocalError } from './local-error.ts';
 
 /** What Cloud Scheduler does in the cloud: publishes a manifest whenever a cron expression says so. */
 export interface Schedule {
@@ -22,7 +23,7 @@ export interface Schedule {
  * Publishes until the signal; one at a time, a turn that comes while another is under way is left out.
  *
  * @returns when it is next
- * @throws ServiceError CRON_INVALID
+ * @throws LocalError CRON_INVALID
  */
 export function publishOnSchedule({
   cron,
@@ -42,7 +43,7 @@ export function publishOnSchedule({
     );
   } catch (error) {
     const hint = 'minute, hour, day of the month, month, day of the week, such as "0 6 * * 1"';
-    throw new ServiceError(
+    throw new LocalError(
       'CRON_INVALID',
       `"${cron}" is no cron expression (${hint}): ${asError(error).message}`,
       {

@@ -2,10 +2,11 @@ import { setTimeout as wait } from 'node:timers/promises';
 
 import { SECOND_MS } from '../../shared/clock.ts';
 import { readConfig, type Config, type Topics } from '../../shared/config.ts';
-import { asError, ServiceError } from '../../shared/errors.ts';
+import { asError } from '../../shared/errors.ts';
 import { targetNames, type Target } from '../targets.ts';
 import { startEmulators, type Emulators } from './emulators.ts';
 import { startFunction, type Exit, type FunctionProcess } from './function-process.ts';
+import { LocalError } from './local-error.ts';
 import { createPubsubRest, type PubsubRest } from './pubsub-rest.ts';
 import {
   createSimulator,
@@ -183,7 +184,7 @@ export function startTicking(
         const response = await fetch(url, { method: 'POST', signal });
         const answer = await response.text();
         if (!response.ok) {
-          throw new ServiceError('POLL_FAILED', `pollExports answered ${response.status}: ${answer}`);
+          throw new LocalError('POLL_FAILED', `pollExports answered ${response.status}: ${answer}`);
         }
       } catch (thrown) {
         if (!signal.aborted) {
@@ -200,8 +201,8 @@ export function startTicking(
   };
 }
 
-function crashOf(running: FunctionProcess, { code, signal }: Exit): ServiceError {
-  return new ServiceError(
+function crashOf(running: FunctionProcess, { code, signal }: Exit): LocalError {
+  return new LocalError(
     'FUNCTION_CRASHED',
     `${running.target} (pid ${running.pid}) ended by itself with ${code ?? signal}; its last lines were:\n${running.output()}`,
   );

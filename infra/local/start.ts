@@ -1,12 +1,13 @@
 import { join } from 'node:path';
 
 import { environmentSchema } from '../../shared/config.ts';
-import { asError, ServiceError } from '../../shared/errors.ts';
+import { asError, CodedError } from '../../shared/errors.ts';
 import { buildMain } from '../build.ts';
 import { targetNames } from '../targets.ts';
 import { byHand } from './by-hand.ts';
 import { EmulatorsUnavailableError } from './emulators.ts';
 import { interruption } from './interrupt.ts';
+import { LocalError } from './local-error.ts';
 import { readOptions } from './options.ts';
 import { publishOnSchedule } from './schedule.ts';
 import { eventsSubscription, startStack, type Stack } from './stack.ts';
@@ -151,13 +152,13 @@ function isWarning(line: string): boolean {
 }
 
 function isCrash(problem: Error): boolean {
-  return problem instanceof ServiceError && problem.code === 'FUNCTION_CRASHED';
+  return problem instanceof LocalError && problem.code === 'FUNCTION_CRASHED';
 }
 
 /** What a person needs to know: our own errors say it themselves, others are bugs and show where. */
 function explain(thrown: unknown): string {
   const error = asError(thrown);
-  return error instanceof ServiceError ? error.message : (error.stack ?? error.message);
+  return error instanceof CodedError ? error.message : (error.stack ?? error.message);
 }
 
 try {

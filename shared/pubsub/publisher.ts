@@ -1,7 +1,7 @@
 import type { PubSub, Topic } from '@google-cloud/pubsub';
 
 import { SECOND_MS, type Clock } from '../clock.ts';
-import { asError, ServiceError } from '../errors.ts';
+import { asError, type ErrorCode, ServiceError } from '../errors.ts';
 import type { OutgoingMessage, Publisher, PublishOutcome } from '../publisher.ts';
 import { rpcCodeOf, rpcCodes } from '../rpc-codes.ts';
 import { truncate } from '../text.ts';
@@ -106,7 +106,7 @@ async function publishAll(
   clock: Clock,
 ): Promise<PublishOutcome[]> {
   const outcomes: PublishOutcome[] = [];
-  const failRest = (code: string, message: string): PublishOutcome[] => {
+  const failRest = (code: ErrorCode, message: string): PublishOutcome[] => {
     const error = new ServiceError(code, message);
     return [...outcomes, ...messages.slice(outcomes.length).map(() => ({ error }))];
   };

@@ -1,6 +1,7 @@
 import { startFunction, type FunctionProcess } from '../../infra/local/function-process.ts';
+import { LocalError } from '../../infra/local/local-error.ts';
 import type { Target } from '../../infra/targets.ts';
-import { asError, ServiceError } from '../../shared/errors.ts';
+import { asError } from '../../shared/errors.ts';
 import type { Tally } from './tally.ts';
 
 /** Several processes of one function. One that ends, in whatever way, is replaced by another. */
@@ -58,7 +59,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
     tally.count(`ended:${signal ?? `exit ${code}`}`);
     if (!expected) {
       onProblem(
-        new ServiceError(
+        new LocalError(
           'FUNCTION_CRASHED',
           `${target} ended by itself with ${code ?? signal}; it printed:\n${running.output()}`,
         ),

@@ -88,7 +88,7 @@ describe('doctor', () => {
       'no credentials',
       { credentials: () => Promise.reject(new Error('Could not load the default credentials. Browse …')) },
       'NO_CREDENTIALS',
-      /no Google Cloud credentials here/,
+      /No Google Cloud credentials found/,
       /gcloud auth application-default login/,
     ],
     [
@@ -116,7 +116,7 @@ describe('doctor', () => {
       { look: { registration: 'NOT_REGISTERED' } },
       'PROJECT_NOT_REGISTERED',
       /not registered/,
-      /register it/,
+      /Register it/,
     ],
     [
       'the wrong project',
@@ -129,7 +129,7 @@ describe('doctor', () => {
       },
       'PROJECT_WRONG',
       /may not use my-project/,
-      /is the id right/,
+      /Check the project id/,
     ],
     [
       'a project that does not exist',
@@ -142,7 +142,7 @@ describe('doctor', () => {
       },
       'PROJECT_WRONG',
       /may not exist/,
-      /check the id/,
+      /Check the project id/,
     ],
     [
       'the API disabled',
@@ -169,7 +169,7 @@ describe('doctor', () => {
       { topics: () => 'MISSING' },
       'TOPIC_MISSING',
       /has no/,
-      /is that the service's project/,
+      /Check that this is the service's project/,
     ],
     [
       'a topic that one may not publish to',
@@ -215,7 +215,7 @@ describe('doctor', () => {
       { environment: { RETENTION_DAYS: 'x' } },
       'SETTINGS_WRONG',
       /RETENTION_DAYS must be a whole number/,
-      /mend the environment/,
+      /Fix the environment/,
     ],
   ])('finds %s, and says what to do', async (_name, world, code, found, advice) => {
     const problems = await problemsIn(world);
@@ -234,7 +234,7 @@ describe('doctor', () => {
           : find(query, page),
     });
     expect(await problemsIn({ store })).toMatchObject([
-      { code: 'INDEX_MISSING', found: 'no index for queued' },
+      { code: 'INDEX_MISSING', found: 'No index for queued' },
     ]);
   });
 
@@ -282,6 +282,6 @@ describe('doctor against a machine', () => {
     const { port } = server.address() as AddressInfo;
     const environment = { ...emulators, EARTHENGINE_EMULATOR_HOST: `127.0.0.1:${port}` };
     const problems = await problemsIn({ environment, probesOf: createProbes });
-    expect(problems[0]).toMatchObject({ code: 'CLOCK_OFF', found: "this machine's clock is 10 min ahead" });
+    expect(problems[0]).toMatchObject({ code: 'CLOCK_OFF', found: "This machine's clock is 10 min ahead" });
   });
 });

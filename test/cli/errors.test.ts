@@ -1,10 +1,14 @@
 import { describe, expect, it } from 'vitest';
 
-import { explain } from '../../cli/problem.ts';
+import { codeInMessage, explain } from '../../cli/problem.ts';
+import { ServiceError } from '../../shared/errors.ts';
 import { idOf, createRig, type RigOptions } from './rig.ts';
 
-/** What the clients throw, by the shape that they give it. */
+/** What the clients throw, in the shape that they give it. */
 const grpc = (code: number, message: string) => Object.assign(new Error(message), { code });
+/** What the store makes of it. */
+const storeFailed = (cause: Error) =>
+  new ServiceError('STORE_FAILED', `Firestore did not find videoExports: ${cause.message}`, { cause });
 const rejecting = (error: Error) => async (): Promise<never> => {
   throw error;
 };
@@ -46,7 +50,7 @@ const mistakes: readonly (readonly [
     2,
     /INVALID_MANIFEST(?:(?!batch run)(?:.|\n))*looks like a job message: submit publishes those/,
   ],
-  [['list'], { environment: {} }, 2, /The project is not known: set GOOGLE_CLOUD_PROJECT, or give --project/],
+  [['list'], { environment: {} }, 2, /The project is unknown\. Set GOOGLE_CLOUD_PROJECT or --project/],
   [
     ['list'],
     { environment: { GOOGLE_CLOUD_PROJECT: 'A b' } },
@@ -66,46 +70,69 @@ const mistakes: readonly (readonly [
     ['list'],
     failing(new Error('Could not load the default credentials. Browse to …')),
     1,
-    /no Google Cloud credentials here: run gcloud auth/,
+    /No Google Cloud credentials found\. Run gcloud auth/,
   ],
-  [['list'], failing(grpc(16, '16 UNAUTHENTICATED: invalid')), 1, /refused the credentials: run gcloud auth/],
+  [
+    ['list'],
+    failing(grpc(16, '16 UNAUTHENTICATED: invalid')),
+    1,
+    /refused the credentials\. Run gcloud auth/,
+  ],
   [
     ['list'],
     failing(new Error('Unable to read the credential file specified by …')),
     1,
-    /credentials file cannot be used/,
+    /Cannot use the credentials file/,
   ],
   [
     ['list'],
     failing(grpc(7, '7 PERMISSION_DENIED: Missing permission x.y.z')),
     1,
-    /lack a permission \(Missing permission x\.y\.z\); run ee-video-exports doctor/,
+    /lack a permission \(Missing permission x\.y\.z\)\. Run ee-video-exports doctor/,
   ],
   [
     ['list'],
     failing(grpc(5, '5 NOT_FOUND: The database (default) does not exist')),
     1,
-    /database \(default\) does not exist; is GOOGLE_CLOUD_PROJECT/,
+    /database \(default\) does not exist\. Check that GOOGLE_CLOUD_PROJECT/,
   ],
   [
     ['list', '--label', 'a=b'],
-    failing(grpc(9, '9 FAILED_PRECONDITION: The query requires an index')),
+    failing(storeFailed(grpc(9, '9 FAILED_PRECONDITION: The query requires an index'))),
     1,
-    /lacks an index.*indexed_labels/,
+    /no index for this query \(The query requires an index\).*indexed_labels/,
   ],
   [
     ['list'],
     failing(grpc(14, '14 UNAVAILABLE: No connection established')),
     1,
-    /does not answer \(No connection established\); check the network/,
+    /No response from .* \(No connection established\)\. Check the network/,
   ],
   [
     ['list'],
     failing(grpc(14, '14 UNAVAILABLE: connect ECONNREFUSED 127.0.0.1:1')),
     1,
-    /Nothing answers at 127\.0\.0\.1:1: start the emulators/,
+    /Nothing is listening at 127\.0\.0\.1:1\. Start the emulators/,
   ],
-  [['list'], failing(new Error('boom')), 1, /boom \(unexpected; run it again with --debug/],
+  [
+    ['list'],
+    failing(storeFailed(grpc(7, '7 PERMISSION_DENIED: Missing permission x.y.z'))),
+    1,
+    /lack a permission \(Missing permission x\.y\.z\)\./,
+  ],
+  [
+    ['list'],
+    failing(new ServiceError('STORE_TIMEOUT', 'Firestore did not find videoExports within 10000 ms')),
+    1,
+    /No response from .* \(Firestore did not find videoExports within 10000 ms\)\. Check the network/,
+  ],
+  [
+    ['list'],
+    failing(Object.assign(new TypeError('fetch failed'), { code: 'ECONNREFUSED' })),
+    1,
+    /Nothing is listening\. Start the emulators/,
+  ],
+  [['list'], failing(new Error('boom')), 1, /Unexpected error: boom\. Retry with --debug/],
 ];
 
 describe('a mistake is answered in a sentence that says what to do next', () => {
@@ -142,11 +169,25 @@ describe('a mistake is answered in a sentence that says what to do next', () => 
     const { code, err } = await rig.run('submit', 'infra/local/examples/africa-ndvi.json');
     expect(code).toBe(1);
     expect(err).toBe(
-      "ee-video-exports: 0 of 1 message published: there is no topic video-export-jobs in demo-ee; is that the service's project (GOOGLE_CLOUD_PROJECT)?\n",
+      "ee-video-exports: 0 of 1 message published: there is no topic video-export-jobs in demo-ee. Check that this is the service's project (GOOGLE_CLOUD_PROJECT).\n",
     );
   });
 
   it('what is thrown need not be an Error', () => {
     expect(explain('out of cheese').message).toContain('out of cheese');
+  });
+});
+
+describe("what Google's clients report in the message alone", () => {
+  it.each([
+    ['Could not load the default credentials. Browse to https://cloud.google.com/…', 'NO_CREDENTIALS'],
+    ['Unable to read the credential file specified by the …', 'CREDENTIALS_UNREADABLE'],
+    ['The incoming JSON object does not contain a client_email field', 'CREDENTIALS_UNREADABLE'],
+    ['Getting metadata from plugin failed with error: invalid_grant', 'CREDENTIALS_REFUSED'],
+    ['reauth related error (invalid_rapt)', 'CREDENTIALS_REFUSED'],
+    ['No connection established. Last error: connect ECONNREFUSED 127.0.0.1:8080', 'NOT_RUNNING'],
+    ['Total timeout of API google.firestore exceeded', undefined],
+  ])('%s', (message, code) => {
+    expect(codeInMessage(message)).toBe(code);
   });
 });

@@ -54,7 +54,7 @@ describe('the process', () => {
     const submitted = await ran(['submit', example], env);
     expect(submitted).toEqual({
       code: 1,
-      output: `ee-video-exports: 0 of 1 message published: there is no topic another-topic in ${project}; is that the service's project (GOOGLE_CLOUD_PROJECT)?\n`,
+      output: `ee-video-exports: 0 of 1 message published: there is no topic another-topic in ${project}. Check that this is the service's project (GOOGLE_CLOUD_PROJECT).\n`,
     });
   });
 
@@ -77,11 +77,11 @@ describe('the process', () => {
   });
 
   it.each([
-    ['none', {}, /^ee-video-exports: There are no Google Cloud credentials here: run gcloud auth/],
+    ['none', {}, /^ee-video-exports: No Google Cloud credentials found\. Run gcloud auth/],
     [
       'of a file that is not there',
       { GOOGLE_APPLICATION_CREDENTIALS: '/nonexistent/key.json' },
-      /credentials file cannot be used/,
+      /Cannot use the credentials file/,
     ],
   ])('says what is wrong with credentials: %s', async (_name, change, message) => {
     const env = { ...bare, METADATA_SERVER_DETECTION: 'none', HOME: '/nonexistent', ...change };
