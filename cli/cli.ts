@@ -2,7 +2,7 @@ import type { Clock } from '../shared/clock.ts';
 import type { Connections, Environment } from './connections.ts';
 import type { Terminal } from './terminal.ts';
 
-/** What every command gets: the outside world, and the options that all of them have. */
+/** What every action gets: the outside world, and the options that all commands have. */
 export interface Cli extends Connections {
   readonly terminal: Terminal;
   readonly clock: Clock;
@@ -10,11 +10,11 @@ export interface Cli extends Connections {
   /** Aborted by Ctrl-C. */
   readonly interrupted: AbortSignal;
   readStdin(): Promise<Uint8Array>;
-  /** Results as JSON. */
+  /** Whether to write results as JSON. */
   readonly json: boolean;
 }
 
-/** One JSON value on a line, Dates in ISO 8601. */
+/** One JSON value on one line, with dates in ISO 8601. */
 export function writeJson({ terminal }: Cli, value: unknown): void {
   terminal.out(JSON.stringify(value));
 }

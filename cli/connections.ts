@@ -10,12 +10,12 @@ import type { Store } from '../shared/store/store.ts';
 import { policyOf } from '../shared/record/policy.ts';
 import { CliError } from './cli-error.ts';
 
-/** The service's own clients, each loaded when a command first asks for it: they cost a quarter of a second. */
+/** The service's own clients, each loaded on first use: together they take a quarter of a second to load. */
 export interface Connections {
   config(): Promise<Config>;
   store(): Promise<Store>;
   publisher(): Promise<Publisher>;
-  /** All of them, for what the service itself does. */
+  /** All of them, for actions that the service performs too. */
   services(): Promise<Services>;
   close(): Promise<void>;
 }
@@ -92,7 +92,7 @@ export function createConnections(
     };
   }
 
-  /** The clients look for credentials in the background, where what they throw ends the process: so look before. */
+  /** The clients look for credentials in the background, where an error would end the process: so they are checked here first. */
   async function untilReady(name: string, emulatorHost: string | undefined): Promise<void> {
     if (emulatorHost !== undefined) {
       return untilListening(name, emulatorHost);
@@ -108,7 +108,7 @@ export function createConnections(
     publisher: () => (publisher ??= openPublisher()),
     services: () => (services ??= openServices()),
     async close() {
-      // What failed to open was told where it was asked for.
+      // A client that failed to open was reported when it was used.
       await Promise.allSettled([close(publisher), close(store)]);
     },
   };
@@ -117,7 +117,7 @@ export function createConnections(
 
 const LISTENING_TIMEOUT_MS = 2000;
 
-/** The clients go on trying an emulator that is not there for ten seconds; whether it is takes a millisecond. */
+/** The clients retry an emulator that is not running for ten seconds; this check takes a millisecond. */
 export async function untilListening(name: string, host: string | undefined): Promise<void> {
   if (host === undefined) {
     return;
@@ -129,7 +129,7 @@ export async function untilListening(name: string, host: string | undefined): Pr
   } catch (cause) {
     throw new CliError(
       'NOT_RUNNING',
-      `The ${name} emulator does not answer at ${host}: start it (npm start), or unset ${name === 'Firestore' ? 'FIRESTORE' : 'PUBSUB'}_EMULATOR_HOST.`,
+      `No response from the ${name} emulator at ${host}. Start it (npm start), or unset ${name === 'Firestore' ? 'FIRESTORE' : 'PUBSUB'}_EMULATOR_HOST.`,
       { cause },
     );
   } finally {

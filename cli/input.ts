@@ -6,7 +6,7 @@ import { type Cli, writeJson } from './cli.ts';
 import { wrongInput } from './cli-error.ts';
 import { printable } from './text.ts';
 
-/** Messages and manifests as files, and what is wrong with them as `rejectedMessages` would have it. */
+/** Messages and manifests from files, and their mistakes in the form of `rejectedMessages`. */
 
 export async function readInput(cli: Cli, file: string): Promise<Uint8Array> {
   if (file === '-') {
@@ -15,30 +15,26 @@ export async function readInput(cli: Cli, file: string): Promise<Uint8Array> {
   try {
     return await readFile(file);
   } catch (cause) {
-    const { code = 'it failed' } = cause as NodeJS.ErrnoException;
+    const { code = 'unknown error' } = cause as NodeJS.ErrnoException;
     const why: Readonly<Record<string, string>> = {
-      ENOENT: 'there is no such file',
+      ENOENT: 'no such file',
       EISDIR: 'it is a folder',
-      EACCES: 'you may not read it',
+      EACCES: 'permission denied',
     };
-    throw wrongInput(
-      'FILE_UNREADABLE',
-      `${file} cannot be read: ${why[code] ?? code}; name a file with JSON.`,
-      {
-        cause,
-      },
-    );
+    throw wrongInput('FILE_UNREADABLE', `Cannot read ${file}: ${why[code] ?? code}. Give a JSON file.`, {
+      cause,
+    });
   }
 }
 
-/** The service's own reading of a message's data. */
+/** Parses data exactly as the service parses a message. */
 export function readJson(
   data: Uint8Array,
 ): { readonly json: unknown } | { readonly issues: readonly Issue[] } {
   return readJsonData({ data, problem: undefined });
 }
 
-export function tellIssues(cli: Cli, file: string, reason: string, issues: readonly Issue[]): void {
+export function writeIssues(cli: Cli, file: string, reason: string, issues: readonly Issue[]): void {
   const { terminal } = cli;
   if (cli.json) {
     writeJson(cli, { file, reason, issues });
@@ -49,12 +45,12 @@ export function tellIssues(cli: Cli, file: string, reason: string, issues: reado
     terminal.err(`  ${path === '' ? '' : `${printable(path)}: `}${printable(message)}`);
   }
   if (reason === 'INVALID_JOB' && issues.some(({ path }) => path === 'job')) {
-    terminal.err('  (this looks like a batch manifest: batch run publishes those)');
+    terminal.err('  (this looks like a batch manifest; to publish one, use batch run)');
   }
   if (reason === 'INVALID_MANIFEST' && issues.some(({ path }) => path === 'request')) {
-    terminal.err('  (this looks like a job message: submit publishes those)');
+    terminal.err('  (this looks like a job message; to publish one, use submit)');
   }
   if (issues.some(({ message }) => /ALLOWED_(?:PROJECTS|DESTINATIONS)/.test(message))) {
-    terminal.err('  (ALLOWED_… are read from this environment: set them as the service has them)');
+    terminal.err("  (ALLOWED_… are read from this environment: set them to the service's values)");
   }
 }

@@ -4,22 +4,22 @@ import { explain } from './problem.ts';
 import { runCli } from './program.ts';
 import { createTerminal } from './terminal.ts';
 
-/** The command line against this process: its streams, its environment, its signals. */
+/** Runs the command line in this process: with its streams, environment and signals. @returns the exit code */
 export async function main(args: readonly string[]): Promise<number> {
   const { stdin, stdout, stderr, env } = process;
-  // The reader of a pipe may leave early (`… list | head`): that is no failure of ours.
+  // The reader of a pipe may stop early (`… list | head`), which is not an error.
   stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') {
       throw error;
     }
     process.exit(exitCodes.DONE);
   });
-  // A library may throw where nobody waits for it: that, too, is one sentence.
+  // A library may throw in the background: the user gets the same kind of message for that.
   process.on('unhandledRejection', (thrown) => {
     stderr.write(`ee-video-exports: ${explain(thrown).message}\n`);
     process.exit(exitCodes.FAILED);
   });
-  // Google's library warns of a search for credentials that found none, which is told in a sentence of our own.
+  // Google's library warns when it finds no credentials, which the command line reports itself.
   process.removeAllListeners('warning');
   process.on('warning', ({ name, message }) => {
     if (name !== 'MetadataLookupWarning') {
@@ -28,7 +28,7 @@ export async function main(args: readonly string[]): Promise<number> {
   });
   const interrupt = new AbortController();
   const onInterrupt = () => interrupt.abort(new DOMException('Ctrl-C', 'AbortError'));
-  // Once: a second Ctrl-C ends the process whatever it does.
+  // Only once, so that a second Ctrl-C ends the process.
   process.once('SIGINT', onInterrupt);
   process.once('SIGTERM', onInterrupt);
   return runCli(args, {
@@ -36,7 +36,7 @@ export async function main(args: readonly string[]): Promise<number> {
     clock: systemClock,
     environment: env,
     interrupted: interrupt.signal,
-    // Loaded when they are needed, as the clients behind them are: --help is to be quick.
+    // Loaded when they are needed, like the clients that they load: --help must be fast.
     readStdin: async () => (await import('node:stream/consumers')).buffer(stdin),
     async connect(environment) {
       const { createConnections } = await import('./connections.ts');

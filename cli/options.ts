@@ -1,13 +1,33 @@
-import { InvalidArgumentError } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 
-import { DAY_MS, HOUR_MS, MINUTE_MS } from '../shared/clock.ts';
+import { type Clock, DAY_MS, HOUR_MS, MINUTE_MS } from '../shared/clock.ts';
 
-/** Arguments as people write them. What is wrong with one, commander puts after the option's name. */
+/** Options that several commands have, and how their values are read. Commander prefixes an error with the option's name. */
+
+export const stateOption = (): Option =>
+  new Option('--state <STATES>', 'only these states, separated by commas').argParser(parseStates);
+
+export const labelOption = (description: string): Option =>
+  new Option('--label <NAME=VALUE>', description).argParser(parseLabel);
+
+export const sinceOption = (clock: Clock): Option =>
+  new Option('--since <WHEN>', 'created since WHEN: a date, or 90m, 12h, 7d or 2w ago').argParser((text) =>
+    parseSince(text, clock.now()),
+  );
+
+export const limitOption = (): Option =>
+  new Option('--limit <N>', 'maximum number of results').argParser(parseWhole(1000)).default(20);
+
+export const everyOption = (): Option =>
+  new Option('--every <SECONDS>', 'time between updates').argParser(parseSeconds).default(2);
+
+export const runOption = (): Option =>
+  new Option('--run <NAME>', "the name of the run, if the manifest has none (default: today's date)");
 
 const units: Readonly<Record<string, number>> = { m: MINUTE_MS, h: HOUR_MS, d: DAY_MS, w: 7 * DAY_MS };
 
 /** `90m`, `12h`, `7d` or `2w` ago, or a date. */
-export function parseSince(text: string, now: Date): Date {
+function parseSince(text: string, now: Date): Date {
   const [, amount, unit = ''] = /^(\d{1,6})([mhdw])$/.exec(text) ?? [];
   const ms = units[unit];
   if (amount !== undefined && ms !== undefined) {
@@ -15,7 +35,7 @@ export function parseSince(text: string, now: Date): Date {
   }
   const date = /^\d{4}-\d{2}-\d{2}/.test(text) ? new Date(text) : new Date(Number.NaN);
   if (Number.isNaN(date.getTime())) {
-    throw new InvalidArgumentError('Give 90m, 12h, 7d, 2w or a date such as 2026-11-23.');
+    throw new InvalidArgumentError('Use 90m, 12h, 7d, 2w or a date such as 2026-11-23.');
   }
   return date;
 }
@@ -25,14 +45,15 @@ export interface Label {
   readonly value: string;
 }
 
-export function parseLabel(text: string): Label {
+function parseLabel(text: string): Label {
   const [, name, value] = /^([a-z][a-z0-9_-]{0,62})=(.*)$/s.exec(text) ?? [];
   if (name === undefined || value === undefined) {
-    throw new InvalidArgumentError('Give NAME=VALUE, such as team=water.');
+    throw new InvalidArgumentError('Use NAME=VALUE, such as team=water.');
   }
   return { name, value };
 }
 
+/** As `recordStates` of the model, which would load zod for `--help`; a test compares the two. */
 const states = [
   'SUBMITTING',
   'WAITING',
@@ -51,26 +72,26 @@ export function parseStates(text: string): (typeof states)[number][] {
   return text.split(',').map((part) => {
     const state = states.find((known) => known === part.trim().toUpperCase());
     if (!state) {
-      throw new InvalidArgumentError(`Give one or more of ${states.join(', ').toLowerCase()}.`);
+      throw new InvalidArgumentError(`Use one or more of ${states.join(', ').toLowerCase()}.`);
     }
     return state;
   });
 }
 
-export function parseWhole(most: number): (text: string) => number {
+function parseWhole(most: number): (text: string) => number {
   return (text) => {
     const value = /^\d{1,9}$/.test(text) ? Number(text) : 0;
     if (value < 1 || value > most) {
-      throw new InvalidArgumentError(`Give a whole number from 1 to ${most}.`);
+      throw new InvalidArgumentError(`Use a whole number from 1 to ${most}.`);
     }
     return value;
   };
 }
 
-export function parseSeconds(text: string): number {
+function parseSeconds(text: string): number {
   const value = /^\d+(?:\.\d+)?$/.test(text) ? Number(text) : 0;
   if (value < 0.1 || value > 3600) {
-    throw new InvalidArgumentError('Give seconds from 0.1 to 3600.');
+    throw new InvalidArgumentError('Use a number of seconds from 0.1 to 3600.');
   }
   return value;
 }
@@ -83,7 +104,7 @@ export function parseGrouping(text: string): Grouping {
   }
   const [, name] = /^label:([a-z][a-z0-9_-]{0,62})$/.exec(text) ?? [];
   if (name === undefined) {
-    throw new InvalidArgumentError('Give batch, month or label:NAME.');
+    throw new InvalidArgumentError('Use batch, month or label:NAME.');
   }
   return { by: 'label', name };
 }

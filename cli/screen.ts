@@ -1,22 +1,32 @@
-/** Text for a terminal of 80 columns. */
+import { printable } from './text.ts';
+
+/** Text in the width of a terminal. */
+
 export const COLUMNS = 80;
 
-/** Columns as wide as their widest cell; the last one is cut so that a line fits. */
-export function table(rows: readonly (readonly string[])[], indent = '  '): string[] {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  return rows.map((row) =>
-    fit(indent + row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')),
+/** Columns as wide as their widest cell; lines that are too long are cut. */
+export function table(
+  rows: readonly (readonly string[])[],
+  indent = '  ',
+  columns: number = COLUMNS,
+): string[] {
+  const cells = rows.map((row) => row.map(printable));
+  const widths = (cells[0] ?? []).map((_, column) =>
+    Math.max(...cells.map((row) => row[column]?.length ?? 0)),
+  );
+  return cells.map((row) =>
+    fit(indent + row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  '), columns),
   );
 }
 
 /** At most `columns` wide, without trailing spaces. */
-export function fit(line: string, columns = COLUMNS): string {
+export function fit(line: string, columns: number = COLUMNS): string {
   const text = line.trimEnd();
   return text.length > columns ? `${text.slice(0, columns - 1)}…` : text;
 }
 
 /** Breaks at spaces; a word that is longer than a line stays whole. */
-export function wrap(text: string, indent: string, columns = COLUMNS): string[] {
+export function wrap(text: string, indent: string, columns: number = COLUMNS): string[] {
   const lines: string[] = [];
   let line = '';
   for (const word of text.split(' ')) {

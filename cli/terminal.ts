@@ -1,23 +1,24 @@
 import { styleText } from 'node:util';
 
 import type { RecordState } from '../shared/model/record.ts';
+import { table } from './screen.ts';
 
-/** Where a command writes. Results go to `out`, everything else to `err`, so that a pipe gets results alone. */
+/** Where a command writes. Results go to `out` and everything else to `err`, so that a pipe gets only results. */
 export interface Terminal {
   out(text: string): void;
   err(text: string): void;
-  /** Whether somebody looks at `out`: then it may be drawn over. */
+  /** Whether `out` is a terminal, so that it can be drawn over. */
   readonly isInteractive: boolean;
-  /** What a line of `out` may take; without a terminal nothing is cut. */
+  /** The width of `out`; Infinity without a terminal, so that nothing is cut. */
   readonly columns: number;
   readonly rows: number;
-  readonly hasColour: boolean;
+  readonly hasColor: boolean;
 }
 
 type Stream = Pick<NodeJS.WriteStream, 'write' | 'isTTY' | 'columns' | 'rows'>;
 
 /**
- * @param environment NO_COLOR (https://no-color.org) and TERM=dumb switch colour off
+ * @param environment NO_COLOR (https://no-color.org) and TERM=dumb switch color off
  */
 export function createTerminal(
   stdout: Stream,
@@ -35,17 +36,17 @@ export function createTerminal(
     get rows() {
       return stdout.rows || 24;
     },
-    hasColour: isInteractive && !environment['NO_COLOR'],
+    hasColor: isInteractive && !environment['NO_COLOR'],
   };
 }
 
-type Colour = 'green' | 'red' | 'yellow' | 'cyan' | 'dim' | 'bold';
+type Color = 'green' | 'red' | 'yellow' | 'cyan' | 'dim' | 'bold';
 
-export function paint({ hasColour }: Terminal, colour: Colour, text: string): string {
-  return hasColour ? styleText(colour, text, { validateStream: false }) : text;
+export function paint({ hasColor }: Pick<Terminal, 'hasColor'>, color: Color, text: string): string {
+  return hasColor ? styleText(color, text, { validateStream: false }) : text;
 }
 
-const stateColours: Readonly<Record<RecordState, Colour>> = {
+const stateColors: Readonly<Record<RecordState, Color>> = {
   SUBMITTING: 'yellow',
   WAITING: 'yellow',
   PENDING: 'yellow',
@@ -58,8 +59,22 @@ const stateColours: Readonly<Record<RecordState, Colour>> = {
   LOST: 'red',
 };
 
-/** Colours the state that a laid-out line starts with: colours have no width, so they come last. */
-export function paintState(terminal: Terminal, line: string, state: string): string {
-  const colour = stateColours[state as RecordState] as Colour | undefined;
-  return colour ? line.replace(state, paint(terminal, colour, state)) : line;
+/** Colors the state in a line that is already laid out: color codes have no width on the screen. */
+export function paintState(terminal: Pick<Terminal, 'hasColor'>, line: string, state: string): string {
+  const color = stateColors[state as RecordState] as Color | undefined;
+  return color ? line.replace(state, paint(terminal, color, state)) : line;
+}
+
+/** Writes a table below a bold header. @param paintRow colors a line, given the index of its row */
+export function writeTable(
+  terminal: Terminal,
+  header: readonly string[],
+  rows: readonly (readonly string[])[],
+  paintRow: (line: string, index: number) => string = (line) => line,
+): void {
+  const [title = '', ...lines] = table([header, ...rows], '', terminal.columns);
+  terminal.out(paint(terminal, 'bold', title));
+  for (const [index, line] of lines.entries()) {
+    terminal.out(paintRow(line, index));
+  }
 }

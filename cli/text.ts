@@ -1,13 +1,12 @@
 import type { ExportRecord } from '../shared/model/record.ts';
-import { fit } from './screen.ts';
 
-/** Records and times as people read them. */
+/** Records, times and amounts as people read them. */
 
 const MINUTE = 60;
 const HOUR = 3600;
 const DAY = 86_400;
 
-/** `42 s`, `5 min`, `3 h`, `12 d`: one figure tells enough. */
+/** `42 s`, `5 min`, `3 h`, `12 d`. */
 export function duration(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1000));
   if (seconds < 2 * MINUTE) {
@@ -24,15 +23,15 @@ export function duration(ms: number): string {
 
 export const age = (date: Date, now: Date): string => duration(now.getTime() - date.getTime());
 
-/** In a column: `12s` is one word for whatever takes the lines apart. */
+/** For a column: without the space, so that other programs can split lines at spaces. */
 export const ageWord = (date: Date, now: Date): string => age(date, now).replace(' ', '');
 
-/** `2026-11-23 14:05:09` in UTC, as everything in the records is. */
+/** `2026-11-23 14:05:09`, in UTC like every time in a record. */
 export const time = (date: Date): string => date.toISOString().slice(0, 19).replace('T', ' ');
 
 export const percent = (fraction: number): string => `${Math.floor(fraction * 100)}%`;
 
-/** What a person calls it. */
+/** The job key if there is one, or else the record id. */
 export const nameOf = (id: string, { jobKey, attempt }: ExportRecord): string =>
   jobKey === undefined ? id : `${jobKey}${attempt > 1 ? ` (attempt ${attempt})` : ''}`;
 
@@ -43,7 +42,7 @@ export function progressOf(record: ExportRecord): number | undefined {
   return 'progress' in record ? record.progress : undefined;
 }
 
-/** What there is to say beside the state: why it waits, how far it is, what went wrong. */
+/** What explains the state: why the job waits, what Earth Engine is doing, what went wrong. */
 export function detailOf(record: ExportRecord): string {
   switch (record.state) {
     case 'WAITING':
@@ -64,33 +63,20 @@ export function detailOf(record: ExportRecord): string {
   }
 }
 
+/** What a job waits for, after "for". */
 export const waitingWords = {
-  QUEUE: 'a place in the queue',
-  RATE: 'the rate limit',
-  SERVICE: 'Earth Engine, which did not answer',
+  QUEUE: "capacity in Earth Engine's queue",
+  RATE: "Earth Engine's rate limit",
+  SERVICE: 'Earth Engine, which did not respond',
   PERMISSION: 'a permission',
-  ADOPTION: 'its operation to be found',
+  ADOPTION: 'the search for its operation',
 } as const;
 
-/** A line that must not break; a pipe gets all of it. */
-export const line = (text: string, columns: number): string =>
-  Number.isFinite(columns) ? fit(text, columns) : text.trimEnd();
-
-/** Text of others on one line: a message of EE's, a label. What could steer a terminal is dropped. */
+/** Text from outside on one line, such as a message of Earth Engine or a label. Drops what could control a terminal. */
 export const printable = (text: string): string => text.replaceAll(/[\p{Cc}\p{Cf}]+/gu, ' ');
-
-/** Columns as wide as their widest cell, but for the last. */
-export function columns(rows: readonly (readonly string[])[], width: number): string[] {
-  const widths = (rows[0] ?? []).map((_, column) =>
-    Math.max(...rows.map((row) => printable(row[column] ?? '').length)),
-  );
-  return rows.map((row) =>
-    line(row.map((cell, column) => printable(cell).padEnd(widths[column] ?? 0)).join('  '), width),
-  );
-}
 
 export const plural = (count: number, word: string): string => `${count} ${word}${count === 1 ? '' : 's'}`;
 
-/** EECU-seconds in the unit that is billed, where they are enough for it. */
+/** EECU-seconds, or EECU-hours (the unit that is billed) from a tenth of one. */
 export const eecu = (seconds: number): string =>
   seconds < 360 ? `${seconds.toFixed(1)} EECU-seconds` : `${(seconds / 3600).toFixed(1)} EECU-hours`;

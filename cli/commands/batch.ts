@@ -1,141 +1,37 @@
-import { checkManifest } from '../../shared/batch/check-expansion.ts';
-import { readBatch } from '../../shared/batch/change-batch.ts';
-import { jobRules } from '../../shared/message/job-message.ts';
-import { plan, type Plan, type PlannedOutcome } from '../../shared/batch/plan.ts';
-import type { Issue } from '../../shared/model/rejected-message.ts';
-import { type Cli, writeJson } from '../cli.ts';
-import { type ExitCode, exitCodes } from '../exit-codes.ts';
-import { readInput, readJson, tellIssues } from '../input.ts';
-import { CliError, wrongInput } from '../cli-error.ts';
-import { publishOne } from '../publish.ts';
-import { columns, plural } from '../text.ts';
-import { batchGroup, watchingGroup } from '../watch/group.ts';
-import { watchUntilEnd } from '../watch/watching.ts';
+import type { BatchOptions, RunBatchOptions } from '../actions/batch.ts';
+import { type Declare, examples } from '../command.ts';
+import { everyOption, runOption } from '../options.ts';
 
-export interface BatchOptions {
-  readonly run?: string;
-}
+const MANIFEST = ['<MANIFEST>', 'a file; - reads standard input'] as const;
 
-export interface RunBatchOptions extends BatchOptions {
-  readonly watch?: boolean;
-  /** Seconds. */
-  readonly every: number;
-}
-
-const meanings: Readonly<Record<PlannedOutcome, string>> = {
-  new: 'would be started',
-  done: 'have succeeded already',
-  running: 'are on their way already',
-  failed: 'ended otherwise; retry runs them again',
-  conflict: 'would be refused: their key is taken by a job of other content',
+export const declareBatch: Declare = (parent, context) => {
+  const batch = parent.command('batch').description('Run many jobs from one manifest.').helpCommand(false);
+  declarePlan(batch, context);
+  declareRun(batch, context);
 };
 
-export async function planBatch(cli: Cli, file: string, options: BatchOptions): Promise<ExitCode> {
-  const json = await readManifestFile(cli, file, options);
-  if (json === undefined) {
-    return exitCodes.WRONG_INPUT;
-  }
-  const [config, store] = await Promise.all([cli.config(), cli.store()]);
-  const result = await plan({ config, store, clock: cli.clock }, json, cli.clock.now());
-  if ('issues' in result) {
-    return refuse(cli, file, result.issues);
-  }
-  if (cli.json) {
-    writeJson(cli, result.plan);
-  } else {
-    tellPlan(cli, result.plan);
-  }
-  return exitCodes.DONE;
-}
-
-function tellPlan({ terminal }: Cli, { batchId, jobs, counts, first, batch }: Plan): void {
-  terminal.out(`${batchId}: ${plural(jobs, 'job')}`);
-  const outcomes = Object.keys(meanings) as PlannedOutcome[];
-  const rows = outcomes.flatMap((outcome) =>
-    counts[outcome] === 0
-      ? []
-      : [
-          [
-            `  ${String(counts[outcome]).padStart(7)}`,
-            meanings[outcome],
-            `first: ${first[outcome]?.jobKey ?? first[outcome]?.recordId ?? ''}`,
-          ],
-        ],
-  );
-  for (const row of columns(rows, terminal.columns)) {
-    terminal.out(row);
-  }
-  if (batch === 'SAME') {
-    terminal.out('This run is there already: running it again changes nothing.');
-  }
-  if (batch === 'OTHER') {
-    terminal.out('This run was made from another manifest: give it another --run or batchId.');
-  }
-}
-
-export async function runBatch(cli: Cli, file: string, options: RunBatchOptions): Promise<ExitCode> {
-  const { terminal } = cli;
-  const json = await readManifestFile(cli, file, options);
-  if (json === undefined) {
-    return exitCodes.WRONG_INPUT;
-  }
-  const expansion = await checkManifest(json, cli.clock.now(), jobRules(await cli.config()));
-  if ('issues' in expansion) {
-    return refuse(cli, file, expansion.issues);
-  }
-  const { manifest, jobs } = expansion;
-  const store = await cli.store();
-  const known = await readBatch({ store, clock: cli.clock }, manifest.id);
-  if (known && known.value.manifestHash !== manifest.hash) {
-    throw wrongInput(
-      'CONFLICT',
-      `${manifest.id} was made from another manifest: give this one another --run or batchId.`,
+const declarePlan: Declare = (batch, { run }) => {
+  batch
+    .command('plan')
+    .description('Show what running a manifest would do, and publish nothing.')
+    .argument(...MANIFEST)
+    .addOption(runOption())
+    .addHelpText('after', examples('batch plan weekly.json', 'batch plan weekly.json --run 2026-11-23'))
+    .action((file: string, options: BatchOptions, command) =>
+      run(command, async (cli) => (await import('../actions/batch.ts')).planBatch(cli, file, options)),
     );
-  }
-  // Named, so that the run does not depend on which side of midnight the message arrives.
-  const data = Buffer.from(JSON.stringify({ ...(json as object), run: manifest.run }));
-  const { topics } = await cli.config();
-  const messageId = await publishOne(cli, topics.batches, data);
-  if (cli.json) {
-    writeJson(cli, { batchId: manifest.id, jobs, messageId });
-  } else {
-    terminal.out(`${manifest.id}  ${plural(jobs, 'job')}${known ? ', published before' : ''}`);
-  }
-  if (!options.watch) {
-    terminal.err(`Follow it with: npx ee-video-exports watch --batch ${manifest.id}`);
-    return exitCodes.DONE;
-  }
-  const group = { ...batchGroup(manifest.id), published: { messageId, jobs } };
-  return watchUntilEnd(cli, watchingGroup(cli, group), options.every * 1000);
-}
+};
 
-/** @returns undefined where its mistakes were told */
-async function readManifestFile(cli: Cli, file: string, { run }: BatchOptions): Promise<unknown> {
-  const reading = readJson(await readInput(cli, file));
-  if ('issues' in reading) {
-    refuse(cli, file, reading.issues, 'INVALID_DATA');
-    return undefined;
-  }
-  const { json } = reading;
-  if (run === undefined || typeof json !== 'object' || json === null) {
-    return json;
-  }
-  if ('run' in json && json.run !== run) {
-    throw new CliError(
-      'ARGUMENTS_WRONG',
-      `${file} names its run itself (${String(json.run)}): leave --run out.`,
-      {
-        exitCode: exitCodes.WRONG_INPUT,
-      },
+const declareRun: Declare = (batch, { run }) => {
+  batch
+    .command('run')
+    .description('Check a manifest and publish it.')
+    .argument(...MANIFEST)
+    .addOption(runOption())
+    .option('--watch', 'follow the batch until it ends')
+    .addOption(everyOption())
+    .addHelpText('after', examples('batch run weekly.json --watch'))
+    .action((file: string, options: RunBatchOptions, command) =>
+      run(command, async (cli) => (await import('../actions/batch.ts')).runBatch(cli, file, options)),
     );
-  }
-  return { ...json, run };
-}
-
-function refuse(cli: Cli, file: string, issues: readonly Issue[], reason = 'INVALID_MANIFEST'): ExitCode {
-  tellIssues(cli, file, reason, issues);
-  cli.terminal.err(
-    'ee-video-exports: the manifest has mistakes, so nothing was published; mend what is listed.',
-  );
-  return exitCodes.WRONG_INPUT;
-}
+};

@@ -1,109 +1,18 @@
-import { recordIdPattern } from '../../shared/model/ids.ts';
-import {
-  type NotRetriedReason,
-  type RetryResult,
-  retryJobs,
-  type RetrySelection,
-} from '../../shared/retry/retry.ts';
-import { type Cli, writeJson } from '../cli.ts';
-import { type ExitCode, exitCodes } from '../exit-codes.ts';
-import type { Label } from '../options.ts';
-import { wrongInput } from '../cli-error.ts';
-import { plural, printable } from '../text.ts';
+import type { RetryOptions } from '../actions/retry.ts';
+import { type Declare, examples } from '../command.ts';
+import { labelOption } from '../options.ts';
 
-export interface RetryOptions {
-  readonly batch?: string;
-  readonly label?: Label;
-  readonly force?: boolean;
-  readonly dryRun?: boolean;
-}
-
-const reasons: Readonly<Record<NotRetriedReason, string>> = {
-  SUCCEEDED: 'succeeded',
-  NOT_ENDED: 'have not ended',
-  LATER_ATTEMPT: 'have a later attempt',
-  NOT_RETRYABLE: 'would most likely end alike (--force runs them all the same)',
-  NO_REQUEST: 'were cancelled before their message came: submit them',
-  NO_ROOM: 'can have no further attempt',
-  BATCH_CANCELLING: 'belong to a batch that is still being cancelled: wait until it has ended',
-  UNREADABLE: 'have a record that cannot be read: mend or delete it by hand',
+export const declareRetry: Declare = (parent, { run }) => {
+  parent
+    .command('retry')
+    .description('Retry jobs that failed or were rejected, lost or canceled, as their next attempt.')
+    .argument('[ID...]', 'record ids or job keys')
+    .option('--batch <ID>', 'all such jobs of this batch')
+    .addOption(labelOption('all such jobs with this label'))
+    .option('--force', 'also retry jobs that would most likely fail the same way, such as out of memory')
+    .option('--dry-run', 'only print which jobs would be retried')
+    .addHelpText('after', examples('retry las-vegas/2020', 'retry --batch weekly@2026-11-23 --dry-run'))
+    .action((ids: string[], options: RetryOptions, command) =>
+      run(command, async (cli) => (await import('../actions/retry.ts')).retry(cli, ids, options)),
+    );
 };
-
-export async function retry(cli: Cli, ids: readonly string[], options: RetryOptions): Promise<ExitCode> {
-  const { force = false, dryRun = false } = options;
-  const selections = selectionsOf(ids, options);
-  const services = await cli.services();
-  const results: RetryResult[] = [];
-  for (const selection of selections) {
-    results.push(await retryJobs(services, selection, { force, dryRun }));
-  }
-  const result = merged(results);
-  if (cli.json) {
-    writeJson(cli, { dryRun, ...result });
-  } else {
-    tell(cli, result, dryRun);
-  }
-  return result.unknown.length > 0 ? exitCodes.FAILED : exitCodes.DONE;
-}
-
-function selectionsOf(ids: readonly string[], { batch, label }: RetryOptions): RetrySelection[] {
-  const given = [ids.length > 0, batch !== undefined, label !== undefined].filter(Boolean).length;
-  if (given !== 1) {
-    throw wrongInput(
-      'ARGUMENTS_WRONG',
-      'Say what to run again: ids or job keys, --batch or --label, one of them.',
-    );
-  }
-  if (batch !== undefined) {
-    return [{ batchId: batch }];
-  }
-  if (label) {
-    return [{ label: [label.name, label.value] }];
-  }
-  const isRecordId = (id: string) => recordIdPattern.test(id);
-  const recordIds = ids.filter(isRecordId);
-  const jobKeys = ids.filter((id) => !isRecordId(id));
-  return [...(recordIds.length > 0 ? [{ recordIds }] : []), ...(jobKeys.length > 0 ? [{ jobKeys }] : [])];
-}
-
-function merged(results: readonly RetryResult[]): RetryResult {
-  const skipped: Partial<Record<NotRetriedReason, number>> = {};
-  for (const result of results) {
-    for (const [reason, count] of Object.entries(result.skipped) as [NotRetriedReason, number][]) {
-      skipped[reason] = (skipped[reason] ?? 0) + count;
-    }
-  }
-  return {
-    started: results.reduce((sum, { started }) => sum + started, 0),
-    attempts: results.flatMap(({ attempts }) => attempts),
-    skipped,
-    unknown: results.flatMap(({ unknown }) => unknown),
-  };
-}
-
-function tell(
-  { terminal }: Cli,
-  { started, attempts, skipped, unknown }: RetryResult,
-  dryRun: boolean,
-): void {
-  const isOnlyUnknown = started === 0 && unknown.length > 0 && Object.keys(skipped).length === 0;
-  if (!isOnlyUnknown) {
-    terminal.out(
-      `${plural(started, 'job')} ${dryRun ? 'would be run again' : started === 1 ? 'runs again' : 'run again'}.`,
-    );
-  }
-  for (const { recordId, retryOf } of attempts) {
-    terminal.out(`  ${recordId}  after ${retryOf}`);
-  }
-  if (started > attempts.length) {
-    terminal.out(`  … and ${started - attempts.length} more`);
-  }
-  for (const [reason, count] of Object.entries(skipped) as [NotRetriedReason, number][]) {
-    terminal.out(`${count} ${reasons[reason]}`);
-  }
-  for (const id of unknown) {
-    terminal.err(
-      `ee-video-exports: there is no record or job key ${printable(id)}; list shows what there is.`,
-    );
-  }
-}

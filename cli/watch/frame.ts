@@ -1,7 +1,7 @@
 import type { Terminal } from '../terminal.ts';
 
 export interface Frame {
-  /** Draws the lines over those drawn before. No line may be wider than the terminal: it would be counted as one. */
+  /** Draws the lines over the previous ones. No line may be wider than the terminal: a wrapped line would count as one. */
   draw(lines: readonly string[]): void;
 }
 
@@ -12,9 +12,9 @@ export function createFrame(terminal: Terminal): Frame {
   let drawn = 0;
   return {
     draw(lines) {
-      // A frame never gets shorter, or what was below would stay.
+      // A frame never gets shorter: lines below it would stay on the screen.
       const all = Array.from({ length: Math.max(drawn, lines.length) }, (_, index) => lines[index] ?? '');
-      // In one write, so that no half-drawn frame is seen.
+      // In one write, or a half-drawn frame would be visible.
       terminal.out(up(drawn) + all.map((line) => CLEAR_LINE + line).join('\n'));
       drawn = all.length;
     },

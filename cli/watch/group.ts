@@ -4,21 +4,21 @@ import { type RecordState, recordStates, terminalStates } from '../../shared/mod
 import { listQueries } from '../../shared/store/list-queries.ts';
 import { type Query, recordQueries, rejectedMessageQueries } from '../../shared/store/queries.ts';
 import { isReadable } from '../../shared/store/store.ts';
-import { type Cli, writeJson } from '../cli.ts';
 import { CliError, rejectionCode } from '../cli-error.ts';
-import { bar } from '../screen.ts';
+import { type Cli, writeJson } from '../cli.ts';
+import { bar, fit, table } from '../screen.ts';
 import { paint } from '../terminal.ts';
-import { age, columns, duration, line, percent, plural, printable } from '../text.ts';
+import { age, duration, percent, plural, printable } from '../text.ts';
 import { createFrame } from './frame.ts';
 import type { Watching } from './watching.ts';
 
-/** Many jobs as counts, by the database: what a look costs does not grow with them. */
-export interface GroupLook {
+/** Many jobs as counts, which the database makes: reading them costs the same for any number of jobs. */
+export interface GroupStatus {
   readonly at: Date;
   readonly counts: Readonly<Partial<Record<RecordState, number>>>;
-  /** Messages of it that never became a record. */
+  /** Messages of the group that the service rejected. */
   readonly refused: number;
-  /** Records that are still to come: the manifest is being expanded, or its messages are on their way. */
+  /** Records that do not exist yet: the manifest is being expanded, or its messages are being delivered. */
   readonly expected: number;
   readonly oldestWaiting: Date | undefined;
 }
@@ -28,7 +28,7 @@ interface Group {
   readonly inState: (state: RecordState) => Query;
   readonly waiting: Query;
   readonly batchId?: string;
-  /** The manifest that was just published for it: the batch may not be there yet, or never come. */
+  /** The manifest that was just published for it: the batch may not exist yet, or may be rejected. */
   readonly published?: { readonly messageId: string; readonly jobs: number };
 }
 
@@ -45,20 +45,20 @@ export const everything: Group = {
   waiting: recordQueries.waiting(),
 };
 
-export function watchingGroup(cli: Cli, group: Group): Watching<GroupLook> {
+export function watchingGroup(cli: Cli, group: Group): Watching<GroupStatus> {
   const show = cli.json
     ? jsonLines(cli, group)
     : cli.terminal.isInteractive
       ? bars(cli, group)
       : lines(cli, group);
   return {
-    look: () => lookAtGroup(cli, group),
-    endOf: (look) => {
-      const { total, ended } = sums(look);
+    read: () => readGroup(cli, group),
+    endOf: (status) => {
+      const { total, ended } = sums(status);
       if (ended < total) {
         return undefined;
       }
-      return group.batchId === undefined || (look.counts.SUCCEEDED ?? 0) === total ? 'SUCCEEDED' : 'FAILED';
+      return group.batchId === undefined || (status.counts.SUCCEEDED ?? 0) === total ? 'SUCCEEDED' : 'FAILED';
     },
     show,
     resumeCommand: `npx ee-video-exports watch${group.batchId === undefined ? '' : ` --batch ${group.batchId}`}`,
@@ -76,7 +76,7 @@ export async function countStates(
   return Object.fromEntries(counts.filter(([, count]) => count > 0));
 }
 
-async function lookAtGroup(cli: Cli, group: Group): Promise<GroupLook> {
+async function readGroup(cli: Cli, group: Group): Promise<GroupStatus> {
   const { inState, waiting, batchId } = group;
   const { records, batches, rejectedMessages } = await cli.store();
   const [counts, [oldest], batch, refused] = await Promise.all([
@@ -90,7 +90,7 @@ async function lookAtGroup(cli: Cli, group: Group): Promise<GroupLook> {
   if (batchId !== undefined && !found && total + refused === 0) {
     await expectBatch(cli, group);
   }
-  // Jobs that had a record before are not of this batch; a finished one waits for nothing.
+  // Jobs that already had a record do not belong to this batch; a finished batch expects no more.
   const jobs = found ? jobsToCome(found) : (group.published?.jobs ?? 0);
   return {
     at: cli.clock.now(),
@@ -105,12 +105,12 @@ function jobsToCome({ state, jobs, existing = 0 }: Batch): number {
   return state === 'FINISHED' ? 0 : jobs - existing;
 }
 
-/** @throws where the batch will not come */
+/** @throws CliError if the batch will never exist */
 async function expectBatch(cli: Cli, { name, published }: Group): Promise<void> {
   if (!published) {
     throw new CliError(
       'NOT_FOUND',
-      `There is no batch ${printable(name)}; list --json shows each record's batchId, such as weekly@2026-11-23.`,
+      `There is no batch ${printable(name)}. To see the batchId of each record, such as weekly@2026-11-23, run list --json.`,
     );
   }
   const { rejectedMessages } = await cli.store();
@@ -121,82 +121,83 @@ async function expectBatch(cli: Cli, { name, published }: Group): Promise<void> 
   const [issue] = rejected.value.issues;
   throw new CliError(
     rejectionCode(rejected.value.reason),
-    `The service refused the manifest: ${issue ? `${issue.path}: ${issue.message}` : rejected.value.reason}; ee-video-exports show ${published.messageId} has all of it.`,
+    `The service rejected the manifest: ${issue ? `${issue.path}: ${issue.message}` : rejected.value.reason}. For all its mistakes, run ee-video-exports show ${published.messageId}.`,
   );
 }
 
-function sums({ counts, refused, expected }: GroupLook): { total: number; ended: number } {
+function sums({ counts, refused, expected }: GroupStatus): { total: number; ended: number } {
   const inRecords = Object.values(counts).reduce((sum, count) => sum + count, 0);
   const ended = terminalStates.reduce((sum, state) => sum + (counts[state] ?? 0), refused);
   return { total: inRecords + refused + expected, ended };
 }
 
-export const countsText = (counts: GroupLook['counts']): string =>
+export const countsText = (counts: GroupStatus['counts']): string =>
   Object.entries(counts)
     .map(([state, count]) => `${state} ${count}`)
     .join('  ');
 
-function figures(first: GroupLook, look: GroupLook): string[] {
-  const { total, ended } = sums(look);
-  const elapsedMs = look.at.getTime() - first.at.getTime();
+function figures(first: GroupStatus, status: GroupStatus): string[] {
+  const { total, ended } = sums(status);
+  const elapsedMs = status.at.getTime() - first.at.getTime();
   const perMs = elapsedMs > 0 ? (ended - sums(first).ended) / elapsedMs : 0;
   return [
-    ...(perMs > 0 ? [`${Math.round(perMs * HOUR_MS)} an hour`] : []),
+    ...(perMs > 0 ? [`${Math.round(perMs * HOUR_MS)} per hour`] : []),
     ...(perMs > 0 && ended < total ? [`about ${duration((total - ended) / perMs)} to go`] : []),
-    ...(look.oldestWaiting ? [`oldest waiting ${age(look.oldestWaiting, look.at)}`] : []),
-    ...(look.refused > 0 ? [`${plural(look.refused, 'message')} refused`] : []),
-    ...(look.expected > 0 ? [`${look.expected} to come`] : []),
+    ...(status.oldestWaiting ? [`oldest waiting ${age(status.oldestWaiting, status.at)}`] : []),
+    ...(status.refused > 0 ? [`${plural(status.refused, 'message')} rejected`] : []),
+    ...(status.expected > 0 ? [`${status.expected} expected`] : []),
   ];
 }
 
 const BAR_WIDTH = 24;
 
-function bars({ terminal }: Cli, { name }: Group): Watching<GroupLook>['show'] {
+function bars({ terminal }: Cli, { name }: Group): Watching<GroupStatus>['show'] {
   const frame = createFrame(terminal);
-  let first: GroupLook | undefined;
-  return (look) => {
-    first ??= look;
-    const { total, ended } = sums(look);
+  let first: GroupStatus | undefined;
+  return (status) => {
+    first ??= status;
+    const { total, ended } = sums(status);
     const share = total === 0 ? 1 : ended / total;
     const drawn = [
-      paint(terminal, 'bold', line(name, terminal.columns)),
+      paint(terminal, 'bold', fit(name, terminal.columns)),
       `  ${bar(share, BAR_WIDTH)} ${percent(share).padStart(4)}  ${ended} of ${total} ended`,
-      ...columns(
-        Object.entries(look.counts).map(([state, count]) => [`  ${state}`, String(count).padStart(8)]),
+      ...table(
+        Object.entries(status.counts).map(([state, count]) => [state, String(count).padStart(8)]),
+        '  ',
         terminal.columns,
       ),
-      `  ${figures(first, look).join(', ')}`,
+      `  ${figures(first, status).join(', ')}`,
     ];
     frame.draw(drawn);
   };
 }
 
-function lines({ terminal }: Cli, { name }: Group): Watching<GroupLook>['show'] {
-  let first: GroupLook | undefined;
-  let told = '';
-  return (look) => {
-    first ??= look;
-    const { total, ended } = sums(look);
-    const text = `${name}  ${ended} of ${total} ended  ${countsText(look.counts)}`;
-    if (text === told) {
+function lines({ terminal }: Cli, { name }: Group): Watching<GroupStatus>['show'] {
+  let first: GroupStatus | undefined;
+  let written = '';
+  return (status) => {
+    first ??= status;
+    const { total, ended } = sums(status);
+    const text = `${name}  ${ended} of ${total} ended  ${countsText(status.counts)}`;
+    if (text === written) {
       return;
     }
-    told = text;
-    const more = figures(first, look);
+    written = text;
+    const more = figures(first, status);
     terminal.out(
-      `${look.at.toISOString().slice(11, 19)}  ${text}${more.length > 0 ? `  (${more.join(', ')})` : ''}`,
+      `${status.at.toISOString().slice(11, 19)}  ${text}${more.length > 0 ? `  (${more.join(', ')})` : ''}`,
     );
   };
 }
 
-function jsonLines(cli: Cli, { name }: Group): Watching<GroupLook>['show'] {
-  let told = '';
+function jsonLines(cli: Cli, { name }: Group): Watching<GroupStatus>['show'] {
+  let written = '';
   return ({ at, counts, refused, expected, oldestWaiting }) => {
     const text = JSON.stringify({ counts, refused, expected });
-    if (text === told) {
+    if (text === written) {
       return;
     }
-    told = text;
+    written = text;
     writeJson(cli, { at, name, counts, refused, expected, oldestWaiting });
   };
 }

@@ -1,26 +1,25 @@
 import { type ExportRecord, isTerminal } from '../../shared/model/record.ts';
 import { isReadable } from '../../shared/store/store.ts';
 import { type Cli, writeJson } from '../cli.ts';
-import { bar } from '../screen.ts';
+import { bar, fit } from '../screen.ts';
 import { paintState, type Terminal } from '../terminal.ts';
-import { detailOf, line, nameOf, percent, printable, progressOf } from '../text.ts';
+import { detailOf, nameOf, percent, printable, progressOf } from '../text.ts';
 import { createFrame } from './frame.ts';
 import type { Watching } from './watching.ts';
 
-/** A job to follow, from its record or from the message that was just published. */
+/** A job to follow: by its record, or by the message that was just published. */
 export interface WatchedJob {
   readonly recordId: string;
   readonly name?: string;
-  /** The message that was published for it, and the content that it asks for. */
+  /** The message that was published for the job, and the hash of its content. */
   readonly messageId?: string;
   readonly contentHash?: string;
 }
 
-/** What is known of one job. */
-export interface JobLook {
+export interface JobStatus {
   readonly recordId: string;
   readonly name: string;
-  /** A record's state; `PUBLISHED` before there is one, `REFUSED` where the message never becomes one. */
+  /** The record's state; `PUBLISHED` before there is a record, `REFUSED` if the service rejected the message. */
   readonly state: string;
   readonly progress: number | undefined;
   readonly detail: string;
@@ -28,83 +27,87 @@ export interface JobLook {
   readonly record: ExportRecord | undefined;
 }
 
-export function watchingJobs(cli: Cli, jobs: readonly WatchedJob[]): Watching<readonly JobLook[]> {
+type Show = Watching<readonly JobStatus[]>['show'];
+
+export function watchingJobs(cli: Cli, jobs: readonly WatchedJob[]): Watching<readonly JobStatus[]> {
   const show = cli.json ? jsonLines(cli) : cli.terminal.isInteractive ? bars(cli) : plainLines(cli, jobs);
   return {
-    look: () => lookAtJobs(cli, jobs),
-    endOf: (looks) => {
-      if (!looks.every(({ hasEnded }) => hasEnded)) {
+    read: () => readJobs(cli, jobs),
+    endOf: (statuses) => {
+      if (!statuses.every(({ hasEnded }) => hasEnded)) {
         return undefined;
       }
-      return looks.every(({ state }) => state === 'SUCCEEDED') ? 'SUCCEEDED' : 'FAILED';
+      return statuses.every(({ state }) => state === 'SUCCEEDED') ? 'SUCCEEDED' : 'FAILED';
     },
     show,
     resumeCommand: `npx ee-video-exports watch ${jobs.map(({ recordId }) => recordId).join(' ')}`,
   };
 }
 
-async function lookAtJobs(cli: Cli, jobs: readonly WatchedJob[]): Promise<JobLook[]> {
+async function readJobs(cli: Cli, jobs: readonly WatchedJob[]): Promise<JobStatus[]> {
   const { records, rejectedMessages } = await cli.store();
   const found = await records.getMany([...new Set(jobs.map(({ recordId }) => recordId))]);
   const byId = new Map(found.filter(isReadable).map(({ id, value }) => [id, value]));
-  const unreadable = new Map(found.filter((each) => !isReadable(each)).map(({ id }) => [id, true]));
-  const missing = jobs.filter(({ recordId }) => !byId.has(recordId));
-  const messageIds = missing.flatMap(({ messageId }) => messageId ?? []);
+  const unreadable = new Set(found.filter((each) => !isReadable(each)).map(({ id }) => id));
+  const messageIds = jobs
+    .filter(({ recordId }) => !byId.has(recordId))
+    .flatMap(({ messageId }) => messageId ?? []);
   const rejected = messageIds.length > 0 ? await rejectedMessages.getMany(messageIds) : [];
-  const issues = new Map(
+  const reasons = new Map(
     rejected
       .filter(isReadable)
       .map(({ id, value }) => [id, `${value.reason}: ${issueText(value.issues[0])}`]),
   );
 
   return jobs.map((job) => {
-    const { recordId, messageId } = job;
+    const { recordId, messageId = '' } = job;
     const record = byId.get(recordId);
-    const name = job.name ?? (record ? nameOf(recordId, record) : recordId);
-    const refused = (detail: string): JobLook => {
-      return {
-        recordId,
-        name,
-        state: 'REFUSED',
-        progress: undefined,
-        detail,
-        hasEnded: true,
-        record: undefined,
-      };
-    };
     if (record) {
-      if (isOther(record, job)) {
-        return refused(`another job has this key: ${recordId} (show prints it)`);
-      }
-      return {
-        recordId,
-        name,
-        state: record.state,
-        progress: progressOf(record),
-        detail: printable(
-          `${wasThere(record, job) ? 'there already, nothing new; ' : ''}${detailOf(record)}`,
-        ),
-        hasEnded: isTerminal(record),
-        record,
-      };
+      return statusOf(job, record);
     }
-    const issue = messageId === undefined ? undefined : issues.get(messageId);
-    if (issue !== undefined) {
-      return refused(printable(issue));
+    const reason = reasons.get(messageId);
+    if (reason !== undefined) {
+      return refused(job, printable(reason));
     }
-    if (unreadable.has(recordId)) {
-      return refused('its record cannot be read; mend or delete it by hand');
-    }
-    return { recordId, name, state: 'PUBLISHED', progress: undefined, detail: '', hasEnded: false, record };
+    return unreadable.has(recordId)
+      ? refused(job, 'its record cannot be read; fix or delete it manually')
+      : { ...withoutRecord(job), state: 'PUBLISHED', detail: '', hasEnded: false };
   });
 }
 
-/** The job key was taken by a job of other content: the service refuses this message. */
-const isOther = (record: ExportRecord, { contentHash }: WatchedJob): boolean =>
+function statusOf(job: WatchedJob, record: ExportRecord): JobStatus {
+  const { recordId, name = nameOf(recordId, record) } = job;
+  if (isOtherJob(record, job)) {
+    return refused({ ...job, name }, `another job has this key: ${recordId} (to see it, use show)`);
+  }
+  const note = hadEnded(record, job) ? 'already ended, nothing new; ' : '';
+  return {
+    recordId,
+    name,
+    state: record.state,
+    progress: progressOf(record),
+    detail: printable(note + detailOf(record)),
+    hasEnded: isTerminal(record),
+    record,
+  };
+}
+
+const withoutRecord = ({ recordId, name = recordId }: WatchedJob) =>
+  ({ recordId, name, progress: undefined, record: undefined }) as const;
+
+const refused = (job: WatchedJob, detail: string): JobStatus => ({
+  ...withoutRecord(job),
+  state: 'REFUSED',
+  detail,
+  hasEnded: true,
+});
+
+/** Whether a job with other content already has the key, so that the service rejects this message. */
+const isOtherJob = (record: ExportRecord, { contentHash }: WatchedJob): boolean =>
   contentHash !== undefined && record.contentHash !== undefined && record.contentHash !== contentHash;
 
-/** It had ended before this message came, which then changed nothing: a message that made a record is named in it. */
-const wasThere = (record: ExportRecord, { messageId }: WatchedJob): boolean =>
+/** Whether the job had ended before this message, which then changed nothing: a record has the message that created it. */
+const hadEnded = (record: ExportRecord, { messageId }: WatchedJob): boolean =>
   messageId !== undefined && isTerminal(record) && record.messageId !== messageId;
 
 const issueText = (issue: { path: string; message: string } | undefined): string =>
@@ -114,29 +117,30 @@ const STATE_WIDTH = 10;
 const NAME_WIDTH = 30;
 const BAR_WIDTH = 16;
 
-/** One line per job, drawn again with every look; what came of them below, at the end. */
-function bars({ terminal }: Cli): Watching<readonly JobLook[]>['show'] {
+/** One line per job, drawn again after every read; at the end, the outcomes below. */
+function bars({ terminal }: Cli): Show {
   const frame = createFrame(terminal);
-  return (looks, isLast) => {
-    const shown = isLast ? looks : pick(looks, terminal);
+  return (statuses, isLast) => {
+    const shown = isLast ? statuses : pick(statuses, terminal);
     const nameWidth = Math.min(NAME_WIDTH, Math.max(...shown.map(({ name }) => name.length)));
-    const lines = shown.map((look) => {
+    const lines = shown.map((status) => {
       const figures =
-        look.progress === undefined
+        status.progress === undefined
           ? ''.padEnd(BAR_WIDTH + 6)
-          : `${bar(look.progress, BAR_WIDTH)} ${percent(look.progress).padStart(4)} `;
-      const name = line(look.name, nameWidth).padEnd(nameWidth);
-      const text = `${look.state.padEnd(STATE_WIDTH)}  ${name}  ${figures} ${look.hasEnded ? '' : look.detail}`;
-      return paintState(terminal, line(text, terminal.columns), look.state);
+          : `${bar(status.progress, BAR_WIDTH)} ${percent(status.progress).padStart(4)} `;
+      const name = fit(status.name, nameWidth).padEnd(nameWidth);
+      const detail = status.hasEnded ? '' : status.detail;
+      const text = `${status.state.padEnd(STATE_WIDTH)}  ${name}  ${figures} ${detail}`;
+      return paintState(terminal, fit(text, terminal.columns), status.state);
     });
-    if (shown.length < looks.length) {
-      lines.push(summary(looks, looks.length - shown.length));
+    if (shown.length < statuses.length) {
+      lines.push(summary(statuses, statuses.length - shown.length));
     }
     frame.draw(lines);
     if (!isLast) {
       return;
     }
-    for (const { name, state, detail } of looks) {
+    for (const { name, state, detail } of statuses) {
       if (detail) {
         terminal.out(`${name}\n  ${paintState(terminal, detail, state)}`);
       }
@@ -144,96 +148,93 @@ function bars({ terminal }: Cli): Watching<readonly JobLook[]>['show'] {
   };
 }
 
-/** As many as fit on a screen, those that move first. */
-function pick(looks: readonly JobLook[], terminal: Terminal): readonly JobLook[] {
+/** As many as fit on the screen: running jobs first, ended jobs last. */
+function pick(statuses: readonly JobStatus[], terminal: Terminal): readonly JobStatus[] {
   const room = Math.max(5, terminal.rows - 3);
-  if (looks.length <= room) {
-    return looks;
+  if (statuses.length <= room) {
+    return statuses;
   }
-  const rank = ({ state, hasEnded }: JobLook) => (hasEnded ? 2 : Number(state !== 'RUNNING'));
-  return looks.toSorted((a, b) => rank(a) - rank(b)).slice(0, room);
+  const rank = ({ state, hasEnded }: JobStatus) => (hasEnded ? 2 : Number(state !== 'RUNNING'));
+  return statuses.toSorted((a, b) => rank(a) - rank(b)).slice(0, room);
 }
 
-function summary(looks: readonly JobLook[], more: number): string {
-  const ended = looks.filter(({ hasEnded }) => hasEnded).length;
-  return `… and ${more} more; ${ended} of ${looks.length} have ended`;
+function summary(statuses: readonly JobStatus[], more: number): string {
+  const ended = statuses.filter(({ hasEnded }) => hasEnded).length;
+  return `… and ${more} more; ${ended} of ${statuses.length} have ended`;
 }
 
-/** What was told of a job. */
-interface Told {
+/** What was last written about a job. */
+interface Written {
   readonly state: string;
   readonly entries: number;
   readonly tenths: number;
 }
 
-interface News {
+interface Change {
   readonly at: Date;
   readonly state: string;
   readonly name: string;
   readonly detail: string;
 }
 
-/** A line for everything that happens: states as the record's history has them, and every tenth of progress. */
-function plainLines(
-  { terminal, clock }: Cli,
-  jobs: readonly WatchedJob[],
-): Watching<readonly JobLook[]>['show'] {
-  const told = new Map<string, Told>();
+/** One line per change: the states in the record's history, and every tenth of progress. */
+function plainLines({ terminal, clock }: Cli, jobs: readonly WatchedJob[]): Show {
+  const written = new Map<string, Written>();
   const published = new Set(jobs.flatMap(({ messageId }) => messageId ?? []));
-  return (looks) => {
+  return (statuses) => {
     const now = clock.now();
-    const news = looks.flatMap((look) => {
-      const isOurs = look.record !== undefined && published.has(look.record.messageId);
-      return newsOf(look, told.get(look.recordId), isOurs, now);
+    const changes = statuses.flatMap((status) => {
+      const isNew = status.record !== undefined && published.has(status.record.messageId);
+      return changesOf(status, written.get(status.recordId), isNew, now);
     });
-    for (const { at, state, name, detail } of news.sort((a, b) => a.at.getTime() - b.at.getTime())) {
+    for (const { at, state, name, detail } of changes.sort((a, b) => a.at.getTime() - b.at.getTime())) {
       terminal.out(
         `${at.toISOString().slice(11, 19)}  ${state.padEnd(STATE_WIDTH)}  ${name}  ${detail}`.trimEnd(),
       );
     }
-    for (const look of looks) {
-      told.set(look.recordId, {
-        state: look.state,
-        entries: look.record?.history.length ?? 0,
-        tenths: tenthsOf(look),
+    for (const status of statuses) {
+      written.set(status.recordId, {
+        state: status.state,
+        entries: status.record?.history.length ?? 0,
+        tenths: tenthsOf(status),
       });
     }
   };
 }
 
-const tenthsOf = ({ progress = 0 }: JobLook): number => Math.floor(progress * 10);
+const tenthsOf = ({ progress = 0 }: JobStatus): number => Math.floor(progress * 10);
 
-/** @param isOurs whether the record came of what was just published: then its whole history is news */
-function newsOf(look: JobLook, told: Told | undefined, isOurs: boolean, now: Date): News[] {
-  const { state, name, detail, record } = look;
-  if (state === told?.state) {
-    const moved = tenthsOf(look) > told.tenths && !look.hasEnded;
-    return moved ? [{ at: now, state, name, detail: `${percent(look.progress ?? 0)}  ${detail}` }] : [];
+/** @param isNew whether the message that was just published created the record: then its whole history is written */
+function changesOf(status: JobStatus, written: Written | undefined, isNew: boolean, now: Date): Change[] {
+  const { state, name, detail, record } = status;
+  if (state === written?.state) {
+    const hasMoved = tenthsOf(status) > written.tenths && !status.hasEnded;
+    return hasMoved ? [{ at: now, state, name, detail: `${percent(status.progress ?? 0)}  ${detail}` }] : [];
   }
   if (!record) {
     return [{ at: now, state, name, detail }];
   }
   const { history } = record;
-  // Bounded: of a long history the middle is gone, and so is the place that was told last.
-  const from = Math.min(told?.entries ?? (isOurs ? 0 : Infinity), history.length - 1);
+  // A long history loses its middle, and with it the entry that was written last.
+  const from = Math.min(written?.entries ?? (isNew ? 0 : Infinity), history.length - 1);
   const entries = history.slice(from);
   return entries.map(({ state, at, note = '' }, index) =>
     index === entries.length - 1
-      ? { at, state: look.state, name, detail }
+      ? { at, state: status.state, name, detail }
       : { at, state, name, detail: printable(note) },
   );
 }
 
-/** The same as JSON: a line for every change of a job. */
-function jsonLines(cli: Cli): Watching<readonly JobLook[]>['show'] {
-  const told = new Map<string, string>();
-  return (looks) => {
-    for (const { recordId, name, state, progress, detail, hasEnded } of looks) {
+/** One JSON line per change of a job. */
+function jsonLines(cli: Cli): Show {
+  const written = new Map<string, string>();
+  return (statuses) => {
+    for (const { recordId, name, state, progress, detail, hasEnded } of statuses) {
       const text = JSON.stringify([state, progress, detail]);
-      if (told.get(recordId) === text) {
+      if (written.get(recordId) === text) {
         continue;
       }
-      told.set(recordId, text);
+      written.set(recordId, text);
       writeJson(cli, { at: cli.clock.now(), id: recordId, name, state, progress, detail, hasEnded });
     }
   };

@@ -1,57 +1,57 @@
+import { CliError } from '../cli-error.ts';
 import type { Cli } from '../cli.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
-import { CliError } from '../cli-error.ts';
 import { explain } from '../problem.ts';
 
-/** What is followed: looked at again and again, until it has ended. */
-export interface Watching<Look> {
-  look(): Promise<Look>;
-  /** Whether all went well, once nothing more can happen. */
-  endOf(look: Look): 'SUCCEEDED' | 'FAILED' | undefined;
-  /** Shows what is new; `isLast` where it is the end. */
-  show(look: Look, isLast: boolean): void;
-  /** The command that goes on watching. */
+/** Something to follow until it has ended. */
+export interface Watching<Status> {
+  read(): Promise<Status>;
+  /** The outcome, once nothing more can happen. */
+  endOf(status: Status): 'SUCCEEDED' | 'FAILED' | undefined;
+  /** Shows what has changed. */
+  show(status: Status, isLast: boolean): void;
+  /** The command that continues to watch. */
   readonly resumeCommand: string;
 }
 
-/** Looks until the end, or until Ctrl-C, which ends the watching alone: the jobs do not depend on it. */
-export async function watchUntilEnd<Look>(
+/** Watches until the end, or until Ctrl-C, which ends only the watching: the jobs do not depend on it. */
+export async function watchUntilEnd<Status>(
   cli: Cli,
-  watching: Watching<Look>,
-  everyMs: number,
+  watching: Watching<Status>,
+  everySeconds: number,
 ): Promise<ExitCode> {
   const { terminal, clock, interrupted } = cli;
-  let hasLooked = false;
-  let isTroubled = false;
+  let hasRead = false;
+  let isFailing = false;
   try {
     for (;;) {
-      const look = await unlessInterrupted(interrupted, watching.look()).catch((error: unknown) => {
-        // Somebody may watch for days: a failure on the way is only said.
-        if (interrupted.aborted || !hasLooked || error instanceof CliError) {
+      const status = await unlessInterrupted(interrupted, watching.read()).catch((error: unknown) => {
+        // Watching may take days: once it has worked, it retries after a failure.
+        if (interrupted.aborted || !hasRead || error instanceof CliError) {
           throw error;
         }
-        if (!isTroubled) {
-          terminal.err(`ee-video-exports: ${explain(error).message} Trying again …`);
+        if (!isFailing) {
+          terminal.err(`ee-video-exports: ${explain(error).message} Retrying …`);
         }
-        isTroubled = true;
+        isFailing = true;
         return undefined;
       });
-      if (look !== undefined) {
-        hasLooked = true;
-        isTroubled = false;
-        const end = watching.endOf(look);
-        watching.show(look, end !== undefined);
+      if (status !== undefined) {
+        hasRead = true;
+        isFailing = false;
+        const end = watching.endOf(status);
+        watching.show(status, end !== undefined);
         if (end) {
-          return end === 'SUCCEEDED' ? exitCodes.DONE : exitCodes.ENDED_BADLY;
+          return end === 'SUCCEEDED' ? exitCodes.DONE : exitCodes.UNSUCCESSFUL;
         }
       }
-      await clock.sleep(everyMs, interrupted);
+      await clock.sleep(everySeconds * 1000, interrupted);
     }
   } catch (error) {
     if (!interrupted.aborted) {
       throw error;
     }
-    terminal.err(`\nThe jobs go on without you. To come back:\n  ${watching.resumeCommand}`);
+    terminal.err(`\nThe jobs keep running. To continue watching:\n  ${watching.resumeCommand}`);
     return exitCodes.INTERRUPTED;
   }
 }

@@ -178,7 +178,7 @@ function commandLine(): string[] {
         isInteractive: false,
         columns: 80,
         rows: 24,
-        hasColour: false,
+        hasColor: false,
       },
       clock: { now: () => new Date(0), sleep: () => Promise.resolve() },
     },

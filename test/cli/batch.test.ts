@@ -8,7 +8,7 @@ import { createRig, idOf, put } from './rig.ts';
 const manifest = 'docs/guides/weekly-batch.json';
 
 describe('batch', () => {
-  it('plan says what running would come to, and publishes nothing', async () => {
+  it('plan shows what running would do, and publishes nothing', async () => {
     const rig = createRig();
     const { code, out } = await rig.run('batch', 'plan', manifest);
     expect(code).toBe(0);
@@ -20,7 +20,7 @@ describe('batch', () => {
     expect(rig.publisher.published).toEqual([]);
   });
 
-  it('run publishes the manifest with its run named', async () => {
+  it('run publishes the manifest with the name of its run', async () => {
     const rig = createRig();
     const { code, out, err } = await rig.run('batch', 'run', manifest, '--run', '2026-11-16');
     expect({ code, out }).toEqual({ code: 0, out: 'weekly-ndvi@2026-11-16  3 jobs\n' });
@@ -33,7 +33,7 @@ describe('batch', () => {
     });
   });
 
-  it('run --watch waits for a batch that is still to come, and hears that it is refused', async () => {
+  it('run --watch waits for the batch, and reports that the service rejected it', async () => {
     const rig = createRig();
     const at = rig.clock.now();
     rig.whileAsleep = () =>
@@ -50,11 +50,11 @@ describe('batch', () => {
     expect(out).toContain('weekly-ndvi@2026-11-23  0 of 3 ended');
     expect({ code, err }).toEqual({
       code: 1,
-      err: 'ee-video-exports: The service refused the manifest: run: was made from another manifest; ee-video-exports show 1 has all of it.\n',
+      err: 'ee-video-exports: The service rejected the manifest: run: was made from another manifest. For all its mistakes, run ee-video-exports show 1.\n',
     });
   });
 
-  it('tells the mistakes of a manifest with their combinations, and publishes nothing', async () => {
+  it('lists the mistakes of a manifest with their combinations, and publishes nothing', async () => {
     const json = JSON.parse(readFileSync(manifest, 'utf8')) as { job: object };
     const rig = createRig({
       stdin: JSON.stringify({ ...json, job: { ...json.job, project: '${region.id}' } }),
@@ -67,7 +67,7 @@ describe('batch', () => {
   });
 
   it.each([
-    [['batch', 'plan', '-', '--run', 'b'], '{"run":"a"}', /names its run itself \(a\): leave --run out/],
+    [['batch', 'plan', '-', '--run', 'b'], '{"run":"a"}', /already names its run \(a\)\. Omit --run/],
     [['batch', 'run', '-'], '{', /INVALID_DATA/],
   ])('%s of %s', async (args, stdin, message) => {
     const { code, err } = await createRig({ stdin }).run(...args);
@@ -100,19 +100,19 @@ describe('cancel', () => {
   });
 
   it.each([[['--job-key', 'A']], [['--batch', 'weekly@2']], [[idOf('b')]]])(
-    '%s is not there, and nothing is cancelled ahead of it by mistake',
+    '%s does not exist, and is not canceled ahead by mistake',
     async (args) => {
       const rig = rigWithJobs();
       const { code, err } = await rig.run('cancel', ...args);
       expect(code).toBe(1);
-      expect(err).toMatch(/There is nothing of .*--ahead/);
+      expect(err).toMatch(/Nothing found for .*--ahead/);
       expect(rig.publisher.published).toEqual([]);
     },
   );
 });
 
-describe('cancel of what has ended', () => {
-  it('says so, and publishes only the rest', async () => {
+describe('cancel of a job that has ended', () => {
+  it('reports that, and publishes only the rest', async () => {
     const rig = createRig();
     put(rig, idOf('a'), sample('SUCCEEDED'));
     put(rig, idOf('b'), sample('RUNNING'));
@@ -120,7 +120,7 @@ describe('cancel of what has ended', () => {
     expect(ended).toEqual({
       code: 0,
       out: '',
-      err: `${idOf('a')} has ended already (SUCCEEDED): there is nothing to cancel.\n`,
+      err: `${idOf('a')} has already ended (SUCCEEDED).\n`,
     });
     expect(rig.publisher.published).toEqual([]);
     const both = await rig.run('cancel', idOf('a'), idOf('b'));
@@ -143,12 +143,12 @@ describe('retry', () => {
     return rig;
   };
 
-  it('--dry-run says which, and why not the others', async () => {
+  it('--dry-run lists the jobs, and why others are skipped', async () => {
     const rig = await rigWithFailure();
     const { code, out } = await rig.run('retry', '--batch', 'weekly@1', '--dry-run');
     expect(code).toBe(0);
     expect(out).toBe(
-      `1 job would be run again.\n  ${idOf('a')}-2  after ${idOf('a')}\n1 would most likely end alike (--force runs them all the same)\n`,
+      `1 job would be retried.\n  ${idOf('a')}-2  after ${idOf('a')}\n1 would most likely fail the same way (--force retries them anyway)\n`,
     );
     expect(await rig.store.records.get(`${idOf('a')}-2`)).toBeUndefined();
   });
@@ -166,16 +166,16 @@ describe('retry', () => {
     });
   });
 
-  it('says which names it does not know', async () => {
+  it('reports unknown names', async () => {
     const { code, out, err } = await (await rigWithFailure()).run('retry', 'zzz');
     expect(code).toBe(1);
     expect(out).toBe('');
-    expect(err).toContain('there is no record or job key zzz');
+    expect(err).toContain('There is no record or job key zzz');
   });
 });
 
 describe('dead-letters list', () => {
-  it('lists reasons, newest first', async () => {
+  it('lists messages of all reasons, newest first', async () => {
     const rig = createRig();
     const reject = (id: string, reason: string, minute: number) =>
       rig.store.put(`rejectedMessages/${id}`, {

@@ -27,7 +27,7 @@ interface World {
   readonly probesOf?: (config: ReturnType<typeof readConfig>) => Probes;
 }
 
-/** The findings about a deployed service where all is well but what the test says. */
+/** The findings about a deployed service that has only the problems of the test. */
 async function findingsIn({
   environment = {},
   credentials = async () => 'me@my-project.iam.gserviceaccount.com',
@@ -41,7 +41,7 @@ async function findingsIn({
     config: async () => readConfig({ GOOGLE_CLOUD_PROJECT: 'my-project', ...environment }),
     store: async () => store,
   };
-  const well: ProjectConfig = {
+  const registered: ProjectConfig = {
     httpStatus: 200,
     registration: 'REGISTERED_COMMERCIALLY',
     refusal: undefined,
@@ -49,10 +49,10 @@ async function findingsIn({
   };
   const probes: Probes = {
     credentials,
-    project: async () => ({ ...well, ...look }),
+    project: async () => ({ ...registered, ...look }),
     topics: async (names) => names.map(topics),
   };
-  // The rest of what a command gets is for showing.
+  // The checks use nothing else of it.
   const findings: Finding[] = [];
   for await (const finding of examine(cli as unknown as Cli, probesOf ?? (() => probes))) {
     findings.push(finding);
@@ -74,7 +74,7 @@ const failingStore = (error: Error): MemoryStore => {
 };
 
 describe('doctor', () => {
-  it('finds nothing where all is well', async () => {
+  it('finds nothing if there is no problem', async () => {
     expect((await findingsIn({})).map(({ check, outcome }) => [check, outcome])).toEqual(
       ['Settings', 'Credentials', 'Earth Engine', 'Clock', 'Topics', 'Database', 'Indexes'].map((check) => [
         check,
@@ -112,7 +112,7 @@ describe('doctor', () => {
       /console\.cloud\.google\.com\/earth-engine\/configuration\?project=my-project/,
     ],
     [
-      'a project whose configuration says so',
+      'a project whose configuration is not registered',
       { look: { registration: 'NOT_REGISTERED' } },
       'PROJECT_NOT_REGISTERED',
       /not registered/,
@@ -172,7 +172,7 @@ describe('doctor', () => {
       /Check that this is the service's project/,
     ],
     [
-      'a topic that one may not publish to',
+      'a topic without permission to publish',
       { topics: (name) => (name === 'video-export-jobs' ? 'MAY_NOT_PUBLISH' : 'MAY_PUBLISH') },
       'PERMISSION_MISSING',
       /may not publish to video-export-jobs/,
@@ -190,7 +190,7 @@ describe('doctor', () => {
       /terraform apply/,
     ],
     [
-      'a database that one may not read',
+      'a database without permission to read',
       { store: failingStore(grpc(7, '7 PERMISSION_DENIED: Missing or insufficient permissions.')) },
       'PERMISSION_MISSING',
       /may not read/,
@@ -217,7 +217,7 @@ describe('doctor', () => {
       /RETENTION_DAYS must be a whole number/,
       /Fix the environment/,
     ],
-  ])('finds %s, and says what to do', async (_name, world, code, found, advice) => {
+  ])('finds %s, and suggests what to do', async (_name, world, code, found, advice) => {
     const problems = await problemsIn(world);
     expect(problems.map((problem) => problem.code)).toEqual([code]);
     expect(problems[0]?.found).toMatch(found);
@@ -238,7 +238,7 @@ describe('doctor', () => {
     ]);
   });
 
-  it('asks nothing of the cloud that credentials are missing for', async () => {
+  it('skips the checks for which credentials are missing', async () => {
     const findings = await findingsIn({
       credentials: () => Promise.reject(new Error('Could not load the default credentials.')),
     });
@@ -250,11 +250,11 @@ describe('doctor', () => {
   });
 });
 
-describe('doctor against a machine', () => {
+describe('doctor with real connections', () => {
   let server: Server | undefined;
   afterEach(() => server?.close());
 
-  /** Port 1 is nobody's. */
+  /** Nothing listens on port 1. */
   const nowhere = '127.0.0.1:1';
   const emulators = {
     FIRESTORE_EMULATOR_HOST: nowhere,
@@ -272,7 +272,7 @@ describe('doctor against a machine', () => {
     expect(problems.every(({ advice }) => advice?.includes('npm start'))).toBe(true);
   });
 
-  it("holds this machine's clock against the date of an answer", async () => {
+  it("compares this machine's clock with the date of an answer", async () => {
     server = createServer((_request, response) => {
       response.sendDate = false;
       response.setHeader('date', new Date(clock.now().getTime() - 600_000).toUTCString());

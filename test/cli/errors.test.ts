@@ -16,7 +16,7 @@ const failing = (error: Error): RigOptions => ({
   connect: () => ({ store: rejecting(error), publisher: rejecting(error) }),
 });
 
-/** Every error that a user can cause: what is typed, where, and what is answered. */
+/** Every error that a user can cause: the arguments, the environment, the exit code and the message. */
 const mistakes: readonly (readonly [
   args: readonly string[],
   options: RigOptions,
@@ -25,30 +25,30 @@ const mistakes: readonly (readonly [
 ])[] = [
   [['lsit'], {}, 2, /unknown command 'lsit'\n\(Did you mean list\?\)/],
   [['list', '--sate', 'x'], {}, 2, /unknown option '--sate'/],
-  [['list', '--state', 'done'], {}, 2, /'done' is invalid\. Give one or more of submitting, waiting/],
-  [['list', '--since', 'yesterday'], {}, 2, /Give 90m, 12h, 7d, 2w or a date/],
-  [['list', '--label', 'team'], {}, 2, /Give NAME=VALUE/],
-  [['list', '--limit', '0'], {}, 2, /Give a whole number from 1 to 1000/],
-  [['list', '--page', 'x'], {}, 2, /x is no page of a list: give --page what the list before printed/],
-  [['watch', '--every', '0'], {}, 2, /Give seconds from 0\.1 to 3600/],
-  [['stats', '--by', 'colour'], {}, 2, /Give batch, month or label:NAME/],
+  [['list', '--state', 'done'], {}, 2, /'done' is invalid\. Use one or more of submitting, waiting/],
+  [['list', '--since', 'yesterday'], {}, 2, /Use 90m, 12h, 7d, 2w or a date/],
+  [['list', '--label', 'team'], {}, 2, /Use NAME=VALUE/],
+  [['list', '--limit', '0'], {}, 2, /Use a whole number from 1 to 1000/],
+  [['list', '--page', 'x'], {}, 2, /x is not a page token\. Pass the value that the previous list printed/],
+  [['watch', '--every', '0'], {}, 2, /Use a number of seconds from 0\.1 to 3600/],
+  [['stats', '--by', 'color'], {}, 2, /Use batch, month or label:NAME/],
   [['submit'], {}, 2, /missing required argument 'FILE'/],
-  [['submit', 'nowhere.json'], {}, 2, /nowhere\.json cannot be read: there is no such file; name a file/],
-  [['submit', 'docs'], {}, 2, /docs cannot be read: it is a folder/],
+  [['submit', 'nowhere.json'], {}, 2, /Cannot read nowhere\.json: no such file\. Give a JSON file/],
+  [['submit', 'docs'], {}, 2, /Cannot read docs: it is a folder/],
   [['submit', '-'], { stdin: '{' }, 2, /INVALID_DATA\n {2}data: .*JSON/],
   [['submit', '-'], { stdin: '' }, 2, /INVALID_DATA/],
-  [['submit', '-'], { stdin: '{"request":{}}' }, 2, /INVALID_JOB(?:.|\n)*so nothing was published; mend/],
+  [['submit', '-'], { stdin: '{"request":{}}' }, 2, /INVALID_JOB(?:.|\n)*so nothing was published\. Fix/],
   [
     ['submit', 'docs/guides/weekly-batch.json'],
     {},
     2,
-    /INVALID_JOB(?:.|\n)*looks like a batch manifest: batch run publishes those/,
+    /INVALID_JOB(?:.|\n)*looks like a batch manifest; to publish one, use batch run/,
   ],
   [
     ['batch', 'run', 'infra/local/examples/africa-ndvi.json'],
     {},
     2,
-    /INVALID_MANIFEST(?:(?!batch run)(?:.|\n))*looks like a job message: submit publishes those/,
+    /INVALID_MANIFEST(?:(?!batch run)(?:.|\n))*looks like a job message; to publish one, use submit/,
   ],
   [['list'], { environment: {} }, 2, /The project is unknown\. Set GOOGLE_CLOUD_PROJECT or --project/],
   [
@@ -58,14 +58,19 @@ const mistakes: readonly (readonly [
     /GOOGLE_CLOUD_PROJECT must be a Google Cloud project/,
   ],
   [['list', '--project', 'A b'], {}, 2, /GOOGLE_CLOUD_PROJECT must be/],
-  [['show', 'nothing'], {}, 1, /There is no record, job key or rejected message nothing; list shows/],
-  [['watch', 'nothing'], {}, 1, /There is no record or job key nothing; list shows/],
-  [['watch', '--batch', 'nothing@1'], {}, 1, /There is no batch nothing@1; list/],
-  [['watch', 'a', '--batch', 'b'], {}, 2, /Give ids or --batch, not both/],
-  [['cancel'], {}, 2, /Say what to cancel: record ids, --job-key or --batch/],
-  [['cancel', 'las-vegas/2020'], {}, 2, /las-vegas\/2020 cannot be cancelled: give a record id.*--job-key/],
-  [['retry'], {}, 2, /Say what to run again: ids or job keys, --batch or --label/],
-  [['retry', 'a', '--batch', 'b'], {}, 2, /one of them/],
+  [
+    ['show', 'nothing'],
+    {},
+    1,
+    /Nothing found for nothing: no record, job key or rejected message\..* run list/,
+  ],
+  [['watch', 'nothing'], {}, 1, /There is no record or job key nothing\..* run list/],
+  [['watch', '--batch', 'nothing@1'], {}, 1, /There is no batch nothing@1\..* run list --json/],
+  [['watch', 'a', '--batch', 'b'], {}, 2, /Give either ids or --batch, not both/],
+  [['cancel'], {}, 2, /Give something to cancel: record ids, --job-key or --batch/],
+  [['cancel', 'las-vegas/2020'], {}, 2, /Cannot cancel las-vegas\/2020: give a record id.*--job-key/],
+  [['retry'], {}, 2, /Give exactly one of: ids or job keys, --batch, --label/],
+  [['retry', 'a', '--batch', 'b'], {}, 2, /exactly one of/],
   [
     ['list'],
     failing(new Error('Could not load the default credentials. Browse to …')),
@@ -135,7 +140,7 @@ const mistakes: readonly (readonly [
   [['list'], failing(new Error('boom')), 1, /Unexpected error: boom\. Retry with --debug/],
 ];
 
-describe('a mistake is answered in a sentence that says what to do next', () => {
+describe('an error message describes what to do next', () => {
   it.each(mistakes)('%s %o', async (args, options, code, answer) => {
     const ran = await createRig(options).run(...args);
     expect({ code: ran.code, out: ran.out }).toEqual({ code, out: '' });
@@ -143,18 +148,18 @@ describe('a mistake is answered in a sentence that says what to do next', () => 
     expect(ran.err).not.toMatch(/^ {4}at /m);
   });
 
-  it('with --debug the stack follows, with its causes', async () => {
+  it('--debug adds the stack with its causes', async () => {
     const cause = new Error('the cause');
     const { err } = await createRig(failing(new Error('boom', { cause }))).run('list', '--debug');
     expect(err).toMatch(/boom.*\n(?: {4}at .*\n)+caused by Error: the cause\n(?: {4}at .*\n)+/);
   });
 
-  it('with --json it is JSON', async () => {
+  it('--json prints the error as JSON', async () => {
     const { err } = await createRig().run('show', idOf('z'), '--json');
     expect(JSON.parse(err)).toMatchObject({ error: { code: 'NOT_FOUND' } });
   });
 
-  it('a topic that is missing is named', async () => {
+  it('names a missing topic', async () => {
     const error = new Error('publishing to video-export-jobs failed', {
       cause: grpc(5, '5 NOT_FOUND: Topic not found'),
     });
@@ -173,12 +178,12 @@ describe('a mistake is answered in a sentence that says what to do next', () => 
     );
   });
 
-  it('what is thrown need not be an Error', () => {
+  it('explains a thrown value that is not an Error', () => {
     expect(explain('out of cheese').message).toContain('out of cheese');
   });
 });
 
-describe("what Google's clients report in the message alone", () => {
+describe("a cause that Google's clients report only in the message", () => {
   it.each([
     ['Could not load the default credentials. Browse to https://cloud.google.com/…', 'NO_CREDENTIALS'],
     ['Unable to read the credential file specified by the …', 'CREDENTIALS_UNREADABLE'],

@@ -37,7 +37,7 @@ describe('--help', () => {
     },
   );
 
-  it('of the whole lists every command and exit code', async () => {
+  it('without a command lists every command and exit code', async () => {
     const { out } = await createRig().run('--help');
     for (const [command = ''] of commands.slice(1)) {
       expect(out).toMatch(new RegExp(`^  ${command} `, 'm'));
@@ -47,7 +47,7 @@ describe('--help', () => {
     }
   });
 
-  it('every example is a command line that is understood', async () => {
+  it('has only examples that the command line accepts', async () => {
     const { out } = await createRig().run('--help');
     const helps = [out];
     for (const command of commands.slice(1)) {
@@ -60,9 +60,9 @@ describe('--help', () => {
       const args = text.replace(/ [<>] \S+$/, '').split(' ');
       const { err } = await createRig({
         connect: () => ({
-          config: () => Promise.reject(new Error('understood')),
-          store: () => Promise.reject(new Error('understood')),
-          services: () => Promise.reject(new Error('understood')),
+          config: () => Promise.reject(new Error('accepted')),
+          store: () => Promise.reject(new Error('accepted')),
+          services: () => Promise.reject(new Error('accepted')),
         }),
       }).run(...args);
       expect(err, text).not.toMatch(/unknown|missing required|is invalid/);
@@ -70,7 +70,7 @@ describe('--help', () => {
     expect(count).toBeGreaterThan(15);
   });
 
-  it('loads no heavy client', () => {
+  it('loads neither actions nor clients', () => {
     const loaded = execFileSync(
       process.execPath,
       [
@@ -85,18 +85,18 @@ describe('--help', () => {
       { encoding: 'utf8' },
     );
     expect(loaded).toContain('commander');
-    expect(loaded).not.toMatch(/node_modules\/(?:@google-cloud|google-auth-library|zod|@grpc)/);
+    expect(loaded).not.toMatch(/cli\/actions|node_modules\/(?:@google-cloud|google-auth-library|zod|@grpc)/);
   });
 });
 
 describe('options', () => {
-  it('know every state of a record', () => {
+  it('include every state of a record', () => {
     expect(parseStates(recordStates.join())).toEqual(recordStates);
   });
 });
 
-describe('an older Node', () => {
-  it('is told what to do', () => {
+describe('an older Node.js', () => {
+  it('gets an error message with what to do', () => {
     const { status, stderr } = spawnSync(
       process.execPath,
       [
@@ -109,7 +109,7 @@ describe('an older Node', () => {
     );
     expect(status).toBe(2);
     expect(stderr).toMatch(
-      /^ee-video-exports needs Node 24 and this is .*npx ee-video-exports brings its own after npm ci/,
+      /^ee-video-exports needs Node\.js 24, and this is .*run npm ci once and then npx ee-video-exports/,
     );
   });
 });

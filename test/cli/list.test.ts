@@ -23,7 +23,7 @@ const idsIn = (text: string): string[] =>
   [...text.matchAll(/ve1-([a-z])\1{31}/g)].map(([, letter = '']) => letter);
 
 describe('list', () => {
-  it('is newest first, with the reason of what went wrong', async () => {
+  it('lists the newest first, with the reasons of failures', async () => {
     const { code, out } = await rig.run('list');
     expect(code).toBe(0);
     expect(idsIn(out)).toEqual(['a', 'b', 'c']);
@@ -43,12 +43,12 @@ describe('list', () => {
     expect(idsIn(out)).toEqual(expected);
   });
 
-  it('holds every filter against what it finds', async () => {
+  it('applies every filter', async () => {
     const { out, err } = await rig.run('list', '--label', 'team=water', '--state', 'failed');
     expect({ out, err }).toEqual({ out: '', err: 'No records.\n' });
   });
 
-  it('goes on page by page', async () => {
+  it('continues page by page', async () => {
     const seen: string[] = [];
     let page: string[] = [];
     for (;;) {
@@ -63,8 +63,8 @@ describe('list', () => {
     expect(seen).toEqual(['a', 'b', 'c']);
   });
 
-  it('fits a terminal and colours states there alone', async () => {
-    const onTerminal = createRig({ isInteractive: true, hasColour: true });
+  it('fits a terminal, and colors states only there', async () => {
+    const onTerminal = createRig({ isInteractive: true, hasColor: true });
     put(onTerminal, idOf('a'), sample('FAILED', { jobKey: 'x'.repeat(150) }));
     const { out } = await onTerminal.run('list');
     expect(out).toContain('\u001B[31mFAILED\u001B[39m');
@@ -75,7 +75,7 @@ describe('list', () => {
     expect((await rig.run('list')).out).not.toContain('\u001B');
   });
 
-  it('does not let a job steer the terminal', async () => {
+  it('removes control characters of a job', async () => {
     put(
       rig,
       idOf('d'),
@@ -88,7 +88,7 @@ describe('list', () => {
     expect(out).toContain('a [2Jb c');
   });
 
-  it('tells of a record that it cannot read, and goes on', async () => {
+  it('reports a record that it cannot read, and continues', async () => {
     rig.store.put(`videoExports/${idOf('e')}`, { state: 'RUNNING', createdAt: created(0) });
     const { out, err } = await rig.run('list');
     expect(idsIn(out)).toEqual(['a', 'b', 'c']);
@@ -97,7 +97,7 @@ describe('list', () => {
 });
 
 describe('show', () => {
-  it('shows a record as a time line with the reasons', async () => {
+  it('shows a record with its history and the reasons', async () => {
     put(
       rig,
       idOf('f'),
@@ -114,7 +114,7 @@ describe('show', () => {
     const { code, out } = await rig.run('show', idOf('f'));
     expect(code).toBe(0);
     expect(out).toMatch(/^WAITING {2}ve1-f{32}\n/);
-    expect(out).toMatch(/waits +for a permission, next look in 10 min/);
+    expect(out).toMatch(/waits +for a permission, next check in 10 min/);
     expect(out).toContain('  2026-11-23 11:56:00  WAITING     HTTP 403: Permission denied\n');
   });
 
@@ -124,7 +124,7 @@ describe('show', () => {
     expect(JSON.parse(out)).toMatchObject({ id: `${idOf('b')}-2`, attempt: 2 });
   });
 
-  it('prints the request on demand', async () => {
+  it('prints the request', async () => {
     await rig.store.records.create(idOf('g'), sample('PENDING'), Buffer.from('{"requestId":"x"}'));
     expect((await rig.run('show', idOf('g'), '--request')).out).toBe('{\n  "requestId": "x"\n}\n');
   });
@@ -161,7 +161,7 @@ describe('stats', () => {
     ['label:team', ['water', 'land']],
     ['batch', ['weekly@2026-11-23', 'other@1']],
     ['month', ['2026-11']],
-  ])('adds up EECU by %s', async (by, groups) => {
+  ])('sums EECU by %s', async (by, groups) => {
     const { out } = await rig.run('stats', '--by', by, '--json');
     const found = (JSON.parse(out) as { groups: { group: string; eecuSeconds: number }[] }).groups;
     expect(found.map(({ group }) => group)).toEqual(groups);
@@ -170,7 +170,7 @@ describe('stats', () => {
 });
 
 describe('watch', () => {
-  it('follows a batch as counts until it has ended, and measures its rate', async () => {
+  it('follows a batch as counts until it has ended, with its rate', async () => {
     for (const letter of 'hijk') {
       put(rig, idOf(letter), sample('RUNNING', { batchId: 'many@1' }));
     }
@@ -186,7 +186,7 @@ describe('watch', () => {
     expect(code).toBe(0);
     expect(out.split('\n').slice(0, 2)).toEqual([
       '12:00:00  many@1  0 of 5 ended  WAITING 1  RUNNING 4  (oldest waiting 60 min)',
-      '12:01:00  many@1  1 of 5 ended  WAITING 1  RUNNING 3  SUCCEEDED 1  (60 an hour, about 4 min to go, oldest waiting 61 min)',
+      '12:01:00  many@1  1 of 5 ended  WAITING 1  RUNNING 3  SUCCEEDED 1  (60 per hour, about 4 min to go, oldest waiting 61 min)',
     ]);
   });
 
@@ -199,7 +199,7 @@ describe('watch', () => {
     expect(out).toContain('████████████████████████ 100%  2 of 2 ended');
   });
 
-  it('says how to come back to a batch', async () => {
+  it('prints how to continue watching a batch', async () => {
     const { code, err } = await rig.run('watch', '--batch', 'other@1');
     expect(code).toBe(130);
     expect(err).toContain('npx ee-video-exports watch --batch other@1');

@@ -10,7 +10,7 @@ import { readConfig } from '../../shared/config.ts';
 import { keptSubscription } from '../../shared/dead-letters/replay.ts';
 import { root, run, type Run } from '../infra/local/processes.ts';
 
-/** The command line as a process, against emulators where no service runs. */
+/** The command line as a process, with emulators but without the service. */
 const project = `demo-cli-${process.pid}`;
 const environment: NodeJS.ProcessEnv = { ...process.env, GOOGLE_CLOUD_PROJECT: project };
 const { FIRESTORE_EMULATOR_HOST: _firestore, PUBSUB_EMULATOR_HOST: pubsubHost = '', ...bare } = environment;
@@ -36,17 +36,17 @@ beforeAll(async () => {
 });
 
 describe('the process', () => {
-  it('ends on Ctrl-C with 130, leaves the jobs alone and says how to come back', async () => {
+  it('exits with 130 on Ctrl-C, leaves the jobs running and prints how to continue', async () => {
     const watching = cli(['submit', example, '--watch']);
     await watching.printed('PUBLISHED');
     watching.process.kill('SIGINT');
     expect(await watching.closed).toBe(130);
     expect(watching.output()).toMatch(
-      /The jobs go on without you\. To come back:\n {2}npx ee-video-exports watch ve1-\w{32}\n$/,
+      /The jobs keep running\. To continue watching:\n {2}npx ee-video-exports watch ve1-\w{32}\n$/,
     );
   });
 
-  it('finds a topic that is missing', async () => {
+  it('reports a missing topic', async () => {
     const env = { ...environment, JOBS_TOPIC: 'another-topic' };
     const doctor = await ran(['doctor', '--json'], env);
     expect(doctor.code).toBe(1);
@@ -62,14 +62,14 @@ describe('the process', () => {
     [
       ['list'],
       { FIRESTORE_EMULATOR_HOST: '127.0.0.1:1' },
-      /Firestore emulator does not answer at 127\.0\.0\.1:1: start it/,
+      /No response from the Firestore emulator at 127\.0\.0\.1:1\. Start it/,
     ],
     [
       ['submit', example],
       { PUBSUB_EMULATOR_HOST: '127.0.0.1:1' },
-      /Pub\/Sub emulator does not answer at 127\.0\.0\.1:1/,
+      /No response from the Pub\/Sub emulator at 127\.0\.0\.1:1/,
     ],
-  ])('%s says that an emulator does not run', async (args, change, message) => {
+  ])('%s reports that an emulator is not running', async (args, change, message) => {
     const { code, output } = await ran(args, { ...environment, ...change });
     expect(code).toBe(1);
     expect(output).toMatch(message);
@@ -79,11 +79,11 @@ describe('the process', () => {
   it.each([
     ['none', {}, /^ee-video-exports: No Google Cloud credentials found\. Run gcloud auth/],
     [
-      'of a file that is not there',
+      'in a file that does not exist',
       { GOOGLE_APPLICATION_CREDENTIALS: '/nonexistent/key.json' },
       /Cannot use the credentials file/,
     ],
-  ])('says what is wrong with credentials: %s', async (_name, change, message) => {
+  ])('reports a problem with credentials: %s', async (_name, change, message) => {
     const env = { ...bare, METADATA_SERVER_DETECTION: 'none', HOME: '/nonexistent', ...change };
     const { code, output } = await ran(['list'], env);
     expect(code).toBe(1);
@@ -91,7 +91,7 @@ describe('the process', () => {
     expect(output).not.toMatch(/^ {4}at /m);
   });
 
-  it('says nothing of the search for credentials that a library warns of', async () => {
+  it('hides the warning of a library that finds no credentials', async () => {
     const server = createServer((_request, response) => response.writeHead(403).end());
     await once(server.listen(0, '127.0.0.1'), 'listening');
     try {
@@ -104,16 +104,16 @@ describe('the process', () => {
     }
   });
 
-  it('replays no message that is not kept', async () => {
+  it('reports a message to replay that is not kept', async () => {
     const { code, output } = await ran(['dead-letters', 'replay', 'nosuch']);
     expect({ code, output }).toEqual({
       code: 1,
       output:
-        'ee-video-exports: No message is kept as nosuch with the reason DEAD_LETTER; dead-letters list shows ids and reasons (--reason).\n',
+        'ee-video-exports: No message nosuch is kept with the reason DEAD_LETTER. To see ids and reasons (for --reason), run dead-letters list.\n',
     });
   });
 
-  it('survives a reader that leaves', async () => {
+  it('exits without an error if the reader of its output stops', async () => {
     const shell = run(
       'bash',
       ['-c', `set -o pipefail; "${process.execPath}" cli/ee-video-exports.ts --help | true`],

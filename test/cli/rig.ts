@@ -8,12 +8,12 @@ import { policyOf } from '../../shared/record/policy.ts';
 import { createMemoryStore, type MemoryStore } from '../../infra/local/memory/store.ts';
 import { createTestClock, createTestPublisher, type TestClock, type TestPublisher } from '../harness.ts';
 
-/** The command line in this process, over a store in memory. */
+/** The command line in this process, with an in-memory store. */
 export interface Rig {
   readonly store: MemoryStore;
   readonly publisher: TestPublisher;
   readonly clock: TestClock;
-  /** What happens while a command sleeps. */
+  /** Runs while a command sleeps. */
   whileAsleep: () => void | Promise<void>;
   /** Ctrl-C. */
   interrupt(): void;
@@ -31,7 +31,7 @@ export interface RigOptions {
   readonly isInteractive?: boolean;
   readonly columns?: number;
   readonly rows?: number;
-  readonly hasColour?: boolean;
+  readonly hasColor?: boolean;
   readonly stdin?: string;
   readonly connect?: (environment: Environment) => Partial<Connections>;
 }
@@ -41,7 +41,7 @@ export function createRig({
   isInteractive = false,
   columns = isInteractive ? 80 : Infinity,
   rows = 24,
-  hasColour = false,
+  hasColor = false,
   stdin = '',
   connect = () => ({}),
 }: RigOptions = {}): Rig {
@@ -53,7 +53,7 @@ export function createRig({
     store,
     publisher,
     clock,
-    whileAsleep: () => interrupted.abort(new Error('the test has nothing more to happen')),
+    whileAsleep: () => interrupted.abort(new Error('nothing more happens in the test')),
     interrupt: () => interrupted.abort(new Error('Ctrl-C')),
     async run(...args) {
       const out: string[] = [];
@@ -65,7 +65,7 @@ export function createRig({
           isInteractive,
           columns,
           rows,
-          hasColour,
+          hasColor,
         },
         clock: {
           now: () => clock.now(),
@@ -109,7 +109,7 @@ export function createRig({
 
 export const idOf = (letter: string): string => `ve1-${letter.repeat(32)}`;
 
-/** Puts a record there as if the service had. */
+/** Stores a record as the service would. */
 export function put({ store }: Rig, id: string, record: ExportRecord): void {
   store.put(`videoExports/${id}`, { ...record, requestId: id });
 }

@@ -26,14 +26,14 @@ describe('text for 80 columns', () => {
     ).toEqual(['  A     B', '  long  x']);
   });
 
-  it('breaks lines at spaces, within the width, and loses no word', () => {
+  it('breaks lines at spaces, within the width, and keeps every word', () => {
     const text = 'the quick brown fox jumps over the lazy dog '.repeat(5).trim();
     const lines = wrap(text, '    ');
     expect(Math.max(...lines.map(({ length }) => length))).toBeLessThanOrEqual(80);
     expect(lines.map((line) => line.slice(4)).join(' ')).toBe(text);
   });
 
-  it('draws a bar of one width, whatever the fraction', () => {
+  it('draws a bar of the same width for any fraction', () => {
     expect([0, 0.5, 1, 7, -1].map((fraction) => bar(fraction, 4))).toEqual([
       '░░░░',
       '██░░',
@@ -48,7 +48,7 @@ describe('the live view', () => {
   const submitting = { state: 'SUBMITTING', at: at(0) };
   const pending = { state: 'PENDING', at: at(1), note: 'accepted' };
 
-  it('tells each change once where standard output is not a terminal', () => {
+  it('writes each change once if standard output is not a terminal', () => {
     const out = output(false);
     const view = createLiveView(out);
     view.show([{ id: 'r', record: sample('SUBMITTING', { history: [submitting] }) }]);
@@ -61,7 +61,7 @@ describe('the live view', () => {
     ]);
   });
 
-  it('draws over what it drew on a terminal', () => {
+  it('draws over the previous frame on a terminal', () => {
     const out = output(true);
     const view = createLiveView(out);
     const record = sample('RUNNING', { progress: 0.5 });

@@ -15,7 +15,7 @@ const reading = parseJobMessage(JSON.parse(text), {
   allowedDestinations: ['*'],
 });
 if ('issues' in reading) {
-  throw new Error('the example is no job');
+  throw new Error('the example is not a job');
 }
 const { recordId, contentHash } = reading.job;
 const jobKey = 'examples/las-vegas/2000-2020';
@@ -34,7 +34,7 @@ describe('submit', () => {
     expect({ code, out }).toEqual({ code: 0, out: `${recordId}  ${jobKey}\n` });
   });
 
-  it('publishes nothing where one of the messages has a mistake, and tells all of them as they would be recorded', async () => {
+  it('publishes nothing if one of the messages has a mistake, and lists all of them as rejectedMessages would', async () => {
     const rig = createRig();
     const { code, out, err } = await rig.run('submit', example, 'docs/guides/broken-job.json');
     expect({ code, out, published: rig.publisher.published }).toEqual({ code: 2, out: '', published: [] });
@@ -57,7 +57,7 @@ describe('submit', () => {
     });
   });
 
-  it('says on a dry run what Earth Engine would be sent', async () => {
+  it('--dry-run prints the request to Earth Engine', async () => {
     const rig = createRig();
     const { code, out } = await rig.run('submit', '--dry-run', '--json', example);
     expect(code).toBe(0);
@@ -72,10 +72,10 @@ describe('submit', () => {
 });
 
 describe('submit --watch', () => {
-  /** One look after the other, each after a sleep. */
-  const following = (looks: readonly ((rig: Rig) => void)[], options: RigOptions = {}) => {
+  /** One change after the other, each during a sleep. */
+  const following = (changes: readonly ((rig: Rig) => void)[], options: RigOptions = {}) => {
     const rig = createRig(options);
-    const left = [...looks];
+    const left = [...changes];
     rig.whileAsleep = () => {
       const next = left.shift();
       if (next) {
@@ -89,7 +89,7 @@ describe('submit --watch', () => {
   const at = new Date('2026-11-23T12:00:01Z');
   const common = { contentHash, jobKey, attempt: 1, messageId: '1' };
   const submitting = { state: 'SUBMITTING', at };
-  const looks = [
+  const changes = [
     (rig: Rig) =>
       put(rig, recordId, sample('PENDING', { ...common, history: [submitting, { state: 'PENDING', at }] })),
     (rig: Rig) =>
@@ -120,7 +120,7 @@ describe('submit --watch', () => {
   ];
 
   it('prints plain lines in a pipe', async () => {
-    const { code, out } = await following(looks).run('submit', example, '--watch');
+    const { code, out } = await following(changes).run('submit', example, '--watch');
     expect(code).toBe(0);
     expect(out.split('\n')).toEqual([
       `${recordId}  ${jobKey}`,
@@ -134,7 +134,7 @@ describe('submit --watch', () => {
   });
 
   it('draws a bar on a terminal, no wider than it', async () => {
-    const { code, out } = await following(looks, { isInteractive: true, columns: 72 }).run(
+    const { code, out } = await following(changes, { isInteractive: true, columns: 72 }).run(
       'submit',
       example,
       '--watch',
@@ -147,13 +147,13 @@ describe('submit --watch', () => {
   });
 
   it('writes a line of JSON for each change', async () => {
-    const { out } = await following(looks).run('submit', example, '--watch', '--json');
-    const [published, ...changes] = out
+    const { out } = await following(changes).run('submit', example, '--watch', '--json');
+    const [published, ...lines] = out
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line) as object);
     expect(published).toEqual({ recordId, messageId: expect.any(String) as string, jobKey, file: example });
-    expect(changes).toMatchObject([
+    expect(lines).toMatchObject([
       { state: 'PUBLISHED', hasEnded: false },
       { state: 'PENDING' },
       { state: 'RUNNING', progress: 0.42 },
@@ -161,29 +161,29 @@ describe('submit --watch', () => {
     ]);
   });
 
-  it('ends with 3 where a job does not succeed, and says why', async () => {
+  it('exits with 3 if a job does not succeed, and reports why', async () => {
     const failed = (rig: Rig) => put(rig, recordId, sample('FAILED', common));
     const { code, out } = await following([failed]).run('submit', example, '--watch');
     expect(code).toBe(3);
     expect(out).toContain('Collection not found');
   });
 
-  it('sees that another job has the key', async () => {
+  it('detects that another job has the key', async () => {
     const other = (rig: Rig) => put(rig, recordId, sample('SUCCEEDED', { jobKey, contentHash: 'other' }));
     const { code, out } = await following([other]).run('submit', example, '--watch');
     expect(code).toBe(3);
-    expect(out).toMatch(/REFUSED .* another job has this key: ve1-\w+ \(show prints it\)/);
+    expect(out).toMatch(/REFUSED .* another job has this key: ve1-\w+ \(to see it, use show\)/);
   });
 
-  it('says that the job had ended already, so that nothing is new', async () => {
+  it('reports that the job had already ended', async () => {
     const rig = createRig();
     put(rig, recordId, sample('SUCCEEDED', { ...common, messageId: 'an earlier one' }));
     const { code, out } = await rig.run('submit', example, '--watch');
     expect(code).toBe(0);
-    expect(out).toMatch(/SUCCEEDED .* there already, nothing new; gs:/);
+    expect(out).toMatch(/SUCCEEDED .* already ended, nothing new; gs:/);
   });
 
-  it('sees that the service refused the message', async () => {
+  it('detects that the service rejected the message', async () => {
     const rig = createRig();
     rig.whileAsleep = () =>
       // The test publisher counts.
@@ -201,22 +201,22 @@ describe('submit --watch', () => {
     expect(out).toMatch(/REFUSED .* INVALID_JOB: project: is not allowed/);
   });
 
-  it('leaves the jobs running on Ctrl-C, and says how to come back', async () => {
-    const { code, err } = await following(looks.slice(0, 1)).run('submit', example, '--watch');
+  it('leaves the jobs running on Ctrl-C, and prints how to continue', async () => {
+    const { code, err } = await following(changes.slice(0, 1)).run('submit', example, '--watch');
     expect(code).toBe(130);
     expect(err).toBe(
-      `\nThe jobs go on without you. To come back:\n  npx ee-video-exports watch ${recordId}\n`,
+      `\nThe jobs keep running. To continue watching:\n  npx ee-video-exports watch ${recordId}\n`,
     );
   });
 
-  it('goes on where a look fails', async () => {
+  it('continues after a failed read', async () => {
     const rig = createRig();
-    let looksMade = 0;
+    let reads = 0;
     const getMany = rig.store.records.getMany.bind(rig.store.records);
     Object.assign(rig.store.records, {
       getMany: (ids: readonly string[]) => {
-        looksMade += 1;
-        return looksMade === 2 ? Promise.reject(new Error('14 UNAVAILABLE: no')) : getMany(ids);
+        reads += 1;
+        return reads === 2 ? Promise.reject(new Error('14 UNAVAILABLE: no')) : getMany(ids);
       },
     });
     let sleeps = 0;
@@ -228,6 +228,6 @@ describe('submit --watch', () => {
     };
     const { code, err } = await rig.run('submit', example, '--watch');
     expect(code).toBe(0);
-    expect(err).toContain('Trying again …');
+    expect(err).toContain('Retrying …');
   });
 });

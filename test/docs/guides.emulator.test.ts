@@ -40,7 +40,7 @@ const prints: readonly (readonly [command: string, output: RegExp])[] = [
     'stats --by batch',
     /^SUCCEEDED .* weekly-ndvi\/2026-11-23\/alps(?:.|\n)*^weekly-ndvi@2026-11-23 +3 +3 +0 +0/m,
   ],
-  ['retry --batch weekly-ndvi@2026-11-23 --dry-run', /^0 jobs would be run again/m],
+  ['retry --batch weekly-ndvi@2026-11-23 --dry-run', /^0 jobs would be retried/m],
   ['cancel --batch', /^1 cancellation published/m],
   ['show africa-ndvi/2021', /^SUCCEEDED .*\n {2}job key +africa-ndvi\/2021(?:.|\n)*^MONTH/m],
   ['reading-results.mjs', /^succeeded: 3$/m],
@@ -51,7 +51,7 @@ const prints: readonly (readonly [command: string, output: RegExp])[] = [
   ],
   ['subscriptions pull', /weekly-ndvi\/2026-11-30/],
   ['dead-letters replay', /^\d+ {2}would be published again {2}video-export-jobs {2}ve1-\w{32}$/m],
-  ['ee-video-exports doctor', /^ok +Topics .*(?:.|\n)*All is well/m],
+  ['ee-video-exports doctor', /^ok +Topics .*(?:.|\n)*No problems found/m],
   ['2000-2020 --request', /History(?:.|\n)*"fileFormat": "MP4"/],
   ['retry examples/las-vegas', /1 succeeded/],
 ];

@@ -1,0 +1,140 @@
+import { checkManifest } from '../../shared/batch/check-expansion.ts';
+import { readBatch } from '../../shared/batch/change-batch.ts';
+import { jobRules } from '../../shared/message/job-message.ts';
+import { plan, type Plan, type PlannedOutcome } from '../../shared/batch/plan.ts';
+import type { Issue } from '../../shared/model/rejected-message.ts';
+import { wrongInput } from '../cli-error.ts';
+import { type Cli, writeJson } from '../cli.ts';
+import { type ExitCode, exitCodes } from '../exit-codes.ts';
+import { readInput, readJson, writeIssues } from '../input.ts';
+import { publishOne } from '../publish.ts';
+import { table } from '../screen.ts';
+import { plural } from '../text.ts';
+import { batchGroup, watchingGroup } from '../watch/group.ts';
+import { watchUntilEnd } from '../watch/watching.ts';
+
+export interface BatchOptions {
+  readonly run?: string;
+}
+
+export interface RunBatchOptions extends BatchOptions {
+  readonly watch?: boolean;
+  /** Seconds. */
+  readonly every: number;
+}
+
+/** After a number of jobs. */
+const meanings: Readonly<Record<PlannedOutcome, string>> = {
+  new: 'would be started',
+  done: 'already succeeded',
+  running: 'already in progress',
+  failed: 'already ended without success; to run them, use retry',
+  conflict: 'would be rejected: another job has their key',
+};
+
+export async function planBatch(cli: Cli, file: string, options: BatchOptions): Promise<ExitCode> {
+  const json = await readManifestFile(cli, file, options);
+  if (json === undefined) {
+    return exitCodes.WRONG_INPUT;
+  }
+  const [config, store] = await Promise.all([cli.config(), cli.store()]);
+  const result = await plan({ config, store, clock: cli.clock }, json, cli.clock.now());
+  if ('issues' in result) {
+    return rejectManifest(cli, file, result.issues);
+  }
+  if (cli.json) {
+    writeJson(cli, result.plan);
+  } else {
+    writePlan(cli, result.plan);
+  }
+  return exitCodes.DONE;
+}
+
+function writePlan({ terminal }: Cli, { batchId, jobs, counts, first, batch }: Plan): void {
+  terminal.out(`${batchId}: ${plural(jobs, 'job')}`);
+  const outcomes = Object.keys(meanings) as PlannedOutcome[];
+  const rows = outcomes.flatMap((outcome) =>
+    counts[outcome] === 0
+      ? []
+      : [
+          [
+            String(counts[outcome]).padStart(7),
+            meanings[outcome],
+            `first: ${first[outcome]?.jobKey ?? first[outcome]?.recordId ?? ''}`,
+          ],
+        ],
+  );
+  for (const row of table(rows, '  ', terminal.columns)) {
+    terminal.out(row);
+  }
+  if (batch === 'SAME') {
+    terminal.out('This run already exists: publishing it again changes nothing.');
+  }
+  if (batch === 'OTHER') {
+    terminal.out('This run was made from a different manifest: choose another --run or batchId.');
+  }
+}
+
+export async function runBatch(cli: Cli, file: string, options: RunBatchOptions): Promise<ExitCode> {
+  const { terminal } = cli;
+  const json = await readManifestFile(cli, file, options);
+  if (json === undefined) {
+    return exitCodes.WRONG_INPUT;
+  }
+  const expansion = await checkManifest(json, cli.clock.now(), jobRules(await cli.config()));
+  if ('issues' in expansion) {
+    return rejectManifest(cli, file, expansion.issues);
+  }
+  const { manifest, jobs } = expansion;
+  const store = await cli.store();
+  const known = await readBatch({ store, clock: cli.clock }, manifest.id);
+  if (known && known.value.manifestHash !== manifest.hash) {
+    throw wrongInput(
+      'CONFLICT',
+      `${manifest.id} was made from a different manifest. Choose another --run or batchId.`,
+    );
+  }
+  // With the run's name, which must not depend on whether the message arrives before or after midnight.
+  const data = Buffer.from(JSON.stringify({ ...(json as object), run: manifest.run }));
+  const { topics } = await cli.config();
+  const messageId = await publishOne(cli, topics.batches, data);
+  if (cli.json) {
+    writeJson(cli, { batchId: manifest.id, jobs, messageId });
+  } else {
+    terminal.out(`${manifest.id}  ${plural(jobs, 'job')}${known ? ', already published' : ''}`);
+  }
+  if (!options.watch) {
+    terminal.err(`To follow it: npx ee-video-exports watch --batch ${manifest.id}`);
+    return exitCodes.DONE;
+  }
+  const group = { ...batchGroup(manifest.id), published: { messageId, jobs } };
+  return watchUntilEnd(cli, watchingGroup(cli, group), options.every);
+}
+
+/** @returns undefined if the file has mistakes, which are written */
+async function readManifestFile(cli: Cli, file: string, { run }: BatchOptions): Promise<unknown> {
+  const reading = readJson(await readInput(cli, file));
+  if ('issues' in reading) {
+    rejectManifest(cli, file, reading.issues, 'INVALID_DATA');
+    return undefined;
+  }
+  const { json } = reading;
+  if (run === undefined || typeof json !== 'object' || json === null) {
+    return json;
+  }
+  if ('run' in json && json.run !== run) {
+    throw wrongInput('ARGUMENTS_WRONG', `${file} already names its run (${String(json.run)}). Omit --run.`);
+  }
+  return { ...json, run };
+}
+
+function rejectManifest(
+  cli: Cli,
+  file: string,
+  issues: readonly Issue[],
+  reason = 'INVALID_MANIFEST',
+): ExitCode {
+  writeIssues(cli, file, reason, issues);
+  cli.terminal.err('ee-video-exports: the manifest has mistakes, so nothing was published. Fix them.');
+  return exitCodes.WRONG_INPUT;
+}

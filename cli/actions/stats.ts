@@ -1,0 +1,123 @@
+import { type ExportRecord, isTerminal, type RecordState } from '../../shared/model/record.ts';
+import { listQueries } from '../../shared/store/list-queries.ts';
+import { recordQueries } from '../../shared/store/queries.ts';
+import { type Cli, writeJson } from '../cli.ts';
+import { type ExitCode, exitCodes } from '../exit-codes.ts';
+import type { Grouping } from '../options.ts';
+import { readRecords, type RecordFilter } from '../records.ts';
+import { table } from '../screen.ts';
+import { paintState, writeTable } from '../terminal.ts';
+import { countStates } from '../watch/group.ts';
+
+export interface StatsOptions extends Omit<RecordFilter, 'state'> {
+  readonly by?: Grouping;
+}
+
+type Counts = Partial<Record<RecordState, number>>;
+
+interface GroupStats {
+  readonly counts: Counts;
+  eecuSeconds: number;
+}
+
+export async function stats(cli: Cli, { by, ...filter }: StatsOptions): Promise<ExitCode> {
+  return by ? statsBy(cli, by, filter) : countsOnly(cli, filter);
+}
+
+async function countsOnly(cli: Cli, filter: RecordFilter): Promise<ExitCode> {
+  const { terminal } = cli;
+  const { batch, label, since } = filter;
+  // The database can count a batch or everything; for other filters the records are read.
+  const counts =
+    label || since
+      ? totalOf(await readGroups(cli, filter, () => ''))
+      : await countStates(
+          cli,
+          batch === undefined ? listQueries.inState : (state) => recordQueries.ofBatchIn(batch, [state]),
+        );
+  if (cli.json) {
+    writeJson(cli, { counts });
+    return exitCodes.DONE;
+  }
+  const rows = Object.entries(counts).map(([state, count]) => [state, String(count).padStart(8)]);
+  if (rows.length === 0) {
+    terminal.err('No records.');
+  }
+  for (const [index, row] of table(rows, '', terminal.columns).entries()) {
+    terminal.out(paintState(terminal, row, rows[index]?.[0] ?? ''));
+  }
+  return exitCodes.DONE;
+}
+
+const totalOf = (groups: ReadonlyMap<string, GroupStats>): Counts => groups.get('')?.counts ?? {};
+
+async function statsBy(cli: Cli, by: Grouping, filter: RecordFilter): Promise<ExitCode> {
+  const { terminal } = cli;
+  const groups = await readGroups(cli, filter, groupingOf(by));
+  if (cli.json) {
+    const list = [...groups].map(([group, { counts, eecuSeconds }]) => ({ group, counts, eecuSeconds }));
+    writeJson(cli, { groups: list });
+    return exitCodes.DONE;
+  }
+  if (groups.size === 0) {
+    terminal.err('No records.');
+    return exitCodes.DONE;
+  }
+  const title = by.by === 'label' ? by.name.toUpperCase() : by.by.toUpperCase();
+  writeTable(
+    terminal,
+    [title, 'JOBS'.padStart(8), 'SUCCEEDED', 'UNSUCCESSFUL', 'UNFINISHED', 'EECU-HOURS'],
+    [...groups].map(([group, { counts, eecuSeconds }]) => {
+      const { jobs, succeeded, unsuccessful } = summaryOf(counts);
+      return [
+        group || '(none)',
+        String(jobs).padStart(8),
+        String(succeeded).padStart(9),
+        String(unsuccessful).padStart(12),
+        String(jobs - succeeded - unsuccessful).padStart(10),
+        (eecuSeconds / 3600).toFixed(2).padStart(10),
+      ];
+    }),
+  );
+  return exitCodes.DONE;
+}
+
+function summaryOf(counts: Counts): { jobs: number; succeeded: number; unsuccessful: number } {
+  const jobs = Object.values(counts).reduce((sum, count) => sum + count, 0);
+  const { SUCCEEDED = 0, FAILED = 0, CANCELLED = 0, REJECTED = 0, LOST = 0 } = counts;
+  return { jobs, succeeded: SUCCEEDED, unsuccessful: FAILED + CANCELLED + REJECTED + LOST };
+}
+
+function groupingOf(by: Grouping): (record: ExportRecord) => string {
+  switch (by.by) {
+    case 'batch':
+      return (record) => record.batchId ?? '';
+    case 'month':
+      return (record) => record.createdAt.toISOString().slice(0, 7);
+    case 'label':
+      return (record) => record.labels[by.name] ?? '';
+  }
+}
+
+/** Reads every record: the database can only sum groups that it is given, and the groups are not known in advance. */
+async function readGroups(
+  cli: Cli,
+  filter: RecordFilter,
+  groupOf: (record: ExportRecord) => string,
+): Promise<Map<string, GroupStats>> {
+  const groups = new Map<string, GroupStats>();
+  for await (const { stored } of readRecords(cli, filter)) {
+    if (!stored) {
+      continue;
+    }
+    const { value } = stored;
+    const name = groupOf(value);
+    const group = groups.get(name) ?? { counts: {}, eecuSeconds: 0 };
+    groups.set(name, group);
+    group.counts[value.state] = (group.counts[value.state] ?? 0) + 1;
+    if (isTerminal(value) && 'eecuSeconds' in value) {
+      group.eecuSeconds += value.eecuSeconds ?? 0;
+    }
+  }
+  return groups;
+}

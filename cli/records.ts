@@ -1,0 +1,81 @@
+import { recordIdPattern } from '../shared/model/ids.ts';
+import type { ExportRecord, RecordState } from '../shared/model/record.ts';
+import { listQueries, newestOfLabel } from '../shared/store/list-queries.ts';
+import { pages } from '../shared/store/pages.ts';
+import { type Query, recordQueries } from '../shared/store/queries.ts';
+import { cursorOf, type Found, isReadable, type Stored } from '../shared/store/store.ts';
+import type { Cli } from './cli.ts';
+import type { Label } from './options.ts';
+
+/** Finding records, for the commands that read them. */
+
+export interface RecordFilter {
+  readonly state?: readonly RecordState[];
+  readonly batch?: string;
+  readonly label?: Label;
+  readonly since?: Date;
+}
+
+const PAGE_SIZE = 300;
+
+/** The database applies the filter that leaves the fewest records; the others are applied to what it finds. */
+function queryFor({ state, batch, label, since }: RecordFilter): Query {
+  if (batch !== undefined) {
+    return listQueries.newestOfBatch(batch, since);
+  }
+  if (label) {
+    return newestOfLabel(label.name, label.value, since);
+  }
+  if (state) {
+    return listQueries.newestIn(state, since);
+  }
+  return listQueries.newest(since);
+}
+
+function matches(record: ExportRecord, { state, batch, label }: RecordFilter): boolean {
+  return (
+    (!state || state.includes(record.state)) &&
+    (batch === undefined || record.batchId === batch) &&
+    (!label || record.labels[label.name] === label.value)
+  );
+}
+
+/**
+ * Every document that the database finds, newest first, with the cursor after it; `stored` only if it matches the filter.
+ * A record that cannot be read is reported and skipped.
+ */
+export async function* readRecords(
+  cli: Cli,
+  filter: RecordFilter,
+  from?: readonly unknown[],
+): AsyncGenerator<{ readonly stored?: Stored<ExportRecord>; readonly cursor: readonly unknown[] }> {
+  const { records } = await cli.store();
+  const query = queryFor(filter);
+  for await (const page of pages(records, query, PAGE_SIZE, from)) {
+    for (const found of page) {
+      const cursor = cursorOf(query, found);
+      if (!isReadable(found)) {
+        cli.terminal.err(`ee-video-exports: ${found.unreadable.message}`);
+      }
+      yield isReadable(found) && matches(found.value, filter) ? { stored: found, cursor } : { cursor };
+    }
+  }
+}
+
+/** The record with this id, or the latest attempt at the job with this key. */
+export async function findRecord(cli: Cli, id: string): Promise<Stored<ExportRecord> | undefined> {
+  const { records } = await cli.store();
+  if (recordIdPattern.test(id)) {
+    return readable(await records.get(id));
+  }
+  const attempts = (await records.find(recordQueries.ofJobKey(id), { limit: 1000 })).filter(isReadable);
+  return attempts.sort((a, b) => b.value.attempt - a.value.attempt)[0];
+}
+
+/** @throws UnreadableError */
+export function readable<T>(found: Found<T> | undefined): Stored<T> | undefined {
+  if (found && !isReadable(found)) {
+    throw found.unreadable;
+  }
+  return found;
+}
