@@ -26,7 +26,7 @@ function problem(
     : { code, found, advice, message: `${found}. ${advice}.`, exitCode };
 }
 
-/** Whatever was thrown, as what is wrong and what to do next. The outermost error that has one of our codes decides. */
+/** Explains any thrown value, by the outermost error in its chain of causes that has one of our codes. */
 export function explain(thrown: unknown): Problem {
   const error = asError(thrown);
   for (const cause of causes(error)) {
@@ -95,7 +95,7 @@ function explainConfigError(error: ServiceError): Problem {
     : problem(error.code, error.message, undefined, exitCodes.WRONG_INPUT);
 }
 
-/** What a client of Google Cloud threw, or what caused it; undefined if it is none of what they are known to throw. */
+/** An error of a client of Google Cloud, or its cause; undefined for an unknown error. */
 function explainClientError(thrown: unknown): Problem | undefined {
   for (const error of causes(thrown)) {
     const code = codeInMessage(error.message) ?? codeOf(error);

@@ -76,7 +76,7 @@ const outcomeWords: Readonly<Record<ReplayedMessage['outcome'], string>> = {
   WOULD_REPLAY: 'would be published again',
   UNKNOWN_SOURCE: 'kept: its original topic is unknown; publish it manually',
   NOT_PUBLISHED: 'kept: its topic did not accept it; retry later',
-  FAILED: 'kept: it could not be looked up or marked; see the log',
+  FAILED: 'kept: it could not be looked up or marked; retry later',
 };
 
 /** The outcomes that leave something to do. */

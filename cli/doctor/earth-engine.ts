@@ -7,11 +7,11 @@ import { type Finding, ok, problem } from './finding.ts';
 const CLOCK_TOLERANCE_MS = 30_000;
 
 /** What Earth Engine's answer means for the project. */
-export function judgeProject(project: string, look: ProjectConfig): Finding {
+export function judgeProject(project: string, answer: ProjectConfig): Finding {
   const check = 'Earth Engine';
-  const { registration, refusal, httpStatus } = look;
+  const { registration, refusal, httpStatus } = answer;
   const text = printable(refusal ?? '');
-  switch (projectStatus(look)) {
+  switch (projectStatus(answer)) {
     case 'OK':
       return ok(check, `${project} is ${(registration ?? 'known').toLowerCase().replaceAll('_', ' ')}`);
     case 'NOT_REGISTERED':
@@ -60,8 +60,8 @@ export function judgeProject(project: string, look: ProjectConfig): Finding {
 }
 
 /**
- * Refusals of a project share one HTTP status, and the look has only the message beside it. No other function of the
- * doctor reads messages.
+ * By Earth Engine's message, because its refusals of a project share one HTTP status. No other function of the doctor
+ * reads messages.
  */
 function projectStatus({ registration, refusal, httpStatus }: ProjectConfig) {
   if (registration === 'NOT_REGISTERED' || /not registered/i.test(refusal ?? '')) {
@@ -83,15 +83,15 @@ function projectStatus({ registration, refusal, httpStatus }: ProjectConfig) {
 }
 
 /** This machine's clock, compared with the date of the answer; `before` is when the request was sent. */
-export function judgeClock(clock: Clock, look: ProjectConfig, before: Date): Finding {
+export function judgeClock(clock: Clock, answer: ProjectConfig, before: Date): Finding {
   const check = 'Clock';
-  if (!look.date) {
+  if (!answer.date) {
     return ok(check, 'Not compared: the answer has no date');
   }
   // The header has whole seconds, and the answer took its time.
   const after = clock.now().getTime();
-  const early = before.getTime() - 1000 - look.date.getTime();
-  const late = look.date.getTime() - after;
+  const early = before.getTime() - 1000 - answer.date.getTime();
+  const late = answer.date.getTime() - after;
   const off = Math.max(early, late, 0);
   if (off <= CLOCK_TOLERANCE_MS) {
     return ok(check, 'Right');

@@ -83,9 +83,9 @@ async function* checkEarthEngine(cli: Cli, config: Config, probes: Probes): Asyn
   }
   const before = cli.clock.now();
   try {
-    const look = await probes.project(earthEngineProject);
-    yield judgeProject(earthEngineProject, look);
-    yield judgeClock(cli.clock, look, before);
+    const answer = await probes.project(earthEngineProject);
+    yield judgeProject(earthEngineProject, answer);
+    yield judgeClock(cli.clock, answer, before);
   } catch (error) {
     yield earthEngineCredentials
       ? problem(

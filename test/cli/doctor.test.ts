@@ -21,7 +21,7 @@ const grpc = (code: number, message: string) => Object.assign(new Error(message)
 interface World {
   readonly environment?: Record<string, string>;
   readonly credentials?: () => Promise<string | undefined>;
-  readonly look?: Partial<ProjectConfig>;
+  readonly answer?: Partial<ProjectConfig>;
   readonly topics?: (name: string) => TopicAccess;
   readonly store?: Store;
   readonly probesOf?: (config: ReturnType<typeof readConfig>) => Probes;
@@ -31,7 +31,7 @@ interface World {
 async function findingsIn({
   environment = {},
   credentials = async () => 'me@my-project.iam.gserviceaccount.com',
-  look = {},
+  answer = {},
   topics = () => 'MAY_PUBLISH',
   store = createMemoryStore(),
   probesOf,
@@ -49,7 +49,7 @@ async function findingsIn({
   };
   const probes: Probes = {
     credentials,
-    project: async () => ({ ...registered, ...look }),
+    project: async () => ({ ...registered, ...answer }),
     topics: async (names) => names.map(topics),
   };
   // The checks use nothing else of it.
@@ -101,7 +101,7 @@ describe('doctor', () => {
     [
       'a project that is not registered',
       {
-        look: {
+        answer: {
           httpStatus: 403,
           registration: undefined,
           refusal: 'Project my-project is not registered to use Earth Engine. Visit …',
@@ -113,7 +113,7 @@ describe('doctor', () => {
     ],
     [
       'a project whose configuration is not registered',
-      { look: { registration: 'NOT_REGISTERED' } },
+      { answer: { registration: 'NOT_REGISTERED' } },
       'PROJECT_NOT_REGISTERED',
       /not registered/,
       /Register it/,
@@ -121,7 +121,7 @@ describe('doctor', () => {
     [
       'the wrong project',
       {
-        look: {
+        answer: {
           httpStatus: 403,
           registration: undefined,
           refusal: 'Caller does not have required permission to use project my-project.',
@@ -134,7 +134,7 @@ describe('doctor', () => {
     [
       'a project that does not exist',
       {
-        look: {
+        answer: {
           httpStatus: 403,
           registration: undefined,
           refusal: "Permission 'x' denied on resource 'projects/my-project' (or it may not exist).",
@@ -147,7 +147,7 @@ describe('doctor', () => {
     [
       'the API disabled',
       {
-        look: {
+        answer: {
           httpStatus: 403,
           registration: undefined,
           refusal: 'Earth Engine API has not been used in project 1 before or it is disabled.',
@@ -198,14 +198,14 @@ describe('doctor', () => {
     ],
     [
       'a clock that is ahead',
-      { look: { date: new Date(clock.now().getTime() - 300_000) } },
+      { answer: { date: new Date(clock.now().getTime() - 300_000) } },
       'CLOCK_OFF',
       /clock is 5 min ahead/,
       /NTP/,
     ],
     [
       'a clock that is behind',
-      { look: { date: new Date(clock.now().getTime() + 90_000) } },
+      { answer: { date: new Date(clock.now().getTime() + 90_000) } },
       'CLOCK_OFF',
       /clock is 90 s behind/,
       /NTP/,
