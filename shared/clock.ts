@@ -1,9 +1,9 @@
 import { setTimeout as wait } from 'node:timers/promises';
 
-/** Time as a parameter: tests advance it, nothing in the service reads it elsewhere. */
+/** Time as a parameter: tests advance it, and nothing in the service reads time any other way. */
 export interface Clock {
   now(): Date;
-  /** Resolves after `ms`; rejects with the signal's reason when aborted first. */
+  /** Resolves after `ms`; rejects with the signal's reason if aborted first. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 

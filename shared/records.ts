@@ -4,28 +4,28 @@ import { DAY_MS, later } from './clock.ts';
 import { ServiceError, StaleWriteError } from './errors.ts';
 import type { Services } from './services.ts';
 import { type Created, isReadable, type Stored } from './store/store.ts';
-import { eventMessage, isOwnDecision, newsOf } from './record/events.ts';
+import { eventMessage, eventOf, isOwnDecision } from './record/events.ts';
 import { type ExportRecord, isActive, recordSchema, type UnpublishedEvent } from './model/record.ts';
 
 /**
  * The only writer of records. A decision becomes a conditional write and an event on the event topic, as a transactional
- * outbox: an event that could not be published yet is kept on the record in `unpublishedEvents`, and the poller flushes it.
+ * outbox: an event that could not be published yet stays on the record in `unpublishedEvents`, and the poller flushes it.
  */
 
-/** A topic that does not take an event within this is slow: the event is owed, the record does not wait. */
-const EVENT_PATIENCE_MS = 2000;
+/** If the topic does not accept an event within this time, the event becomes pending and the record does not wait. */
+const EVENT_TIMEOUT_MS = 2000;
 
-/** A record that is written so often at once is not decided by reading it once more. */
+/** After this many conflicts, another read will not help. */
 const MAX_REREADS = 8;
 
 const WRITERS = 16;
 
-/** EE ends a batch task that runs longer (https://developers.google.com/earth-engine/guides/processing_environments). */
+/** Earth Engine ends a batch task that runs longer (https://developers.google.com/earth-engine/guides/processing_environments). */
 const TASK_LIFETIME_MS = 10 * DAY_MS;
 
 type WriteServices = Pick<Services, 'store' | 'publisher' | 'config' | 'clock' | 'log'>;
 
-/** The record as it is after a call, and whether this call wrote it. */
+/** The record after a call, and whether this call wrote it. */
 export interface UpdateResult {
   readonly stored: Stored<ExportRecord>;
   readonly written: boolean;
@@ -34,8 +34,8 @@ export interface UpdateResult {
 /**
  * Creates a record, with its event.
  *
- * @param request the exact bytes to send, written in the same commit; none for a record without a request
- * @returns the record as created, or what already has this id
+ * @param request the exact bytes to send, written in the same commit; absent for a record without a request
+ * @returns the created record, or the existing one with this id
  */
 export async function createRecord(
   services: WriteServices,
@@ -43,20 +43,20 @@ export async function createRecord(
   record: ExportRecord,
   request?: Uint8Array,
 ): Promise<Created<ExportRecord>> {
-  const news = newsOf(undefined, record);
+  const event = eventOf(undefined, record);
   const outcome = await services.store.records.create(
     recordId,
-    news ? withPending(record, [news]) : record,
+    event ? withPending(record, event) : record,
     request,
   );
   return 'created' in outcome ? { created: await flushed(services, outcome.created) } : outcome;
 }
 
 /**
- * Decides on what the record is now, and writes the decision only if it still is that; otherwise reads again and decides
- * again. `decide` is pure: it may run several times.
+ * Decides on the current record and writes the decision only if the record has not changed since; otherwise reads it and
+ * decides anew. `decide` is pure: it may run several times.
  *
- * @param decide the record as it is to be; undefined where nothing is to be done (any more)
+ * @param decide returns the next record; undefined if there is nothing to do (any more)
  * @param request new request bytes, written in the same commit
  * @throws StaleWriteError when the record is gone
  */
@@ -99,8 +99,8 @@ async function readAgain(
 }
 
 /**
- * One conditional write, and its event: published before the write if Earth Engine said it, after the write if the service
- * decided it.
+ * One conditional write and its event, which is published before the write if Earth Engine reported the change, and after the
+ * write if this service decided it.
  *
  * @throws StaleWriteError when the record was written or deleted since it was read
  */
@@ -111,27 +111,27 @@ export async function replaceRecord(
   request?: Uint8Array,
 ): Promise<Stored<ExportRecord>> {
   const { store } = services;
-  const news = newsOf(stored.value, next);
-  if (news === undefined) {
+  const event = eventOf(stored.value, next);
+  if (event === undefined) {
     return store.records.replace(stored, recordSchema.parse(next), request);
   }
   if (isOwnDecision(next)) {
     const written = await store.records.replace(
       stored,
-      recordSchema.parse(withPending(next, [news])),
+      recordSchema.parse(withPending(next, event)),
       request,
     );
-    logNews(services, stored.id, next, news);
+    logEvent(services, stored.id, next, event);
     return flushed(services, written);
   }
-  const unpublished = await publish(services, [{ recordId: stored.id, record: next, event: news }]);
-  const told = unpublished.size === 0 ? next : withPending(next, [news]);
-  const written = await store.records.replace(stored, recordSchema.parse(told), request);
-  logNews(services, stored.id, next, news);
+  const unpublished = await publish(services, [{ recordId: stored.id, record: next, event }]);
+  const record = unpublished.size === 0 ? next : withPending(next, event);
+  const written = await store.records.replace(stored, recordSchema.parse(record), request);
+  logEvent(services, stored.id, next, event);
   return written;
 }
 
-/** A record's pending events, published now if the topic takes them; otherwise the poller comes back to them. */
+/** Publishes a record's pending events now if the topic accepts them; otherwise the poller retries. */
 async function flushed(
   services: WriteServices,
   written: Stored<ExportRecord>,
@@ -141,11 +141,9 @@ async function flushed(
 }
 
 /**
- * Publishes the pending events of records, together. Events that are not published stay pending, and the poller retries
- * them.
+ * Publishes the pending events of several records together. An event that fails stays pending, and the poller retries it.
  *
- * @returns the records as they are then, in their order, and whether the topic accepts nothing for now: then the rest need
- *   not be tried
+ * @returns the records afterwards, in their order, and whether the topic accepts nothing for now: then stop trying
  */
 export async function flushEvents(
   services: WriteServices,
@@ -169,7 +167,7 @@ export async function flushEvents(
   return { stored, isTopicDown: [...unpublished.values()].some(isTopicFault) };
 }
 
-/** Any other failure may be the message's own, and a topic that fails is left alone for a while right after. */
+/** Any other failure may be specific to the message. After a failure of the topic, the publisher pauses it for a while. */
 const isTopicFault = (error: Error): boolean =>
   error instanceof ServiceError && (error.code === 'PUBLISH_PAUSED' || error.code === 'PUBLISH_TIMEOUT');
 
@@ -186,19 +184,19 @@ async function withoutPendingEvents(
     });
   } catch (error) {
     if (error instanceof StaleWriteError) {
-      // Somebody moved it on meanwhile: the event stays owed and is told twice, with the same eventId.
+      // Another writer changed the record meanwhile: the event stays pending and is published twice, with one eventId.
       return stored;
     }
     throw error;
   }
 }
 
-const withPending = (record: ExportRecord, events: readonly UnpublishedEvent[]): ExportRecord => ({
+const withPending = (record: ExportRecord, event: UnpublishedEvent): ExportRecord => ({
   ...record,
-  unpublishedEvents: [...(record.unpublishedEvents ?? []), ...events],
+  unpublishedEvents: [...(record.unpublishedEvents ?? []), event],
 });
 
-/** @returns the records whose events were not all published, by id, and why */
+/** @returns by id, the records with an event that was not published, and why */
 async function publish(
   services: WriteServices,
   events: readonly { recordId: string; record: ExportRecord; event: UnpublishedEvent }[],
@@ -207,7 +205,7 @@ async function publish(
   const outcomes = await services.publisher.publish(
     services.config.topics.events,
     messages,
-    EVENT_PATIENCE_MS,
+    EVENT_TIMEOUT_MS,
   );
   const unpublished = new Map<string, Error>();
   for (const [n, outcome] of outcomes.entries()) {
@@ -220,14 +218,14 @@ async function publish(
   return unpublished;
 }
 
-function logNews(
+function logEvent(
   { log }: WriteServices,
   recordId: string,
   record: ExportRecord,
-  news: UnpublishedEvent,
+  { kind }: UnpublishedEvent,
 ): void {
   const facts = { recordId, state: record.state, project: record.project, batchId: record.batchId };
-  switch (news.kind) {
+  switch (kind) {
     case 'STATE':
       log.info('record.transition', facts);
       break;

@@ -6,10 +6,10 @@ import type { Publisher } from './publisher.ts';
 import type { Policy } from './record/policy.ts';
 import type { Store } from './store/store.ts';
 
-/** The outside world of every function, as one parameter. */
+/** Everything outside the process, as one parameter: tests replace any part of it. */
 export interface Services {
   readonly config: Config;
-  /** The times of `config` by which records move. */
+  /** The durations of `config` that govern records. */
   readonly policy: Policy;
   readonly store: Store;
   readonly earthEngine: EarthEngine;
@@ -17,9 +17,9 @@ export interface Services {
   readonly clock: Clock;
   /** 0 ≤ x < 1: jitter. */
   readonly random: () => number;
-  /** A token that no other claim has. */
+  /** A token that is unique to one claim. */
   readonly newToken: () => string;
   readonly log: Log;
-  /** Aborted when the process must end: what waits for EE is handed over. */
+  /** Aborted when the process must end: calls in flight are handed over to the poller. */
   readonly stopping: AbortSignal;
 }

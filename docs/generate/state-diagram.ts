@@ -1,5 +1,5 @@
 import type { Edge } from '../../shared/record/edges.ts';
-import { activeStates, recordStates, terminalStates, unsettledStates } from '../../shared/model/record.ts';
+import { activeStates, recordStates, terminalStates, submissionStates } from '../../shared/model/record.ts';
 
 /** A box of the diagram: an edge at the box is one at each state in it. */
 interface Box {
@@ -9,7 +9,7 @@ interface Box {
 }
 
 const boxes: readonly Box[] = [
-  { name: 'Unsettled', title: 'no operation is known', states: unsettledStates },
+  { name: 'InSubmission', title: 'no operation is known', states: submissionStates },
   { name: 'AtEarthEngine', title: 'Earth Engine has it', states: activeStates },
 ];
 

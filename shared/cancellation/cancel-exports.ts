@@ -8,7 +8,7 @@ import { rejectMessage } from '../message/rejection.ts';
 import { isTooWide } from '../message/width.ts';
 import { addZodIssues } from '../message/zod-issues.ts';
 import { type ExportRecord, isTerminal } from '../model/record.ts';
-import { cancelUnseen } from '../record/transitions.ts';
+import { cancelUnseen } from '../record/cancellation.ts';
 import { createRecord } from '../records.ts';
 import type { Services } from '../services.ts';
 import { recordQueries } from '../store/queries.ts';

@@ -1,4 +1,4 @@
-import { carry } from '../record/transitions.ts';
+import { carry } from '../record/carry.ts';
 import type { ExportRecord } from '../model/record.ts';
 import { updateRecord } from '../records.ts';
 import type { Services } from '../services.ts';

@@ -7,9 +7,9 @@ import { recordStates } from './record.ts';
  * `videoExportBatches/{batchId}@{run}`: one run of one manifest, or a group of jobs that was cancelled by its name.
  *
  * Written by: expandBatch (EXPANDING, its progress, RUNNING), cancelExports and pollExports (`cancelRequestedAt`,
- * `cancelledThrough`), pollExports (FINISHED, and RUNNING again where a job came late), whoever runs its jobs again (RUNNING). Every write is conditioned on the
- * version that was read. Deleted by Firestore's TTL on `expireAt`, which a finished batch has, and one that is being expanded, in
- * case nobody goes on with it.
+ * `cancelledThrough`), pollExports (FINISHED, and RUNNING again where a job came late), whoever runs its jobs again
+ * (RUNNING). Every write is conditioned on the version that was read. Deleted by Firestore's TTL on `expireAt`, which a
+ * finished batch has, and one that is being expanded, in case nobody goes on with it.
  */
 export const batchSchema = z.object({
   state: z

@@ -3,8 +3,8 @@ import { hash } from 'node:crypto';
 import canonicalize from 'canonicalize';
 
 /**
- * Every id that the service stores or sends, and its only pattern. All of it is part of the stored data: changing what a
- * function returns would make a new job of every old one, so that needs a new prefix instead of `ve1`.
+ * Every id that the service stores or sends, and its only pattern. All of it is part of the stored data: changing what
+ * a function returns would make a new job of every old one, so that needs a new prefix instead of `ve1`.
  */
 
 const RECORD_ID_BYTES = 20;
@@ -23,8 +23,8 @@ export const operationPattern = /^projects\/[^/]+\/operations\/[^/]+$/;
 const markerPattern = new RegExp(`(?:^|_)(${requestIdSource})$`);
 
 /**
- * `ve1-` and 160 bits of SHA-256 over {project, jobKey} or, without a jobKey, {project, contentHash}, in base32; `-n` for
- * an attempt after the first.
+ * `ve1-` and 160 bits of SHA-256 over {project, jobKey} or, without a jobKey, {project, contentHash}, in base32; `-n`
+ * for an attempt after the first.
  */
 export function recordIdOf(job: {
   readonly project: string;

@@ -11,7 +11,9 @@ export const projectStatusSchema = z.object({
   /** How often in a row it was closed: what the wait doubles by. */
   closures: z.int().min(0),
   closedFor: z.enum(['QUEUE', 'RATE']).optional(),
-  /** Who may send the one job that finds out whether EE takes more. Leased, so that a dead prober frees it (rule 14). */
+  /**
+   * Who may send the one job that finds out whether EE takes more. Leased, so that a dead prober frees it (rule 14).
+   */
   probe: z.object({ token: z.string(), leaseUntil: z.date() }).optional(),
   /** An operation came back without the marker in its description: then no id is given up (rule 5). */
   markerMissingAt: z.date().optional(),

@@ -5,19 +5,23 @@ import { MAX_ATTEMPT, operationPattern, requestIdPattern } from './ids.ts';
 /**
  * `videoExports/{recordId}`: one attempt at one job.
  *
- * Written by: submitExport (claims it, records EE's answer), pollExports (follows it to its end), cancelExports (marks
- * it), recordDeadLetter (notes a dead message). Every write is conditioned on the version that was read. Deleted by
- * Firestore's TTL on `expireAt`, never by the service: a job's identity is remembered exactly that long.
+ * Written by: submitExport (claims it, records Earth Engine's answer), pollExports (follows it to its end), cancelExports
+ * (notes the request), recordDeadLetter (notes a dead letter), and the command line (creates attempts for `retry`). Every
+ * write is conditioned on the version that was read. Deleted by Firestore's TTL on `expireAt`, never by the service: a
+ * job's identity is remembered exactly that long.
  */
 
-/** EE's and our own reasons in one form. `code` is an HTTP status, or a google.rpc code where an operation failed. */
+/**
+ * Earth Engine's reasons and our own in one form. `code` is an HTTP status, or a google.rpc code if an operation failed
+ * or was canceled.
+ */
 export const recordErrorSchema = z
   .object({
     code: z.int(),
     /** The name that goes with the code (`PERMISSION_DENIED`), or our own (`SUBMIT_DEADLINE`). */
     status: z.string(),
     message: z.string(),
-    /** Whether running the same job again could end otherwise. */
+    /** Whether a retry of the same job could end differently. */
     retryable: z.boolean(),
   })
   .describe('`code`, `status`, `message`, and whether a retry can end differently (`retryable`)');
@@ -25,11 +29,11 @@ export type RecordError = z.infer<typeof recordErrorSchema>;
 
 const historyEntry = z.object({ state: z.string(), at: z.date(), note: z.string().optional() });
 
-/** What is told on the event topic: a change of state, or something an operator wants to know of. */
+/** What the event topic reports: a change of state, or something that an operator wants to know about. */
 const eventKinds = ['STATE', 'STALLED', 'EXTRA_OPERATION'] as const;
 export type EventKind = (typeof eventKinds)[number];
 
-/** An event that is owed: the record was written before it could be published. */
+/** A pending event: the record was written before the event could be published. */
 const unpublishedEvent = z.object({
   revision: z.int(),
   state: z.string(),
@@ -38,12 +42,12 @@ const unpublishedEvent = z.object({
 });
 export type UnpublishedEvent = z.infer<typeof unpublishedEvent>;
 
-/** An operation that carries this record's marker beside the record's own: a double, seen. */
+/** A duplicate: an operation that carries this record's marker, beside the record's own operation. */
 const extraOperation = z.object({
   operation: z.string().regex(operationPattern),
   requestId: z.string(),
   seenAt: z.date(),
-  /** Absent where it is only told of: not a generation that this record sent. */
+  /** Absent if the operation is only reported: it is not of a generation that this record sent. */
   cancelledAt: z.date().optional(),
 });
 
@@ -99,21 +103,21 @@ const common = {
   history: z.array(historyEntry).min(1).describe('What happened: state, time, and reason; bounded'),
 };
 
-/** Two complete searches that found no operation prove there is none, when enough lies between them (`proof.ts`). */
+/** Two complete searches that find no operation prove that none exists, if enough time lies between them (`proof.ts`). */
 const searches = z
   .object({
     /** When the first complete search that found nothing ended. */
     firstEndedAt: z.date(),
     /** When the latest one started. */
     lastStartedAt: z.date(),
-    /** When EE last refused the id as already used, after the first search. */
+    /** When Earth Engine first refused the id as already used, after the first search. */
     refusedAt: z.date().optional(),
   })
   .describe('What the searches for its operation have proven so far');
 export type Searches = z.infer<typeof searches>;
 
-/** The protocol's own memory, before an operation is known. */
-const unsettled = {
+/** What the protocol remembers until an operation is known. */
+const protocol = {
   generation,
   unanswered: z
     .int()
@@ -130,14 +134,13 @@ const unsettled = {
     .describe(
       'When the current outage, or lack of a permission, began: `SUBMIT_DEADLINE_HOURS` count from here',
     ),
-  /** Why it last had to wait, or why it is to be rejected once no send can still have started an operation. */
+  /** Why it last had to wait, or why it will be rejected. */
   error: recordErrorSchema.optional(),
   /** Rule 7. */
   rejecting: z
     .boolean()
     .optional()
     .describe('The job is rejected as soon as it is proven that no operation exists'),
-  dueAt,
 };
 
 export const waitingForSchema = z
@@ -145,7 +148,7 @@ export const waitingForSchema = z
   .describe('Why the job waits');
 export type WaitingFor = z.infer<typeof waitingForSchema>;
 
-/** What is known of an operation. */
+/** What Earth Engine reports about an operation. */
 const observed = {
   operation: z.string().regex(operationPattern).describe('`projects/P/operations/ID`; never replaced'),
   progress: z.number().min(0).max(1).optional().describe('0 to 1'),
@@ -154,6 +157,8 @@ const observed = {
   startedAt: z.date().optional().describe('When Earth Engine began to render'),
   eecuSeconds: z.number().optional().describe('What it cost, if Earth Engine reports it'),
 };
+
+const inSubmission = { ...common, ...protocol, dueAt };
 
 const active = {
   ...common,
@@ -165,7 +170,7 @@ const active = {
     .date()
     .optional()
     .describe('The time of the last sign of life; set after `STALLED_HOURS` without one'),
-  /** It is LOST only after a complete list and a second such answer. */
+  /** LOST only after a complete list and a second such answer (rule 10). */
   missingSince: z
     .date()
     .optional()
@@ -183,14 +188,13 @@ const state = <S extends string>(name: S) => z.literal(name).describe('The state
 
 export const recordSchema = z.discriminatedUnion('state', [
   z.object({
-    ...common,
-    ...unsettled,
+    ...inSubmission,
     state: state('SUBMITTING'),
     claim: z
       .object({ token: z.string(), leaseUntil: z.date() })
       .describe('The sender that holds it, and until when'),
   }),
-  z.object({ ...common, ...unsettled, state: state('WAITING'), waitingFor: waitingForSchema }),
+  z.object({ ...inSubmission, state: state('WAITING'), waitingFor: waitingForSchema }),
   z.object({ ...active, state: state('PENDING') }),
   z.object({ ...active, state: state('RUNNING') }),
   z.object({ ...active, state: state('CANCELLING') }),
@@ -206,7 +210,7 @@ export const recordSchema = z.discriminatedUnion('state', [
     ...observed,
     state: state('CANCELLED'),
     operation: observed.operation.optional(),
-    // A job cancelled before its message came has a record without a request.
+    // A job that was canceled before its message arrived has a record without a request.
     contentHash: common.contentHash.optional(),
     description: common.description.optional(),
     destination: common.destination.optional(),
@@ -222,22 +226,34 @@ export type RecordIn<S extends RecordState> = Extract<ExportRecord, { state: S }
 
 export type SubmittingRecord = RecordIn<'SUBMITTING'>;
 export type WaitingRecord = RecordIn<'WAITING'>;
-/** No operation is known yet, and one may still come. */
-export type UnsettledRecord = RecordIn<'SUBMITTING' | 'WAITING'>;
-/** EE has it and has not ended it. */
-export type ActiveRecord = RecordIn<'PENDING' | 'RUNNING' | 'CANCELLING'>;
-export type TerminalRecord = RecordIn<'SUCCEEDED' | 'FAILED' | 'CANCELLED' | 'REJECTED' | 'LOST'>;
+/** No operation is known; one may exist, and one may still start. */
+export type RecordInSubmission = RecordIn<(typeof submissionStates)[number]>;
+/** Earth Engine has the operation and has not ended it. */
+export type ActiveRecord = RecordIn<(typeof activeStates)[number]>;
+export type TerminalRecord = RecordIn<(typeof terminalStates)[number]>;
 
-export const unsettledStates = ['SUBMITTING', 'WAITING'] as const;
+export const submissionStates = ['SUBMITTING', 'WAITING'] as const;
 export const activeStates = ['PENDING', 'RUNNING', 'CANCELLING'] as const;
 export const terminalStates = ['SUCCEEDED', 'FAILED', 'CANCELLED', 'REJECTED', 'LOST'] as const;
-export const recordStates = [...unsettledStates, ...activeStates, ...terminalStates] as const;
+export const recordStates = [...submissionStates, ...activeStates, ...terminalStates] as const;
 
-const includes = (states: readonly RecordState[], record: ExportRecord): boolean =>
-  states.includes(record.state);
+/** A new state does not compile here until it is in one of the three lists. */
+const includes = (
+  states: readonly RecordState[],
+  { state: current }: { readonly state: (typeof recordStates)[number] },
+): boolean => states.includes(current);
 
-export const isUnsettled = (record: ExportRecord): record is UnsettledRecord =>
-  includes(unsettledStates, record);
+export const isInSubmission = (record: ExportRecord): record is RecordInSubmission =>
+  includes(submissionStates, record);
 export const isActive = (record: ExportRecord): record is ActiveRecord => includes(activeStates, record);
 export const isTerminal = (record: ExportRecord): record is TerminalRecord =>
   includes(terminalStates, record);
+
+/** The names of a group of fields, for code that copies the group: it copies a new field too. */
+const namesOf = <Group extends object>(group: Group) => Object.keys(group) as (keyof Group)[];
+export const commonFields = namesOf(common);
+export const protocolFields = namesOf(protocol);
+export const observedFields = namesOf(observed);
+export type CommonField = keyof typeof common;
+export type ProtocolField = keyof typeof protocol;
+export type ObservedField = keyof typeof observed;

@@ -7,8 +7,8 @@ export type Issue = z.infer<typeof issueSchema>;
 /**
  * `rejectedMessages/{messageId}`: a message that never became a job.
  *
- * Written once by the function that refused it (or by recordDeadLetter for one that no function could handle); deleted by
- * Firestore's TTL on `expireAt`.
+ * Written once by the function that refused it (or by recordDeadLetter for one that no function could handle); deleted
+ * by Firestore's TTL on `expireAt`.
  */
 export const rejectedMessageSchema = z.object({
   reason: z

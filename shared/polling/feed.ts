@@ -1,6 +1,6 @@
 import pMap from 'p-map';
 
-import { type ExportRecord, isUnsettled } from '../model/record.ts';
+import { type ExportRecord, isInSubmission } from '../model/record.ts';
 import { recordQueries } from '../store/queries.ts';
 import { cursorOf, isReadable, type Stored } from '../store/store.ts';
 import { endProbe, LOOK_EVERY_MS, openGate, startFeeding } from '../submission/gate.ts';
@@ -67,7 +67,7 @@ function reportUnreadable(run: PollRun, { id, unreadable }: { id: string; unread
  */
 export async function resumeThroughGate(run: PollRun, stored: Stored<ExportRecord>): Promise<void> {
   const record = stored.value;
-  if (isUnsettled(record) && (record.cancelRequestedAt !== undefined || record.rejecting)) {
+  if (isInSubmission(record) && (record.cancelRequestedAt !== undefined || record.rejecting)) {
     await resumeAndCount(run, stored);
     return;
   }

@@ -1,7 +1,7 @@
 import { EarthEngineError } from '../earth-engine/api.ts';
 import { StaleWriteError } from '../errors.ts';
 import { mayHaveUnknownOperation } from '../record/proof.ts';
-import { type ExportRecord, isUnsettled, type UnsettledRecord } from '../model/record.ts';
+import { type ExportRecord, isInSubmission, type RecordInSubmission } from '../model/record.ts';
 import { claimAgain, sentByOtherAccount, type Wait, wait } from '../record/transitions.ts';
 import { replaceRecord } from '../records.ts';
 import type { Stored } from '../store/store.ts';
@@ -24,7 +24,7 @@ import { errorOf, send, type SendOutcome, type Sent, serviceAccountOf } from '..
  */
 export async function resume(run: PollRun, stored: Stored<ExportRecord>): Promise<Sent> {
   const record = stored.value;
-  if (!isUnsettled(record)) {
+  if (!isInSubmission(record)) {
     return unchanged(stored);
   }
   const serviceAccount = await serviceAccountOf(run);
@@ -75,13 +75,13 @@ const unchanged = (
 });
 
 /** When the last send can have been made: until its lease ended, or before it was put off. */
-const lastSendAt = (record: UnsettledRecord): Date =>
+const lastSendAt = (record: RecordInSubmission): Date =>
   record.state === 'SUBMITTING' ? record.claim.leaseUntil : record.updatedAt;
 
 /** A complete list that started after the last send; or why there is none. */
 async function searchFor(
   run: PollRun,
-  record: UnsettledRecord,
+  record: RecordInSubmission,
 ): Promise<CompleteListing | EarthEngineError | 'UNFINISHED'> {
   try {
     const listing = run.listings.since(record.project, lastSendAt(record));
@@ -101,7 +101,7 @@ async function searchFor(
 async function waitToGoOn(
   run: PollRun,
   stored: Stored<ExportRecord>,
-  record: UnsettledRecord,
+  record: RecordInSubmission,
   failure: EarthEngineError,
 ): Promise<Sent> {
   const { clock, newToken, policy, random } = run;

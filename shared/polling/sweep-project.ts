@@ -6,7 +6,7 @@ import { sameOperation } from '../earth-engine/operation.ts';
 import { StaleWriteError } from '../errors.ts';
 import { type Policy } from '../record/policy.ts';
 import { markDue } from '../record/transitions.ts';
-import { type ActiveRecord, type ExportRecord, isActive, isUnsettled } from '../model/record.ts';
+import { type ActiveRecord, type ExportRecord, isActive, isInSubmission } from '../model/record.ts';
 import { updateRecord } from '../records.ts';
 import { recordQueries } from '../store/queries.ts';
 import { isReadable, type Stored } from '../store/store.ts';
@@ -225,7 +225,7 @@ async function bringUpToDate(
   asOf: Date,
 ): Promise<ExportRecord | undefined> {
   try {
-    const adopted = isUnsettled(stored.value) ? { note: 'adopted by the sweep' } : {};
+    const adopted = isInSubmission(stored.value) ? { note: 'adopted by the sweep' } : {};
     const { operation, requestId } = mark;
     const found = { operation, requestId, asOf, ...adopted };
     const { stored: after, written } = await noteOperation(run, stored, found);

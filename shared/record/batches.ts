@@ -1,18 +1,18 @@
 import type { ExportRecord } from '../model/record.ts';
 
-/** Which batches a record counts for: the one that it was made for, and those that came upon it. */
+/** The batches that a record counts for: the one that it was created for, and those whose messages arrived later. */
 
-/** Anyone may publish a job under any number of names; a record must stay small. */
+/** Any publisher may submit the same job in any number of batches; a record must stay small. */
 const MAX_ALSO = 100;
 
 export const isOfBatch = (record: ExportRecord, batchId: string): boolean =>
   record.batchId === batchId || (record.alsoBatches ?? []).includes(batchId);
 
 /**
- * The record once a message of `batchId` has come upon it, so that this batch need not wait for a record of its own. One that
- * was cancelled before any message came is nobody's yet, and becomes this batch's.
+ * Adds a batch whose message found this record, so that the batch does not wait for another record. A record that was
+ * canceled before any message arrived has no batch yet; it becomes this batch's own.
  *
- * @returns undefined where nothing is to be written: it says so already, or can take no more
+ * @returns undefined if the record already has the batch, or has room for no more
  */
 export function withBatch(record: ExportRecord, batchId: string, now: Date): ExportRecord | undefined {
   if (isOfBatch(record, batchId)) {

@@ -1,12 +1,12 @@
-import { activeStates, type RecordState, unsettledStates } from '../model/record.ts';
+import { activeStates, type RecordState, submissionStates } from '../model/record.ts';
 
 /**
- * The state machine of a record as data, for its test and its diagram: from, the transition that does it (a function of
- * `transitions.ts` or `observe.ts`), to. `NEW` is a job without a record.
+ * The state machine of a record as data, for its test and its diagram: from, the transition (a function in this
+ * folder), to. `NEW` is a job without a record.
  */
 export type Edge = readonly [from: RecordState | 'NEW', transition: string, to: RecordState];
 
-/** What EE can say of an operation. */
+/** What Earth Engine can report about an operation. */
 const operationStates = ['PENDING', 'RUNNING', 'CANCELLING', 'SUCCEEDED', 'FAILED', 'CANCELLED'] as const;
 
 const between = (
@@ -20,17 +20,17 @@ export const edges: readonly Edge[] = [
   ['NEW', 'enqueue', 'WAITING'],
   ['NEW', 'enqueueInOutage', 'WAITING'],
   ['NEW', 'cancelUnseen', 'CANCELLED'],
-  ...between(unsettledStates, 'claimAgain', ['SUBMITTING']),
+  ...between(submissionStates, 'claimAgain', ['SUBMITTING']),
   ['SUBMITTING', 'nextGeneration', 'SUBMITTING'],
   ['SUBMITTING', 'wait', 'WAITING'],
   ['SUBMITTING', 'reject', 'REJECTED'],
-  ...between(unsettledStates, 'cancelUnsent', ['CANCELLED']),
-  ...between(unsettledStates, 'recordOperation', operationStates),
+  ...between(submissionStates, 'cancelUnsent', ['CANCELLED']),
+  ...between(submissionStates, 'recordOperation', operationStates),
   ...between(activeStates, 'observe', operationStates),
   ...between(activeStates, 'lose', ['LOST']),
 ];
 
-/** Transitions that note something and leave the state as it is. */
+/** Transitions that note something and leave the state unchanged. */
 export const notes = [
   'requestCancellation',
   'noteExtraOperation',

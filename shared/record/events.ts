@@ -1,17 +1,18 @@
-import type { EventKind, ExportRecord, RecordState, UnpublishedEvent } from '../model/record.ts';
+import type { EventKind, ExportRecord, UnpublishedEvent } from '../model/record.ts';
 import type { OutgoingMessage } from '../publisher.ts';
 
-/** Says what a consumer of the event topic is told, and when it must be written before it is told. */
+/** What the event topic reports about a record, and in which order an event is written and published. */
 
-/**
- * The news in a write, if any. `SUBMITTING` is our own affair: nobody outside can do anything with it.
- */
-export function newsOf(previous: ExportRecord | undefined, next: ExportRecord): UnpublishedEvent | undefined {
-  const kind = newsKind(previous, next);
+/** The event of a write, if any. `SUBMITTING` has none: it is internal, and no consumer can act on it. */
+export function eventOf(
+  previous: ExportRecord | undefined,
+  next: ExportRecord,
+): UnpublishedEvent | undefined {
+  const kind = kindOf(previous, next);
   return kind && { kind, state: next.state, revision: next.revision, at: next.updatedAt };
 }
 
-function newsKind(previous: ExportRecord | undefined, next: ExportRecord): EventKind | undefined {
+function kindOf(previous: ExportRecord | undefined, next: ExportRecord): EventKind | undefined {
   if (next.state !== previous?.state) {
     return next.state === 'SUBMITTING' ? undefined : 'STATE';
   }
@@ -26,20 +27,33 @@ function newsKind(previous: ExportRecord | undefined, next: ExportRecord): Event
 }
 
 /**
- * Whether the news is our own decision: then the record is written first, and the event is owed until it is published.
- * What EE says is a fact whether or not our write succeeds, and is published first.
+ * Whether this service decided the change: then the record is written first, and the event is pending until it is
+ * published. What Earth Engine reports is a fact whether or not the write succeeds, so its event is published first.
  */
 export function isOwnDecision(record: ExportRecord): boolean {
-  const own: readonly RecordState[] = ['SUBMITTING', 'WAITING', 'REJECTED'];
-  return own.includes(record.state) || (record.state === 'CANCELLED' && record.operation === undefined);
+  switch (record.state) {
+    case 'SUBMITTING':
+    case 'WAITING':
+    case 'REJECTED':
+      return true;
+    case 'CANCELLED':
+      return record.operation === undefined;
+    case 'PENDING':
+    case 'RUNNING':
+    case 'CANCELLING':
+    case 'SUCCEEDED':
+    case 'FAILED':
+    case 'LOST':
+      return false;
+  }
 }
 
-/** Pub/Sub refuses a message with a longer value (https://cloud.google.com/pubsub/quotas#resource_limits). */
+/** Pub/Sub rejects a message with a longer value (https://cloud.google.com/pubsub/quotas#resource_limits). */
 const MAX_ATTRIBUTE_BYTES = 1024;
 
 /**
- * An event as a Pub/Sub message: attributes to filter by, the record as JSON with ISO 8601 times. What is too long for an
- * attribute, as a job key may be in UTF-8, is in the data alone.
+ * An event as a Pub/Sub message: attributes to filter by, and the record as JSON with ISO 8601 times. A value that is
+ * too long for an attribute, such as a job key in UTF-8, is only in the data.
  */
 export function eventMessage(
   recordId: string,
@@ -59,6 +73,6 @@ export function eventMessage(
       attributes[name] = value;
     }
   }
-  const { unpublishedEvents: _owed, ...told } = record;
-  return { data: Buffer.from(JSON.stringify(told)), attributes };
+  const { unpublishedEvents: _pending, ...data } = record;
+  return { data: Buffer.from(JSON.stringify(data)), attributes };
 }

@@ -1,14 +1,14 @@
 import { DAY_MS, later } from '../clock.ts';
 import type { Config } from '../config.ts';
 
-/** The times by which records move. All in milliseconds. */
+/** The durations that govern records, in milliseconds. */
 export interface Policy {
   readonly leaseMs: number;
   readonly retryMinMs: number;
   readonly retryMaxMs: number;
   /**
-   * T of the rules: after so long a request on its way has arrived, and an operation is listed. Longer than any lease
-   * with its sends, and than any wait between two of them.
+   * T in the rules: after this long, a request has arrived or never will, and an operation is in the list. Longer than
+   * any lease including its sends, and than any wait between two leases.
    */
   readonly absenceMs: number;
   readonly submitDeadlineMs: number;
@@ -32,15 +32,15 @@ export function policyOf(config: Config): Policy {
   };
 }
 
-/** When a transition happens, and the jitter that it may use (0 ≤ x < 1). */
+/** The time of a transition, and the jitter that it may use (0 ≤ x < 1). */
 export interface Moment {
   readonly now: Date;
   readonly random: number;
 }
 
 /**
- * How long to wait for the `waits`-th time in a row (from 0): doubling from the least to the most, and what EE asked for
- * within the two. Jittered downwards by up to a quarter, so that what failed together does not return together.
+ * How long the `waits`-th wait in a row takes (from 0): doubling from the minimum to the maximum, or what Earth Engine
+ * asked for, within both. Jitter takes off up to a quarter, so that records that failed together do not retry together.
  */
 export function backoffMs(
   policy: Policy,
@@ -55,18 +55,19 @@ export function backoffMs(
   return Math.max(policy.retryMinMs, doubled * (1 - random / 4));
 }
 
-/** Each look at one that runs comes so much later than the one before: every look is a write. */
-const LOOKS_APART = 10;
+/** Every check is a write, so the next one comes after this many times the operation's age in its state. */
+const AGE_FACTOR = 10;
 
 /**
- * When to ask for an operation by itself. A queued one may sit for hours and every sweep sees it, so its safety net is
- * as wide as it may be; one that runs is looked at more often at first. Jittered, so that a batch does not fall due at once.
+ * When to request an operation individually. A queued operation may wait for hours and every sweep sees it, so it is
+ * checked as rarely as allowed; a running one is checked more often at first. Jitter keeps a batch from falling due all
+ * at once.
  */
-export function nextLook(policy: Policy, state: string, inStateSince: Date, moment: Moment): Date {
+export function nextCheck(policy: Policy, state: string, inStateSince: Date, moment: Moment): Date {
   const age = moment.now.getTime() - inStateSince.getTime();
   const base =
     state === 'PENDING'
       ? policy.pollMaxMs
-      : Math.min(policy.pollMaxMs, Math.max(policy.pollMinMs, LOOKS_APART * age));
+      : Math.min(policy.pollMaxMs, Math.max(policy.pollMinMs, AGE_FACTOR * age));
   return later(moment.now, Math.max(policy.pollMinMs, base * (1 - moment.random / 4)));
 }

@@ -1,15 +1,15 @@
-import type { ExportRecord, Searches, UnsettledRecord } from '../model/record.ts';
+import type { ExportRecord, Searches, RecordInSubmission } from '../model/record.ts';
 import type { Policy } from './policy.ts';
 
 /** A complete listing of a project, in which a record's marker was not found. */
 export interface EmptySearch {
   readonly startedAt: Date;
   readonly endedAt: Date;
-  /** EE was seen not to echo the marker in this project: that nothing was found says nothing then (rule 5). */
+  /** Earth Engine was seen to drop the marker in this project: then an empty search proves nothing (rule 5). */
   readonly markerMissing?: boolean;
 }
 
-/** What is known after one more complete search that found nothing; nothing where the marker could not have been found. */
+/** What is known after one more complete search that found nothing; undefined if it could not have found the marker. */
 export function afterEmptySearch(searches: Searches | undefined, search: EmptySearch): Searches | undefined {
   if (search.markerMissing) {
     return undefined;
@@ -19,18 +19,18 @@ export function afterEmptySearch(searches: Searches | undefined, search: EmptySe
     : { ...searches, lastStartedAt: search.startedAt };
 }
 
-/** What is known after EE refused the id as used. The first refusal after the first search is the one that counts. */
+/** What is known after Earth Engine refused the id as used. The first refusal after the first search counts. */
 export function afterRefusal(searches: Searches | undefined, refusedAt: Date): Searches | undefined {
   return searches === undefined || searches.refusedAt !== undefined ? searches : { ...searches, refusedAt };
 }
 
 /**
- * Whether no operation can exist for any send so far (rule 7): each was answered, or two complete searches found nothing,
- * the second started at least T after the first ended. A send that goes unanswered in between restarts the count, since
- * it drops `searches`.
+ * Whether no operation can exist for any send so far (rule 7): each send was answered, or two complete searches found
+ * nothing and the second started at least T after the first ended. An unanswered send in between drops `searches`,
+ * which restarts the count.
  */
 export function isProvenAbsent(
-  record: Pick<UnsettledRecord, 'unanswered' | 'searches'>,
+  record: Pick<RecordInSubmission, 'unanswered' | 'searches'>,
   policy: Policy,
 ): boolean {
   const { unanswered, searches } = record;
@@ -42,12 +42,12 @@ export function isProvenAbsent(
 }
 
 /**
- * Whether the id that EE just refused may be given up for the next generation (rule 6), after a search that found none:
- * at once if every send of it was answered (it is burnt); otherwise only where absence is proven and EE refused it
- * between the two searches.
+ * Whether the id that Earth Engine just refused may be given up for the next generation (rule 6), after an empty
+ * search: at once if every send of it was answered (the id is used up); otherwise only if absence is proven and Earth
+ * Engine refused the id between the two searches.
  */
 export function mayGiveUpId(
-  record: Pick<UnsettledRecord, 'unanswered' | 'searches'>,
+  record: Pick<RecordInSubmission, 'unanswered' | 'searches'>,
   policy: Policy,
 ): boolean {
   const { unanswered, searches } = record;
@@ -61,14 +61,14 @@ export function mayGiveUpId(
   );
 }
 
-/** When the second search that decides may start. */
+/** The earliest start of the second search, which decides. */
 export function secondSearchAt(searches: Searches, policy: Policy): Date {
   return new Date(searches.firstEndedAt.getTime() + policy.absenceMs);
 }
 
 /**
- * Whether an operation may exist that the record does not know: then it is searched for before anything is sent again
- * (rule 4). A claim that ran out has an unanswered send by definition.
+ * Whether an operation may exist that the record does not have: then it must be searched for before the next send (rule
+ * 4). A claim that ran out has an unanswered send by definition.
  */
 export function mayHaveUnknownOperation(record: ExportRecord): boolean {
   return record.state === 'SUBMITTING' || (record.state === 'WAITING' && record.unanswered > 0);

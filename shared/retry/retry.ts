@@ -6,7 +6,7 @@ import { REQUEST_BYTES } from '../message/job-message.ts';
 import type { Job, VideoRequest } from '../model/job.ts';
 import { nextAttemptId } from '../model/ids.ts';
 import { type ExportRecord, isTerminal, type RecordState, type TerminalRecord } from '../model/record.ts';
-import { enqueue } from '../record/transitions.ts';
+import { enqueue } from '../record/new-records.ts';
 import { createRecord } from '../records.ts';
 import type { Services } from '../services.ts';
 import { type Query, recordQueries } from '../store/queries.ts';

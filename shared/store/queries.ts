@@ -1,4 +1,4 @@
-import { activeStates, terminalStates, unsettledStates, type RecordState } from '../model/record.ts';
+import { activeStates, terminalStates, submissionStates, type RecordState } from '../model/record.ts';
 
 /**
  * Every query of the service, as data: both stores run it, and a test compares it with the composite indexes in `infra/`.
@@ -61,7 +61,7 @@ export const recordQueries = {
   pendingEvents: (): Query => ({ where: [], orderBy: [['unpublishedEvents', 'asc']] }),
   /** Not terminal, by project: read one at a time, with `after: [project]`, to list the projects in use. */
   unfinishedByProject: (): Query => ({
-    where: [['state', 'in', [...unsettledStates, ...activeStates]]],
+    where: [['state', 'in', [...submissionStates, ...activeStates]]],
     orderBy: [['project', 'asc']],
   }),
   active: (project: string): Query => ({
@@ -109,7 +109,7 @@ export const recordQueries = {
   unfinishedOfBatch: (batchId: string): Query => ({
     where: [
       ['batchId', '==', batchId],
-      ['state', 'in', [...unsettledStates, ...activeStates]],
+      ['state', 'in', [...submissionStates, ...activeStates]],
     ],
     orderBy: [],
   }),

@@ -1,9 +1,11 @@
 import type { Operation } from '../earth-engine/api.ts';
 import { EarthEngineError } from '../earth-engine/api.ts';
 import { sameOperation } from '../earth-engine/operation.ts';
-import { hasEnded, isOursToCancel, noteExtraOperation, observe, recordOperation } from '../record/observe.ts';
+import { isOursToCancel, noteExtraOperation } from '../record/extra-operations.ts';
+import { observe, recordOperation } from '../record/observe.ts';
+import { hasEnded } from '../record/operation-state.ts';
 import { type Moment, type Policy } from '../record/policy.ts';
-import { type ExportRecord, isActive, isUnsettled } from '../model/record.ts';
+import { type ExportRecord, isActive, isInSubmission } from '../model/record.ts';
 import type { SendFindings } from '../record/transitions.ts';
 import { updateRecord } from '../records.ts';
 import type { Services } from '../services.ts';
@@ -69,7 +71,7 @@ export function afterOperation(
   moment: Moment,
 ): ExportRecord | undefined {
   const { operation, requestId } = found;
-  if (isUnsettled(record)) {
+  if (isInSubmission(record)) {
     return recordOperation(record, operation, findingsOf(record, found), policy, moment, found.note);
   }
   if (isOwn(record, operation)) {

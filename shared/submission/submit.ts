@@ -9,7 +9,7 @@ import type { Job } from '../model/job.ts';
 import { type RejectionDetail, rejectMessage } from '../message/rejection.ts';
 import { withBatch } from '../record/batches.ts';
 import type { ExportRecord } from '../model/record.ts';
-import { claim, enqueue, enqueueInOutage, type JobSource } from '../record/transitions.ts';
+import { claim, enqueue, enqueueInOutage, type JobSource } from '../record/new-records.ts';
 import { createRecord, updateRecord } from '../records.ts';
 import type { Services } from '../services.ts';
 import { isReadable, type Stored } from '../store/store.ts';

@@ -12,7 +12,7 @@ import { replayKeptMessages } from '../../shared/dead-letters/replay.ts';
 import { rejectMessage } from '../../shared/message/rejection.ts';
 import type { OutgoingMessage, Publisher, PublishOutcome } from '../../shared/publisher.ts';
 import { policyOf } from '../../shared/record/policy.ts';
-import { claim } from '../../shared/record/transitions.ts';
+import { claim } from '../../shared/record/new-records.ts';
 import { createMemoryStore, type MemoryStore } from '../../infra/local/memory/store.ts';
 import { isReadable } from '../../shared/store/store.ts';
 

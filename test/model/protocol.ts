@@ -9,18 +9,16 @@ import {
 import {
   type ExportRecord,
   isTerminal,
-  isUnsettled,
+  isInSubmission,
   type RecordError,
   type SubmittingRecord,
-  type UnsettledRecord,
+  type RecordInSubmission,
 } from '../../shared/model/record.ts';
+import { cancelUnsent, requestCancellation } from '../../shared/record/cancellation.ts';
+import { claim, enqueue } from '../../shared/record/new-records.ts';
 import {
-  cancelUnsent,
-  claim,
   claimAgain,
-  enqueue,
   nextGeneration,
-  requestCancellation,
   type SendFindings,
   sentByOtherAccount,
   type Wait,
@@ -173,7 +171,7 @@ function holderOf(world: World, record: SubmittingRecord, requestId: string): Ho
   };
 }
 
-function isDue(record: UnsettledRecord, nowMs: number): boolean {
+function isDue(record: RecordInSubmission, nowMs: number): boolean {
   const queues =
     record.state === 'WAITING' && (record.waitingFor === 'QUEUE' || record.waitingFor === 'RATE');
   return queues || record.dueAt.getTime() <= nowMs;
@@ -186,7 +184,7 @@ function poll(world: World, { account }: Process, self: Self, rules: Rules): Mov
   }
   const moves = sweep(world, record, self);
   const isTakenUp = rules.takeOver || record.state !== 'SUBMITTING';
-  if (isUnsettled(record) && isDue(record, nowMs) && isTakenUp) {
+  if (isInSubmission(record) && isDue(record, nowMs) && isTakenUp) {
     const mustSearch =
       mayHaveUnknownOperation(record) || (rules.otherAccounts && sentByOtherAccount(record, account));
     const now = at(nowMs);

@@ -1,7 +1,7 @@
 import type { Operation } from '../../shared/earth-engine/api.ts';
 import type { EmptySearch } from '../../shared/record/proof.ts';
 import type { Policy } from '../../shared/record/policy.ts';
-import type { ExportRecord, UnsettledRecord } from '../../shared/model/record.ts';
+import type { ExportRecord, RecordInSubmission } from '../../shared/model/record.ts';
 import type { SendFindings } from '../../shared/record/transitions.ts';
 
 /** What the model is made of: one job, its record, the processes that work on it, and Earth Engine. All of it is data. */
@@ -65,7 +65,7 @@ export interface Holder {
   readonly token: string;
   readonly deadlineMs: number;
   readonly requestId: string;
-  readonly record: UnsettledRecord;
+  readonly record: RecordInSubmission;
   readonly findings: SendFindings;
   readonly tries: number;
 }
@@ -79,7 +79,7 @@ export type Step =
   | {
       readonly at: 'searched';
       readonly seen: number;
-      readonly record: UnsettledRecord;
+      readonly record: RecordInSubmission;
       readonly search: EmptySearch | undefined;
     }
   | { readonly at: 'holding'; readonly holder: Holder }

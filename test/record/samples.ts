@@ -9,14 +9,9 @@ import {
   type RecordError,
   type RecordState,
 } from '../../shared/model/record.ts';
-import {
-  cancelUnsent,
-  claim,
-  type SendFindings,
-  type JobSource,
-  reject,
-  wait,
-} from '../../shared/record/transitions.ts';
+import { cancelUnsent } from '../../shared/record/cancellation.ts';
+import { claim, type JobSource } from '../../shared/record/new-records.ts';
+import { type SendFindings, reject, wait } from '../../shared/record/transitions.ts';
 import { policyOf } from '../../shared/record/policy.ts';
 import { readConfig } from '../../shared/config.ts';
 

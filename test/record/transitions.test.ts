@@ -2,37 +2,21 @@ import { describe, expect, it } from 'vitest';
 
 import { HOUR_MS, MINUTE_MS } from '../../shared/clock.ts';
 import { type Edge, edges, notes } from '../../shared/record/edges.ts';
-import {
-  lose,
-  noteExtraOperation,
-  noteMissing,
-  observe,
-  recordOperation,
-} from '../../shared/record/observe.ts';
+import { noteExtraOperation } from '../../shared/record/extra-operations.ts';
+import { lose, noteMissing, observe, recordOperation } from '../../shared/record/observe.ts';
 import {
   activeStates,
   type ExportRecord,
   isActive,
-  isUnsettled,
+  isInSubmission,
   recordSchema,
   recordStates,
   type RecordState,
   terminalStates,
 } from '../../shared/model/record.ts';
-import {
-  cancelUnseen,
-  cancelUnsent,
-  claim,
-  claimAgain,
-  enqueue,
-  enqueueInOutage,
-  markDue,
-  nextGeneration,
-  reject,
-  requestCancellation,
-  defer,
-  wait,
-} from '../../shared/record/transitions.ts';
+import { cancelUnseen, cancelUnsent, requestCancellation } from '../../shared/record/cancellation.ts';
+import { claim, enqueue, enqueueInOutage } from '../../shared/record/new-records.ts';
+import { claimAgain, markDue, nextGeneration, reject, defer, wait } from '../../shared/record/transitions.ts';
 import { afterOperation } from '../../shared/submission/note-operation.ts';
 import {
   error,
@@ -64,7 +48,8 @@ const doings: Readonly<Record<string, Doing>> = {
     record
       ? undefined
       : cancelUnseen({ recordId, project: 'demo-test', jobKey: 'k', attempt: 1 }, '1', policy, now),
-  claimAgain: (record) => (record && isUnsettled(record) ? claimAgain(record, by, policy, now) : undefined),
+  claimAgain: (record) =>
+    record && isInSubmission(record) ? claimAgain(record, by, policy, now) : undefined,
   nextGeneration: (record) =>
     record?.state === 'SUBMITTING'
       ? nextGeneration(record, nothingLearned, { requestId: `${recordId}-g2`, description: 'd' }, now)
@@ -75,9 +60,10 @@ const doings: Readonly<Record<string, Doing>> = {
       : undefined,
   reject: (record) =>
     record?.state === 'SUBMITTING' ? reject(record, nothingLearned, error, policy, now) : undefined,
-  cancelUnsent: (record) => (record && isUnsettled(record) ? cancelUnsent(record, policy, now) : undefined),
+  cancelUnsent: (record) =>
+    record && isInSubmission(record) ? cancelUnsent(record, policy, now) : undefined,
   recordOperation: (record, to) =>
-    record && isUnsettled(record)
+    record && isInSubmission(record)
       ? recordOperation(record, operationIn(to), findings, policy, moment)
       : undefined,
   observe: (record, to) =>
@@ -160,7 +146,7 @@ describe('notes leave the state as it is', () => {
       markDue: (record) =>
         isActive(record) || record.state === 'WAITING' ? markDue(record, now) : undefined,
       defer: (record) =>
-        isActive(record) || isUnsettled(record) ? defer(record, 'damaged', now, now) : undefined,
+        isActive(record) || isInSubmission(record) ? defer(record, 'damaged', now, now) : undefined,
     };
 
   it.each(notes.flatMap((note) => recordStates.map((state) => [note, state] as const)))(

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { MINUTE_MS, SECOND_MS } from '../../shared/clock.ts';
 import { parseRequestId } from '../../shared/model/ids.ts';
 import { policyOf } from '../../shared/record/policy.ts';
-import { cancelUnseen } from '../../shared/record/transitions.ts';
+import { cancelUnseen } from '../../shared/record/cancellation.ts';
 import type { Services } from '../../shared/services.ts';
 import { isReadable } from '../../shared/store/store.ts';
 import { type Harness, simulatedEarthEngine, smallJob } from '../harness.ts';

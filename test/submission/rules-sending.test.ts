@@ -270,7 +270,7 @@ describe('rule 6: giving an id up', () => {
     await harness.poll();
     const record = await theRecord(harness);
     expect(record).toMatchObject({ state: 'PENDING', requestId: expect.stringMatching(/-g2$/) });
-    expect(record.history.map(({ note }) => note)).toContainEqual(expect.stringContaining('is burnt'));
+    expect(record.history.map(({ note }) => note)).toContainEqual(expect.stringContaining('is used up'));
   });
 
   // Taken out: isProvenAbsent in mayGiveUpId. EE refuses while it works on the first, which is not listed yet.

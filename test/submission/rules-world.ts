@@ -1,7 +1,7 @@
 import { MINUTE_MS, SECOND_MS } from '../../shared/clock.ts';
 import { EarthEngineError } from '../../shared/earth-engine/api.ts';
 import type { ExportRecord } from '../../shared/model/record.ts';
-import { requestCancellation } from '../../shared/record/transitions.ts';
+import { requestCancellation } from '../../shared/record/cancellation.ts';
 import { updateRecord } from '../../shared/records.ts';
 import { createHarness, type Harness, type HarnessOptions, smallJob } from '../harness.ts';
 import { createFaultyProcess, type Fault } from './faults.ts';

@@ -1,0 +1,93 @@
+import type { Operation } from '../earth-engine/api.ts';
+import type { ActiveRecord, RecordError } from '../model/record.ts';
+
+/** What an Earth Engine operation means for its record: its state and its error. */
+
+type OperationRecordState = 'PENDING' | 'RUNNING' | 'CANCELLING' | 'SUCCEEDED' | 'FAILED' | 'CANCELLED';
+
+/** google.rpc.Code names, for operations that failed: Earth Engine returns only the number. */
+const RPC_CODES = [
+  'OK',
+  'CANCELLED',
+  'UNKNOWN',
+  'INVALID_ARGUMENT',
+  'DEADLINE_EXCEEDED',
+  'NOT_FOUND',
+  'ALREADY_EXISTS',
+  'PERMISSION_DENIED',
+  'RESOURCE_EXHAUSTED',
+  'FAILED_PRECONDITION',
+  'ABORTED',
+  'OUT_OF_RANGE',
+  'UNIMPLEMENTED',
+  'INTERNAL',
+  'UNAVAILABLE',
+  'DATA_LOSS',
+  'UNAUTHENTICATED',
+];
+
+const CANCELLED_CODE = 1;
+
+/**
+ * The record state that matches an operation. If Earth Engine's own `state` is missing or unknown, the ending decides;
+ * without an ending, the recorded state stays. There are four endings: not done, done with a response, done with an
+ * error, and done with neither, which is a success only if Earth Engine reports SUCCEEDED or names an output.
+ */
+export function stateOf(operation: Operation, recorded?: ActiveRecord['state']): OperationRecordState {
+  if (operation.done) {
+    if (operation.error) {
+      return operation.error.code === CANCELLED_CODE || operation.state === 'CANCELLED'
+        ? 'CANCELLED'
+        : 'FAILED';
+    }
+    if (operation.state === 'CANCELLED' || operation.state === 'FAILED') {
+      return operation.state;
+    }
+    return operation.hasResponse || operation.state === 'SUCCEEDED' || operation.destinationUris.length > 0
+      ? 'SUCCEEDED'
+      : 'FAILED';
+  }
+  switch (operation.state) {
+    case 'PENDING':
+    case 'RUNNING':
+    case 'CANCELLING':
+      return operation.state;
+    // Final although `done` is missing: Earth Engine has returned operations without it.
+    case 'SUCCEEDED':
+    case 'FAILED':
+    case 'CANCELLED':
+      return operation.state;
+    case 'UNKNOWN':
+    case undefined:
+      return recorded === undefined || recorded === 'PENDING'
+        ? operation.startTime
+          ? 'RUNNING'
+          : 'PENDING'
+        : recorded;
+  }
+}
+
+/** Whether Earth Engine has ended the operation, whatever the record says. */
+export function hasEnded(operation: Operation): boolean {
+  const state = stateOf(operation);
+  return state === 'SUCCEEDED' || state === 'FAILED' || state === 'CANCELLED';
+}
+
+/** Why an operation failed or was canceled, and whether a retry could succeed, as far as the message shows. */
+export function operationError(operation: Operation, state: 'FAILED' | 'CANCELLED'): RecordError {
+  if (state === 'CANCELLED') {
+    const message = operation.error?.message ?? 'Canceled.';
+    return { code: CANCELLED_CODE, status: 'CANCELLED', message, retryable: true };
+  }
+  const code = operation.error?.code ?? RPC_CODES.indexOf('UNKNOWN');
+  const message =
+    operation.error?.message ?? 'Earth Engine ended the operation with neither a response nor an error.';
+  return { code, status: RPC_CODES[code] ?? 'UNKNOWN', message, retryable: !isDeterministic(message) };
+}
+
+/** Failures that the same graph runs into every time: memory, time, and size (messages from field reports). */
+function isDeterministic(message: string): boolean {
+  return /memory|computation timed out|too large|maxpixels|too many pixels|invalid|not found|must be|required|unable to/i.test(
+    message,
+  );
+}
