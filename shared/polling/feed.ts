@@ -1,6 +1,7 @@
 import pMap from 'p-map';
 
 import { type ExportRecord, isInSubmission } from '../model/record.ts';
+import { isHeldBack } from '../record/transitions.ts';
 import { recordQueries } from '../store/queries.ts';
 import { cursorOf, isReadable, type Stored } from '../store/store.ts';
 import { endProbe, LOOK_EVERY_MS, openGate, startFeeding } from '../submission/gate.ts';
@@ -67,7 +68,8 @@ function reportUnreadable(run: PollRun, { id, unreadable }: { id: string; unread
  */
 export async function resumeThroughGate(run: PollRun, stored: Stored<ExportRecord>): Promise<void> {
   const record = stored.value;
-  if (isInSubmission(record) && (record.cancelRequestedAt !== undefined || record.rejecting)) {
+  // With its own account: another account's record may turn out to be sendable, and then needs the gate.
+  if (isInSubmission(record) && isHeldBack(record, record.serviceAccount)) {
     await resumeAndCount(run, stored);
     return;
   }

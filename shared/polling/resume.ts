@@ -2,7 +2,7 @@ import { EarthEngineError } from '../earth-engine/api.ts';
 import { StaleWriteError } from '../errors.ts';
 import { mayHaveUnknownOperation } from '../record/proof.ts';
 import { type ExportRecord, isInSubmission, type RecordInSubmission } from '../model/record.ts';
-import { claimAgain, sentByOtherAccount, type Wait, wait } from '../record/transitions.ts';
+import { claimAgain, isHeldBack, sentByOtherAccount, type Wait, wait } from '../record/transitions.ts';
 import { replaceRecord } from '../records.ts';
 import type { Stored } from '../store/store.ts';
 import { isMarkerMissing } from '../submission/gate.ts';
@@ -10,7 +10,14 @@ import type { CompleteListing } from '../submission/listing.ts';
 import { noteOperation } from '../submission/note-operation.ts';
 import { type PollRun, readUntil } from './poll-run.ts';
 import { giveBack, withDeadline } from '../record/give-back.ts';
-import { errorOf, send, type SendOutcome, type Sent, serviceAccountOf } from '../submission/send.ts';
+import {
+  errorOf,
+  holdBack,
+  send,
+  type SendOutcome,
+  type Sent,
+  serviceAccountOf,
+} from '../submission/send.ts';
 
 /**
  * Moves a record on that has no operation yet: one whose claim ran out, or one that waited. What it may find:
@@ -51,13 +58,12 @@ export async function resume(run: PollRun, stored: Stored<ExportRecord>): Promis
   const search = listing && { ...listing, markerMissing: await isMarkerMissing(run, record.project) };
   const by = { token: newToken(), serviceAccount, search };
   const claimed = claimAgain(record, by, policy, clock.now());
-  // Before the claim: damaged bytes fail here, and leave a record that can be set aside instead of one more claim.
-  const isHeldBack =
-    claimed.cancelRequestedAt !== undefined ||
-    claimed.rejecting === true ||
-    claimed.serviceAccount !== serviceAccount;
-  const request = isHeldBack ? undefined : await store.records.readRequest(stored.id);
   try {
+    if (isHeldBack(claimed, serviceAccount)) {
+      return await holdBack(run, await replaceRecord(run, stored, claimed));
+    }
+    // Read before the claim is written: damaged bytes fail here and leave a record that can be deferred, not another claim.
+    const request = await store.records.readRequest(stored.id);
     return await send(run, await replaceRecord(run, stored, claimed), request, lastSendAt(record));
   } catch (error) {
     if (error instanceof StaleWriteError) {

@@ -63,6 +63,15 @@ export function sentByOtherAccount(record: RecordInSubmission, serviceAccount: s
   return wasSent && record.serviceAccount !== serviceAccount;
 }
 
+/**
+ * Whether nothing may be sent for a record, because it is being canceled or rejected, or because another account may have
+ * sent it. It is only searched for, and ends or is sent once it is proven that no operation exists.
+ */
+export const isHeldBack = (record: RecordInSubmission, serviceAccount: string | undefined): boolean =>
+  record.cancelRequestedAt !== undefined ||
+  record.rejecting === true ||
+  sentByOtherAccount(record, serviceAccount);
+
 /** What the holder of a claim learned; written with its decision. */
 export interface SendFindings {
   /** Calls of `video:export` since the claim was written. */

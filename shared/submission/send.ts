@@ -5,7 +5,7 @@ import { parseRequestId, requestIdInDescription, requestIdOf } from '../model/id
 import type { ExportRecord, RecordError, SubmittingRecord } from '../model/record.ts';
 import { giveBack, withDeadline } from '../record/give-back.ts';
 import { afterEmptySearch, afterRefusal, mayGiveUpId } from '../record/proof.ts';
-import { nextGeneration, type Wait } from '../record/transitions.ts';
+import { nextGeneration, type SendFindings, type Wait } from '../record/transitions.ts';
 import { updateRecord } from '../records.ts';
 import type { Services } from '../services.ts';
 import type { Stored } from '../store/store.ts';
@@ -15,17 +15,17 @@ import { noteOperation } from './note-operation.ts';
 
 /** Sending a claimed record's bytes, and recording what Earth Engine answered: steps 5 and 6 of the design. */
 
-/** A burnt id is followed by a fresh one; several in a row mean that something else is wrong. */
+/** If Earth Engine refuses several new ids in a row, something else is wrong. */
 const MAX_GENERATIONS_PER_CLAIM = 3;
 
-/** What the sender heard, for whoever feeds the queue. */
+/** The outcome of a send, by which the poller decides what else to send. */
 export type SendOutcome =
   | 'OPERATION'
   | 'QUEUE_FULL'
   | 'RATE_LIMITED'
   | 'OUTAGE'
   | 'PERMISSION'
-  /** EE was not asked, since what must come first failed. */
+  /** Earth Engine was not asked, because an earlier step failed. */
   | 'NOT_ASKED'
   | 'OTHER';
 
@@ -35,53 +35,62 @@ export interface Sent {
 }
 
 /**
- * Sends a claimed record, or decides that it is not sent (any more), and writes what came of it. Every write is fenced by
- * the claim; an operation is recorded whoever holds it.
+ * Sends a claimed record and writes the outcome. Every write is fenced by the claim, except that an operation is recorded
+ * whoever holds the claim.
  *
- * @param claimed the record in SUBMITTING, as this process wrote it
- * @param request the bytes that are stored for it; absent where none are to be sent
- * @param sentUntil when it can last have been sent before this claim: a list that started later shows what came of that
- * @throws whatever the store rejects with: the lease then runs out and the poller goes on
+ * @param claimed the record in SUBMITTING, as this process wrote it; not one that `isHeldBack`
+ * @param request the bytes that are stored for it
+ * @param sentUntil when it can last have been sent before this claim: a list that started later shows the result of that
+ * @throws whatever the store rejects with: the lease then runs out and the poller continues
  */
 export async function send(
   context: SendContext,
   claimed: Stored<ExportRecord>,
-  request: Uint8Array | undefined,
+  request: Uint8Array,
   sentUntil: Date = claimed.value.updatedAt,
 ): Promise<Sent> {
   const record = claimed.value;
   if (record.state !== 'SUBMITTING') {
     return { stored: claimed, sendOutcome: 'OTHER' };
   }
-  const { config, clock } = context;
+  const { config, clock, policy } = context;
+  const { token, leaseUntil } = record.claim;
   const timeout = later(clock.now(), config.submitTimeoutMs);
-  const claim: ClaimedSend = {
-    context,
-    policy: context.policy,
-    token: record.claim.token,
-    deadline: timeout < record.claim.leaseUntil ? timeout : record.claim.leaseUntil,
-    stored: claimed,
-    request: request ?? new Uint8Array(),
-    findings: { sends: 0, unanswered: record.unanswered, searches: record.searches, firstSentAt: undefined },
-    sentUntil,
-  };
-  if (record.cancelRequestedAt !== undefined || record.rejecting) {
-    return holdBack(claim, record);
-  }
-  const account = await serviceAccountOf(context);
-  if (account instanceof EarthEngineError) {
-    return refused(claim, account);
-  }
-  if (request === undefined || record.serviceAccount !== account) {
-    return holdBack(claim, { ...record, error: record.error ?? sentByAnother });
-  }
+  const deadline = timeout < leaseUntil ? timeout : leaseUntil;
+  const findings = findingsOf(record);
+  const claim = { context, policy, token, deadline, stored: claimed, request, findings, sentUntil };
   if (record.unanswered > 0 && mayGiveUp(claim) && !(await giveUpId(claim))) {
-    return holdBack(claim, record);
+    return putOff(claim, heldBack(record, cancelling), 'OTHER');
   }
   return sendUntilAnswered(claim);
 }
 
-/** As whom we would send; or why that cannot be known now, and nothing be sent. */
+/** Gives back the claim of a record that `isHeldBack`: it ends as soon as no operation can exist, and is searched for. */
+export async function holdBack(context: SendContext, claimed: Stored<ExportRecord>): Promise<Sent> {
+  const record = claimed.value;
+  if (record.state !== 'SUBMITTING') {
+    return { stored: claimed, sendOutcome: 'OTHER' };
+  }
+  const { policy } = context;
+  const claim = { context, policy, token: record.claim.token, stored: claimed, findings: findingsOf(record) };
+  const reason = record.cancelRequestedAt === undefined ? sentByAnother : cancelling;
+  return putOff(claim, heldBack(record, reason), 'OTHER');
+}
+
+const findingsOf = ({ unanswered, searches }: SubmittingRecord): SendFindings => ({
+  sends: 0,
+  unanswered,
+  searches,
+  firstSentAt: undefined,
+});
+
+const heldBack = ({ error, rejecting = false }: SubmittingRecord, reason: RecordError): Wait => ({
+  waitingFor: 'ADOPTION',
+  error: error ?? reason,
+  rejecting,
+});
+
+/** The account that would send; or the error if it is unknown now, and so nothing may be sent. */
 export async function serviceAccountOf({
   earthEngine,
 }: Pick<Services, 'earthEngine'>): Promise<string | undefined | EarthEngineError> {
@@ -95,17 +104,10 @@ export async function serviceAccountOf({
   }
 }
 
-/** Nothing is sent any more; it ends as soon as no operation can exist, and until then the search goes on. */
-function holdBack(claim: ClaimedSend, record: SubmittingRecord): Promise<Sent> {
-  const error = record.error ?? cancelling;
-  return putOff(claim, { waitingFor: 'ADOPTION', error, rejecting: record.rejecting ?? false }, 'OTHER');
-}
-
 const cancelling: RecordError = {
   code: 1,
   status: 'CANCELLED',
-  message:
-    'Cancelled; a send without an answer may still have started an operation, which is being searched for.',
+  message: 'Canceled. An unanswered send may have started an operation; searching for it.',
   retryable: true,
 };
 
@@ -113,10 +115,12 @@ const sentByAnother: RecordError = {
   code: 409,
   status: 'SENT_BY_ANOTHER_ACCOUNT',
   message:
-    'Another service account may have sent it. Earth Engine would not notice a second start, so its operation is ' +
-    'searched for first.',
+    'Another service account may have sent it. Earth Engine would not recognize a second request as a duplicate; ' +
+    'searching for its operation first.',
   retryable: true,
 };
+
+type HeldClaim = Pick<ClaimedSend, 'context' | 'policy' | 'token' | 'stored' | 'findings'>;
 
 async function sendUntilAnswered(claim: ClaimedSend): Promise<Sent> {
   for (let generation = 1; ; generation += 1) {
@@ -131,8 +135,8 @@ async function sendUntilAnswered(claim: ClaimedSend): Promise<Sent> {
     if (adopted) {
       return adopted;
     }
-    const tired = generation >= MAX_GENERATIONS_PER_CLAIM;
-    if (tired || !mayGiveUp(claim) || !(await giveUpId(claim))) {
+    const isLast = generation >= MAX_GENERATIONS_PER_CLAIM;
+    if (isLast || !mayGiveUp(claim) || !(await giveUpId(claim))) {
       return putOff(claim, { waitingFor: 'ADOPTION', error: errorOf(answer) }, 'OTHER');
     }
   }
@@ -149,8 +153,8 @@ async function accepted(claim: ClaimedSend, operation: Operation, note?: string)
 }
 
 /**
- * EE says that the id was used: the operation that did is searched for, in a list that started after whatever may have
- * made it. Of many burnt ids in one run, one list tells.
+ * Earth Engine refused the id as used: searches for the operation that used it, in a list that started after any send that may
+ * have started it. One list serves many such ids in a run.
  */
 async function adopt(claim: ClaimedSend, refusal: EarthEngineError): Promise<Sent | undefined> {
   const { context, stored, deadline } = claim;
@@ -183,8 +187,8 @@ async function adopt(claim: ClaimedSend, refusal: EarthEngineError): Promise<Sen
 const mayGiveUp = ({ findings, policy }: ClaimedSend): boolean => mayGiveUpId(findings, policy);
 
 /**
- * Writes the next generation with its bytes, before they are sent (rule 2); false where the claim was lost or the job
- * cancelled meanwhile: then nothing more is sent by this holder.
+ * Writes the next generation with its bytes, before they are sent (rule 2); false if the claim was lost or the job was
+ * canceled meanwhile: then this holder sends nothing more.
  */
 async function giveUpId(claim: ClaimedSend): Promise<boolean> {
   const { context, findings } = claim;
@@ -240,11 +244,8 @@ async function refused(claim: ClaimedSend, answer: EarthEngineError): Promise<Se
   }
 }
 
-/**
- * Gives the claim back with what is to happen next; ends the record instead where it is to be rejected or was cancelled,
- * and no operation can exist.
- */
-async function putOff(claim: ClaimedSend, how: Wait, sendOutcome: SendOutcome): Promise<Sent> {
+/** Gives the claim back: the record waits, or ends if it is being rejected or canceled and no operation can exist. */
+async function putOff(claim: HeldClaim, how: Wait, sendOutcome: SendOutcome): Promise<Sent> {
   const { context, policy, findings } = claim;
   const { clock, random } = context;
   const moment = { now: clock.now(), random: random() };
@@ -255,7 +256,7 @@ async function putOff(claim: ClaimedSend, how: Wait, sendOutcome: SendOutcome): 
 
 /** A decision that only the holder of the claim may write (rule 1). */
 const asHolder =
-  ({ token }: ClaimedSend, decide: (record: SubmittingRecord) => ExportRecord | undefined) =>
+  ({ token }: HeldClaim, decide: (record: SubmittingRecord) => ExportRecord | undefined) =>
   (record: ExportRecord): ExportRecord | undefined =>
     record.state === 'SUBMITTING' && record.claim.token === token ? decide(record) : undefined;
 

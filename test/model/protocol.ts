@@ -18,6 +18,7 @@ import { cancelUnsent, requestCancellation } from '../../shared/record/cancellat
 import { claim, enqueue } from '../../shared/record/new-records.ts';
 import {
   claimAgain,
+  isHeldBack,
   nextGeneration,
   type SendFindings,
   sentByOtherAccount,
@@ -283,8 +284,7 @@ function held({ record }: World, { token }: Holder, rules: Rules): SubmittingRec
 function send(world: World, holder: Holder, { account }: Process, self: Self, rules: Rules): Move[] {
   const { record, findings, tries, deadlineMs } = holder;
   if (tries === 0) {
-    const isHeldBack = rules.cancelSearches && (record.cancelRequestedAt !== undefined || record.rejecting);
-    if (isHeldBack || record.serviceAccount !== account) {
+    if (rules.cancelSearches ? isHeldBack(record, account) : sentByOtherAccount(record, account)) {
       const how: Wait = { waitingFor: 'ADOPTION', error, rejecting: record.rejecting ?? false };
       return [putOff(world, holder, findings, how, self, rules, 'holds it back')];
     }

@@ -16,7 +16,15 @@ import {
 } from '../../shared/model/record.ts';
 import { cancelUnseen, cancelUnsent, requestCancellation } from '../../shared/record/cancellation.ts';
 import { claim, enqueue, enqueueInOutage } from '../../shared/record/new-records.ts';
-import { claimAgain, markDue, nextGeneration, reject, defer, wait } from '../../shared/record/transitions.ts';
+import {
+  claimAgain,
+  defer,
+  isHeldBack,
+  markDue,
+  nextGeneration,
+  reject,
+  wait,
+} from '../../shared/record/transitions.ts';
 import { afterOperation } from '../../shared/submission/note-operation.ts';
 import {
   error,
@@ -195,6 +203,22 @@ describe('a claim', () => {
     );
     const second = claimAgain(put, { ...other, search: search(policy.absenceMs) }, policy, now);
     expect(second).toMatchObject({ serviceAccount: 'b@demo', unanswered: 0 });
+  });
+});
+
+describe('a record is held back', () => {
+  const claimed = recordIn('SUBMITTING');
+  const waiting = recordIn('WAITING');
+
+  it.each([
+    ['not if this account may send it', claimed, 'a@demo', false],
+    ['if it is being canceled', requestCancellation(claimed, now), 'a@demo', true],
+    ['if it is being rejected', { ...claimed, rejecting: true }, 'a@demo', true],
+    ['if another account claimed it', claimed, 'b@demo', true],
+    ['if another account sent it', { ...waiting, submissions: 1 }, 'b@demo', true],
+    ['not if no account has sent it', { ...waiting, serviceAccount: undefined }, 'b@demo', false],
+  ])('%s', (_, record, account, expected) => {
+    expect(isInSubmission(record) && isHeldBack(record, account)).toBe(expected);
   });
 });
 
