@@ -5,7 +5,8 @@ import { describe, expect, it } from 'vitest';
 
 import { MINUTE_MS } from '../../shared/clock.ts';
 import { createHarness, smallJob } from '../harness.ts';
-import { createCountedStore } from './counted-store.ts';
+import { createMemoryStore } from '../../infra/local/memory/store.ts';
+import { countStore } from '../counting-store.ts';
 import { root } from './stack.ts';
 
 /** Counts the operations from which OPERATIONS.md computes the costs. */
@@ -13,7 +14,7 @@ import { root } from './stack.ts';
 const JOBS = 200;
 
 async function countedRun() {
-  const { store, operations } = createCountedStore();
+  const store = countStore(createMemoryStore());
   const harness = createHarness({
     store,
     simulator: {
@@ -29,12 +30,12 @@ async function countedRun() {
     await harness.poll();
     open = (await harness.records()).filter(({ value }) => value.state !== 'SUCCEEDED').length;
     // The test's own reads are not the service's.
-    operations.reads -= JOBS;
+    store.bill.reads -= JOBS;
   }
-  const done = { ...operations };
+  const done = { ...store.bill };
   harness.clock.advance(60 * MINUTE_MS);
   await harness.poll();
-  const idleReads = operations.reads - done.reads;
+  const idleReads = store.bill.reads - done.reads;
   const lines = harness.logged.filter(({ event }) => event !== 'poll.finished').length;
   return {
     'Firestore writes': done.writes / JOBS,

@@ -1,6 +1,6 @@
 import { createMemoryStore, type MemoryStore } from '../../infra/local/memory/store.ts';
 import { createHarness, type Harness, type HarnessOptions, smallJob } from '../harness.ts';
-import { type CountingStore, countStore } from './counting-store.ts';
+import { type CountingStore, countStore } from '../counting-store.ts';
 
 export interface Watched extends Harness {
   readonly store: CountingStore;

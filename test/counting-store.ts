@@ -1,24 +1,33 @@
-import type { ExportRecord } from '../../shared/model/record.ts';
-import type { Documents, Records, Store } from '../../shared/store/store.ts';
+import type { ExportRecord } from '../shared/model/record.ts';
+import type { Created, Documents, Records, Store } from '../shared/store/store.ts';
 
-/** What Firestore would bill (https://firebase.google.com/docs/firestore/pricing#operations). */
+/**
+ * The documents that Firestore bills (https://cloud.google.com/firestore/pricing): a read for each document returned, and at
+ * least one for each query and each document requested; for a count or sum, one for each 1,000 index entries. A write for each
+ * document in a commit. The page says nothing about commits whose condition fails, so they are counted too. What the service
+ * does besides is in `shared/store/firestore.ts`: a lost `create` reads the existing document, and a request is a
+ * document of its own, written again when it gets its record's `expireAt`. Requests here fit into one such document.
+ */
 export interface Bill {
-  /** Documents returned, one at least for each query; a count or sum one per 1,000 index entries. */
   reads: number;
   writes: number;
 }
 
 export interface CountingStore extends Store {
   readonly bill: Bill;
-  /** What was read and written since the last time that this was asked. */
+  /** The reads and writes since the last call. */
   takeBill(): Bill;
 }
 
 const ENTRIES_PER_READ = 1000;
 
-/** A store that counts what is asked of it. */
+/** A store that counts what another one is asked for. */
 export function countStore(store: Store): CountingStore {
   const bill: Bill = { reads: 0, writes: 0 };
+  const created = <T>(outcome: Created<T>): Created<T> => {
+    bill.reads += 'existing' in outcome ? 1 : 0;
+    return outcome;
+  };
 
   function count<T>(documents: Documents<T>): Documents<T> {
     const aggregate = async (query: Parameters<Documents<T>['count']>[0]) => {
@@ -35,9 +44,9 @@ export function countStore(store: Store): CountingStore {
         bill.reads += new Set(ids).size;
         return documents.getMany(ids);
       },
-      create: (id, value) => {
+      create: async (id, value) => {
         bill.writes += 1;
-        return documents.create(id, value);
+        return created(await documents.create(id, value));
       },
       replace: (stored, next) => {
         bill.writes += 1;
@@ -58,12 +67,13 @@ export function countStore(store: Store): CountingStore {
 
   const records: Records = {
     ...count<ExportRecord>(store.records),
-    create: (id, value, request) => {
+    create: async (id, value, request) => {
       bill.writes += request ? 2 : 1;
-      return store.records.create(id, value, request);
+      return created(await store.records.create(id, value, request));
     },
     replace: (stored, next, request) => {
-      bill.writes += request ? 2 : 1;
+      const expires = 'expireAt' in next && !('expireAt' in stored.value);
+      bill.writes += request || expires ? 2 : 1;
       return store.records.replace(stored, next, request);
     },
     readRequest: (id) => {
