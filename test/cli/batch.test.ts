@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 
 import { describe, expect, it } from 'vitest';
 
-import { sample } from '../store/samples.ts';
+import { sample } from '../record/samples.ts';
 import { createRig, idOf, put } from './rig.ts';
 
 const manifest = 'docs/guides/weekly-batch.json';

@@ -2,7 +2,7 @@ import { stripVTControlCharacters } from 'node:util';
 
 import { beforeEach, describe, expect, it } from 'vitest';
 
-import { sample } from '../store/samples.ts';
+import { sample } from '../record/samples.ts';
 import { createRig, idOf, put, type Rig } from './rig.ts';
 
 const created = (minutesAgo: number) => new Date(Date.UTC(2026, 10, 23, 12, -minutesAgo));

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import { createLiveView } from '../../infra/local/demo-view.ts';
 import { bar, fit, table, wrap } from '../../cli/screen.ts';
-import { sample } from '../store/samples.ts';
+import { sample } from '../record/samples.ts';
 
 const at = (second: number) => new Date(Date.UTC(2026, 10, 23, 12, 0, second));
 

@@ -4,7 +4,7 @@ import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, it } from 'vitest';
 
 import { parseJobMessage } from '../../shared/message/job-message.ts';
-import { sample } from '../store/samples.ts';
+import { sample } from '../record/samples.ts';
 import { createRig, put, type Rig, type RigOptions } from './rig.ts';
 
 const example = 'infra/local/examples/las-vegas-growth.json';

@@ -4,7 +4,7 @@ import { ServiceError } from '../../shared/errors.ts';
 import { eventMessage } from '../../shared/record/events.ts';
 import type { OutgoingMessage, PublishOutcome } from '../../shared/publisher.ts';
 import { createHarness, type Harness } from '../harness.ts';
-import { sample } from '../store/samples.ts';
+import { sample } from './samples.ts';
 
 const base32 = 'abcdefghijklmnopqrstuvwxyz234567';
 const idOf = (n: number) => `ve1-${base32[Math.floor(n / 32)] ?? ''}${base32[n % 32] ?? ''}${'a'.repeat(30)}`;

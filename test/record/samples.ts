@@ -1,29 +1,27 @@
 import type { Operation } from '../../shared/earth-engine/api.ts';
 import type { Job } from '../../shared/model/job.ts';
-import { lose, recordOperation } from '../../shared/record/observe.ts';
-import type { Moment, Policy } from '../../shared/record/policy.ts';
-import {
-  type ActiveRecord,
-  type ExportRecord,
-  isActive,
-  type RecordError,
-  type RecordState,
-} from '../../shared/model/record.ts';
-import { cancelUnsent } from '../../shared/record/cancellation.ts';
+import type { RecordError, RecordIn, RecordState } from '../../shared/model/record.ts';
+import { requestCancellation } from '../../shared/record/cancellation.ts';
 import { claim, type JobSource } from '../../shared/record/new-records.ts';
-import { type SendFindings, reject, wait } from '../../shared/record/transitions.ts';
-import { policyOf } from '../../shared/record/policy.ts';
+import { lose, recordOperation } from '../../shared/record/observe.ts';
+import { type Moment, type Policy, policyOf } from '../../shared/record/policy.ts';
+import { reject, type SendFindings, wait } from '../../shared/record/transitions.ts';
 import { readConfig } from '../../shared/config.ts';
 
-/** A record in each state, as the product itself makes it. */
+/** A record in each state, made by the product itself, with most of the fields that it may have. */
 
-export const policy: Policy = policyOf(readConfig({ GOOGLE_CLOUD_PROJECT: 'demo-test' }));
-export const start = new Date('2026-11-23T12:00:00Z');
+export const policy: Policy = policyOf(readConfig({ GOOGLE_CLOUD_PROJECT: 'demo-ee' }));
+export const start = new Date('2026-11-23T12:00:00.123Z');
 export const moment: Moment = { now: new Date('2026-11-23T12:05:00Z'), random: 0.5 };
-export const recordId = 've1-abcdefghijklmnopqrstuvwxyz234567';
-export const operationName = 'projects/demo-test/operations/OWN';
-export const error: RecordError = { code: 503, status: 'UNAVAILABLE', message: 'later', retryable: true };
-export const nothingLearned: SendFindings = {
+export const recordId = `ve1-${'a'.repeat(32)}`;
+export const operationName = 'projects/demo-ee/operations/OP1';
+export const error: RecordError = {
+  code: 404,
+  status: 'NOT_FOUND',
+  message: 'Collection not found',
+  retryable: false,
+};
+export const noFindings: SendFindings = {
   sends: 0,
   unanswered: 0,
   searches: undefined,
@@ -34,10 +32,10 @@ export const job: Job = {
   recordId,
   jobKey: 'las-vegas/2020',
   attempt: 1,
-  project: 'demo-test',
-  batchId: 'weekly',
+  project: 'demo-ee',
+  batchId: 'weekly@2026-11-23',
   labels: { team: 'water' },
-  contentHash: 'hash',
+  contentHash: 'c0ffee',
   destination: 'gs://bucket/prefix',
   request: {
     expression: { result: '0', values: {} },
@@ -47,7 +45,7 @@ export const job: Job = {
 
 export const source: JobSource = {
   requestId: recordId,
-  description: recordId,
+  description: `las-vegas_${recordId}`,
   messageId: '1',
   serviceAccount: 'a@demo',
 };
@@ -59,58 +57,55 @@ export function operationIn(state: string, change: Partial<Operation> = {}): Ope
     done: ended,
     state: state as Operation['state'],
     type: 'EXPORT_VIDEO',
-    description: recordId,
+    description: source.description,
     progress: state === 'SUCCEEDED' ? 1 : undefined,
     stage: undefined,
     units: undefined,
     runAttempt: undefined,
-    destinationUris: state === 'SUCCEEDED' ? ['https://storage.example/video.mp4'] : [],
+    destinationUris: state === 'SUCCEEDED' ? ['gs://bucket/prefix.mp4'] : [],
     eecuSeconds: ended ? 12.5 : undefined,
     startTime: state === 'PENDING' ? undefined : start,
     endTime: ended ? moment.now : undefined,
-    error: state === 'FAILED' ? { code: 3, message: 'User memory limit exceeded.' } : undefined,
+    error: state === 'FAILED' ? { code: 5, message: error.message } : undefined,
     hasResponse: state === 'SUCCEEDED',
     ...change,
   };
 }
 
 const claimed = claim(job, source, 'token', policy, start);
-const observed = (state: string): ExportRecord =>
-  recordOperation(
-    claimed,
-    operationIn(state),
-    { requestId: recordId, submissions: 1, submittedAt: start },
-    policy,
-    { now: start, random: 0.5 },
-  );
+const atStart: Moment = { now: start, random: 0.5 };
 
-function active(record: ExportRecord): ActiveRecord {
-  if (!isActive(record)) {
-    throw new Error(`${record.state} is not active`);
-  }
-  return record;
+function observed<S extends RecordState>(state: S, change: Partial<Operation> = {}): RecordIn<S> {
+  const running = { progress: 0.25, stage: 'Render frames', units: 3, runAttempt: 1, eecuSeconds: 12.5 };
+  const operation = operationIn(state, { ...running, ...change });
+  const sent = { requestId: recordId, submissions: 1, submittedAt: start };
+  return recordOperation(claimed, operation, sent, policy, atStart) as RecordIn<S>;
 }
 
-const made: Readonly<Record<RecordState, ExportRecord>> = {
-  SUBMITTING: claimed,
-  WAITING: wait(claimed, nothingLearned, { waitingFor: 'SERVICE', error }, policy, {
-    now: start,
-    random: 0.5,
-  }),
-  PENDING: observed('PENDING'),
-  RUNNING: observed('RUNNING'),
-  CANCELLING: observed('CANCELLING'),
+const running = observed('RUNNING');
+
+export const samples: { readonly [S in RecordState]: RecordIn<S> } = {
+  SUBMITTING: { ...claimed, searches: { firstEndedAt: start, lastStartedAt: start, refusedAt: start } },
+  WAITING: wait(claimed, noFindings, { waitingFor: 'QUEUE', error }, policy, atStart),
+  PENDING: observed('PENDING', { progress: 0 }),
+  RUNNING: { ...running, stalledSince: start },
+  CANCELLING: requestCancellation(observed('CANCELLING'), start) as RecordIn<'CANCELLING'>,
   SUCCEEDED: observed('SUCCEEDED'),
   FAILED: observed('FAILED'),
-  CANCELLED: cancelUnsent(claimed, policy, start),
-  REJECTED: reject(claimed, nothingLearned, error, policy, start),
-  LOST: lose(active(observed('RUNNING')), policy, start),
+  CANCELLED: observed('CANCELLED'),
+  REJECTED: reject(claimed, noFindings, error, policy, start),
+  LOST: lose(running, policy, start),
 };
 
-/** A record in that state, frozen: a transition that changed what it was given would throw. */
-export function recordIn<S extends RecordState>(state: S): Extract<ExportRecord, { state: S }> {
-  return deepFreeze(structuredClone(made[state])) as Extract<ExportRecord, { state: S }>;
-}
+/** The sample in that state, with some fields changed. */
+export const sample = <S extends RecordState>(state: S, fields: Partial<RecordIn<S>> = {}): RecordIn<S> => ({
+  ...samples[state],
+  ...fields,
+});
+
+/** The sample in that state, frozen: a transition that changes its argument would throw. */
+export const frozen = <S extends RecordState>(state: S): RecordIn<S> =>
+  deepFreeze(structuredClone(samples[state]));
 
 function deepFreeze<V>(value: V): V {
   if (typeof value === 'object' && value !== null && !(value instanceof Date)) {

@@ -30,13 +30,13 @@ import {
   error,
   job,
   moment,
-  nothingLearned,
+  noFindings,
   operationIn,
   operationName,
   source,
   policy,
   recordId,
-  recordIn,
+  frozen,
 } from './samples.ts';
 
 /** The state machine: every edge that there is, and that there are no others. */
@@ -55,19 +55,19 @@ const doings: Readonly<Record<string, Doing>> = {
   cancelUnseen: (record) =>
     record
       ? undefined
-      : cancelUnseen({ recordId, project: 'demo-test', jobKey: 'k', attempt: 1 }, '1', policy, now),
+      : cancelUnseen({ recordId, project: 'demo-ee', jobKey: 'k', attempt: 1 }, '1', policy, now),
   claimAgain: (record) =>
     record && isInSubmission(record) ? claimAgain(record, by, policy, now) : undefined,
   nextGeneration: (record) =>
     record?.state === 'SUBMITTING'
-      ? nextGeneration(record, nothingLearned, { requestId: `${recordId}-g2`, description: 'd' }, now)
+      ? nextGeneration(record, noFindings, { requestId: `${recordId}-g2`, description: 'd' }, now)
       : undefined,
   wait: (record) =>
     record?.state === 'SUBMITTING'
-      ? wait(record, nothingLearned, { waitingFor: 'QUEUE', error }, policy, moment)
+      ? wait(record, noFindings, { waitingFor: 'QUEUE', error }, policy, moment)
       : undefined,
   reject: (record) =>
-    record?.state === 'SUBMITTING' ? reject(record, nothingLearned, error, policy, now) : undefined,
+    record?.state === 'SUBMITTING' ? reject(record, noFindings, error, policy, now) : undefined,
   cancelUnsent: (record) =>
     record && isInSubmission(record) ? cancelUnsent(record, policy, now) : undefined,
   recordOperation: (record, to) =>
@@ -79,7 +79,7 @@ const doings: Readonly<Record<string, Doing>> = {
   lose: (record) => (record && isActive(record) ? lose(record, policy, now) : undefined),
 };
 
-const from = (state: Edge[0]): ExportRecord | undefined => (state === 'NEW' ? undefined : recordIn(state));
+const from = (state: Edge[0]): ExportRecord | undefined => (state === 'NEW' ? undefined : frozen(state));
 
 describe('edges', () => {
   it.each(edges)('%s + %s -> %s', (state, transition, to) => {
@@ -126,9 +126,9 @@ const withoutAbsent = (record: object | undefined): object =>
 
 describe('an end', () => {
   it.each(terminalStates)('%s is never left, whatever EE says', (state) => {
-    const record = recordIn(state);
+    const record = frozen(state);
     for (const said of recordStates.filter(isSaidByEarthEngine)) {
-      for (const name of [operationName, 'projects/demo-test/operations/ANOTHER']) {
+      for (const name of [operationName, 'projects/demo-ee/operations/ANOTHER']) {
         const found = { operation: operationIn(said, { name }), requestId: recordId };
         const after = afterOperation(record, found, policy, moment) ?? record;
         expect(after.state).toBe(state);
@@ -138,14 +138,14 @@ describe('an end', () => {
   });
 
   it.each(terminalStates)('%s expires, and falls due no more', (state) => {
-    expect(recordIn(state)).toMatchObject({ expireAt: expect.any(Date), finishedAt: expect.any(Date) });
-    expect(recordIn(state)).not.toHaveProperty('dueAt');
-    expect(recordIn(state)).not.toHaveProperty('claim');
+    expect(frozen(state)).toMatchObject({ expireAt: expect.any(Date), finishedAt: expect.any(Date) });
+    expect(frozen(state)).not.toHaveProperty('dueAt');
+    expect(frozen(state)).not.toHaveProperty('claim');
   });
 });
 
 describe('notes leave the state as it is', () => {
-  const extra = { operation: 'projects/demo-test/operations/EXTRA', requestId: `${recordId}-g2` };
+  const extra = { operation: 'projects/demo-ee/operations/EXTRA', requestId: `${recordId}-g2` };
   const noting: Readonly<Record<(typeof notes)[number], (record: ExportRecord) => ExportRecord | undefined>> =
     {
       requestCancellation: (record) => requestCancellation(record, now),
@@ -160,7 +160,7 @@ describe('notes leave the state as it is', () => {
   it.each(notes.flatMap((note) => recordStates.map((state) => [note, state] as const)))(
     '%s in %s',
     (note, state) => {
-      const after = noting[note](recordIn(state));
+      const after = noting[note](frozen(state));
       expect(after?.state ?? state).toBe(state);
       expect(after === undefined || recordSchema.safeParse(after).success).toBe(true);
     },
@@ -169,19 +169,19 @@ describe('notes leave the state as it is', () => {
 
 describe('a claim', () => {
   it('is not taken over early: the lease of SUBMITTING is what falls due', () => {
-    const record = recordIn('SUBMITTING');
+    const record = frozen('SUBMITTING');
     expect(record.dueAt).toEqual(record.claim.leaseUntil);
   });
 
   it('that ran out counts one more unanswered send, and drops earlier searches', () => {
     const searched = { firstEndedAt: now, lastStartedAt: now };
-    const record = { ...recordIn('SUBMITTING'), searches: searched };
+    const record = { ...frozen('SUBMITTING'), searches: searched };
     expect(claimAgain(record, by, policy, now)).toMatchObject({ unanswered: 1, submissions: 0 });
     expect(claimAgain(record, by, policy, now).searches).toBeUndefined();
   });
 
   it('after an answered send counts none', () => {
-    const record = { ...recordIn('WAITING'), submissions: 1 };
+    const record = { ...frozen('WAITING'), submissions: 1 };
     expect(claimAgain(record, by, policy, now).unanswered).toBe(0);
   });
 
@@ -191,12 +191,12 @@ describe('a claim', () => {
       endedAt: new Date(now.getTime() + ms),
     });
     const other = { token: 'b', serviceAccount: 'b@demo' };
-    const record = { ...recordIn('WAITING'), submissions: 1 };
+    const record = { ...frozen('WAITING'), submissions: 1 };
     const first = claimAgain(record, { ...other, search: search(0) }, policy, now);
     expect(first).toMatchObject({ serviceAccount: 'a@demo', unanswered: 1 });
     const put = wait(
       first,
-      { ...nothingLearned, unanswered: 1, searches: first.searches },
+      { ...noFindings, unanswered: 1, searches: first.searches },
       { waitingFor: 'ADOPTION', error },
       policy,
       moment,
@@ -207,8 +207,8 @@ describe('a claim', () => {
 });
 
 describe('a record is held back', () => {
-  const claimed = recordIn('SUBMITTING');
-  const waiting = recordIn('WAITING');
+  const claimed = frozen('SUBMITTING');
+  const waiting = frozen('WAITING');
 
   it.each([
     ['not if this account may send it', claimed, 'a@demo', false],
@@ -223,7 +223,7 @@ describe('a record is held back', () => {
 });
 
 describe('what EE says', () => {
-  const running = { ...recordIn('RUNNING'), progress: 0.2, runAttempt: 1, movedAt: now };
+  const running = { ...frozen('RUNNING'), progress: 0.2, movedAt: now, stalledSince: undefined };
 
   it.each([
     ['a tenth more', { progress: 0.3 }, true],
@@ -243,7 +243,7 @@ describe('what EE says', () => {
     // It started, whatever the word for that is.
     ['PENDING', 'UNKNOWN', 'RUNNING'],
   ] as const)('in %s, a state that nobody knows (%s) is %s', (state, said, recorded) => {
-    const after = observe(recordIn(state), operationIn(said, { startTime: now }), policy, moment, true);
+    const after = observe(frozen(state), operationIn(said, { startTime: now }), policy, moment, true);
     expect(after?.state).toBe(recorded);
   });
 
@@ -255,7 +255,7 @@ describe('what EE says', () => {
     ['done with neither, but an output', { destinationUris: ['https://storage.example/v.mp4'] }, 'SUCCEEDED'],
   ])('%s', (_, change, ending) => {
     const said = operationIn('RUNNING', { done: true, ...change });
-    expect(observe(recordIn('RUNNING'), said, policy, moment, false)?.state).toBe(ending);
+    expect(observe(frozen('RUNNING'), said, policy, moment, false)?.state).toBe(ending);
   });
 
   it('is stalled where nothing moved for STALLED_HOURS, said once, and over when it moves', () => {
@@ -282,7 +282,7 @@ describe('what EE says', () => {
 describe('the next look', () => {
   it.each(activeStates)('at %s is within POLL_MIN and POLL_MAX', (state) => {
     for (const random of [0, 0.5, 0.999]) {
-      const after = observe(recordIn(state), operationIn(state), policy, { now, random }, true);
+      const after = observe(frozen(state), operationIn(state), policy, { now, random }, true);
       const inMs = after && isActive(after) ? after.dueAt.getTime() - now.getTime() : 0;
       expect(inMs).toBeGreaterThanOrEqual(MINUTE_MS);
       expect(inMs).toBeLessThanOrEqual(HOUR_MS);

@@ -14,7 +14,7 @@ import {
   type Store,
   type Stored,
 } from '../../shared/store/store.ts';
-import { sample, samples } from './samples.ts';
+import { sample, samples } from '../record/samples.ts';
 
 /** An empty store, and the ways in which other programs access its documents. */
 export interface Opened {

@@ -8,7 +8,7 @@ import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
 import type { Fields } from '../../shared/store/fields.ts';
 import { createFirestoreStore } from '../../shared/store/firestore.ts';
 import { describeStore } from './contract.ts';
-import { sample, samples } from './samples.ts';
+import { sample, samples } from '../record/samples.ts';
 
 const clients: Firestore[] = [];
 afterAll(async () => {
