@@ -115,7 +115,7 @@ function readFields(json: unknown, rules: JobRules, issues: IssueList): JobField
     labels: message.labels ?? {},
     destination: destinationOf(request.fileExportOptions),
     request,
-  };
+  } satisfies Record<keyof Message, unknown> & JobFields;
 }
 
 /** The request with its fields in one order, whatever the client's, and without those that mean "unset". */
@@ -128,7 +128,7 @@ function bareRequest(parsed: Message['request']): VideoRequest {
     fileExportOptions,
     workloadTag: workloadTag === '' ? undefined : workloadTag,
     priority,
-  }) as VideoRequest;
+  } satisfies Record<keyof VideoRequest, unknown>) as VideoRequest;
 }
 
 function defined<Fields extends object>(fields: Fields): Fields {

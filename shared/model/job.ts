@@ -1,5 +1,5 @@
 /**
- * EE's ExportVideoRequest in the bare form, as it is sent, but for requestId and the marker in `description`.
+ * Earth Engine's ExportVideoRequest in the bare form, as it is sent, except for requestId and the marker in `description`.
  * Source: https://developers.google.com/earth-engine/reference/rest/v1/projects.video/export
  */
 export interface VideoRequest {
@@ -17,7 +17,7 @@ export interface VideoRequest {
     readonly cloudStorageDestination?: {
       readonly bucket: string;
       readonly filenamePrefix?: string;
-      readonly permissions?: string;
+      readonly permissions?: 'DEFAULT_OBJECT_ACL' | 'PUBLIC' | 'TILE_PERMISSIONS_UNSPECIFIED';
       readonly bucketCorsUris?: readonly string[];
     };
   };
@@ -25,13 +25,13 @@ export interface VideoRequest {
   readonly priority?: number;
 }
 
-/** EE's expression graph. Its nodes are checked by `expression.ts` and otherwise passed through as they came. */
+/** Earth Engine's expression graph. `expression/` checks its nodes and otherwise passes them through unchanged. */
 export interface Expression {
   readonly values: Readonly<Record<string, unknown>>;
   readonly result: string;
 }
 
-/** A job message that is valid, with everything that follows from it. */
+/** A valid job message, with everything that is derived from it. */
 export interface Job {
   readonly recordId: string;
   readonly jobKey: string | undefined;
