@@ -8,8 +8,9 @@ import { eventMessage, eventOf, isOwnDecision } from './record/events.ts';
 import { type ExportRecord, isActive, recordSchema, type UnpublishedEvent } from './model/record.ts';
 
 /**
- * The only writer of records. A decision becomes a conditional write and an event on the event topic, as a transactional
- * outbox: an event that could not be published yet stays on the record in `unpublishedEvents`, and the poller flushes it.
+ * The only writer of records. A decision becomes a conditional write and an event on the event topic, as a
+ * transactional outbox: an event that could not be published yet stays on the record in `unpublishedEvents`, and the
+ * poller flushes it.
  */
 
 /** If the topic does not accept an event within this time, the event becomes pending and the record does not wait. */
@@ -20,7 +21,10 @@ const MAX_REREADS = 8;
 
 const WRITERS = 16;
 
-/** Earth Engine ends a batch task that runs longer (https://developers.google.com/earth-engine/guides/processing_environments). */
+/**
+ * Earth Engine ends a batch task that runs longer
+ * (https://developers.google.com/earth-engine/guides/processing_environments).
+ */
 const TASK_LIFETIME_MS = 10 * DAY_MS;
 
 type WriteServices = Pick<Services, 'store' | 'publisher' | 'config' | 'clock' | 'log'>;
@@ -53,8 +57,8 @@ export async function createRecord(
 }
 
 /**
- * Decides on the current record and writes the decision only if the record has not changed since; otherwise reads it and
- * decides anew. `decide` is pure: it may run several times.
+ * Decides on the current record and writes the decision only if the record has not changed since; otherwise reads it
+ * and decides anew. `decide` is pure: it may run several times.
  *
  * @param decide returns the next record; undefined if there is nothing to do (any more)
  * @param request new request bytes, written in the same commit
@@ -99,8 +103,8 @@ async function readAgain(
 }
 
 /**
- * One conditional write and its event, which is published before the write if Earth Engine reported the change, and after the
- * write if this service decided it.
+ * One conditional write and its event, which is published before the write if Earth Engine reported the change, and
+ * after the write if this service decided it.
  *
  * @throws StaleWriteError when the record was written or deleted since it was read
  */
@@ -141,7 +145,8 @@ async function flushed(
 }
 
 /**
- * Publishes the pending events of several records together. An event that fails stays pending, and the poller retries it.
+ * Publishes the pending events of several records together. An event that fails stays pending, and the poller retries
+ * it.
  *
  * @returns the records afterwards, in their order, and whether the topic accepts nothing for now: then stop trying
  */
@@ -167,7 +172,9 @@ export async function flushEvents(
   return { stored, isTopicDown: [...unpublished.values()].some(isTopicFault) };
 }
 
-/** Any other failure may be specific to the message. After a failure of the topic, the publisher pauses it for a while. */
+/**
+ * Any other failure may be specific to the message. After a failure of the topic, the publisher pauses it for a while.
+ */
 const isTopicFault = (error: Error): boolean =>
   error instanceof ServiceError && (error.code === 'PUBLISH_PAUSED' || error.code === 'PUBLISH_TIMEOUT');
 

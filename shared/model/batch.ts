@@ -4,12 +4,12 @@ import { DAY_MS } from '../clock.ts';
 import { recordStates } from './record.ts';
 
 /**
- * `videoExportBatches/{batchId}@{run}`: one run of one manifest, or a group of jobs that was cancelled by its name.
+ * `videoExportBatches/{batchId}@{run}`: one run of one manifest, or a group of jobs that was canceled by its name.
  *
  * Written by: expandBatch (EXPANDING, its progress, RUNNING), cancelExports and pollExports (`cancelRequestedAt`,
- * `cancelledThrough`), pollExports (FINISHED, and RUNNING again where a job came late), whoever runs its jobs again
+ * `cancelledThrough`), pollExports (FINISHED, and RUNNING again if a job arrives late), the command line's `retry`
  * (RUNNING). Every write is conditioned on the version that was read. Deleted by Firestore's TTL on `expireAt`, which a
- * finished batch has, and one that is being expanded, in case nobody goes on with it.
+ * finished batch has, and also a batch in expansion, in case the expansion never continues.
  */
 export const batchSchema = z.object({
   state: z
@@ -61,7 +61,7 @@ export type Batch = z.infer<typeof batchSchema>;
 /** Pub/Sub delivers a job's message no later than this (`message_retention_duration`). */
 export const ON_THE_WAY_MS = 7 * DAY_MS;
 
-/** A batch that has finished, RUNNING again: what was found at its end is found anew. */
+/** A finished batch, RUNNING again. What was counted at its end is counted anew. */
 export function reopenedBatch(batch: Batch) {
   const {
     finishedAt: _finished,

@@ -3,13 +3,13 @@ import { hash } from 'node:crypto';
 import canonicalize from 'canonicalize';
 
 /**
- * Every id that the service stores or sends, and its only pattern. All of it is part of the stored data: changing what
- * a function returns would make a new job of every old one, so that needs a new prefix instead of `ve1`.
+ * Every id that the service stores or sends, and its only pattern. Stored data depends on all of it: if a function
+ * returned something else, every old job would become a new one. Such a change needs a new prefix instead of `ve1`.
  */
 
 const RECORD_ID_BYTES = 20;
 const DESCRIPTION_CHARACTERS = 100;
-/** The attempt's number is part of a request id, for which Earth Engine takes 60 characters. */
+/** The attempt's number is part of a requestId, which Earth Engine limits to 60 characters. */
 export const MAX_ATTEMPT = 999;
 
 const recordIdSource = String.raw`ve1-[a-z2-7]{32}(?:-(?:[2-9]|[1-9]\d{1,2}))?`;
@@ -49,12 +49,14 @@ export function recordIdOf(job: {
   return `ve1-${base32(digest)}${attempt > 1 ? `-${attempt}` : ''}`;
 }
 
-/** What EE deduplicates by: the record id; from the second generation on, with `-g2`, `-g3` … */
+/**
+ * The id by which Earth Engine recognizes duplicates: the record id; from the second generation on, with `-g2`, `-g3` …
+ */
 export function requestIdOf(recordId: string, generation: number): string {
   return generation > 1 ? `${recordId}-g${generation}` : recordId;
 }
 
-/** The inverse of `requestIdOf`, for texts that are nothing else. */
+/** The inverse of `requestIdOf`, for a text that contains nothing else. */
 export function parseRequestId(
   text: string,
 ): { readonly recordId: string; readonly generation: number } | undefined {
@@ -62,7 +64,9 @@ export function parseRequestId(
   return recordId === undefined ? undefined : { recordId, generation: Number(generation ?? 1) };
 }
 
-/** EE's `description`: the caller's text, cleaned and cut, and the requestId, by which its operation is found again. */
+/**
+ * Earth Engine's `description`: the caller's text, cleaned and cut, and the requestId, by which the operation is found.
+ */
 export function markedDescription(description: string | undefined, requestId: string): string {
   const room = DESCRIPTION_CHARACTERS - requestId.length - 1;
   const text = clean(description ?? '').slice(0, room);
@@ -79,7 +83,7 @@ export function requestIdInDescription(description: string): string | undefined 
   return markerPattern.exec(description)?.[1];
 }
 
-/** What EE takes in a description. Accents are dropped, so that `São Paulo` stays readable. */
+/** Only the characters that Earth Engine allows. Accents are dropped, so `São Paulo` stays readable. */
 function clean(description: string): string {
   return description
     .slice(0, 2 * DESCRIPTION_CHARACTERS)
@@ -88,7 +92,7 @@ function clean(description: string): string {
     .replaceAll(/[^A-Za-z0-9._,:;-]/gu, '-');
 }
 
-/** RFC 4648, lower case, for a whole number of five-byte groups: there is no padding. */
+/** RFC 4648 in lower case, for a whole number of five-byte groups, which need no padding. */
 function base32(bytes: Uint8Array): string {
   const alphabet = 'abcdefghijklmnopqrstuvwxyz234567';
   let text = '';
@@ -106,7 +110,7 @@ function base32(bytes: Uint8Array): string {
   return text;
 }
 
-/** The record id of the attempt after this one; undefined if there can be none. */
+/** The record id of the next attempt; undefined if no other attempt is possible. */
 export function nextAttemptId(recordId: string, attempt: number): string | undefined {
   if (attempt >= MAX_ATTEMPT || !parseRequestId(recordId)) {
     return undefined;

@@ -1,6 +1,6 @@
 /**
- * Earth Engine's ExportVideoRequest in the bare form, as it is sent, except for requestId and the marker in `description`.
- * Source: https://developers.google.com/earth-engine/reference/rest/v1/projects.video/export
+ * Earth Engine's ExportVideoRequest in the bare form, as it is sent, except for requestId and the marker in
+ * `description`. Source: https://developers.google.com/earth-engine/reference/rest/v1/projects.video/export
  */
 export interface VideoRequest {
   readonly expression: Expression;

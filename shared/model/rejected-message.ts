@@ -1,14 +1,14 @@
 import { z } from 'zod';
 
-/** One thing that is wrong with a message: where, what was found and what is allowed. */
+/** One thing that is wrong with a message: where it is, what was found, and what is allowed. */
 export const issueSchema = z.object({ path: z.string(), message: z.string() });
 export type Issue = z.infer<typeof issueSchema>;
 
 /**
  * `rejectedMessages/{messageId}`: a message that never became a job.
  *
- * Written once by the function that refused it (or by recordDeadLetter for one that no function could handle); deleted
- * by Firestore's TTL on `expireAt`.
+ * Written once by the function that rejected it, or by recordDeadLetter if no function could handle it. Deleted by
+ * Firestore's TTL on `expireAt`.
  */
 export const rejectedMessageSchema = z.object({
   reason: z

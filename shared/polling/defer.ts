@@ -5,23 +5,23 @@ import { type ExportRecord, isTerminal } from '../model/record.ts';
 import { defer } from '../record/transitions.ts';
 import { replaceRecord } from '../records.ts';
 import { type Found, isReadable } from '../store/store.ts';
-import { noteTrouble, type PollRun } from './poll-run.ts';
+import { noteProjectFailure, type PollRun } from './poll-run.ts';
 
-/** What becomes of a record that could not be worked on: its trouble is its own, and the run goes on. */
+/** Logs and defers a record that failed. The failure is the record's own, and the run goes on. */
 export async function recordFailed(run: PollRun, found: Found<ExportRecord>, thrown: unknown): Promise<void> {
   const error = asError(thrown);
   run.summary.failed += 1;
   run.log.error('record.failed', error, { recordId: found.id });
   if (isReadable(found) && error instanceof EarthEngineError && costsTime(error)) {
-    noteTrouble(run, found.value.project);
+    noteProjectFailure(run, found.value.project);
   }
-  await outOfTheWay(run, found, error).catch((failure: unknown) =>
+  await deferRecord(run, found, error).catch((failure: unknown) =>
     run.log.error('record.not_deferred', failure, { recordId: found.id }),
   );
 }
 
-/** Three bad ones in front would hold up everything behind them for ever. */
-async function outOfTheWay(run: PollRun, found: Found<ExportRecord>, { message }: Error): Promise<void> {
+/** Otherwise a few records that fail would stay in front and hold up everything behind them forever. */
+async function deferRecord(run: PollRun, found: Found<ExportRecord>, { message }: Error): Promise<void> {
   const { store, clock, config } = run;
   const now = clock.now();
   const dueAt = later(now, config.retryMaxMs);
@@ -35,14 +35,14 @@ async function outOfTheWay(run: PollRun, found: Found<ExportRecord>, { message }
   try {
     await replaceRecord(run, found, defer(found.value, message, dueAt, now));
   } catch (error) {
-    // Somebody moved it on meanwhile, to where it may have nothing to be due for.
+    // Another process changed the record meanwhile; it may not be due any more.
     if (!(error instanceof StaleWriteError)) {
       throw error;
     }
   }
 }
 
-/** The same will come of the project's other records, and take its time. A quick error may be this record's own. */
+/** The project's other records will fail the same way, and slowly. A quick error may be this record's own. */
 const costsTime = ({ kind, httpStatus }: EarthEngineError): boolean =>
   kind === 'PERMISSION' || kind === 'NOT_SENT' || httpStatus === GATEWAY_TIMEOUT;
 

@@ -4,14 +4,14 @@ import { type ExportRecord, isInSubmission } from '../model/record.ts';
 import { isHeldBack } from '../record/transitions.ts';
 import { recordQueries } from '../store/queries.ts';
 import { cursorOf, isReadable, type Stored } from '../store/store.ts';
-import { endProbe, LOOK_EVERY_MS, openGate, startFeeding } from '../submission/gate.ts';
+import { endProbe, GATE_CACHE_MS, openGate, startFeeding } from '../submission/gate.ts';
 import { resume } from './resume.ts';
-import { isTroubled, countOutcome, type ProjectGate, type PollRun } from './poll-run.ts';
+import { isProjectFailing, countOutcome, type ProjectGate, type PollRun } from './poll-run.ts';
 import { recordFailed } from './defer.ts';
 
-/** Feeding EE's queue from ours: highest priority first, then oldest, as far as there is room. */
+/** Feeding Earth Engine's queue from ours: highest priority first, then oldest, as capacity frees up. */
 
-/** One page of the queue: what is started before the room is counted again. */
+/** One page of the queue: the records that are sent before the free slots are counted again. */
 const PAGE = 100;
 const SENDERS = 8;
 
@@ -19,7 +19,7 @@ const SENDERS = 8;
 export async function feedQueue(run: PollRun, project: string): Promise<void> {
   const { store } = run;
   let after: readonly unknown[] | undefined;
-  while (!run.isOver() && !isTroubled(run, project)) {
+  while (!run.isOver() && !isProjectFailing(run, project)) {
     const [first] = await store.records.find(recordQueries.queued(project), {
       limit: 1,
       ...(after ? { after } : {}),
@@ -32,7 +32,7 @@ export async function feedQueue(run: PollRun, project: string): Promise<void> {
     if (gate.feeding === 'CLOSED' || gate.room <= 0) {
       return;
     }
-    // A probe goes alone: what it hears decides for the rest.
+    // A probe goes alone: its answer decides about the rest.
     const limit = gate.feeding === 'PROBE' ? 1 : Math.min(gate.room, PAGE);
     const page = await store.records.find(recordQueries.queued(project), {
       limit,
@@ -63,12 +63,12 @@ function reportUnreadable(run: PollRun, { id, unreadable }: { id: string; unread
 }
 
 /**
- * Resumes a waiting record if the project's gate lets it through; it stays due otherwise. What only has to be searched
- * for, since it is to be cancelled or rejected, costs EE's queue nothing and passes.
+ * Resumes a waiting record if the project's gate lets it through; otherwise it stays due. A record that is only
+ * searched for, because it is being canceled or rejected, takes no slot in Earth Engine's queue and always passes.
  */
 export async function resumeThroughGate(run: PollRun, stored: Stored<ExportRecord>): Promise<void> {
   const record = stored.value;
-  // With its own account: another account's record may turn out to be sendable, and then needs the gate.
+  // As seen by its own account: a record of another account may still be sent after a search, and then needs the gate.
   if (isInSubmission(record) && isHeldBack(record, record.serviceAccount)) {
     await resumeAndCount(run, stored);
     return;
@@ -80,7 +80,7 @@ export async function resumeThroughGate(run: PollRun, stored: Stored<ExportRecor
   }
   gate.room -= 1;
   if (feeding === 'PROBE') {
-    // Until the answer is there, nobody else of this run sends.
+    // Until the answer arrives, this run sends nothing else.
     gate.feeding = 'CLOSED';
   }
   const sendOutcome = await resumeAndCount(run, stored).catch(async (error: unknown) => {
@@ -96,11 +96,11 @@ export async function resumeThroughGate(run: PollRun, stored: Stored<ExportRecor
   }
 }
 
-/** Working on the record failed, which says nothing of EE's queue: the next one probes. */
+/** Working on the record failed, which shows nothing about Earth Engine's queue: the next record probes. */
 async function giveUpProbe(run: PollRun, project: string, { token }: ProjectGate): Promise<void> {
   run.gates.delete(project);
   await endProbe(run, project, token).catch((failure: unknown) =>
-    // Its lease ends by itself.
+    // Its lease ends anyway.
     run.log.error('gate.probe_not_ended', failure, { project }),
   );
 }
@@ -109,7 +109,7 @@ async function concludeProbe(
   run: PollRun,
   project: string,
   gate: ProjectGate,
-  sendOutcome: 'OPERATION' | 'OUTAGE' | 'PERMISSION' | 'NOT_ASKED' | 'OTHER',
+  sendOutcome: 'OPERATION' | 'OUTAGE' | 'PERMISSION' | 'NOT_SENT' | 'OTHER',
 ): Promise<void> {
   if (sendOutcome === 'OPERATION') {
     await openGate(run, project, gate.token);
@@ -117,8 +117,8 @@ async function concludeProbe(
     return;
   }
   await endProbe(run, project, gate.token);
-  if (sendOutcome === 'OTHER' || sendOutcome === 'NOT_ASKED') {
-    // The job itself was the matter: the next one probes.
+  if (sendOutcome === 'OTHER' || sendOutcome === 'NOT_SENT') {
+    // The job itself was the problem: the next record probes.
     run.gates.delete(project);
   }
 }
@@ -130,17 +130,17 @@ async function resumeAndCount(run: PollRun, stored: Stored<ExportRecord>) {
 }
 
 /**
- * Asked of the store once per run, and again while it is open, since another instance may close it. No probe is begun that
- * there is no room for.
+ * The project's gate, read once per run, and again from time to time while it is open, since another instance may close
+ * it. A probe starts only if there is a slot for it.
  */
 async function gateOf(run: PollRun, project: string): Promise<ProjectGate> {
   const known = run.gates.get(project);
   const now = run.clock.now();
   if (known) {
-    if (known.feeding === 'OPEN' && now.getTime() - known.lookedAt.getTime() >= LOOK_EVERY_MS) {
+    if (known.feeding === 'OPEN' && now.getTime() - known.lookedAt.getTime() >= GATE_CACHE_MS) {
       known.lookedAt = now;
       const feeding = await startFeeding(run, project, known.token);
-      // What one of our own senders heard meanwhile is newer.
+      // If one of this run's own senders closed it meanwhile, that is newer.
       known.feeding = run.gates.get(project)?.feeding === 'OPEN' ? feeding : known.feeding;
     }
     return known;
@@ -148,7 +148,7 @@ async function gateOf(run: PollRun, project: string): Promise<ProjectGate> {
   const token = run.newToken();
   const room = await roomOf(run, project);
   const feeding = room > 0 ? await startFeeding(run, project, token) : 'CLOSED';
-  // Two may ask at once: the first answer stands, unless only the second may probe.
+  // Two callers may get here at once: the first result stands, unless only the second one may probe.
   const first = run.gates.get(project);
   if (first && (first.feeding !== 'CLOSED' || feeding === 'CLOSED')) {
     return first;

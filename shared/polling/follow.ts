@@ -9,7 +9,7 @@ import { readUntil, type PollRun } from './poll-run.ts';
 
 const GET_TIMEOUT_MS = 20_000;
 
-/** Asks EE for one record's operation, and records what it says: the safety net under the sweep. */
+/** Gets one record's operation from Earth Engine and records it: the safety net under the sweep. */
 export async function followOperation(run: PollRun, stored: Stored<ExportRecord>): Promise<void> {
   const record = stored.value;
   if (!isActive(record)) {
@@ -17,13 +17,13 @@ export async function followOperation(run: PollRun, stored: Stored<ExportRecord>
   }
   const listed = await listedSinceMissing(run, record);
   if (listed === 'UNFINISHED') {
-    // It stays due: the next run reads the list anew.
+    // The record stays due: the next run starts a new list.
     run.log.warning('search.unfinished', { recordId: stored.id, project: record.project });
     return;
   }
   const observed =
     listed ??
-    // What the sweep has just read of it is not asked for again.
+    // If the sweep has just read it, it is not requested again.
     run.listings.seen(record.project, record.operation, record.updatedAt) ??
     (await getOperation(run, record));
   if (observed === undefined) {
@@ -31,7 +31,7 @@ export async function followOperation(run: PollRun, stored: Stored<ExportRecord>
     return;
   }
   const { requestId } = marked(observed.operation) ?? record;
-  const found = { ...observed, requestId, asked: true };
+  const found = { ...observed, requestId, wasDue: true };
   const { stored: after, written } = await noteOperation(run, stored, found);
   if (written && after.value.state !== record.state) {
     run.summary.changed += 1;
@@ -52,7 +52,7 @@ async function getOperation(run: PollRun, record: ActiveRecord): Promise<Observe
   }
 }
 
-/** Between the two 404s that make a record LOST, a complete list is read: the operation may be in it (rule 10). */
+/** Between the two 404s that make a record LOST, a complete list is read, which may have the operation (rule 10). */
 async function listedSinceMissing(
   run: PollRun,
   record: ActiveRecord,
@@ -79,7 +79,7 @@ async function operationMissing(run: PollRun, stored: Stored<ExportRecord>): Pro
     if (isLostOn404(record, policy, now)) {
       return lose(record, policy, now);
     }
-    // The first such answer counts: a later one within T must not push the decision away.
+    // The first such answer counts: a later one within T must not delay the decision.
     return record.missingSince === undefined ? noteMissing(record, policy, now) : undefined;
   });
   if (written && after.value.state === 'LOST') {

@@ -6,19 +6,19 @@ import type { Listing } from '../submission/listing.ts';
 import type { SendOutcome } from '../submission/send.ts';
 import type { SendContext } from '../submission/claimed-send.ts';
 
-/** What pollExports answers, and logs once as `poll.finished`. */
+/** What pollExports returns, and logs once as `poll.finished`. */
 export interface PollSummary {
-  /** Records that had fallen due. */
+  /** Records that were due. */
   due: number;
-  /** Records written because EE said something new. */
+  /** Records written because Earth Engine reported a change. */
   changed: number;
   /** Records that got an operation. */
   submitted: number;
-  /** Records that wait after the run. */
+  /** Records that are waiting after the run. */
   waiting: number;
   rejected: number;
   lost: number;
-  /** Records that were set aside by an error; they fall due again. */
+  /** Records that failed and were deferred; they become due again. */
   failed: number;
   /** Records that are due after the run. */
   remaining: number;
@@ -29,46 +29,45 @@ export interface PollSummary {
 export interface ProjectGate {
   feeding: Feeding;
   readonly token: string;
-  /** An open gate is looked at again before long: another instance may have closed it. */
+  /** When the gate was last read. An open one is read again soon: another instance may have closed it. */
   lookedAt: Date;
-  /** How many more may be started under MAX_ACTIVE_OPERATIONS. */
+  /** How many more jobs may be sent under MAX_ACTIVE_OPERATIONS. */
   room: number;
 }
 
-/** A run, as its parts see it. */
+/** The state of one run, shared by its parts. */
 export interface PollRun extends SendContext {
   readonly summary: PollSummary;
   readonly startedAt: Date;
-  /** When its time is up. */
   readonly deadline: Date;
-  /** What this run may do with each project's queue. */
+  /** By project: what this run may do with its queue. */
   readonly gates: Map<string, ProjectGate>;
-  /** How often in a row each project did not answer, or forbade us. */
-  readonly troubles: Map<string, number>;
+  /** By project: how many times in a row it did not answer, or denied permission. */
+  readonly projectFailures: Map<string, number>;
   isOver(): boolean;
 }
 
 /**
- * A project that stays silent or forbids us costs every try its time. After so many in a row the rest of its records wait
- * for the next run, so that other projects' are not delayed.
+ * Each call to a project that does not answer or denies permission takes time. After this many failures in a row, the
+ * rest of its records wait for the next run, so that other projects are not delayed.
  */
-const MAX_TROUBLES = 3;
+const MAX_PROJECT_FAILURES = 3;
 
-export function noteTrouble(run: PollRun, project: string): void {
-  run.troubles.set(project, (run.troubles.get(project) ?? 0) + 1);
+export function noteProjectFailure({ projectFailures }: PollRun, project: string): void {
+  projectFailures.set(project, (projectFailures.get(project) ?? 0) + 1);
 }
 
-export function isTroubled(run: PollRun, project: string): boolean {
-  return (run.troubles.get(project) ?? 0) >= MAX_TROUBLES;
+export function isProjectFailing({ projectFailures }: PollRun, project: string): boolean {
+  return (projectFailures.get(project) ?? 0) >= MAX_PROJECT_FAILURES;
 }
 
-/** Until when a list is read: one that is slow, or has no end, must not take the time of all other projects. */
+/** Until when a list is read: a slow or endless one must not take the time of all other projects. */
 export function readUntil({ config, deadline }: PollRun, { startedAt }: Listing): Date {
   const half = later(startedAt, config.pollBudgetMs / 2);
   return half < deadline ? half : deadline;
 }
 
-/** Counts what came of sending a record. */
+/** Counts the outcome of sending a record. */
 export function countOutcome(run: PollRun, stored: Stored<ExportRecord>, sendOutcome: SendOutcome): void {
   const { project, state } = stored.value;
   if (state === 'REJECTED') {
@@ -77,9 +76,9 @@ export function countOutcome(run: PollRun, stored: Stored<ExportRecord>, sendOut
   if (sendOutcome === 'OPERATION') {
     run.summary.submitted += 1;
   }
-  if (sendOutcome === 'OUTAGE' || sendOutcome === 'PERMISSION' || sendOutcome === 'NOT_ASKED') {
-    noteTrouble(run, project);
+  if (sendOutcome === 'OUTAGE' || sendOutcome === 'PERMISSION' || sendOutcome === 'NOT_SENT') {
+    noteProjectFailure(run, project);
   } else {
-    run.troubles.delete(project);
+    run.projectFailures.delete(project);
   }
 }

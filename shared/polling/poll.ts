@@ -15,14 +15,14 @@ import { followOperation } from './follow.ts';
 import type { Gate } from '../submission/gate.ts';
 import { createListings } from '../submission/listing.ts';
 import { resume } from './resume.ts';
-import { isTroubled, countOutcome, type PollSummary, type PollRun } from './poll-run.ts';
+import { countOutcome, isProjectFailing, type PollSummary, type PollRun } from './poll-run.ts';
 import { recordFailed } from './defer.ts';
 import { sweepProject } from './sweep-project.ts';
 
-/** One run of the poller: looks at what changed at EE, moves on what is due, feeds the queues. */
+/** One run of the poller: records what changed at Earth Engine, works on due records, and feeds the queues. */
 
 const PAGE = 100;
-/** Records worked on at once: enough to hide EE's answer times, few enough for its 100 requests a second. */
+/** Records in progress at once: enough to hide Earth Engine's latency, few enough for its 100 requests a second. */
 const CONCURRENCY = 16;
 const PROJECTS_AT_ONCE = 4;
 
@@ -55,14 +55,14 @@ export async function pollExports(services: Services, gate: Gate): Promise<PollS
     startedAt,
     deadline,
     gates: new Map(),
-    troubles: new Map(),
+    projectFailures: new Map(),
     isOver: () => stopping.aborted || clock.now() >= deadline,
   };
 
-  // What does not depend on each other is asked for together: most runs find nothing, and take as long as their queries.
+  // Independent queries run together: most runs find nothing and take as long as their queries.
   const [projects, overdue] = await Promise.all([
     projectsInUse(run),
-    // Claims that ran out first: nothing else may keep them from moving within a lease and a poll (rule 14).
+    // Claims that ran out come first: nothing else may delay them beyond a lease and a poll (rule 14).
     eachDue(run, recordQueries.overdueSubmitting, resumeOne),
   ]);
   await pMap(projects, (project) => isolated(run, project, () => sweepProject(run, project)), {
@@ -71,7 +71,7 @@ export async function pollExports(services: Services, gate: Gate): Promise<PollS
   const [dueWaiting, dueOperations] = await Promise.all([
     eachDue(run, recordQueries.dueWaiting, resumeThroughGate),
     eachDue(run, recordQueries.dueOperations, followOperation),
-    // Before the queues are fed: what is to be cancelled must not be sent first.
+    // Before the queues are fed: a record that will be canceled must not be sent first.
     cancelLateArrivals(run, later(clock.now(), (deadline.getTime() - clock.now().getTime()) / 2)),
   ]);
   await pMap(projects, (project) => isolated(run, project, () => feedQueue(run, project)), {
@@ -79,7 +79,8 @@ export async function pollExports(services: Services, gate: Gate): Promise<PollS
   });
   await Promise.all([
     flushPendingEvents(run),
-    // A few counts, also where the queues took all the time: a batch must not wait for a quiet hour.
+    // These are only a few counts, so they run even if the queues took all the time: a batch must not wait for a quiet
+    // hour.
     finishBatches(run, later(deadline, 10 * SECOND_MS)),
   ]);
 
@@ -99,7 +100,7 @@ export async function pollExports(services: Services, gate: Gate): Promise<PollS
 
 type DueQuery = (now: Date) => Query;
 
-/** The projects of all records that are not ended, one read each. */
+/** The projects of all records that are not final, with one read each. */
 async function projectsInUse({ store }: PollRun): Promise<string[]> {
   const projects: string[] = [];
   let after: readonly unknown[] | undefined;
@@ -113,15 +114,15 @@ async function projectsInUse({ store }: PollRun): Promise<string[]> {
     if (typeof project === 'string' && project !== '') {
       projects.push(project);
     }
-    // Whatever stands there in a record that cannot be read, the others come after it.
+    // Whatever value an unreadable record has here, the other projects come after it.
     after = [project];
   }
 }
 
 /**
- * Works on every record that is due, page by page, until there is none left or the run's time is up.
+ * Works on every due record, page by page, until none is left or the run's time is over.
  *
- * @returns the query where something may be left: an idle run counts nothing
+ * @returns the query if records may be left: an idle run counts nothing
  */
 async function eachDue(
   run: PollRun,
@@ -142,7 +143,7 @@ async function eachDue(
   return foundAny ? [query] : [];
 }
 
-/** One record's trouble is its own: it is set aside, and the run goes on. */
+/** Works on one record. If that fails, the record is deferred and the run goes on. */
 async function eachOne(
   run: PollRun,
   found: Found<ExportRecord>,
@@ -156,7 +157,7 @@ async function eachOne(
     if (!isReadable(found)) {
       throw found.unreadable;
     }
-    if (!isTroubled(run, found.value.project)) {
+    if (!isProjectFailing(run, found.value.project)) {
       await work(run, found);
     }
   } catch (thrown) {
@@ -164,13 +165,13 @@ async function eachOne(
   }
 }
 
-/** Publishes the events that are owed, a page at a time, until the topic takes none. */
+/** Publishes pending events, a page at a time, until the topic accepts none. */
 async function flushPendingEvents(run: PollRun): Promise<void> {
   if (run.isOver()) {
     return;
   }
   for await (const page of pages(run.store.records, recordQueries.pendingEvents(), PAGE)) {
-    // A page that fails for its own events must not keep those behind it back.
+    // A page that fails because of its own events must not hold up later pages.
     const { isTopicDown } = await flushEvents(run, page.filter(isReadable));
     if (isTopicDown || run.isOver()) {
       return;

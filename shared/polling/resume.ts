@@ -20,14 +20,15 @@ import {
 } from '../submission/send.ts';
 
 /**
- * Moves a record on that has no operation yet: one whose claim ran out, or one that waited. What it may find:
+ * Continues with a record that has no operation yet: its claim ran out, or it was waiting. The cases:
  *
- * - SUBMITTING, the lease over: its holder died, or lost Firestore, before or after EE had the job. The operation is
- *   searched for; not found, the same bytes are sent again, and EE answers with the same operation or refuses the id.
- * - WAITING, every send answered: EE could not take it. It is sent.
- * - WAITING with an unanswered send: searched for first, then sent.
- * - WAITING, to be cancelled or rejected: searched for; nothing is sent. It ends when its absence is proven.
- * - moved on by somebody else since it was read: nothing is done.
+ * - SUBMITTING, the lease is over: its holder died, or lost Firestore, before or after Earth Engine received the job.
+ *   The operation is searched for. If it is not found, the same bytes are sent again, and Earth Engine returns the same
+ *   operation or refuses the id.
+ * - WAITING, every send was answered: Earth Engine could not accept it. It is sent.
+ * - WAITING with an unanswered send: it is searched for first, then sent.
+ * - WAITING, being canceled or rejected: it is searched for, and nothing is sent. It ends when absence is proven.
+ * - Changed by another process since it was read: nothing is done.
  */
 export async function resume(run: PollRun, stored: Stored<ExportRecord>): Promise<Sent> {
   const record = stored.value;
@@ -36,15 +37,15 @@ export async function resume(run: PollRun, stored: Stored<ExportRecord>): Promis
   }
   const serviceAccount = await serviceAccountOf(run);
   if (serviceAccount instanceof EarthEngineError) {
-    return waitToGoOn(run, stored, record, serviceAccount);
+    return waitOut(run, stored, record, serviceAccount);
   }
   const mustSearch = mayHaveUnknownOperation(record) || sentByOtherAccount(record, serviceAccount);
   const listing = mustSearch ? await searchFor(run, record) : undefined;
   if (listing instanceof EarthEngineError) {
-    return waitToGoOn(run, stored, record, listing);
+    return waitOut(run, stored, record, listing);
   }
   if (listing === 'UNFINISHED') {
-    // It stays due: the next run reads the list anew.
+    // The record stays due: the next run starts a new list.
     run.log.warning('search.unfinished', { recordId: stored.id, project: record.project });
     return unchanged(stored);
   }
@@ -62,7 +63,7 @@ export async function resume(run: PollRun, stored: Stored<ExportRecord>): Promis
     if (isHeldBack(claimed, serviceAccount)) {
       return await holdBack(run, await replaceRecord(run, stored, claimed));
     }
-    // Read before the claim is written: damaged bytes fail here and leave a record that can be deferred, not another claim.
+    // Read before the claim is written: damaged bytes then leave a record that can be deferred, not another claim.
     const request = await store.records.readRequest(stored.id);
     return await send(run, await replaceRecord(run, stored, claimed), request, lastSendAt(record));
   } catch (error) {
@@ -80,11 +81,11 @@ const unchanged = (
   sendOutcome: 'OTHER',
 });
 
-/** When the last send can have been made: until its lease ended, or before it was put off. */
+/** The latest possible time of the last send: the end of its lease, or when it began to wait. */
 const lastSendAt = (record: RecordInSubmission): Date =>
   record.state === 'SUBMITTING' ? record.claim.leaseUntil : record.updatedAt;
 
-/** A complete list that started after the last send; or why there is none. */
+/** A complete list that started after the last send; or the reason why there is none. */
 async function searchFor(
   run: PollRun,
   record: RecordInSubmission,
@@ -101,10 +102,10 @@ async function searchFor(
 }
 
 /**
- * EE lists nothing now, or we cannot say who we are, so nothing may be sent either. The record says so and waits as for any
- * outage, whose deadline counts from here; it is taken over and given back in one write.
+ * The list or our own account is not available, so nothing may be sent either. The record waits as in any outage, whose
+ * deadline counts from here. It is claimed and given back in one write.
  */
-async function waitToGoOn(
+async function waitOut(
   run: PollRun,
   stored: Stored<ExportRecord>,
   record: RecordInSubmission,
@@ -118,7 +119,7 @@ async function waitToGoOn(
   const findings = { sends: 0, unanswered, searches, firstSentAt: undefined };
   const isDenied = failure.kind === 'PERMISSION';
   const waitingFor = isDenied ? 'PERMISSION' : 'SERVICE';
-  // Why it is to be rejected is told in the end, and not what came up on the way.
+  // A record that is being rejected keeps its reason: what fails on the way does not replace it.
   const how: Wait =
     record.rejecting && record.error
       ? { waitingFor, error: record.error, rejecting: true }
@@ -129,7 +130,7 @@ async function waitToGoOn(
       ? giveBack(claimed, findings, how, policy, moment)
       : wait(claimed, findings, how, policy, moment);
   try {
-    return { stored: await replaceRecord(run, stored, next), sendOutcome: 'NOT_ASKED' };
+    return { stored: await replaceRecord(run, stored, next), sendOutcome: 'NOT_SENT' };
   } catch (error) {
     if (error instanceof StaleWriteError) {
       return unchanged(stored);

@@ -18,7 +18,7 @@ import type { PollRun } from './poll-run.ts';
 import {
   endedBefore,
   isFollowed,
-  isNews,
+  hasChanged,
   type SweepSnapshot,
   nameKey,
   pack,
@@ -30,11 +30,11 @@ import {
 const WRITERS = 16;
 
 /**
- * Reads a project's operations as a list and writes the records of those that changed. Its cost follows what changed: a
- * page of 500 costs EE one call, an operation that looks as it did last time nothing more.
+ * Reads a project's operations as a list and writes the records of those that changed. The cost follows the changes: a
+ * page of 500 is one call, and an unchanged operation costs nothing more.
  *
- * Where fewer records are active than pages were read last time, each is asked for by itself instead. As often as a
- * record's own safety net the whole list is read all the same: an operation that is one too many is seen nowhere else
+ * If there are fewer active records than the last sweep read pages, each operation is requested individually instead.
+ * The whole list is still read as often as a record's own safety net applies: only the list shows extra operations
  * (rule 9).
  */
 export async function sweepProject(run: PollRun, project: string): Promise<void> {
@@ -47,28 +47,28 @@ export async function sweepProject(run: PollRun, project: string): Promise<void>
   if (active === 0 && unanswered === 0) {
     return;
   }
-  // A sweep's memory that cannot be read is made anew.
+  // An unreadable snapshot is replaced.
   const last = stored && isReadable(stored) ? stored : undefined;
   const readsAll = unanswered > 0 || isLongAgo(run, last?.value.completedAt);
   if (!readsAll && active < (last?.value.pages ?? 1)) {
-    await askForEach(run, project, active);
+    await followEach(run, project, active);
     return;
   }
-  // Where a list is too long to be read in a third of the run, what is known of is enough.
+  // A list that is too long for a third of the run may end early, once the operations of all active records were seen.
   const readAllUntil = readsAll ? later(startedAt, config.pollBudgetMs / 3) : startedAt;
   const seen = await readList(run, project, last?.value, { active, readAllUntil });
-  await writeDown(run, project, last, seen);
+  await saveSnapshot(run, project, last, seen);
 }
 
 const isLongAgo = ({ startedAt, config }: PollRun, completedAt = new Date(0)): boolean =>
   startedAt.getTime() - completedAt.getTime() >= config.pollMaxMs;
 
-async function askForEach(run: PollRun, project: string, active: number): Promise<void> {
+async function followEach(run: PollRun, project: string, active: number): Promise<void> {
   const records = await run.store.records.find(recordQueries.active(project), { limit: active });
-  await pMap(records.filter(isReadable), (stored) => askForOne(run, stored), { concurrency: WRITERS });
+  await pMap(records.filter(isReadable), (stored) => followOne(run, stored), { concurrency: WRITERS });
 }
 
-async function askForOne(run: PollRun, stored: Stored<ExportRecord>): Promise<void> {
+async function followOne(run: PollRun, stored: Stored<ExportRecord>): Promise<void> {
   try {
     await followOperation(run, stored);
   } catch (error) {
@@ -81,13 +81,13 @@ async function askForOne(run: PollRun, stored: Stored<ExportRecord>): Promise<vo
 interface Seen {
   readonly startedAt: Date;
   readonly known: SweepSnapshot;
-  /** When each of them ended that has. */
+  /** When the operations that have ended did so. */
   readonly endedAt: Map<number, Date>;
   pages: number;
   complete: boolean;
 }
 
-/** Reads pages until the operations of all active records were seen, or the list or the run's time ends. */
+/** Reads pages until the operations of all active records were seen, the list ends, or the run's time is over. */
 async function readList(
   run: PollRun,
   project: string,
@@ -99,16 +99,16 @@ async function readList(
   const listing = run.listings.since(project, run.startedAt);
   const { startedAt } = listing;
   const seen: Seen = { startedAt, known: new Map(), endedAt: new Map(), pages: 0, complete: false };
-  /** How many of the active records were seen for certain. */
+  /** How many active records' operations were seen for certain. */
   let followed = 0;
-  /** Operations that wait in EE's queue and were never seen before. */
+  /** Operations that wait in Earth Engine's queue and were never seen before. */
   let queued: MarkedOperation[] = [];
   while (!run.isOver()) {
     const enough = followed + queued.length >= expected.active && run.clock.now() >= expected.readAllUntil;
     if (seen.complete || enough) {
-      // As many as there are active records: then they are theirs, and need not be read.
-      const theirs = followed + queued.length === expected.active;
-      followed += theirs ? trust(queued, seen) : await lookUp(run, project, queued, seen);
+      // Exactly as many as the active records that are left: then they belong to those, which need not be read.
+      const isExact = followed + queued.length === expected.active;
+      followed += isExact ? assumePending(queued, seen) : await updateRecords(run, project, queued, seen);
       queued = [];
       if (seen.complete || followed >= expected.active) {
         break;
@@ -120,27 +120,27 @@ async function readList(
       continue;
     }
     seen.pages += 1;
-    const news: MarkedOperation[] = [];
+    const changed: MarkedOperation[] = [];
     for (const mark of page) {
       const { operation } = mark;
       if (endedBefore(operation, last, policy)) {
         continue;
       }
       const key = nameKey(operation.name);
-      const remembered = before.get(key);
+      const entry = before.get(key);
       if (operation.endTime) {
         seen.endedAt.set(key, operation.endTime);
       }
-      if (remembered !== undefined && !isNews(operation, remembered)) {
-        seen.known.set(key, remembered);
-        followed += isFollowed(remembered) ? 1 : 0;
-      } else if (remembered === undefined && operation.state === 'PENDING' && !operation.done) {
+      if (entry !== undefined && !hasChanged(operation, entry)) {
+        seen.known.set(key, entry);
+        followed += isFollowed(entry) ? 1 : 0;
+      } else if (entry === undefined && operation.state === 'PENDING' && !operation.done) {
         queued.push(mark);
       } else {
-        news.push(mark);
+        changed.push(mark);
       }
     }
-    followed += await lookUp(run, project, news, seen);
+    followed += await updateRecords(run, project, changed, seen);
   }
   if (!seen.complete) {
     keepUnseen(before, seen);
@@ -149,23 +149,23 @@ async function readList(
 }
 
 /**
- * How many operations are remembered at most, where no sweep reads a whole list for long. Ended ones that were not seen
- * are then forgotten: should a list show them again, their records are read once more.
+ * The most operations that are remembered while no sweep reads a whole list. Beyond that, ended operations that were
+ * not seen are forgotten: if a list shows them again, their records are read once more.
  */
 const MAX_KNOWN = 50_000;
 
-/** What was not seen this time is as it was. */
+/** Keeps the entries of operations that were not seen this time. */
 function keepUnseen(before: SweepSnapshot, { known }: Seen): void {
   const full = before.size > MAX_KNOWN;
-  for (const [key, remembered] of before) {
-    if (!known.has(key) && (!full || isFollowed(remembered))) {
-      known.set(key, remembered);
+  for (const [key, entry] of before) {
+    if (!known.has(key) && (!full || isFollowed(entry))) {
+      known.set(key, entry);
     }
   }
 }
 
 /** Remembers queued operations as those of PENDING records. */
-function trust(queued: readonly MarkedOperation[], { known }: Seen): number {
+function assumePending(queued: readonly MarkedOperation[], { known }: Seen): number {
   for (const { operation } of queued) {
     known.set(nameKey(operation.name), snapshotEntry(operation, { progress: 0 }));
   }
@@ -173,29 +173,29 @@ function trust(queued: readonly MarkedOperation[], { known }: Seen): number {
 }
 
 /**
- * Brings the records of operations that look new up to date, and remembers what is recorded then; those whose write
- * failed are not remembered, nor those that another run has written since the list began.
+ * Brings the records of changed operations up to date and remembers the result. Not remembered are records whose write
+ * failed, or that another run has written since the list began.
  *
  * @returns how many of their records were active when the sweep counted them
  */
-async function lookUp(
+async function updateRecords(
   run: PollRun,
   project: string,
-  news: readonly MarkedOperation[],
+  changed: readonly MarkedOperation[],
   seen: Seen,
 ): Promise<number> {
-  const founds = await run.store.records.getMany([...new Set(news.map((mark) => mark.recordId))]);
+  const founds = await run.store.records.getMany([...new Set(changed.map((mark) => mark.recordId))]);
   const records = new Map(founds.map((found) => [found.id, found]));
   let counted = 0;
   await pMap(
-    news,
+    changed,
     async ({ operation, ...mark }) => {
       const found = records.get(mark.recordId);
       const key = nameKey(operation.name);
       if (found && !isReadable(found)) {
         return;
       }
-      // A record's operation is in its project: in another, a marker was copied.
+      // A record's operation is in its project: in another project, the marker was copied.
       if (found?.value.project !== project) {
         seen.known.set(key, snapshotEntry(operation, undefined));
         return;
@@ -217,7 +217,7 @@ async function lookUp(
 const follows = (record: ExportRecord, operation: Operation): record is ActiveRecord =>
   isActive(record) && sameOperation(record.operation, operation.name);
 
-/** @returns the record as it is then; undefined where it could not be written, or another run knows more of it */
+/** @returns the record afterwards; undefined if the write failed, or if another run knows a newer state */
 async function bringUpToDate(
   run: PollRun,
   stored: Stored<ExportRecord>,
@@ -234,13 +234,13 @@ async function bringUpToDate(
   } catch (error) {
     run.summary.failed += 1;
     run.log.error('record.failed', error, { recordId: stored.id });
-    await dueAtOnce(run, stored);
+    await markDueAtOnce(run, stored);
     return undefined;
   }
 }
 
-/** The next sweep may know nothing of it any more, since its operation ended before that: so it falls due (rule 12). */
-async function dueAtOnce(run: PollRun, stored: Stored<ExportRecord>): Promise<void> {
+/** The next sweep may skip an operation that has ended, so its record becomes due (rule 12). */
+async function markDueAtOnce(run: PollRun, stored: Stored<ExportRecord>): Promise<void> {
   try {
     await updateRecord(run, stored, (record) =>
       record.state === 'WAITING' || isActive(record) ? markDue(record, run.clock.now()) : undefined,
@@ -250,7 +250,7 @@ async function dueAtOnce(run: PollRun, stored: Stored<ExportRecord>): Promise<vo
   }
 }
 
-async function writeDown(
+async function saveSnapshot(
   run: PollRun,
   project: string,
   last: Stored<Sweep> | undefined,
@@ -278,14 +278,14 @@ async function writeDown(
   try {
     await store.sweeps.replace(last, sweep);
   } catch (error) {
-    // Another run wrote down what it saw: the next one reads a few records once more.
+    // Another run saved its own snapshot: the next run reads a few records once more.
     if (!(error instanceof StaleWriteError)) {
       throw error;
     }
   }
 }
 
-/** How many pages a list in random order takes differs from time to time, which is no news. */
+/** A list in random order takes a different number of pages each time, which is not worth a write. */
 const isWorthWriting = (last: Sweep, { pages, known }: Seen): boolean =>
   pages * 2 < last.pages || pages > last.pages * 2 || !sameSnapshot(known, unpack(last.known));
 

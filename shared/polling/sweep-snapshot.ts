@@ -5,16 +5,16 @@ import type { Policy } from '../record/policy.ts';
 import type { Sweep } from '../model/project-status.ts';
 
 /**
- * What a sweep remembers of each of our operations, so that the next one reads only the records of those that changed:
- * six bytes of the operation name's SHA-256, and two for what is recorded of it. 10,000 operations take 80 KB. Two names
- * may collide (once in millions of sweeps): then a change is seen by the record's own safety net instead.
+ * What a sweep remembers about each of our operations, so that the next one reads only the records of those that
+ * changed: six bytes of the operation name's SHA-256, and two for the recorded state. 10,000 operations take 80 KB. Two
+ * names may collide (once in millions of sweeps): then the record's own safety net detects a change instead.
  */
 export type SweepSnapshot = Map<number, SnapshotEntry>;
 
 /**
- * State and progress in 12 bits: the recorded progress in hundredths, EE's state, whether it is done, and whether a
- * record follows it. A record follows one operation; a double, or an operation of somebody who keeps records elsewhere,
- * is remembered without.
+ * State and progress in 12 bits: the recorded progress in hundredths, Earth Engine's state, whether it is done, and
+ * whether a record follows it. A record follows one operation; a duplicate, or an operation of another deployment, has
+ * no record.
  */
 type SnapshotEntry = number;
 
@@ -35,9 +35,9 @@ export function unpack(packed: Uint8Array): SweepSnapshot {
 export function pack(known: SweepSnapshot): Uint8Array<ArrayBuffer> {
   const bytes = Buffer.alloc(known.size * ENTRY_BYTES);
   let offset = 0;
-  for (const [name, remembered] of known) {
-    bytes.writeUIntBE(name, offset, 6);
-    bytes.writeUInt16BE(remembered, offset + 6);
+  for (const [key, entry] of known) {
+    bytes.writeUIntBE(key, offset, 6);
+    bytes.writeUInt16BE(entry, offset + 6);
     offset += ENTRY_BYTES;
   }
   return bytes;
@@ -47,7 +47,7 @@ export function nameKey(operation: string): number {
   return hash('sha256', operation, 'buffer').readUIntBE(0, 6);
 }
 
-/** @param recorded the progress that its record has; undefined where no record follows it */
+/** @param recorded the progress in its record; undefined if no record follows it */
 export function snapshotEntry(
   operation: Operation,
   recorded: { progress: number | undefined } | undefined,
@@ -56,19 +56,18 @@ export function snapshotEntry(
   return stateOf(operation) + (recorded ? FOLLOWED : 0) + hundredths;
 }
 
-/** Whether an operation's record is to be read: its state is new, or it moved a tenth from the progress recorded. */
-export function isNews(operation: Operation, remembered: SnapshotEntry | undefined): boolean {
-  if (
-    remembered === undefined ||
-    stateOf(operation) !== Math.floor((remembered % FOLLOWED) / STATE) * STATE
-  ) {
+/**
+ * Whether an operation's record must be read: its state is new, or progress differs by a tenth from the recorded one.
+ */
+export function hasChanged(operation: Operation, entry: SnapshotEntry | undefined): boolean {
+  if (entry === undefined || stateOf(operation) !== Math.floor((entry % FOLLOWED) / STATE) * STATE) {
     return true;
   }
-  if (operation.progress === undefined || !isFollowed(remembered)) {
+  if (operation.progress === undefined || !isFollowed(entry)) {
     return false;
   }
   const hundredths = Math.floor(operation.progress * 100 + 1e-6);
-  return Math.abs(hundredths - (remembered % STATE)) >= 10;
+  return Math.abs(hundredths - (entry % STATE)) >= 10;
 }
 
 function stateOf({ state, done }: Operation): number {
@@ -78,11 +77,11 @@ function stateOf({ state, done }: Operation): number {
 }
 
 /** Whether it was the operation of an active record. */
-export function isFollowed(remembered: SnapshotEntry | undefined): boolean {
-  return remembered !== undefined && remembered >= FOLLOWED;
+export function isFollowed(entry: SnapshotEntry | undefined): boolean {
+  return entry !== undefined && entry >= FOLLOWED;
 }
 
-/** Whether an operation ended so long before the last complete sweep that the sweep saw its end: by T it is listed so. */
+/** Whether an operation ended more than T before the last complete sweep, which therefore saw its end. */
 export function endedBefore(operation: Operation, sweep: Sweep | undefined, policy: Policy): boolean {
   return (
     sweep !== undefined &&
@@ -96,8 +95,8 @@ export function sameSnapshot(left: SweepSnapshot, right: SweepSnapshot): boolean
   if (left.size !== right.size) {
     return false;
   }
-  for (const [name, remembered] of left) {
-    if (right.get(name) !== remembered) {
+  for (const [key, entry] of left) {
+    if (right.get(key) !== entry) {
       return false;
     }
   }

@@ -40,8 +40,8 @@ const cancelledError: RecordError = {
 };
 
 /**
- * Notes that a cancellation was requested. If the record has an operation, whoever writes this or finds the operation
- * cancels it at Earth Engine.
+ * Notes that a cancellation was requested. If the record has an operation, the process that writes
+ * this, or that finds the operation, cancels it at Earth Engine.
  */
 export function requestCancellation(record: ExportRecord, now: Date): ExportRecord {
   return {

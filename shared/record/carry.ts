@@ -28,7 +28,7 @@ export const carryProtocol = (record: RecordInSubmission) => pick(record, protoc
 
 type History = ExportRecord['history'];
 
-/** Appends an entry. A long history loses its middle: the beginning shows where the job came from. */
+/** Appends an entry. A long history loses its middle: the beginning shows the job's origin. */
 export function grow(history: History, entry: History[number]): History {
   const grown = [...history, entry];
   return grown.length <= MAX_HISTORY ? grown : [...grown.slice(0, 5), ...grown.slice(-(MAX_HISTORY - 5))];

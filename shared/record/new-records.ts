@@ -12,7 +12,7 @@ import type { Policy } from './policy.ts';
 
 /** How a job becomes a record. A job that is canceled before its message arrives is in `cancellation.ts`. */
 
-/** Where a job's record comes from. */
+/** The origin of a job's record. */
 export interface JobSource {
   readonly requestId: string;
   /** With the marker, as Earth Engine stores it. */

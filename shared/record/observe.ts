@@ -20,7 +20,7 @@ import { type Moment, nextCheck, type Policy } from './policy.ts';
  */
 const PROGRESS_STEP = 0.1 - 1e-9;
 
-/** The job has an operation. That is a fact, whoever finds it (rule 1), and it ends the claim (rule 2). */
+/** The job has an operation. That is a fact, no matter which process found it (rule 1), and it ends the claim (rule 2). */
 export function recordOperation(
   record: RecordInSubmission,
   operation: Operation,
@@ -93,15 +93,14 @@ function ended(
  * The record after Earth Engine reported its operation; undefined if that is not worth a write: the state is the same,
  * progress moved by less than a tenth, and the record has not just stalled.
  *
- * @param asked whether the operation was requested because the record was due: then the record always gets a new due
- * time
+ * @param wasDue whether the operation was requested because the record was due: then it gets a new due time in any case
  */
 export function observe(
   record: ActiveRecord,
   operation: Operation,
   policy: Policy,
   moment: Moment,
-  asked: boolean,
+  wasDue: boolean,
 ): ActiveRecord | TerminalRecord | undefined {
   const { now } = moment;
   const state = stateOf(operation, record.state);
@@ -129,7 +128,7 @@ export function observe(
     state === 'RUNNING' &&
     record.stalledSince === undefined &&
     now.getTime() - record.movedAt.getTime() >= policy.stalledMs;
-  if (!worthWriting && !stalled && !asked && record.missingSince === undefined) {
+  if (!worthWriting && !stalled && !wasDue && record.missingSince === undefined) {
     return undefined;
   }
   const { missingSince: _found, ...rest } = record;

@@ -64,8 +64,8 @@ export function sentByOtherAccount(record: RecordInSubmission, serviceAccount: s
 }
 
 /**
- * Whether nothing may be sent for a record, because it is being canceled or rejected, or because another account may have
- * sent it. It is only searched for, and ends or is sent once it is proven that no operation exists.
+ * Whether nothing may be sent for a record, because it is being canceled or rejected, or because another account may
+ * have sent it. It is only searched for, and ends or is sent once it is proven that no operation exists.
  */
 export const isHeldBack = (record: RecordInSubmission, serviceAccount: string | undefined): boolean =>
   record.cancelRequestedAt !== undefined ||

@@ -8,31 +8,32 @@ import { isReadable, type Stored } from '../store/store.ts';
 import type { Gate } from './gate.ts';
 import type { Listings } from './listing.ts';
 
-/** Posting a claimed record's bytes until Earth Engine answers, or the claim's time is over. */
+/** Posting a claimed record's bytes until Earth Engine answers, or until the claim's time is over. */
 
-/** Quick tries of one id within a claim: what a dropped connection or a restarting server needs, no more. */
+/** Quick tries of one id within a claim: enough for a dropped connection or a server that restarts. */
 const MAX_TRIES = 3;
 const FIRST_PAUSE_MS = 500;
+
 export interface SendContext extends Services {
   readonly gate: Gate;
   readonly listings: Listings;
 }
 
-/** One holder's work on one claim. */
+/** The work of one holder on one claim. */
 export interface ClaimedSend {
   readonly context: SendContext;
   readonly policy: Policy;
   readonly token: string;
-  /** Nothing is sent after this: the lease, or the time for all tries together, is over (rule 3). */
+  /** Nothing is sent after this: the lease is over, or the time for all tries together (rule 3). */
   readonly deadline: Date;
   stored: Stored<ExportRecord>;
   request: Uint8Array;
   findings: SendFindings;
-  /** When the last send without an answer was given up: a list that started before it does not show what came of it. */
+  /** When the last unanswered send was given up: a list that started before this may not show its operation. */
   sentUntil: Date;
 }
 
-/** Posts the bytes, again where no answer came; the answer, or the last failure. */
+/** Posts the bytes, and retries if there was no answer. Returns the operation, or the last failure. */
 export async function postUntilAnswered(claim: ClaimedSend): Promise<Operation | EarthEngineError> {
   const { context } = claim;
   const { clock, earthEngine, random, stopping } = context;
@@ -45,8 +46,8 @@ export async function postUntilAnswered(claim: ClaimedSend): Promise<Operation |
         return failure;
       }
       await clock.sleep(pauseMs, stopping).catch(() => undefined);
-      // Since the last post somebody may have taken the claim over, or cancelled.
-      if (stopping.aborted || !(await stillOurs(claim))) {
+      // Since the last post, another process may have taken over the claim or requested a cancellation.
+      if (stopping.aborted || !(await mayStillSend(claim))) {
         return failure;
       }
     }
@@ -54,7 +55,7 @@ export async function postUntilAnswered(claim: ClaimedSend): Promise<Operation |
     if (leftMs <= 0) {
       return failure ?? overdue();
     }
-    // The first try leaves time for a second: a request that was lost on its way is answered by its replay.
+    // The first try leaves time for a second one, which gets the answer if the first request was lost.
     const timeoutMs = tries === 0 ? leftMs / 2 : leftMs;
     claim.findings = {
       ...claim.findings,
@@ -85,16 +86,15 @@ export async function postUntilAnswered(claim: ClaimedSend): Promise<Operation |
   return failure ?? overdue();
 }
 
-/** The claim's time was over before anything was sent. */
 const overdue = (): EarthEngineError =>
   new EarthEngineError('NOT_SENT', {
-    message: 'The time for this claim was over before it was sent.',
+    message: 'The claim expired before the request was sent.',
     httpStatus: 504,
     status: 'DEADLINE_EXCEEDED',
-    reply: 'The time for this claim was over before it was sent.',
+    reply: 'The claim expired before the request was sent.',
   });
 
-async function stillOurs(claim: ClaimedSend): Promise<boolean> {
+async function mayStillSend(claim: ClaimedSend): Promise<boolean> {
   const found = await claim.context.store.records.get(claim.stored.id);
   if (!found || !isReadable(found)) {
     return false;

@@ -8,45 +8,47 @@ import { isReadable, type Stored } from '../store/store.ts';
 import type { ProjectStatus } from '../model/project-status.ts';
 
 /**
- * Whether a project's jobs may be sent now. What one instance hears from EE, all others know within LOOK_EVERY_MS: the
- * price is that they start what they start in that time.
+ * Whether a project's jobs may be sent now: the gate is a circuit breaker per project, and a probe is its half-open
+ * state. When Earth Engine refuses one instance, the others know within GATE_CACHE_MS; what they send until then is
+ * refused too.
  */
 
-export const LOOK_EVERY_MS = 5 * SECOND_MS;
+export const GATE_CACHE_MS = 5 * SECOND_MS;
 
 export type QueueReason = 'QUEUE' | 'RATE';
 
-/** May a new job be sent at once, or does it wait, and until when at least? */
+/** Whether a new job may be sent at once; if not, why it waits, and until when at least. */
 export type Admission = { readonly send: true } | { readonly waitingFor: QueueReason; readonly dueAt: Date };
 
 export interface Gate {
-  /** For a new job: looks at the gate, at who waits already and at the room left, at most every LOOK_EVERY_MS. */
+  /** For a new job: checks the gate, the records that already wait, and the free slots, at most every GATE_CACHE_MS. */
   admit(project: string): Promise<Admission>;
-  /** EE said that it takes no more. Ends a probe that was under way. */
+  /** Earth Engine accepts no more. Ends a probe that is under way. */
   close(project: string, reason: QueueReason, retryAfterMs: number | undefined): Promise<void>;
-  /** An operation came back with or without the marker in its description: without, no id may be given up (rule 5). */
+  /** An operation came back with or without the marker in its description. Without, no id may be given up (rule 5). */
   noteMarker(project: string, echoed: boolean): Promise<void>;
 }
 
 type GateServices = Pick<Services, 'store' | 'config' | 'policy' | 'clock' | 'random' | 'log'>;
 
-interface Look {
+/** What an instance read, and uses for GATE_CACHE_MS. */
+interface View {
   readonly at: Date;
   readonly closed: Admission | undefined;
   readonly markerMissing: boolean;
-  /** How many more this instance may start until it looks again. */
+  /** How many more jobs this instance may send until it reads again. */
   room: number;
 }
 
 export function createGate(services: GateServices): Gate {
   const { config, clock } = services;
-  const looks = new Map<string, Promise<Look>>();
+  const views = new Map<string, Promise<View>>();
 
-  const look = async (project: string): Promise<Look> => {
+  const read = async (project: string): Promise<View> => {
     const at = clock.now();
     const [status, queued, occupied] = await Promise.all([
       readStatus(services, project),
-      // Two, since one may be a record that cannot be read, for which nobody waits.
+      // Two, since one may be an unreadable record, which holds nothing up.
       services.store.records.find(recordQueries.queued(project), { limit: 2 }),
       services.store.records.count(recordQueries.occupying(project)),
     ]);
@@ -61,20 +63,20 @@ export function createGate(services: GateServices): Gate {
     return { at, closed, markerMissing, room: config.maxActiveOperations - occupied };
   };
 
-  const recent = async (project: string): Promise<Look> => {
-    const known = looks.get(project);
+  const recent = async (project: string): Promise<View> => {
+    const known = views.get(project);
     if (known) {
       const latest = await known.catch(() => undefined);
-      if (latest && clock.now().getTime() - latest.at.getTime() < LOOK_EVERY_MS) {
+      if (latest && clock.now().getTime() - latest.at.getTime() < GATE_CACHE_MS) {
         return latest;
       }
-      if (looks.get(project) !== known) {
+      if (views.get(project) !== known) {
         return recent(project);
       }
     }
-    const looking = look(project);
-    looks.set(project, looking);
-    return looking;
+    const reading = read(project);
+    views.set(project, reading);
+    return reading;
   };
 
   return {
@@ -92,12 +94,12 @@ export function createGate(services: GateServices): Gate {
     close: async (project, reason, retryAfterMs) => {
       const closedUntil = await closeGate(services, project, reason, retryAfterMs);
       const closed: Admission = { waitingFor: reason, dueAt: closedUntil };
-      const markerMissing = (await looks.get(project)?.catch(() => undefined))?.markerMissing ?? false;
-      looks.set(project, Promise.resolve({ at: clock.now(), closed, markerMissing, room: 0 }));
+      const markerMissing = (await views.get(project)?.catch(() => undefined))?.markerMissing ?? false;
+      views.set(project, Promise.resolve({ at: clock.now(), closed, markerMissing, room: 0 }));
     },
     noteMarker: async (project, echoed) => {
       const seen = await recent(project);
-      // Written where it is news: the usual case, echoed and known to be, must cost nothing.
+      // Written only if it changed: the usual case, in which the marker is echoed, must cost nothing.
       if (echoed !== seen.markerMissing) {
         return;
       }
@@ -109,12 +111,12 @@ export function createGate(services: GateServices): Gate {
         services.log.warning('project.marker', { project, echoed });
         return echoed ? rest : { ...rest, markerMissingAt: now };
       });
-      looks.delete(project);
+      views.delete(project);
     },
   };
 }
 
-/** The project's status as stored; undefined where nothing was ever wrong with it. */
+/** The project's stored status; undefined if the project never had a problem. */
 export async function readStatus(
   { store }: Pick<Services, 'store'>,
   project: string,
@@ -126,16 +128,16 @@ export async function readStatus(
   return found;
 }
 
-/** Whether EE was seen not to echo the marker: then that a search finds nothing says nothing (rule 5). */
+/** Whether Earth Engine was seen to drop the marker: then an empty search proves nothing (rule 5). */
 export async function isMarkerMissing(services: Pick<Services, 'store'>, project: string): Promise<boolean> {
   return (await readStatus(services, project))?.value.markerMissingAt !== undefined;
 }
 
 /**
- * Changes a project's status, on what it is now.
+ * Changes a project's current status.
  *
- * @param change undefined where nothing is to be done
- * @returns the status after it
+ * @param change returns undefined if there is nothing to change
+ * @returns the status afterwards
  */
 export async function changeStatus(
   services: Pick<Services, 'store' | 'clock'>,
@@ -167,7 +169,7 @@ export async function changeStatus(
   }
 }
 
-/** Closes the gate. Many senders hear the same «no»: only the first of them doubles the wait. */
+/** Closes the gate. Many senders may be refused at the same time: only the first one doubles the wait. */
 async function closeGate(
   services: GateServices,
   project: string,
@@ -190,12 +192,12 @@ async function closeGate(
   return status.closedUntil ?? services.clock.now();
 }
 
-/** What the poller may do with a project's queue now. */
+/** How much of a project's queue the poller may send now: all that fits, one record, or nothing. */
 export type Feeding = 'OPEN' | 'PROBE' | 'CLOSED';
 
 /**
- * Whether the queue may be fed. A gate whose time is over is opened by one probe: it belongs to whoever gets the lease,
- * and a prober that died gives it up with that (rule 14).
+ * Whether the poller may send from the queue. When the closing time is over, one probe decides: it belongs to the
+ * process that gets the lease, so a prober that dies loses it (rule 14).
  */
 export async function startFeeding(services: GateServices, project: string, token: string): Promise<Feeding> {
   let feeding: Feeding = 'OPEN';
@@ -217,7 +219,7 @@ export async function startFeeding(services: GateServices, project: string, toke
   return feeding;
 }
 
-/** The probe was taken: everything may be sent again. */
+/** Earth Engine accepted the probe: everything may be sent again. */
 export async function openGate(services: GateServices, project: string, token: string): Promise<void> {
   await changeStatus(services, project, (status) => {
     if (status.probe?.token !== token) {
@@ -229,7 +231,9 @@ export async function openGate(services: GateServices, project: string, token: s
   });
 }
 
-/** The probe said nothing of the queue (the job itself was refused, or EE did not answer): the next one may try. */
+/**
+ * The probe showed nothing about the queue (its job was refused, or there was no answer): another process may probe.
+ */
 export async function endProbe(services: GateServices, project: string, token: string): Promise<void> {
   await changeStatus(services, project, (status) => {
     if (status.probe?.token !== token) {
@@ -241,8 +245,8 @@ export async function endProbe(services: GateServices, project: string, token: s
 }
 
 /**
- * Keeps what EE's answers say of a project's quota (`X-Earth-Engine-Quota-Status`): written and logged when it changes,
- * not with every answer.
+ * Stores a project's quota status (`X-Earth-Engine-Quota-Status`): written and logged when it changes, not for each
+ * answer.
  */
 export function createQuotaWatch(services: Pick<Services, 'store' | 'clock' | 'log'>): EarthEngineObserver {
   const known = new Map<string, boolean>();
@@ -262,7 +266,7 @@ export function createQuotaWatch(services: Pick<Services, 'store' | 'clock' | 'l
         known.set(project, restricted);
         note(project, restricted).catch((error: unknown) => {
           known.delete(project);
-          services.log.error('project.not_noted', error, { project });
+          services.log.error('project.status_not_saved', error, { project });
         });
       }
     },

@@ -4,9 +4,9 @@ import { parseRequestId, requestIdInDescription } from '../model/ids.ts';
 import type { EmptySearch } from '../record/proof.ts';
 import type { Services } from '../services.ts';
 
-/** Reading a project's operations as a list, once for everybody who needs it. */
+/** Reading a project's operations as a list, once for every reader. */
 
-/** A page of 500 operations of 10,000 took over a second in the field; a slow one must not take the whole run. */
+/** A page of 500 operations of 10,000 took over a second in the field. A slow page must not take the whole run. */
 const PAGE_TIMEOUT_MS = 30_000;
 
 /** One of our operations in a list: `description` ends with a requestId of ours. */
@@ -16,7 +16,7 @@ export interface MarkedOperation {
   readonly recordId: string;
 }
 
-/** The operation as one of ours, or undefined where it carries no marker or is another kind of task. */
+/** The operation as one of ours; undefined if it carries no marker or is another kind of task. */
 export function marked(operation: Operation): MarkedOperation | undefined {
   if (operation.type !== undefined && operation.type !== 'EXPORT_VIDEO') {
     return undefined;
@@ -26,12 +26,12 @@ export function marked(operation: Operation): MarkedOperation | undefined {
   return requestId && parsed ? { operation, requestId, recordId: parsed.recordId } : undefined;
 }
 
-/** A whole list, and when reading it started and ended. */
+/** A complete list, and when reading it started and ended. */
 export interface CompleteListing extends EmptySearch {
   readonly pages: number;
   /** By record id. */
   readonly operations: ReadonlyMap<string, readonly MarkedOperation[]>;
-  /** Whether it is in the list, marked or not. */
+  /** An operation in the list, marked or not. */
   named(operation: string): Operation | undefined;
 }
 
@@ -42,7 +42,7 @@ export interface Listing {
   next(): Promise<readonly MarkedOperation[] | undefined>;
   /** An operation of the pages read so far, marked or not. */
   named(operation: string): Operation | undefined;
-  /** Reads what is left; undefined where that is not done by `until`. */
+  /** Reads the rest; undefined if that takes longer than `until`. */
   complete(until?: Date): Promise<CompleteListing | undefined>;
 }
 
@@ -53,7 +53,7 @@ function createListing(
   const { earthEngine, clock, stopping } = services;
   const startedAt = clock.now();
   const operations = new Map<string, MarkedOperation[]>();
-  /** By the ID in their names: EE may name their project by id or by number. */
+  /** By the ID in their names: Earth Engine may name their project by id or by number. */
   const byId = new Map<string, Operation>();
   const tokens = new Set<string>();
   const pages: (readonly MarkedOperation[])[] = [];
@@ -68,13 +68,13 @@ function createListing(
     });
     if (page.nextPageToken !== undefined) {
       if (tokens.has(page.nextPageToken)) {
-        throw unreadable(project, 'a page that leads back to one read before');
+        throw unreadable(project, 'a page that leads back to an earlier one');
       }
       tokens.add(page.nextPageToken);
     }
     const ours: MarkedOperation[] = [];
     for (const operation of page.operations) {
-      // Even without a marker: EE has been seen to leave a description out.
+      // Even without a marker: Earth Engine has been seen to omit a description.
       byId.set(operationIdOf(operation.name), operation);
       const mark = marked(operation);
       if (mark) {
@@ -95,8 +95,8 @@ function createListing(
   };
 
   let given = 0;
-  // Pages are read one after another, since each page's token is in the one before; whoever asks meanwhile waits for the
-  // same page, and fails with it: a project that does not answer takes the time of one call, not of each who asks.
+  // Pages are read one after another, since each page has the token of the next. Concurrent callers share one call and
+  // its failure: a project that does not answer takes the time of one call, not of one for each caller.
   const read = (): Promise<void> => {
     reading ??= readPage().finally(() => {
       reading = undefined;
@@ -130,23 +130,23 @@ function createListing(
   };
 }
 
-/** A list that cannot be told to be complete proves nothing: the same as none. */
+/** A list that may be incomplete proves nothing, so it counts as no answer. */
 function unreadable(project: string, reply: string): EarthEngineError {
-  const message = `The list of operations of ${project} has ${reply}; it is read again later.`;
+  const message = `The list of operations of ${project} has ${reply}. It will be read again later.`;
   return new EarthEngineError('UNANSWERED', { message, httpStatus: 502, status: 'UNKNOWN', reply });
 }
 
-/** What EE said of an operation, and when it was asked. */
+/** An operation as Earth Engine reported it, and when the request was made. */
 export interface ObservedOperation {
   readonly operation: Operation;
   readonly asOf: Date;
 }
 
-/** The listings of one run: each serves the sweep and every search that it is recent enough for (rule 5). */
+/** The listings of one run. Each serves the sweep and every search that it is recent enough for (rule 5). */
 export interface Listings {
-  /** A listing of the project that started at `since` or later: one under way or read already, or a new one. */
+  /** A listing of the project that started at `since` or later: an existing one, or a new one. */
   since(project: string, since: Date): Listing;
-  /** What the latest listing of the project said of an operation, as far as it was read, where it began at `since` or later. */
+  /** An operation as the latest listing showed it so far, if that listing started at `since` or later. */
   seen(project: string, operation: string, since: Date): ObservedOperation | undefined;
 }
 

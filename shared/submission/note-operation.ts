@@ -7,27 +7,27 @@ import { hasEnded } from '../record/operation-state.ts';
 import { type Moment, type Policy } from '../record/policy.ts';
 import { type ExportRecord, isActive, isInSubmission } from '../model/record.ts';
 import type { SendFindings } from '../record/transitions.ts';
-import { updateRecord } from '../records.ts';
+import { updateRecord, type UpdateResult } from '../records.ts';
 import type { Services } from '../services.ts';
 import type { Stored } from '../store/store.ts';
 
 /**
- * An operation of a record is known: from EE's answer, a search or a sweep. That it exists is a fact, whoever learned it
- * and whoever holds the claim now (rule 1).
+ * Recording an operation that an answer, a search, or a sweep has shown. Its existence is a fact, no matter
+ * which process found it and which one holds the claim now (rule 1).
  */
 
 export interface FoundOperation {
   readonly operation: Operation;
   readonly requestId: string;
-  /** Where a sender found it: what to write with it, if it still holds the claim. */
+  /** If a sender found it: what to write with it, as long as that sender still holds the claim. */
   readonly sender?: {
     readonly token: string;
     readonly findings: SendFindings;
     readonly serviceAccount: string | undefined;
   };
-  /** EE was asked for this one because it fell due. */
-  readonly asked?: boolean;
-  /** When EE was asked, or the list that shows it began: what it says may be as old. */
+  /** The operation was requested individually because its record was due. */
+  readonly wasDue?: boolean;
+  /** When the request was made, or when the list that shows it began: the operation may be that old. */
   readonly asOf?: Date;
   readonly note?: string;
 }
@@ -37,33 +37,29 @@ type FoundServices = Pick<
   'store' | 'publisher' | 'config' | 'policy' | 'clock' | 'random' | 'log' | 'earthEngine' | 'stopping'
 >;
 
-export interface Noted {
-  readonly stored: Stored<ExportRecord>;
-  readonly written: boolean;
-}
-
 /**
- * Records it, follows it, or notes it as extra; then cancels it at EE where that was asked for.
+ * Records the operation, updates its record, or notes it as extra; then cancels it at Earth Engine if that was
+ * requested.
  *
- * @throws EarthEngineError when a cancellation did not get through: the record is written all the same
+ * @throws EarthEngineError when the cancellation failed: the record is written nevertheless
  */
 export async function noteOperation(
   services: FoundServices,
   stored: Stored<ExportRecord>,
   found: FoundOperation,
-): Promise<Noted> {
+): Promise<UpdateResult> {
   const { clock, policy, random } = services;
   const moment: Moment = { now: clock.now(), random: random() };
   const result = await updateRecord(services, stored, (record) =>
     afterOperation(record, found, policy, moment),
   );
-  if (wantsCancelling(result.stored.value, found)) {
+  if (shouldCancel(result.stored.value, found)) {
     await cancelAtEarthEngine(services, found.operation.name, stored.value.project);
   }
   return result;
 }
 
-/** The record as it is once the operation is known; undefined where it says so already. */
+/** The record once the operation is known; undefined if nothing changes. */
 export function afterOperation(
   record: ExportRecord,
   found: FoundOperation,
@@ -81,9 +77,9 @@ export function afterOperation(
     if (isOutdated(record, found)) {
       return undefined;
     }
-    // Another run may have asked for it meanwhile.
-    const asked = found.asked === true && record.dueAt <= moment.now;
-    return observe(record, operation, policy, moment, asked);
+    // Another run may have checked it meanwhile.
+    const isDue = found.wasDue === true && record.dueAt <= moment.now;
+    return observe(record, operation, policy, moment, isDue);
   }
   const known = record.extraOperations?.some((extra) => sameOperation(extra.operation, operation.name));
   if (known) {
@@ -94,8 +90,8 @@ export function afterOperation(
 }
 
 /**
- * Whether a record was written after EE was asked: another run may have recorded what is newer, and its operation would
- * seem to go back. An ending cannot be older than anything.
+ * Whether the record was written after the request was made: then another run may have recorded a newer state, and the
+ * operation would seem to go back. An ending is never outdated.
  */
 export function isOutdated(
   record: ExportRecord,
@@ -113,7 +109,7 @@ function findingsOf(record: ExportRecord & { state: 'SUBMITTING' | 'WAITING' }, 
     sender !== undefined && record.state === 'SUBMITTING' && record.claim.token === sender.token;
   return {
     requestId,
-    // Whoever else learns of it while somebody holds the claim: that one sent it, and will not get to count it.
+    // Found by another process while a sender holds the claim: that sender sent it, and cannot count it any more.
     submissions:
       record.submissions + (isHolder ? sender.findings.sends : record.state === 'SUBMITTING' ? 1 : 0),
     submittedAt: record.submittedAt ?? sender?.findings.firstSentAt,
@@ -121,8 +117,8 @@ function findingsOf(record: ExportRecord & { state: 'SUBMITTING' | 'WAITING' }, 
   };
 }
 
-/** The record's own when its cancellation was asked for; a double when it is ours to cancel. Only while it runs. */
-export function wantsCancelling(record: ExportRecord, { operation, requestId }: FoundOperation): boolean {
+/** While it runs: the record's own operation if a cancellation was requested, a duplicate if it is ours to cancel. */
+export function shouldCancel(record: ExportRecord, { operation, requestId }: FoundOperation): boolean {
   if (operation.done || operation.state === 'CANCELLING') {
     return false;
   }
@@ -134,7 +130,7 @@ export function wantsCancelling(record: ExportRecord, { operation, requestId }: 
 
 const CANCEL_TIMEOUT_MS = 15_000;
 
-/** Cancels an operation at EE. One that EE does not know any more, or that has ended, needs no cancelling. */
+/** Cancels an operation at Earth Engine. One that is unknown there, or has ended, needs no cancellation. */
 export async function cancelAtEarthEngine(
   { earthEngine, log, stopping }: Pick<Services, 'earthEngine' | 'log' | 'stopping'>,
   operation: string,

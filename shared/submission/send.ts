@@ -25,8 +25,8 @@ export type SendOutcome =
   | 'RATE_LIMITED'
   | 'OUTAGE'
   | 'PERMISSION'
-  /** Earth Engine was not asked, because an earlier step failed. */
-  | 'NOT_ASKED'
+  /** Nothing was sent, because an earlier step failed. */
+  | 'NOT_SENT'
   | 'OTHER';
 
 export interface Sent {
@@ -35,12 +35,13 @@ export interface Sent {
 }
 
 /**
- * Sends a claimed record and writes the outcome. Every write is fenced by the claim, except that an operation is recorded
- * whoever holds the claim.
+ * Sends a claimed record and writes the outcome. Every write is fenced by the claim, except that an operation is
+ * recorded even if another process holds the claim.
  *
  * @param claimed the record in SUBMITTING, as this process wrote it; not one that `isHeldBack`
  * @param request the bytes that are stored for it
- * @param sentUntil when it can last have been sent before this claim: a list that started later shows the result of that
+ * @param sentUntil when it can last have been sent before this claim: a list that started later shows the result of
+ * that
  * @throws whatever the store rejects with: the lease then runs out and the poller continues
  */
 export async function send(
@@ -65,7 +66,9 @@ export async function send(
   return sendUntilAnswered(claim);
 }
 
-/** Gives back the claim of a record that `isHeldBack`: it ends as soon as no operation can exist, and is searched for. */
+/**
+ * Gives back the claim of a record that `isHeldBack`: it ends as soon as no operation can exist, and is searched for.
+ */
 export async function holdBack(context: SendContext, claimed: Stored<ExportRecord>): Promise<Sent> {
   const record = claimed.value;
   if (record.state !== 'SUBMITTING') {
@@ -73,7 +76,7 @@ export async function holdBack(context: SendContext, claimed: Stored<ExportRecor
   }
   const { policy } = context;
   const claim = { context, policy, token: record.claim.token, stored: claimed, findings: findingsOf(record) };
-  const reason = record.cancelRequestedAt === undefined ? sentByAnother : cancelling;
+  const reason = record.cancelRequestedAt === undefined ? sentByAnotherAccount : cancelling;
   return putOff(claim, heldBack(record, reason), 'OTHER');
 }
 
@@ -111,7 +114,7 @@ const cancelling: RecordError = {
   retryable: true,
 };
 
-const sentByAnother: RecordError = {
+const sentByAnotherAccount: RecordError = {
   code: 409,
   status: 'SENT_BY_ANOTHER_ACCOUNT',
   message:
@@ -153,8 +156,8 @@ async function accepted(claim: ClaimedSend, operation: Operation, note?: string)
 }
 
 /**
- * Earth Engine refused the id as used: searches for the operation that used it, in a list that started after any send that may
- * have started it. One list serves many such ids in a run.
+ * Earth Engine refused the id as used: searches for the operation that used it, in a list that started after any send
+ * that may have started it. One list serves many such ids in a run.
  */
 async function adopt(claim: ClaimedSend, refusal: EarthEngineError): Promise<Sent | undefined> {
   const { context, stored, deadline } = claim;

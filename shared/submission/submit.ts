@@ -18,11 +18,11 @@ import { createListings } from './listing.ts';
 import { errorOf, type SendOutcome, send, serviceAccountOf } from './send.ts';
 import type { SendContext } from './claimed-send.ts';
 
-/** A job message becomes a record, and the record is sent: steps 1 to 6 of the design. */
+/** Turns a job message into a record and sends the record: steps 1 to 6 of the design. */
 
 export type Submitted =
   | { readonly outcome: 'REJECTED_MESSAGE'; readonly reason: string }
-  /** The record was there: this message was delivered before. */
+  /** The record already exists: the message was delivered before, or another message has the same job. */
   | { readonly outcome: 'DUPLICATE'; readonly recordId: string }
   /** It waits its turn. */
   | { readonly outcome: 'QUEUED'; readonly recordId: string }
@@ -36,25 +36,25 @@ export type Submitted =
 const SOURCE = 'submitExport';
 
 /**
- * Handles one delivery of a job message. When it resolves, the message may be acknowledged: its job is in Firestore with
- * the exact bytes to send, or the message is recorded as rejected.
+ * Handles one delivery of a job message. When it resolves, the message may be acknowledged: the job is in Firestore
+ * with the exact bytes to send, or the message is recorded as rejected.
  *
- * @throws what the store rejects with before the claim is known to be written: the message is then delivered again
+ * @throws what the store rejects with before the claim is known to be written: the message is then redelivered
  */
 export async function submit(services: Services, gate: Gate, envelope: Envelope): Promise<Submitted> {
   const data = readJsonData(envelope);
   if ('issues' in data) {
-    return refuse(services, envelope, { reason: 'INVALID_DATA', issues: data.issues });
+    return reject(services, envelope, { reason: 'INVALID_DATA', issues: data.issues });
   }
   const reading = parseJobMessage(data.json, jobRules(services.config));
   if ('issues' in reading) {
     const { issues, recordId, batchId } = reading;
-    return refuse(services, envelope, { reason: 'INVALID_JOB', issues, recordId, batchId });
+    return reject(services, envelope, { reason: 'INVALID_JOB', issues, recordId, batchId });
   }
   return submitJob({ ...services, gate, listings: createListings(services) }, envelope, reading.job);
 }
 
-async function refuse(
+async function reject(
   services: Services,
   envelope: Envelope,
   detail: Omit<RejectionDetail, 'source'>,
@@ -79,11 +79,11 @@ async function submitJob(services: SendContext, envelope: Envelope, job: Job): P
   }
   return 'existing' in created && isReadable(created.existing)
     ? duplicate(services, envelope, job, created.existing)
-    : // Somebody must look at that record; the poller sets it aside and says so. The message has done its part.
+    : // An operator must check that record, which the poller defers and logs. The message has done its part.
       { outcome: 'DUPLICATE', recordId };
 }
 
-/** A record to send now or one that waits: a new job goes behind those that wait already. */
+/** A record to send now, or one that waits: a new job goes behind the jobs that already wait. */
 async function admitted(
   services: SendContext,
   job: Job,
@@ -94,7 +94,7 @@ async function admitted(
   if ('send' in admission) {
     const serviceAccount = await serviceAccountOf(services);
     if (serviceAccount instanceof EarthEngineError) {
-      // The job is kept all the same: redelivery would end in the dead-letter topic before a long outage does.
+      // The job is stored nevertheless: redelivery would end in the dead-letter topic before a long outage does.
       const error = errorOf(serviceAccount);
       const dueAt = later(clock.now(), policy.retryMinMs);
       const waiting = enqueueInOutage(job, source, error, dueAt, clock.now());
@@ -107,7 +107,7 @@ async function admitted(
   return { record: enqueue(job, source, waitingFor, dueAt, clock.now()), token: undefined };
 }
 
-/** The client library may repeat a commit whose answer was lost: then the record that stands there is our own. */
+/** The client library may retry a commit whose answer was lost: then the existing record is our own. */
 function ownClaim(
   existing: Stored<ExportRecord> | object,
   token: string | undefined,
@@ -131,13 +131,16 @@ async function sent(
   const { stored, sendOutcome } = await send(services, claimed, bytes);
   const { state, project } = stored.value;
   if (sendOutcome !== 'OPERATION') {
-    // That an operation was started is told by its record's transition.
+    // The log line of the record's transition reports that an operation was started.
     services.log.info('submit.sent', { recordId: stored.id, project, state, sendOutcome });
   }
   return { outcome: 'SENT', recordId: stored.id, state, sendOutcome };
 }
 
-/** The job has a record. The same content: it is on its way, and the poller guards it. Another: the message is wrong. */
+/**
+ * The job has a record. Identical content is a duplicate; different content is rejected, and the differences are
+ * listed.
+ */
 async function duplicate(
   services: SendContext,
   envelope: Envelope,
@@ -146,7 +149,7 @@ async function duplicate(
 ): Promise<Submitted> {
   const { recordId, batchId } = job;
   const { contentHash } = existing.value;
-  // A job that was cancelled before its message came has no content to compare.
+  // A job that was canceled before its message arrived has no content to compare.
   if (contentHash === undefined || contentHash === job.contentHash) {
     if (batchId !== undefined) {
       await updateRecord(services, existing, (record) => withBatch(record, batchId, services.clock.now()));
@@ -156,21 +159,21 @@ async function duplicate(
   }
   const issues = (await pathsThatDiffer(services, recordId, job)).map((path) => ({
     path,
-    message: `differs from the job that ${recordId} was made from; use another jobKey, or raise attempt to run it again`,
+    message: `differs from the job that ${recordId} was made from; use another jobKey, or raise attempt to retry the job`,
   }));
-  return refuse(services, envelope, { reason: 'CONFLICT', issues, recordId, batchId });
+  return reject(services, envelope, { reason: 'CONFLICT', issues, recordId, batchId });
 }
 
 async function pathsThatDiffer({ store }: SendContext, recordId: string, job: Job): Promise<string[]> {
   try {
     const bytes = await store.records.readRequest(recordId);
     const first = JSON.parse(new TextDecoder().decode(bytes)) as ReturnType<typeof sentRequest>;
-    // Under the same id, or the ids of two generations would differ too.
+    // Under the same id, since the ids of two generations would differ too.
     const paths = differingPaths(first, sentRequest(job.request, first.requestId));
-    // Two descriptions can be told apart only before they are cleaned and cut to what EE takes.
+    // Two descriptions can become equal when they are cleaned and cut to what Earth Engine allows.
     return paths.length > 0 ? paths : ['request.description'];
   } catch (error) {
-    // Expiry takes a record and its parts in any order; that the two differ is known all the same.
+    // A record and its parts expire in any order. That the two differ is known nevertheless.
     if (error instanceof UnreadableError) {
       return ['request'];
     }

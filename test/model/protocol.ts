@@ -24,7 +24,7 @@ import {
   sentByOtherAccount,
   type Wait,
 } from '../../shared/record/transitions.ts';
-import { afterOperation, wantsCancelling } from '../../shared/submission/note-operation.ts';
+import { afterOperation, shouldCancel } from '../../shared/submission/note-operation.ts';
 import { giveBack } from '../../shared/record/give-back.ts';
 import { accept } from './earth-engine.ts';
 import {
@@ -229,7 +229,7 @@ function sweep(world: World, record: ExportRecord, self: Self): Move[] {
   return world.operations.flatMap((operation) => {
     const found = { operation: toOperation(operation), requestId: operation.requestId };
     const isNews = afterOperation(record, found, policy, self.moment) !== undefined;
-    return isNews || wantsCancelling(record, found) ? noted(world, operation, self, 'sweeps') : [];
+    return isNews || shouldCancel(record, found) ? noted(world, operation, self, 'sweeps') : [];
   });
 }
 
@@ -245,7 +245,7 @@ function noted(world: World, operation: ModelOperation, self: Self, what: string
   return [
     {
       what: `${what}: ${operation.name} is ${operation.state}`,
-      world: wantsCancelling(next ?? record, found)
+      world: shouldCancel(next ?? record, found)
         ? self.go({ at: 'cancelling', operation: operation.name }, changed)
         : self.rest(changed),
     },
