@@ -21,13 +21,13 @@ import {
   type SimulatorOptions,
 } from '../infra/local/simulator/index.ts';
 
-/** The whole service in one process, with a clock that only moves when told to: no test sleeps. */
+/** The whole service in one process, with a clock that moves only when a test moves it: no test sleeps. */
 
 export interface TestClock extends Clock {
   advance(ms: number): void;
 }
 
-/** Sleeping takes no time here and moves the clock: what waits in the service is over at once. */
+/** Sleeping takes no time and moves the clock: a wait in the service is over at once. */
 export function createTestClock(start = new Date('2026-11-23T12:00:00Z')): TestClock {
   let nowMs = start.getTime();
   return {
@@ -44,7 +44,7 @@ export function createTestClock(start = new Date('2026-11-23T12:00:00Z')): TestC
 
 export interface TestPublisher extends Publisher {
   readonly published: { readonly topic: string; readonly message: OutgoingMessage }[];
-  /** What is published next fails. */
+  /** While true, publishing fails. */
   failing: boolean;
 }
 
@@ -72,7 +72,7 @@ export interface HarnessOptions {
   readonly log?: Log;
 }
 
-/** One process of the service: its own look at the gate, the same world as the others. */
+/** One process of the service: its own view of the gate, the same world as the others. */
 export interface Instance {
   readonly services: Services;
   submit(message: TestMessage): Promise<Submitted>;
@@ -97,7 +97,7 @@ export interface Harness extends Instance {
   instance(change?: (services: Services) => Services): Instance;
   record(id: string): Promise<ExportRecord>;
   records(): Promise<Stored<ExportRecord>[]>;
-  /** Polls, a minute at a time, until every record has ended. @throws Error when that does not come about */
+  /** Polls, a minute at a time, until every record has ended. @throws Error if that does not happen */
   untilQuiet(limits?: { polls?: number; stepMs?: number }): Promise<number>;
 }
 
@@ -127,7 +127,7 @@ export function createHarness(options: HarnessOptions = {}): Harness {
     earthEngine: simulatedEarthEngine(simulator, clock, undefined, createQuotaWatch({ store, clock, log })),
     publisher,
     clock,
-    // A fixed sequence, so that a failure can be met again.
+    // A fixed sequence, so that a failure is reproducible.
     random: () => {
       seed = (seed * 48_271) % 2_147_483_647;
       return seed / 2_147_483_647;
@@ -188,7 +188,7 @@ export function createHarness(options: HarnessOptions = {}): Harness {
   };
 }
 
-/** A call that nobody answers is given up at once here, and the clock moves by the time that it would have taken. */
+/** A call without an answer is given up at once, and the clock moves by the time that it would have taken. */
 export function simulatedEarthEngine(
   simulator: Simulator,
   clock: TestClock,
@@ -222,7 +222,7 @@ export function simulatedEarthEngine(
 
 let messages = 0;
 
-/** A push as Pub/Sub makes it. */
+/** A push request as Pub/Sub sends it. */
 export function pushBody({ data, messageId, attributes }: TestMessage): object {
   messages += 1;
   const bytes =
@@ -249,7 +249,7 @@ export function envelopeOf(message: TestMessage) {
   return envelope;
 }
 
-/** A small valid job: one frame of one image, a video by every rule of the wire. */
+/** A small valid job: one frame of one image, which Earth Engine would accept as a video. */
 export function smallJob(
   change: Record<string, unknown> = {},
   request: Record<string, unknown> = {},

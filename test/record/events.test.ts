@@ -10,17 +10,17 @@ const base32 = 'abcdefghijklmnopqrstuvwxyz234567';
 const idOf = (n: number) => `ve1-${base32[Math.floor(n / 32)] ?? ''}${base32[n % 32] ?? ''}${'a'.repeat(30)}`;
 const event = { kind: 'STATE', state: 'FAILED', revision: 2, at: new Date() } as const;
 
-/** Records that owe an event each. */
-async function owe({ store }: Harness, count: number): Promise<void> {
+/** Creates records with a pending event each. */
+async function createPending({ store }: Harness, count: number): Promise<void> {
   for (let n = 0; n < count; n += 1) {
     const record = sample('FAILED', { requestId: idOf(n), jobKey: `job ${n}`, unpublishedEvents: [event] });
     await store.records.create(idOf(n), record);
   }
 }
 
-/** A poller whose event topic answers so. */
+/** A poller whose event topic gives these answers. */
 function pollerWith(harness: Harness, answer: (message: OutgoingMessage) => PublishOutcome) {
-  const told: string[] = [];
+  const published: string[] = [];
   let requests = 0;
   const poller = harness.instance((services) => ({
     ...services,
@@ -32,7 +32,7 @@ function pollerWith(harness: Harness, answer: (message: OutgoingMessage) => Publ
           messages.map((message) => {
             const outcome = answer(message);
             if ('messageId' in outcome) {
-              told.push(message.attributes['recordId'] ?? '');
+              published.push(message.attributes['recordId'] ?? '');
             }
             return outcome;
           }),
@@ -40,11 +40,11 @@ function pollerWith(harness: Harness, answer: (message: OutgoingMessage) => Publ
       },
     },
   }));
-  return { poller, told, requests: () => requests };
+  return { poller, published, requests: () => requests };
 }
 
 describe('an event', () => {
-  it('has no attribute that Pub/Sub would refuse: a long job key is in its data alone', () => {
+  it('has no attribute that Pub/Sub would reject: a long job key is only in the data', () => {
     const jobKey = '日'.repeat(400);
     const { attributes, data } = eventMessage(idOf(1), sample('FAILED', { jobKey }), event);
     expect(attributes).not.toHaveProperty('jobKey');
@@ -58,23 +58,23 @@ describe('an event', () => {
   });
 });
 
-describe('events that are owed', () => {
-  it('are told though a whole page before them is refused', async () => {
+describe('pending events', () => {
+  it('are published even if a whole page before them is rejected', async () => {
     const harness = createHarness();
-    await owe(harness, 700);
+    await createPending(harness, 700);
     const last = idOf(699);
-    const refused: PublishOutcome = { error: new ServiceError('PUBLISH_FAILED', 'a bad message') };
-    const { poller, told } = pollerWith(harness, ({ attributes }) =>
-      attributes['recordId'] === last ? { messageId: '1' } : refused,
+    const rejected: PublishOutcome = { error: new ServiceError('PUBLISH_FAILED', 'a bad message') };
+    const { poller, published } = pollerWith(harness, ({ attributes }) =>
+      attributes['recordId'] === last ? { messageId: '1' } : rejected,
     );
     await poller.poll();
-    expect(told).toEqual([last]);
+    expect(published).toEqual([last]);
     expect(await harness.record(last)).not.toHaveProperty('unpublishedEvents');
   });
 
-  it('are left for the next run while the topic takes nothing', async () => {
+  it('wait for the next run while the topic accepts nothing', async () => {
     const harness = createHarness();
-    await owe(harness, 700);
+    await createPending(harness, 700);
     const down: PublishOutcome = { error: new ServiceError('PUBLISH_TIMEOUT', 'no answer') };
     const { poller, requests } = pollerWith(harness, () => down);
     await poller.poll();

@@ -39,16 +39,16 @@ import {
   frozen,
 } from './samples.ts';
 
-/** The state machine: every edge that there is, and that there are no others. */
+/** The state machine: every edge works, and there are no others. */
 
 const { now } = moment;
 const by = { token: 'other', serviceAccount: 'a@demo', search: undefined };
 const findings = { requestId: recordId, submissions: 1, submittedAt: now };
 
-/** Does a transition; undefined where it does not apply to that state. */
-type Doing = (record: ExportRecord | undefined, to: RecordState) => ExportRecord | undefined;
+/** Applies a transition; undefined if it does not apply to that state. */
+type Apply = (record: ExportRecord | undefined, to: RecordState) => ExportRecord | undefined;
 
-const doings: Readonly<Record<string, Doing>> = {
+const transitions: Readonly<Record<string, Apply>> = {
   claim: (record) => (record ? undefined : claim(job, source, 'token', policy, now)),
   enqueue: (record) => (record ? undefined : enqueue(job, source, 'QUEUE', now, now)),
   enqueueInOutage: (record) => (record ? undefined : enqueueInOutage(job, source, error, now, now)),
@@ -84,21 +84,22 @@ const from = (state: Edge[0]): ExportRecord | undefined => (state === 'NEW' ? un
 describe('edges', () => {
   it.each(edges)('%s + %s -> %s', (state, transition, to) => {
     const before = from(state);
-    const after = doings[transition]?.(before, to);
+    const after = transitions[transition]?.(before, to);
     expect(after?.state).toBe(to);
     expect(recordSchema.parse(after)).toEqual(withoutAbsent(after));
     expect(after?.revision).toBe((before?.revision ?? 0) + 1);
     expect(after?.updatedAt).toEqual(now);
-    const isTold = before?.state !== to || transition === 'claimAgain' || transition === 'nextGeneration';
-    expect(after?.history.length).toBe((before?.history.length ?? 0) + (isTold ? 1 : 0));
+    const isInHistory =
+      before?.state !== to || transition === 'claimAgain' || transition === 'nextGeneration';
+    expect(after?.history.length).toBe((before?.history.length ?? 0) + (isInHistory ? 1 : 0));
   });
 
-  it('are all that the transitions can do', () => {
+  it('are everything that the transitions can do', () => {
     const done = new Set<string>();
     for (const state of ['NEW', ...recordStates] as const) {
-      for (const [transition, doing] of Object.entries(doings)) {
+      for (const [transition, apply] of Object.entries(transitions)) {
         for (const to of recordStates) {
-          const after = isSaidByEarthEngine(to) ? doing(from(state), to) : undefined;
+          const after = isReported(to) ? apply(from(state), to) : undefined;
           if (after) {
             done.add(`${state} + ${transition} -> ${after.state}`);
           }
@@ -108,7 +109,7 @@ describe('edges', () => {
     expect([...done].sort()).toEqual(edges.map(([a, b, c]) => `${a} + ${b} -> ${c}`).sort());
   });
 
-  it('lead to every state, and from every state that is not an end to an end', () => {
+  it('lead to every state, and out of every state that is not final', () => {
     for (const state of recordStates) {
       expect(edges.some(([, , to]) => to === state)).toBe(true);
       const leaves = edges.some(([start, , to]) => start === state && to !== state);
@@ -117,19 +118,19 @@ describe('edges', () => {
   });
 });
 
-const isSaidByEarthEngine = (state: RecordState): boolean =>
+const isReported = (state: RecordState): boolean =>
   !['SUBMITTING', 'WAITING', 'REJECTED', 'LOST'].includes(state);
 
-/** Firestore keeps no field that is absent. */
+/** Firestore stores no absent fields. */
 const withoutAbsent = (record: object | undefined): object =>
   Object.fromEntries(Object.entries(record ?? {}).filter(([, value]) => value !== undefined));
 
-describe('an end', () => {
-  it.each(terminalStates)('%s is never left, whatever EE says', (state) => {
+describe('a final state', () => {
+  it.each(terminalStates)('%s stays, whatever Earth Engine reports', (state) => {
     const record = frozen(state);
-    for (const said of recordStates.filter(isSaidByEarthEngine)) {
+    for (const reported of recordStates.filter(isReported)) {
       for (const name of [operationName, 'projects/demo-ee/operations/ANOTHER']) {
-        const found = { operation: operationIn(said, { name }), requestId: recordId };
+        const found = { operation: operationIn(reported, { name }), requestId: recordId };
         const after = afterOperation(record, found, policy, moment) ?? record;
         expect(after.state).toBe(state);
         expect(after).toMatchObject('operation' in record ? { operation: record.operation } : {});
@@ -137,14 +138,14 @@ describe('an end', () => {
     }
   });
 
-  it.each(terminalStates)('%s expires, and falls due no more', (state) => {
+  it.each(terminalStates)('%s expires, and is never due', (state) => {
     expect(frozen(state)).toMatchObject({ expireAt: expect.any(Date), finishedAt: expect.any(Date) });
     expect(frozen(state)).not.toHaveProperty('dueAt');
     expect(frozen(state)).not.toHaveProperty('claim');
   });
 });
 
-describe('notes leave the state as it is', () => {
+describe('notes leave the state unchanged', () => {
   const extra = { operation: 'projects/demo-ee/operations/EXTRA', requestId: `${recordId}-g2` };
   const noting: Readonly<Record<(typeof notes)[number], (record: ExportRecord) => ExportRecord | undefined>> =
     {
@@ -168,24 +169,24 @@ describe('notes leave the state as it is', () => {
 });
 
 describe('a claim', () => {
-  it('is not taken over early: the lease of SUBMITTING is what falls due', () => {
+  it('is due when its lease ends, and not taken over earlier', () => {
     const record = frozen('SUBMITTING');
     expect(record.dueAt).toEqual(record.claim.leaseUntil);
   });
 
-  it('that ran out counts one more unanswered send, and drops earlier searches', () => {
+  it('that ran out adds an unanswered send, and drops earlier searches', () => {
     const searched = { firstEndedAt: now, lastStartedAt: now };
     const record = { ...frozen('SUBMITTING'), searches: searched };
     expect(claimAgain(record, by, policy, now)).toMatchObject({ unanswered: 1, submissions: 0 });
     expect(claimAgain(record, by, policy, now).searches).toBeUndefined();
   });
 
-  it('after an answered send counts none', () => {
+  it('after an answered send adds none', () => {
     const record = { ...frozen('WAITING'), submissions: 1 };
     expect(claimAgain(record, by, policy, now).unanswered).toBe(0);
   });
 
-  it('by another account stays the first account’s until no operation of it can exist', () => {
+  it('by another account keeps the first account until no operation of that can exist', () => {
     const search = (ms: number) => ({
       startedAt: new Date(now.getTime() + ms),
       endedAt: new Date(now.getTime() + ms),
@@ -222,49 +223,50 @@ describe('a record is held back', () => {
   });
 });
 
-describe('what EE says', () => {
+describe('an operation that Earth Engine reports', () => {
   const running = { ...frozen('RUNNING'), progress: 0.2, movedAt: now, stalledSince: undefined };
 
   it.each([
-    ['a tenth more', { progress: 0.3 }, true],
-    ['less than a tenth more', { progress: 0.29 }, false],
-    ['nothing of progress and attempt', {}, false],
-    ['another attempt, from the start', { progress: 0, runAttempt: 2 }, true],
-    ['another state', { state: 'CANCELLING' as const }, true],
+    ['with a tenth more progress', { progress: 0.3 }, true],
+    ['with less than a tenth more progress', { progress: 0.29 }, false],
+    ['without progress and attempt', {}, false],
+    ['in another attempt, from the start', { progress: 0, runAttempt: 2 }, true],
+    ['in another state', { state: 'CANCELLING' as const }, true],
   ])('%s', (_, change, isWritten) => {
-    const said = operationIn('RUNNING', { progress: 0.2, ...change });
-    const operation = 'progress' in change || 'state' in change ? said : { ...said, progress: undefined };
+    const reported = operationIn('RUNNING', { progress: 0.2, ...change });
+    const operation =
+      'progress' in change || 'state' in change ? reported : { ...reported, progress: undefined };
     expect(observe(running, operation, policy, moment, false) !== undefined).toBe(isWritten);
   });
 
   it.each([
     ['RUNNING', 'UNKNOWN', 'RUNNING'],
     ['CANCELLING', 'UNKNOWN', 'CANCELLING'],
-    // It started, whatever the word for that is.
+    // It has a start time, so it started.
     ['PENDING', 'UNKNOWN', 'RUNNING'],
-  ] as const)('in %s, a state that nobody knows (%s) is %s', (state, said, recorded) => {
-    const after = observe(frozen(state), operationIn(said, { startTime: now }), policy, moment, true);
+  ] as const)('for a record in %s, in an unknown state (%s), is %s', (state, reported, recorded) => {
+    const after = observe(frozen(state), operationIn(reported, { startTime: now }), policy, moment, true);
     expect(after?.state).toBe(recorded);
   });
 
   it.each([
     ['done with a response', { hasResponse: true }, 'SUCCEEDED'],
     ['done with an error', { error: { code: 13, message: 'Internal.' } }, 'FAILED'],
-    ['done with the code of cancelling', { error: { code: 1, message: 'Cancelled.' } }, 'CANCELLED'],
+    ['done with the code of a cancellation', { error: { code: 1, message: 'Cancelled.' } }, 'CANCELLED'],
     ['done with neither', {}, 'FAILED'],
     ['done with neither, but an output', { destinationUris: ['https://storage.example/v.mp4'] }, 'SUCCEEDED'],
   ])('%s', (_, change, ending) => {
-    const said = operationIn('RUNNING', { done: true, ...change });
-    expect(observe(frozen('RUNNING'), said, policy, moment, false)?.state).toBe(ending);
+    const reported = operationIn('RUNNING', { done: true, ...change });
+    expect(observe(frozen('RUNNING'), reported, policy, moment, false)?.state).toBe(ending);
   });
 
-  it('is stalled where nothing moved for STALLED_HOURS, said once, and over when it moves', () => {
+  it('is stalled if nothing moved for STALLED_HOURS, once, until it moves', () => {
     const later = { now: new Date(now.getTime() + 25 * HOUR_MS), random: 0 };
     const same = operationIn('RUNNING', { progress: 0.2, runAttempt: 1 });
     const stalled = observe(running, same, policy, later, false);
     expect(stalled).toMatchObject({ state: 'RUNNING', stalledSince: now });
     if (!stalled || !isActive(stalled)) {
-      throw new Error('it is to be active');
+      throw new Error('the record is not active');
     }
     expect(observe(stalled, same, policy, later, false)).toBeUndefined();
     expect(observe(stalled, { ...same, progress: 0.31 }, policy, later, false)).toMatchObject({
@@ -272,14 +274,14 @@ describe('what EE says', () => {
     });
   });
 
-  it('is not stalled where EE leaves fields out', () => {
+  it('is stalled even if Earth Engine omits fields', () => {
     const later = { now: new Date(now.getTime() + 25 * HOUR_MS), random: 0 };
     const without = operationIn('RUNNING', { runAttempt: undefined, progress: undefined });
     expect(observe(running, without, policy, later, false)).toMatchObject({ stalledSince: now });
   });
 });
 
-describe('the next look', () => {
+describe('the next check', () => {
   it.each(activeStates)('at %s is within POLL_MIN and POLL_MAX', (state) => {
     for (const random of [0, 0.5, 0.999]) {
       const after = observe(frozen(state), operationIn(state), policy, { now, random }, true);

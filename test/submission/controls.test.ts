@@ -5,12 +5,12 @@ import { EarthEngineError } from '../../shared/earth-engine/api.ts';
 import type { Services } from '../../shared/services.ts';
 import { isReadable, type Records, type Store } from '../../shared/store/store.ts';
 import { createHarness, smallJob } from '../harness.ts';
-import { type Behaviour, behaviours, findViolations, play } from './scenario.ts';
-import { findStrikes } from './strikes.ts';
+import { type Behavior, behaviors, findViolations, play } from './scenario.ts';
+import { findInjections } from './injections.ts';
 
 /**
- * Does the matrix see anything at all? Here one thing that the promise rests on is taken out of the product, and a slice of
- * the matrix must find it. With the product whole the same slice finds nothing.
+ * Does the matrix detect anything? Each test removes one safeguard from the product, and a slice of the matrix must find it. With
+ * the safeguard in place, the same slice finds nothing.
  */
 
 const changeRecords = (services: Services, change: (records: Records) => Partial<Records>): Services => {
@@ -20,7 +20,7 @@ const changeRecords = (services: Services, change: (records: Records) => Partial
   return { ...services, store: changed };
 };
 
-/** The claim's precondition: `create` writes whatever stands there. */
+/** The claim's precondition: `create` overwrites an existing document. */
 const withoutClaimPrecondition = (services: Services): Services =>
   changeRecords(services, (records) => ({
     create: async (id, value, request) => {
@@ -31,7 +31,7 @@ const withoutClaimPrecondition = (services: Services): Services =>
     },
   }));
 
-/** The fence: `replace` writes whatever was written since. */
+/** The fence: `replace` ignores writes since the read. */
 const withoutFence = (services: Services): Services =>
   changeRecords(services, (records) => ({
     replace: async (stored, next, request) => {
@@ -40,7 +40,7 @@ const withoutFence = (services: Services): Services =>
     },
   }));
 
-/** The stored bytes: the request is made anew each time, as another version of a serialiser would. */
+/** The stored bytes: the request is serialized anew each time, as by another version of the serializer. */
 const withoutStoredBytes = (services: Services): Services =>
   changeRecords(services, (records) => ({
     readRequest: async (id) => {
@@ -49,7 +49,7 @@ const withoutStoredBytes = (services: Services): Services =>
     },
   }));
 
-/** The search: lists show nothing. */
+/** The search: lists are empty. */
 const withoutSearch = (services: Services): Services => ({
   ...services,
   earthEngine: {
@@ -58,22 +58,22 @@ const withoutSearch = (services: Services): Services => ({
   },
 });
 
-const named = (name: string): Behaviour => {
-  const behaviour = behaviours.find((each) => each.name.includes(name));
-  if (!behaviour) {
-    throw new Error(`no behaviour named ${name}`);
+const named = (name: string): Behavior => {
+  const behavior = behaviors.find((each) => each.name.includes(name));
+  if (!behavior) {
+    throw new Error(`no behavior named ${name}`);
   }
-  return behaviour;
+  return behavior;
 };
 
 async function violationsOf(
-  behaviour: Behaviour,
+  behavior: Behavior,
   delivery: 'once' | 'twice at once' | 'again after an hour',
   sabotage?: (services: Services) => Services,
 ): Promise<string[]> {
-  const base = { behaviour, delivery, seed: 1 };
+  const base = { behavior, delivery, seed: 1 };
   const found = new Set<string>();
-  for (const at of await findStrikes(base)) {
+  for (const at of await findInjections(base)) {
     if (at.process === 'submit' && at.fault.kind.startsWith('crash')) {
       const { violations } = await play({ ...base, at, ...(sabotage ? { sabotage } : {}) });
       violations.forEach((violation) => found.add(violation));
@@ -82,43 +82,43 @@ async function violationsOf(
   return [...found];
 }
 
-describe('a slice of the matrix, with something taken out', () => {
-  const forgetful: Behaviour = {
-    name: 'EE remembers an id for ten minutes',
+describe('a slice of the matrix fails', () => {
+  const forgetful: Behavior = {
+    name: 'Earth Engine remembers an id for ten minutes',
     settings: { forgetIdsAfterMs: 10 * MINUTE_MS },
   };
 
-  it('without the claim’s precondition: a delivery an hour later makes a double', async () => {
+  it('without the claim’s precondition: a delivery an hour later starts a duplicate', async () => {
     expect(await violationsOf(forgetful, 'again after an hour')).toEqual([]);
     expect(await violationsOf(forgetful, 'again after an hour', withoutClaimPrecondition)).toContain(
       '2 operations for one job',
     );
   });
 
-  it('without the stored bytes: EE is sent different ones', async () => {
+  it('without the stored bytes: different bytes are sent', async () => {
     expect(await violationsOf(named('the list lags'), 'once')).toEqual([]);
     expect(await violationsOf(named('the list lags'), 'once', withoutStoredBytes)).toContainEqual(
       expect.stringMatching(/^different bytes were sent for ve1-/),
     );
   });
 
-  it('without the adoption search: a refused id is given up though its operation runs', async () => {
+  it('without the adoption search: a refused id is given up although its operation is running', async () => {
     expect(await violationsOf(named('refuses a duplicate'), 'once')).toEqual([]);
     expect(await violationsOf(named('refuses a duplicate'), 'once', withoutSearch)).toContain(
       '2 operations for one job',
     );
   });
 
-  it('without the fence: what a slow sender hears late overwrites the operation', async () => {
+  it('without the fence: a late answer to a slow sender overwrites the operation', async () => {
     expect(await slowSender((services) => services)).toEqual([]);
-    expect(await slowSender(withoutFence)).toContain('REJECTED has no operation of its own at EE (of 1)');
+    expect(await slowSender(withoutFence)).toContain('REJECTED has no operation at Earth Engine (of 1)');
   });
 });
 
-/** A sender that is answered after its lease: meanwhile the poller sent the same, and EE took it. */
+/** A sender that gets its answer after its lease: meanwhile the poller sent the same request, and Earth Engine accepted it. */
 async function slowSender(sabotage: (services: Services) => Services): Promise<string[]> {
   const harness = createHarness();
-  const asked = Promise.withResolvers<void>();
+  const posted = Promise.withResolvers<void>();
   const answer = Promise.withResolvers<never>();
   const slow = harness.instance((services) =>
     sabotage({
@@ -126,14 +126,14 @@ async function slowSender(sabotage: (services: Services) => Services): Promise<s
       earthEngine: {
         ...services.earthEngine,
         startExport: () => {
-          asked.resolve();
+          posted.resolve();
           return answer.promise;
         },
       },
     }),
   );
   const submitted = slow.submit({ data: smallJob() });
-  await asked.promise;
+  await posted.promise;
   harness.clock.advance(3 * MINUTE_MS);
   await harness.poll();
   answer.reject(

@@ -3,28 +3,28 @@ import type { ExportRecord } from '../../shared/model/record.ts';
 import { createHarness, type Harness, smallJob } from '../harness.ts';
 import { createFaultyProcess, type Fault, type FaultKind, faultKinds, type FaultyProcess } from './faults.ts';
 
-/** What is where when a process dies, or a call fails, at one step; and how long until that is mended. */
+/** What Firestore and Earth Engine contain after a process dies, or a call fails, at one step, and how recovery happens. */
 
 export interface CrashPoint {
   readonly situation: string;
   readonly step: string;
   readonly kind: FaultKind;
-  /** The record's state right after; `nothing` where there is none. */
+  /** The record's state right after the fault; `nothing` if there is no record. */
   readonly inFirestore: string;
   readonly atEarthEngine: 'nothing' | 'the operation';
-  readonly mendedBy:
-    | 'nobody needs to'
-    | 'Pub/Sub delivers again'
+  readonly recoveredBy:
+    | 'not needed'
+    | 'a redelivery by Pub/Sub'
     | 'the next poll'
     | 'the poll after the lease'
     | 'the poll after a wait';
-  /** Whole minutes until the record says what EE says and nothing is owed; polls come every minute. */
+  /** Whole minutes until the record matches Earth Engine and no event is pending, with a poll every minute. */
   readonly minutes: number;
 }
 
 interface Situation {
   readonly name: string;
-  /** Leads there. What it returns is done by the process that is struck. */
+  /** Leads to the situation. The process with the fault does what it returns. */
   readonly lead: (harness: Harness) => Promise<(process: FaultyProcess) => Promise<unknown>>;
 }
 
@@ -46,11 +46,11 @@ async function lostClaim(
 export const situations: readonly Situation[] = [
   { name: 'submit', lead: async (harness) => submitting(harness) },
   {
-    name: 'poll, a claim ran out and EE has nothing',
+    name: 'poll, a claim ran out and Earth Engine has nothing',
     lead: (harness) => lostClaim(harness, 'crash before'),
   },
   {
-    name: 'poll, a claim ran out and EE has the operation',
+    name: 'poll, a claim ran out and Earth Engine has the operation',
     lead: (harness) => lostClaim(harness, 'crash after'),
   },
   {
@@ -78,7 +78,7 @@ const newWorld = (): Harness =>
     simulator: { settings: { runMs: [1e9, 1e9] } },
   });
 
-/** Every step of every situation, struck in every way. */
+/** Every step of every situation, with every kind of fault. */
 export async function findCrashPoints(): Promise<CrashPoint[]> {
   const points: CrashPoint[] = [];
   for (const situation of situations) {
@@ -88,14 +88,14 @@ export async function findCrashPoints(): Promise<CrashPoint[]> {
     await work(whole);
     for (const step of new Set(whole.steps)) {
       for (const kind of faultKinds) {
-        points.push(await strike(situation, { step, occurrence: 1, kind }));
+        points.push(await inject(situation, { step, occurrence: 1, kind }));
       }
     }
   }
   return points;
 }
 
-async function strike({ name, lead }: Situation, fault: Fault): Promise<CrashPoint> {
+async function inject({ name, lead }: Situation, fault: Fault): Promise<CrashPoint> {
   const harness = newWorld();
   const work = await lead(harness);
   const process = createFaultyProcess(harness.clock, fault);
@@ -105,8 +105,8 @@ async function strike({ name, lead }: Situation, fault: Fault): Promise<CrashPoi
   );
   const before = await recordOf(harness);
   const operations = harness.simulator.operations();
-  const isMended = await isInOrder(harness);
-  const struckMs = harness.clock.now().getTime();
+  const isRecovered = await isInOrder(harness);
+  const faultMs = harness.clock.now().getTime();
   for (let minutes = 0; minutes < 30 && !(await isInOrder(harness)); minutes += 1) {
     harness.clock.advance(MINUTE_MS);
     if (!acknowledged && name === 'submit') {
@@ -114,22 +114,22 @@ async function strike({ name, lead }: Situation, fault: Fault): Promise<CrashPoi
     }
     await harness.poll();
   }
-  const minutes = Math.round((harness.clock.now().getTime() - struckMs) / MINUTE_MS);
+  const minutes = Math.round((harness.clock.now().getTime() - faultMs) / MINUTE_MS);
   return {
     situation: name,
     step: fault.step,
     kind: fault.kind,
     inFirestore: before?.state ?? 'nothing',
     atEarthEngine: operations.length === 0 ? 'nothing' : 'the operation',
-    mendedBy: isMended ? 'nobody needs to' : menderOf(before),
-    minutes: isMended ? 0 : minutes,
+    recoveredBy: isRecovered ? 'not needed' : recoveryOf(before),
+    minutes: isRecovered ? 0 : minutes,
   };
 }
 
-function menderOf(record: ExportRecord | undefined): CrashPoint['mendedBy'] {
+function recoveryOf(record: ExportRecord | undefined): CrashPoint['recoveredBy'] {
   switch (record?.state) {
     case undefined:
-      return 'Pub/Sub delivers again';
+      return 'a redelivery by Pub/Sub';
     case 'SUBMITTING':
       return 'the poll after the lease';
     case 'WAITING':
@@ -146,7 +146,7 @@ async function recordOf(harness: Harness): Promise<ExportRecord | undefined> {
   return stored?.value;
 }
 
-/** The record says what EE says, and nothing is owed. */
+/** The record matches Earth Engine, and no event is pending. */
 async function isInOrder(harness: Harness): Promise<boolean> {
   const record = await recordOf(harness);
   const operations = harness.simulator.operations();
@@ -158,18 +158,18 @@ async function isInOrder(harness: Harness): Promise<boolean> {
   );
 }
 
-/** The points as rows of a table: those with the same outcome together. */
+/** The points as rows of a table, grouped by outcome. */
 export function tableOf(points: readonly CrashPoint[]): string[] {
-  const rows = Map.groupBy(points, ({ situation, inFirestore, atEarthEngine, mendedBy }) =>
-    [situation, inFirestore, atEarthEngine, mendedBy].join(' | '),
+  const rows = Map.groupBy(points, ({ situation, inFirestore, atEarthEngine, recoveredBy }) =>
+    [situation, inFirestore, atEarthEngine, recoveredBy].join(' | '),
   );
-  return [...rows].map(([row, alike]) => {
-    const steps = [...Map.groupBy(alike, ({ step }) => step)].map(([step, same]) => {
+  return [...rows].map(([row, group]) => {
+    const steps = [...Map.groupBy(group, ({ step }) => step)].map(([step, same]) => {
       const kinds = same.map(({ kind }) => kind);
       return kinds.length === faultKinds.length ? `\`${step}\`` : `\`${step}\` (${kinds.join(', ')})`;
     });
     const [situation, ...outcome] = row.split(' | ');
-    const most = Math.max(...alike.map(({ minutes }) => minutes));
+    const most = Math.max(...group.map(({ minutes }) => minutes));
     return `| ${[situation, steps.join('; '), ...outcome, most === 0 ? '–' : `${most} min`].join(' | ')} |`;
   });
 }

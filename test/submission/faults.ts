@@ -3,7 +3,7 @@ import type { Services } from '../../shared/services.ts';
 import type { Documents, Records, Store } from '../../shared/store/store.ts';
 import type { TestClock } from '../harness.ts';
 
-/** One process of the service whose calls to the outside go wrong at one step, or that dies there. */
+/** One process of the service that dies at one step of its calls to the outside, or whose call fails there. */
 
 export const faultKinds = ['crash before', 'crash after', 'error', 'timeout', 'lost answer'] as const;
 export type FaultKind = (typeof faultKinds)[number];
@@ -16,7 +16,7 @@ export interface Fault {
   readonly kind: FaultKind;
 }
 
-/** The process is gone: nothing that it still does reaches anybody. */
+/** The process is dead: nothing that it still does has an effect. */
 class Crash extends Error {
   override readonly name = 'Crash';
 }
@@ -24,7 +24,7 @@ class Crash extends Error {
 export interface FaultyProcess {
   wrap(services: Services): Services;
   isDead(): boolean;
-  /** Whether the fault came about. */
+  /** Whether the fault happened. */
   hasFailed(): boolean;
   /** The steps that it called, in order. */
   readonly steps: readonly string[];
@@ -34,7 +34,7 @@ const CALL_MS = 20_000;
 
 export function createFaultyProcess(clock: TestClock, fault?: Fault): FaultyProcess {
   const steps: string[] = [];
-  let met = 0;
+  let calls = 0;
   let dead = false;
   let failed = false;
 
@@ -49,11 +49,11 @@ export function createFaultyProcess(clock: TestClock, fault?: Fault): FaultyProc
     }
     steps.push(step);
     if (step === fault?.step) {
-      met += 1;
+      calls += 1;
     }
-    if (step !== fault?.step || met !== fault.occurrence) {
+    if (step !== fault?.step || calls !== fault.occurrence) {
       const result = await work();
-      // It worked, and nobody is there to hear of it.
+      // The call succeeded, but the process may have died meanwhile.
       return dead ? die() : result;
     }
     failed = true;

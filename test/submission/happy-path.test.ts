@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import { createHarness, smallJob } from '../harness.ts';
 
-describe('a job from message to end', () => {
+describe('a job, from message to end,', () => {
   it('becomes one operation and is followed to SUCCEEDED', async () => {
     const harness = createHarness();
     const submitted = await harness.submit({ data: smallJob() });
@@ -24,7 +24,7 @@ describe('a job from message to end', () => {
     ]);
   });
 
-  it('is one record and one started operation, delivered twice at once', async () => {
+  it('is one record and one operation if it is delivered three times at once', async () => {
     const harness = createHarness();
     const outcomes = await Promise.all([
       harness.submit({ data: smallJob() }),
@@ -35,7 +35,7 @@ describe('a job from message to end', () => {
     expect(harness.simulator.exportCalls.map((call) => call.outcome)).toEqual(['STARTED']);
   });
 
-  it('is adopted where the answer was lost and EE refuses the replay', async () => {
+  it('is adopted if the answer is lost and Earth Engine refuses the replay', async () => {
     const harness = createHarness();
     harness.simulator.failNext('export', { kind: 'lost' }, 3);
     await harness.submit({ data: smallJob() });
@@ -45,7 +45,7 @@ describe('a job from message to end', () => {
     expect(harness.simulator.operations()).toHaveLength(1);
   });
 
-  it('goes on as the next generation where the full queue burnt its id', async () => {
+  it('continues as the next generation if the full queue used up its id', async () => {
     const harness = createHarness({
       simulator: { settings: { queueLimit: 1, useUpIdWhenFull: true, concurrency: 1 } },
     });

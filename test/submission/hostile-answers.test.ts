@@ -8,14 +8,14 @@ import type { Services } from '../../shared/services.ts';
 import { createListings } from '../../shared/submission/listing.ts';
 import { createHarness, envelopeOf, type Harness, type Instance, smallJob } from '../harness.ts';
 
-/** Answers that are JSON, and of the right form, and yet not what was asked for. */
+/** Answers that are well-formed JSON, but not what was requested. */
 
 const MINUTE_MS = 60_000;
 const endless: [number, number] = [1e9, 1e9];
 const settings = { pendingMs: 0, startsPerSecond: 100, concurrency: 10 };
 const idOf = (jobKey: string) => recordIdOf({ project: 'demo-test', jobKey, attempt: 1 });
 
-/** Another process, whose Earth Engine answers as `change` says. */
+/** Another process, whose calls to Earth Engine `change` replaces. */
 function answering(harness: Harness, change: (earthEngine: EarthEngine) => Partial<EarthEngine>): Instance {
   return harness.instance((services: Services) => {
     const { earthEngine } = services;
@@ -23,8 +23,8 @@ function answering(harness: Harness, change: (earthEngine: EarthEngine) => Parti
   });
 }
 
-/** Every operation that EE tells of is another. */
-function telling(harness: Harness, other: (operation: Operation) => Operation): Instance {
+/** Another process, in which `other` changes every operation that Earth Engine returns. */
+function returning(harness: Harness, other: (operation: Operation) => Operation): Instance {
   return answering(harness, (earthEngine) => ({
     startExport: async (...call) => other(await earthEngine.startExport(...call)),
     getOperation: async (...call) => other(await earthEngine.getOperation(...call)),
@@ -35,7 +35,7 @@ function telling(harness: Harness, other: (operation: Operation) => Operation): 
   }));
 }
 
-/** EE's list has one operation more. */
+/** Another process, whose list has one more operation. */
 function listingAlso(harness: Harness, operation: Operation): Instance {
   return answering(harness, (earthEngine) => ({
     listOperations: async (...call) => {
@@ -63,24 +63,24 @@ async function poll(harness: Harness, instance: Instance, times: number): Promis
   }
 }
 
-describe('a project that EE names by its number', () => {
+describe('a project that Earth Engine names by its number', () => {
   const numbered = (operation: Operation): Operation => ({
     ...operation,
     name: operation.name.replace('projects/demo-test/', 'projects/123456/'),
   });
 
-  it('in what it lists: the operation is the record’s own, under the name that it was recorded by', async () => {
+  it('in lists: the operation is recognized, and keeps its recorded name', async () => {
     const harness = createHarness({ simulator: { settings } });
     await harness.submit({ data: smallJob({ jobKey: 'A' }) });
     const { operation } = (await harness.record(idOf('A'))) as { operation: string };
-    await poll(harness, telling(harness, numbered), 60);
+    await poll(harness, returning(harness, numbered), 60);
     const record = await harness.record(idOf('A'));
     expect(record).toMatchObject({ state: 'SUCCEEDED', operation });
     expect(record.extraOperations).toBeUndefined();
     expect(harness.simulator.counters().calls.cancel).toBe(0);
   });
 
-  it('in what it answers to an export: what the list says of it is believed', async () => {
+  it('in the answer to an export: the list is recognized as the same operation', async () => {
     const harness = createHarness({ simulator: { settings } });
     const atFirst = answering(harness, (earthEngine) => ({
       startExport: async (...call) => numbered(await earthEngine.startExport(...call)),
@@ -97,27 +97,30 @@ describe('a project that EE names by its number', () => {
 });
 
 describe('a refusal', () => {
-  it.each([199, 190])('is noted without half a character, wherever the note is cut: %i', async (length) => {
-    const harness = createHarness();
-    const reply = `${'x'.repeat(length)}😀`;
-    for (const [jobKey, kind] of [
-      ['A', 'REFUSED'],
-      ['B', 'UNANSWERED'],
-    ] as const) {
-      const refusing = answering(harness, () => ({
-        startExport: async () => {
-          throw new EarthEngineError(kind, { message: reply, httpStatus: 400, status: 'X', reply });
-        },
-      }));
-      await refusing.submit({ data: smallJob({ jobKey }) });
-      const { history } = await harness.record(idOf(jobKey));
-      expect(history.at(-1)?.note?.isWellFormed()).toBe(true);
-    }
-  });
+  it.each([199, 190])(
+    'is noted without half a character, at whatever length it is cut: %i',
+    async (length) => {
+      const harness = createHarness();
+      const reply = `${'x'.repeat(length)}😀`;
+      for (const [jobKey, kind] of [
+        ['A', 'REFUSED'],
+        ['B', 'UNANSWERED'],
+      ] as const) {
+        const refusing = answering(harness, () => ({
+          startExport: async () => {
+            throw new EarthEngineError(kind, { message: reply, httpStatus: 400, status: 'X', reply });
+          },
+        }));
+        await refusing.submit({ data: smallJob({ jobKey }) });
+        const { history } = await harness.record(idOf(jobKey));
+        expect(history.at(-1)?.note?.isWellFormed()).toBe(true);
+      }
+    },
+  );
 });
 
-describe('a marker that somebody else wrote', () => {
-  it('into a task of theirs does not get it cancelled: the record was never sent', async () => {
+describe('a marker that another user copied', () => {
+  it('does not get that task canceled if the record was never sent', async () => {
     const harness = createHarness({ simulator: { settings: { ...settings, runMs: endless } } });
     await cancelExports(harness.services, envelopeOf({ data: { jobKey: 'A' } }));
     await harness.submit({ data: smallJob({ jobKey: 'B' }) });
@@ -128,7 +131,7 @@ describe('a marker that somebody else wrote', () => {
     expect((await harness.record(idOf('A'))).extraOperations?.[0]?.cancelledAt).toBeUndefined();
   });
 
-  it('of a generation that the record never sent is only told of', async () => {
+  it('is only reported if the record never sent that generation', async () => {
     const harness = createHarness({ simulator: { settings: { ...settings, runMs: endless } } });
     await harness.submit({ data: smallJob({ jobKey: 'A' }) });
     const theirs = operationWith('THEIRS', `copy_${idOf('A')}-g7`);
@@ -139,7 +142,7 @@ describe('a marker that somebody else wrote', () => {
 });
 
 describe('a marker in another project', () => {
-  it('is a copy: the record is neither given its operation nor told of it', async () => {
+  it('is a copy, which the record neither adopts nor notes', async () => {
     const harness = createHarness({ environment: { ALLOWED_PROJECTS: '*' }, simulator: { settings } });
     await harness.submit({ data: smallJob({ jobKey: 'A' }) });
     await harness.submit({ data: smallJob({ jobKey: 'B', project: 'other-project' }) });
@@ -168,7 +171,7 @@ describe('a list', () => {
     return createListings(services);
   };
 
-  it('whose pages lead back to each other is not read for ever', async () => {
+  it('whose pages lead back to each other is not read forever', async () => {
     const harness = createHarness();
     const listings = listingsOf(harness, ['one', 'two']);
     const listing = listings.since('demo-test', harness.clock.now());
@@ -179,15 +182,15 @@ describe('a list', () => {
 describe('two runs at once', () => {
   const slowly = { ...settings, pendingMs: 90_000, runMs: endless };
 
-  /** A process whose calls are answered at once, and hear of it only when `go` is called. */
+  /** A process that gets its answers, as they are now, only when `go` is called. */
   function holdingBack(harness: Harness, change: (earthEngine: EarthEngine) => EarthEngine = (same) => same) {
-    const asked = Promise.withResolvers<void>();
+    const called = Promise.withResolvers<void>();
     const held = Promise.withResolvers<void>();
     const hold =
       <A extends unknown[], R>(call: (...args: A) => Promise<R>) =>
       async (...args: A): Promise<R> => {
         const answer = await call(...args);
-        asked.resolve();
+        called.resolve();
         await held.promise;
         return answer;
       };
@@ -202,19 +205,19 @@ describe('two runs at once', () => {
         ),
       };
     });
-    return { poll: () => instance.poll(), asked: asked.promise, go: held.resolve };
+    return { poll: () => instance.poll(), called: called.promise, go: held.resolve };
   }
 
-  it('do not take a record back to what an older list says', async () => {
+  it('do not take a record back to the state in an older list', async () => {
     const harness = createHarness({ simulator: { settings: slowly } });
     await harness.submit({ data: smallJob({ jobKey: 'A' }) });
-    // One more than there are records, so that the sweep reads the record of each that waits in EE's queue.
+    // One more than there are records, so the sweep reads the record of each operation in Earth Engine's queue.
     const foreign = operationWith('FOREIGN', `x_ve1-${'a'.repeat(32)}`, 'PENDING');
     const other = listingAlso(harness, foreign);
     const old = holdingBack(harness, () => other.services.earthEngine);
     harness.clock.advance(MINUTE_MS);
     const polling = old.poll();
-    await old.asked;
+    await old.called;
     await poll(harness, other, 1);
     expect((await harness.record(idOf('A'))).state).toBe('RUNNING');
     old.go();
@@ -229,14 +232,14 @@ describe('two runs at once', () => {
 
   it('do not take a record back to an older answer to a get', async () => {
     const harness = createHarness({ simulator: { settings: { ...settings, runMs: [600_000, 600_000] } } });
-    // Once a list takes more pages than there are records, each record is asked for by itself.
+    // Once a list has more pages than there are records, each operation is requested individually.
     harness.simulator.setOthers('demo-test', { ended: 600 });
     await harness.submit({ data: smallJob({ jobKey: 'A' }) });
     await poll(harness, harness, 1);
     const old = holdingBack(harness);
     harness.clock.advance(2 * MINUTE_MS);
     const polling = old.poll();
-    await old.asked;
+    await old.called;
     harness.clock.advance(2 * MINUTE_MS);
     await harness.poll();
     const { progress } = (await harness.record(idOf('A'))) as { progress: number };
@@ -247,7 +250,7 @@ describe('two runs at once', () => {
     expect(harness.simulator.counters().calls.get).toBe(2);
   });
 
-  it('both see an end, whoever comes first', async () => {
+  it('both record an ending, no matter which one comes first', async () => {
     const harness = createHarness({
       simulator: { settings: { ...settings, pendingMs: 0, runMs: [30_000, 30_000] } },
     });
@@ -255,7 +258,7 @@ describe('two runs at once', () => {
     harness.clock.advance(MINUTE_MS);
     const old = holdingBack(harness);
     const polling = old.poll();
-    await old.asked;
+    await old.called;
     harness.clock.advance(MINUTE_MS);
     await cancelExports(
       answering(harness, () => ({ cancelOperation: async () => {} })).services,

@@ -9,12 +9,12 @@ import { changeStatus } from '../../shared/submission/gate.ts';
 import { createHarness, envelopeOf, type Harness, simulatedEarthEngine, smallJob } from '../harness.ts';
 import { refusal } from './rules-world.ts';
 
-/** What Earth Engine, a damaged document or another process can do to us, and what must not come of it. */
+/** What Earth Engine, a damaged document, or another process can do, and what must not result from it. */
 
 const idOf = (jobKey: string, project = 'demo-test') => recordIdOf({ project, jobKey, attempt: 1 });
 
 const fast = { pendingMs: 0, startsPerSecond: 100, concurrency: 10 };
-const runsOn = { ...fast, runMs: [1e9, 1e9] } as const;
+const endless = { ...fast, runMs: [1e9, 1e9] } as const;
 
 const withEarthEngine =
   (change: (earthEngine: EarthEngine) => Partial<EarthEngine>) =>
@@ -23,7 +23,7 @@ const withEarthEngine =
     earthEngine: { ...services.earthEngine, ...change(services.earthEngine) },
   });
 
-/** EE takes the request, and its answer is lost. */
+/** Earth Engine accepts the request, and its answer is lost. */
 const losingAnswers = withEarthEngine((earthEngine) => ({
   startExport: async (...call) => {
     await earthEngine.startExport(...call);
@@ -55,10 +55,10 @@ async function behindAClosedGate(harness: Harness, ...jobKeys: string[]): Promis
   }
 }
 
-describe('EE does not echo the marker', () => {
-  const settings = { ...runsOn, omitDescription: true };
+describe('if Earth Engine drops the marker,', () => {
+  const settings = { ...endless, omitDescription: true };
 
-  it('a cancelled job that may run is not called CANCELLED', async () => {
+  it('a canceled job that may be running does not become CANCELLED', async () => {
     const harness = createHarness({ simulator: { settings } });
     await harness.submit({ data: smallJob({ jobKey: 'seen without a marker' }) });
     await harness.instance(losingAnswers).submit({ data: smallJob({ jobKey: 'A' }) });
@@ -67,7 +67,7 @@ describe('EE does not echo the marker', () => {
     expect(await harness.record(idOf('A'))).toMatchObject({ state: 'WAITING', waitingFor: 'ADOPTION' });
   });
 
-  it('a job that EE refuses after a lost answer is not called REJECTED', async () => {
+  it('a job that is refused after a lost answer does not become REJECTED', async () => {
     const harness = createHarness({ simulator: { settings } });
     await harness.submit({ data: smallJob({ jobKey: 'seen without a marker' }) });
     harness.simulator.failNext('export', { kind: 'lost' });
@@ -77,7 +77,7 @@ describe('EE does not echo the marker', () => {
     expect(await harness.record(idOf('A'))).toMatchObject({ state: 'WAITING', rejecting: true });
   });
 
-  it('another service account sends nothing for what the first may have started', async () => {
+  it('another service account does not send a job that the first may have started', async () => {
     const tokens = { 'a@demo': 'a@demo', 'b@demo': 'b@demo' };
     const harness = createHarness({ simulator: { settings: { ...settings, tokens } } });
     const as = (account: string) => (services: Services) => ({
@@ -91,7 +91,7 @@ describe('EE does not echo the marker', () => {
       .submit({ data: smallJob({ jobKey: 'A' }) });
     await pollFor(harness, harness.instance(as('b@demo')), 120);
     expect(harness.simulator.operations().map(({ identity }) => identity)).toEqual(['a@demo', 'a@demo']);
-    // The account that sent it comes back: EE answers with the operation that it started.
+    // The account that sent it returns: Earth Engine answers with the operation that it started.
     await pollFor(harness, first, 30);
     expect(await harness.record(idOf('A'))).toMatchObject({
       state: 'RUNNING',
@@ -100,9 +100,9 @@ describe('EE does not echo the marker', () => {
   });
 });
 
-describe('rule 14: no record holds the gate shut', () => {
-  it('the second record is tried in the run in which the first one fails', async () => {
-    const harness = createHarness({ simulator: { settings: runsOn } });
+describe('rule 14: the gate is not kept closed by', () => {
+  it('a record that fails: the second one is tried in the same run', async () => {
+    const harness = createHarness({ simulator: { settings: endless } });
     await behindAClosedGate(harness, 'A', 'B');
     const damaged = harness.instance((services) => {
       const { records } = services.store;
@@ -123,8 +123,8 @@ describe('rule 14: no record holds the gate shut', () => {
     });
   });
 
-  it('nor one that can neither be worked on nor be set aside', async () => {
-    const harness = createHarness({ simulator: { settings: runsOn } });
+  it('a record that fails and cannot be deferred', async () => {
+    const harness = createHarness({ simulator: { settings: endless } });
     await behindAClosedGate(harness, 'A', 'B');
     const stuck = harness.instance((services) => {
       const { records } = services.store;
@@ -141,8 +141,8 @@ describe('rule 14: no record holds the gate shut', () => {
     expect(await harness.record(idOf('B'))).toHaveProperty('operation');
   });
 
-  it('nor one that must be searched for while EE lists nothing', async () => {
-    const harness = createHarness({ simulator: { settings: runsOn } });
+  it('a record that must be searched for while lists fail', async () => {
+    const harness = createHarness({ simulator: { settings: endless } });
     let posts = 0;
     const first = harness.instance(
       withEarthEngine(() => ({
@@ -168,9 +168,9 @@ describe('rule 14: no record holds the gate shut', () => {
 });
 
 describe('a list without an end', () => {
-  it('takes half of a run’s time at most, and other projects’ jobs go on', async () => {
+  it('takes at most half of a run’s time, and other projects’ jobs continue', async () => {
     const environment = { ALLOWED_PROJECTS: '*' };
-    const harness = createHarness({ environment, simulator: { settings: runsOn } });
+    const harness = createHarness({ environment, simulator: { settings: endless } });
     const dying = harness.instance(
       withEarthEngine(() => ({
         startExport: async () => {
@@ -183,7 +183,7 @@ describe('a list without an end', () => {
       await expect(dying.submit({ data })).rejects.toThrow('died');
     }
     let pages = 0;
-    const endless = harness.instance(
+    const paging = harness.instance(
       withEarthEngine((earthEngine) => ({
         listOperations: async (...call) => {
           if (call[0] !== 'endless') {
@@ -196,7 +196,7 @@ describe('a list without an end', () => {
       })),
     );
     harness.clock.advance(3 * MINUTE_MS);
-    await endless.poll();
+    await paging.poll();
     expect(pages).toBe(12);
     expect(await harness.record(idOf('test/1', 'other'))).toHaveProperty('operation');
     expect(await harness.record(idOf('test/1', 'endless'))).toMatchObject({
@@ -215,7 +215,7 @@ describe('damaged request bytes', () => {
     return { ...services, store: { ...services.store, records } };
   };
 
-  it('are set aside: nothing is claimed, searched for or counted as sent', async () => {
+  it('defer the record: nothing is claimed, searched for, or counted as sent', async () => {
     const harness = createHarness({ simulator: { settings: { ...fast, queueLimit: 0 } } });
     await harness.submit({ data: smallJob({ jobKey: 'A' }) });
     harness.simulator.set({ queueLimit: 100 });
@@ -230,7 +230,7 @@ describe('damaged request bytes', () => {
     expect(harness.simulator.counters().calls).toMatchObject({ export: 1, list: 0 });
   });
 
-  it('do not keep a cancelled job from ending', async () => {
+  it('do not keep a canceled job from ending', async () => {
     const harness = createHarness({ simulator: { settings: fast } });
     harness.simulator.failNext('export', { kind: 'reset' }, 3);
     await harness.submit({ data: smallJob({ jobKey: 'A' }) });
@@ -240,9 +240,9 @@ describe('damaged request bytes', () => {
   });
 });
 
-describe('another instance closes the gate', () => {
-  it('a poller that feeds the queue sees it within five seconds', async () => {
-    const harness = createHarness({ simulator: { settings: runsOn } });
+describe('a gate that another instance closes', () => {
+  it('stops a poller that feeds the queue within five seconds', async () => {
+    const harness = createHarness({ simulator: { settings: endless } });
     const jobs = Array.from({ length: 60 }, (_, n) => `job ${n}`);
     await behindAClosedGate(harness, ...jobs);
     let started = 0;
@@ -268,19 +268,19 @@ describe('another instance closes the gate', () => {
     );
     await pollFor(harness, feeding, 1);
     expect(started).toBeGreaterThanOrEqual(10);
-    // Each takes a second: what is started until the next look, and what was let through by then.
+    // Each takes a second: those until the gate is read again, and those in progress by then.
     expect(startedAfter).toBeLessThanOrEqual(13);
   });
 });
 
 describe('a record that ends while a failing poller works on it', () => {
-  it('falls due no more', async () => {
+  it('is not due any more', async () => {
     const harness = createHarness({ simulator: { settings: fast } });
     harness.simulator.failNext('export', { kind: 'status', status: 403, message: 'denied' });
     await harness.submit({ data: smallJob({ jobKey: 'A' }) });
     const failing = harness.instance((services) => {
       const { records } = services.store;
-      // Another poller ends it between this one's look and its write.
+      // Another poller ends it between this one's read and its write.
       const get: typeof records.get = async (id) => {
         const found = await records.get(id);
         await harness.untilQuiet();
@@ -291,7 +291,7 @@ describe('a record that ends while a failing poller works on it', () => {
         return records.replace(...write);
       };
       const serviceAccount = async () => {
-        throw new Error('something unforeseen');
+        throw new Error('an unexpected error');
       };
       return {
         ...services,
@@ -309,7 +309,7 @@ describe('a record that ends while a failing poller works on it', () => {
   });
 });
 
-describe('who we are cannot be looked up', () => {
+describe('if the service account cannot be looked up', () => {
   const nameless = withEarthEngine(() => ({
     serviceAccount: async () => {
       throw new EarthEngineError('NOT_SENT', {
@@ -321,7 +321,7 @@ describe('who we are cannot be looked up', () => {
     },
   }));
 
-  it('the job is kept and waits, and goes on when it can', async () => {
+  it('the job waits, and continues later', async () => {
     const harness = createHarness({ simulator: { settings: fast } });
     const instance = harness.instance(nameless);
     expect(await instance.submit({ data: smallJob({ jobKey: 'A' }) })).toMatchObject({ outcome: 'QUEUED' });
@@ -350,7 +350,7 @@ describe('who we are cannot be looked up', () => {
 });
 
 describe('the reason of a rejection', () => {
-  it('is what EE refused, also where lists failed meanwhile', async () => {
+  it('is Earth Engine’s refusal, even if lists failed meanwhile', async () => {
     const harness = createHarness({ simulator: { settings: fast } });
     harness.simulator.failNext('export', { kind: 'reset' });
     harness.simulator.failNext('export', { kind: 'status', status: 400, message: 'no such band' });

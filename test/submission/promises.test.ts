@@ -24,7 +24,7 @@ async function pollFor(harness: Harness, ms: number, stepMs = MINUTE_MS): Promis
 }
 
 describe('ten deliveries of one message at the same instant', () => {
-  it('are one claim, and nine answers without a second call of EE', async () => {
+  it('are one claim and nine duplicates, with one call to Earth Engine', async () => {
     const harness = createHarness();
     const outcomes = await Promise.all(
       Array.from({ length: 10 }, () =>
@@ -38,8 +38,8 @@ describe('ten deliveries of one message at the same instant', () => {
   });
 });
 
-describe('another content under a name that is taken', () => {
-  it('is rejected with the paths that differ, and the first record stays as it is', async () => {
+describe('different content under an existing name', () => {
+  it('is rejected with the paths that differ, and the first record stays unchanged', async () => {
     const harness = createHarness();
     await harness.submit({ data: smallJob() });
     const before = await theRecord(harness);
@@ -55,7 +55,7 @@ describe('another content under a name that is taken', () => {
     expect(harness.simulator.counters().calls.export).toBe(1);
   });
 
-  it('names the expression as one', async () => {
+  it('reports the expression as one path', async () => {
     const harness = createHarness();
     await harness.submit({ data: smallJob() });
     const expression = {
@@ -76,7 +76,7 @@ describe('another content under a name that is taken', () => {
     ]);
   });
 
-  it('is no conflict after an id was given up: the same content is still the same', async () => {
+  it('is compared without the ids, so an id that was given up makes no difference', async () => {
     const harness = createHarness({ simulator: { settings: { queueLimit: 1, useUpIdWhenFull: true } } });
     harness.simulator.setOthers('demo-test', { pending: 1 });
     await harness.submit({ data: smallJob() });
@@ -93,8 +93,8 @@ describe('another content under a name that is taken', () => {
   });
 });
 
-describe('another content where the first request has expired already', () => {
-  it('is rejected all the same', async () => {
+describe('different content whose first request has expired', () => {
+  it('is rejected too', async () => {
     const whole = createMemoryStore();
     const records: Store['records'] = {
       ...whole.records,
@@ -113,10 +113,10 @@ describe('another content where the first request has expired already', () => {
   });
 });
 
-describe('waits for an operator', () => {
+describe('a job that waits', () => {
   const denied = { 'demo-test': 'NO_PERMISSION' } as const;
 
-  it('a missing permission ends in REJECTED after SUBMIT_DEADLINE_HOURS, with what EE said', async () => {
+  it('ends in REJECTED after SUBMIT_DEADLINE_HOURS without a permission, with Earth Engine’s message', async () => {
     const harness = createHarness({ simulator: { settings: { denied } } });
     await harness.submit({ data: smallJob() });
     await pollFor(harness, 71 * HOUR_MS, 30 * MINUTE_MS);
@@ -128,7 +128,7 @@ describe('waits for an operator', () => {
     });
   });
 
-  it('a permission that is given goes on by itself', async () => {
+  it('continues once the permission is granted', async () => {
     const harness = createHarness({ simulator: { settings: { denied } } });
     await harness.submit({ data: smallJob() });
     await pollFor(harness, 5 * HOUR_MS, 30 * MINUTE_MS);
@@ -137,7 +137,7 @@ describe('waits for an operator', () => {
     expect((await theRecord(harness)).state).toBe('SUCCEEDED');
   });
 
-  it('an outage ends in REJECTED after SUBMIT_DEADLINE_HOURS, once it is proven that nothing was started', async () => {
+  it('ends in REJECTED after SUBMIT_DEADLINE_HOURS of an outage, once it is proven that nothing started', async () => {
     const harness = createHarness();
     harness.simulator.set({ faultRates: { internal: 1 }, faultyCalls: ['export'] });
     await harness.submit({ data: smallJob() });
@@ -149,7 +149,7 @@ describe('waits for an operator', () => {
     expect(harness.simulator.operations()).toHaveLength(0);
   });
 
-  it('an outage in which nothing is listed either is waited for in sight, and ends by itself', async () => {
+  it('shows an outage in which lists fail too, and continues after it', async () => {
     const harness = createHarness();
     harness.simulator.set({ faultRates: { internal: 1 } });
     await harness.submit({ data: smallJob() });
@@ -166,7 +166,7 @@ describe('waits for an operator', () => {
     expect(harness.simulator.operations()).toHaveLength(1);
   });
 
-  it('an outage that ends counts no longer: the deadline starts with the next', async () => {
+  it('has a new deadline with each outage', async () => {
     const harness = createHarness();
     harness.simulator.set({ faultRates: { internal: 1 }, faultyCalls: ['export'] });
     await harness.submit({ data: smallJob() });
@@ -178,7 +178,7 @@ describe('waits for an operator', () => {
     expect((await theRecord(harness)).state).toBe('WAITING');
   });
 
-  it('a full queue is waited for without limit', async () => {
+  it('waits for a full queue without limit', async () => {
     const harness = createHarness({ simulator: { settings: { queueLimit: 1 } } });
     harness.simulator.setOthers('demo-test', { pending: 1 });
     await harness.submit({ data: smallJob() });
@@ -191,10 +191,10 @@ describe('waits for an operator', () => {
 });
 
 describe('an attempt that has ended', () => {
-  it('is never reopened by a late answer; the operation is noted as extra and told of', async () => {
+  it('is never reopened by a late answer: the operation is noted as extra and reported', async () => {
     const harness = createHarness();
     const sender = sendSlowly(harness);
-    await sender.asked;
+    await sender.posted;
     harness.clock.advance(3 * MINUTE_MS);
     harness.simulator.failNext('export', { kind: 'status', status: 400, message: 'no such band' });
     await pollFor(harness, 40 * MINUTE_MS);
@@ -214,7 +214,7 @@ describe('an attempt that has ended', () => {
 describe('commits', () => {
   interface Counted extends Store {
     readonly commits: string[];
-    /** Writes that say only that progress moved by a tenth or more. */
+    /** Writes only because progress moved by a tenth or more. */
     readonly progress: () => number;
   }
 
@@ -249,7 +249,7 @@ describe('commits', () => {
     expect(store.commits).toEqual(['create', 'PENDING']);
   });
 
-  it('are at most five in a job’s life besides progress, however often it is polled', async () => {
+  it('are at most five for a whole job besides progress, however often it is polled', async () => {
     const store = counting(createMemoryStore());
     const settings = { runMs: [50 * MINUTE_MS, 50 * MINUTE_MS] } as const;
     const harness = createHarness({ store, simulator: { settings } });
@@ -262,7 +262,7 @@ describe('commits', () => {
     expect(stored?.value.revision).toBe(store.commits.length);
   });
 
-  it('are none for a poll that finds nothing new', async () => {
+  it('are zero for a poll without changes', async () => {
     const store = counting(createMemoryStore());
     const settings = { runMs: [1e9, 1e9], concurrency: 0 } as const;
     const harness = createHarness({ store, simulator: { settings } });

@@ -22,13 +22,13 @@ import {
 } from './rules-world.ts';
 
 /**
- * The rules that keep the promise, each with what goes wrong without it. Every test was seen to fail with its rule taken
- * out of the product; what was taken out is said beside it.
+ * The rules that keep the promise. Every test was seen to fail with its rule removed from the product; a comment says what was
+ * removed.
  */
 
 describe('rule 8: cancellation', () => {
-  // Taken out: the search for a cancelled record with unanswered sends (giveBack cancels at once).
-  it('of a job with an unanswered send waits for the search, and cancels what it finds at EE', async () => {
+  // Removed: the search for a canceled record with unanswered sends (giveBack cancels at once).
+  it('of a job with an unanswered send searches first, and cancels the operation that it finds', async () => {
     const harness = world({ simulator: { settings: { listLagMs: 100 * SECOND_MS, runMs: [1e7, 1e7] } } });
     harness.simulator.failNext('export', { kind: 'lost' }, 3);
     await harness.submit({ data: smallJob() });
@@ -40,7 +40,7 @@ describe('rule 8: cancellation', () => {
     expect(await theRecord(harness)).toMatchObject({ state: 'CANCELLED', operation: expect.any(String) });
   });
 
-  // Taken out: holdBack in send.
+  // Removed: isHeldBack in resume.
   it('sends nothing more, and ends when no operation can exist', async () => {
     const harness = world();
     harness.simulator.failNext('export', { kind: 'reset' }, 3);
@@ -52,25 +52,25 @@ describe('rule 8: cancellation', () => {
     expect(await theRecord(harness)).toMatchObject({ state: 'CANCELLED' });
   });
 
-  // Taken out: the dueAt and waitingFor of requestCancellation.
+  // Removed: the dueAt and waitingFor of requestCancellation.
   it('does not wait behind a closed gate', async () => {
     const harness = world();
     harness.simulator.failNext('export', { kind: 'reset' });
     harness.simulator.failNext('export', { kind: 'status', status: 429 }, 1000);
     await harness.submit({ data: smallJob() });
     expect(await theRecord(harness)).toMatchObject({ waitingFor: 'RATE', unanswered: 1 });
-    // One that goes before it finds the gate closed each time.
+    // The record in front of it finds the gate closed each time.
     await harness.submit({ data: smallJob({ jobKey: 'urgent' }, { priority: 9000 }) });
     await cancel(harness);
     await pollFor(harness, T_MS + 2 * MINUTE_MS);
     expect((await theRecord(harness)).state).toBe('CANCELLED');
   });
 
-  // Taken out: the cancelling in noteOperation.
-  it('whoever records an operation of a cancelled job cancels it at EE', async () => {
+  // Removed: the cancellation in noteOperation.
+  it('cancels an operation of the job at Earth Engine as soon as it is recorded', async () => {
     const harness = world({ simulator: { settings: { runMs: [1e7, 1e7] } } });
     const sender = sendSlowly(harness);
-    await sender.asked;
+    await sender.posted;
     await cancel(harness);
     sender.answer(await sender.arrive());
     await sender.submitted;
@@ -79,8 +79,8 @@ describe('rule 8: cancellation', () => {
     expect((await theRecord(harness)).state).toBe('CANCELLED');
   });
 
-  // Taken out: submit's look at the record that stands there.
-  it('of a job that has no record yet makes one, which the claim then finds', async () => {
+  // Removed: submit's check of the existing record.
+  it('of a job without a record creates one, which the message then finds', async () => {
     const harness = world();
     const probe = world();
     await probe.submit({ data: smallJob() });
@@ -93,7 +93,7 @@ describe('rule 8: cancellation', () => {
   });
 });
 
-describe('rule 9: extra operations', () => {
+describe('rule 9: the sweep', () => {
   async function withExtra(requestIdOfExtra: (own: string) => string): Promise<Harness> {
     const harness = world({
       simulator: { settings: { queueLimit: 1, useUpIdWhenFull: true, runMs: [1e6, 1e6] } },
@@ -106,14 +106,14 @@ describe('rule 9: extra operations', () => {
     const { requestId } = await theRecord(harness);
     expect(requestId).toMatch(/-g2$/);
     const extra = requestIdOfExtra(requestId);
-    // Under an id of its own, as a request that EE took long ago.
+    // With a different id, like a request that Earth Engine accepted long ago.
     await startAtEarthEngine(harness, `late-${extra}`, `small_${extra}`);
     await pollFor(harness, 2 * MINUTE_MS);
     return harness;
   }
 
-  // Taken out: the extra's cancelling; then its being looked up while PENDING; then its event.
-  it('another generation’s is noted, told, logged and cancelled', async () => {
+  // Removed: its cancellation; then reading its record while it is PENDING; then its event.
+  it('notes, reports, logs, and cancels an extra operation of another generation', async () => {
     const harness = await withExtra((own) => own.replace('-g2', ''));
     expect(await theRecord(harness)).toMatchObject({ extraOperations: [{ cancelledAt: expect.any(Date) }] });
     expect(eventKinds(harness)).toContainEqual(expect.stringContaining('EXTRA_OPERATION'));
@@ -123,19 +123,19 @@ describe('rule 9: extra operations', () => {
     expect(harness.simulator.operations().map((each) => each.cancelRequested)).toEqual([false, true]);
   });
 
-  // Taken out: isOursToCancel's comparison with the record's own id; then with the generations that were sent.
+  // Removed: isOursToCancel's comparison with the record's own id; then with the generations that were sent.
   it.each([
     ['the same id', (own: string) => own],
     ['a generation that was never sent', (own: string) => own.replace('-g2', '-g7')],
-  ])('one of %s is only told of', async (_, extraId) => {
+  ])('only reports an extra operation of %s', async (_, extraId) => {
     const harness = await withExtra(extraId);
     expect((await theRecord(harness)).extraOperations).toHaveLength(1);
     expect(eventKinds(harness)).toContainEqual(expect.stringContaining('EXTRA_OPERATION'));
     expect(harness.simulator.operations().map((each) => each.cancelRequested)).toEqual([false, false]);
   });
 
-  // Taken out: the count of unanswered sends in sweepProject.
-  it('the sweep adopts for a record that has none, also where all records of a project only wait', async () => {
+  // Removed: the count of unanswered sends in sweepProject.
+  it('adopts an operation for a record without one, even if all records of a project wait', async () => {
     const harness = world();
     harness.simulator.failNext('export', { kind: 'lost' }, 3);
     await harness.submit({ data: smallJob() });
@@ -147,10 +147,10 @@ describe('rule 9: extra operations', () => {
 });
 
 describe('rule 10: LOST', () => {
-  // Taken out: T in isLostOn404.
-  it('only after two 404s at least T apart', async () => {
+  // Removed: T in isLostOn404.
+  it('takes two 404s at least T apart', async () => {
     const harness = world({ simulator: { settings: { runMs: [1e7, 1e7] } } });
-    // With so many other operations in the list, ours is asked for by itself.
+    // With so many other operations in the list, ours is requested individually.
     harness.simulator.setOthers('demo-test', { ended: 1200 });
     await harness.submit({ data: smallJob() });
     harness.simulator.forgetOperation(harness.simulator.operations()[0]?.name ?? '');
@@ -165,8 +165,8 @@ describe('rule 10: LOST', () => {
     expect(harness.clock.now().getTime() - (missingAt?.getTime() ?? Infinity)).toBeGreaterThanOrEqual(T_MS);
   });
 
-  // Taken out: listedSinceMissing.
-  it('never while a list has it', async () => {
+  // Removed: listedSinceMissing.
+  it('never happens while a list has the operation', async () => {
     const harness = world({ simulator: { settings: { runMs: [1e7, 1e7] } } });
     harness.simulator.setOthers('demo-test', { ended: 1200 });
     await harness.submit({ data: smallJob() });
@@ -177,8 +177,8 @@ describe('rule 10: LOST', () => {
 });
 
 describe('rule 11: another service account', () => {
-  // Taken out: that the record stays the first account's until absence is proven (claimAgain).
-  it('sends nothing while the first one’s send may still start an operation', async () => {
+  // Removed: the account that claimAgain keeps until absence is proven.
+  it('sends nothing while the first account’s send may still start an operation', async () => {
     const tokens = { 'a@demo': 'a@demo', 'b@demo': 'b@demo' };
     const harness = world({ simulator: { settings: { tokens, listLagMs: 200 * SECOND_MS } } });
     const as = (account: string, fault?: Fault) =>
@@ -202,8 +202,8 @@ describe('rule 11: another service account', () => {
 });
 
 describe('rule 12: a record whose write failed in a sweep', () => {
-  // Taken out: dueAtOnce.
-  it('falls due at once', async () => {
+  // Removed: markDueAtOnce.
+  it('is due at once', async () => {
     const harness = world({ simulator: { settings: { runMs: [1e7, 1e7] } } });
     await harness.submit({ data: smallJob() });
     await harness.poll();
@@ -226,8 +226,8 @@ describe('rule 14: the probe', () => {
     return harness;
   }
 
-  // Taken out: leaseUntil of the probe in startFeeding.
-  it('is leased: a dead prober holds the gate shut for one lease at most', async () => {
+  // Removed: leaseUntil of the probe in startFeeding.
+  it('is leased: a dead prober keeps the gate closed for one lease at most', async () => {
     const harness = await behindAClosedGate(3);
     harness.clock.advance(MINUTE_MS);
     await faulty(harness, { step: 'records.readRequest', occurrence: 1, kind: 'crash before' })
@@ -238,8 +238,8 @@ describe('rule 14: the probe', () => {
     expect(harness.simulator.operations()).toHaveLength(3);
   });
 
-  // Taken out: the next probe after one whose job itself was the matter (concludeProbe).
-  it('is not held shut by one poisonous record, which EE refuses', async () => {
+  // Removed: the next probe after one whose job itself was the problem (concludeProbe).
+  it('passes to the next record if Earth Engine refuses the first one’s job', async () => {
     const harness = await behindAClosedGate(3);
     harness.clock.advance(MINUTE_MS);
     harness.simulator.failNext('export', { kind: 'status', status: 400, message: 'poison' });
@@ -247,16 +247,16 @@ describe('rule 14: the probe', () => {
     expect(harness.simulator.operations()).toHaveLength(2);
   });
 
-  // Taken out: giveUpProbe in resumeThroughGate.
-  it('nor by one that cannot be worked on', async () => {
+  // Removed: giveUpProbe in resumeThroughGate.
+  it('passes to the next record if work on the first one fails', async () => {
     const harness = await behindAClosedGate(3);
     harness.clock.advance(MINUTE_MS);
     await faulty(harness, { step: 'records.readRequest', occurrence: 1, kind: 'error' }).poll();
     expect(harness.simulator.operations()).toHaveLength(2);
   });
 
-  // Taken out: the query of their own (overdueSubmitting after dueWaiting).
-  it('overdue claims never wait behind waiting records', async () => {
+  // Removed: the separate query (overdueSubmitting after dueWaiting).
+  it('and waiting records never delay overdue claims', async () => {
     const harness = world({ environment: { POLL_BUDGET_SECONDS: '60' } });
     harness.simulator.failNext('export', { kind: 'status', status: 503 }, 9);
     for (let job = 0; job < 3; job += 1) {
@@ -275,16 +275,16 @@ describe('rule 14: the probe', () => {
 });
 
 describe('the history', () => {
-  it('says what was decided and why', async () => {
+  it('shows what was decided and why', async () => {
     const harness = world();
     const dying = faulty(harness, { step: 'ee.startExport', occurrence: 1, kind: 'crash before' });
     await expect(dying.submit({ data: smallJob() })).rejects.toThrow();
     harness.simulator.failNext('export', { kind: 'status', status: 503, message: 'maintenance' }, 3);
     await harness.untilQuiet();
-    const told = (await theRecord(harness)).history.map(({ state, note }) =>
+    const lines = (await theRecord(harness)).history.map(({ state, note }) =>
       note ? `${state}: ${note}` : state,
     );
-    expect(told).toEqual([
+    expect(lines).toEqual([
       'SUBMITTING',
       'SUBMITTING: its claim ran out',
       'WAITING: SERVICE: maintenance',
@@ -294,7 +294,7 @@ describe('the history', () => {
     ]);
   });
 
-  it('can be read whoever wrote it', async () => {
+  it('is readable in every record', async () => {
     const harness = world();
     harness.simulator.failNext('export', { kind: 'status', status: 503 }, 3);
     await harness.submit({ data: smallJob() });

@@ -16,23 +16,23 @@ import {
 } from './rules-world.ts';
 
 /**
- * The rules that keep the promise, each with what goes wrong without it. Every test was seen to fail with its rule taken
- * out of the product; what was taken out is said beside it.
+ * The rules that keep the promise. Every test was seen to fail with its rule removed from the product; a comment says what was
+ * removed.
  */
 
-describe('rule 1: fence', () => {
-  // Taken out: asHolder decides for every SUBMITTING record, whoever holds it.
-  it('what a sender decides after its claim was taken over is not written', async () => {
+describe('rule 1: the service', () => {
+  // Removed: asHolder's check of the token.
+  it('drops what a sender decides after its claim was taken over', async () => {
     const harness = world();
     const sender = sendSlowly(harness);
-    await sender.asked;
+    await sender.posted;
     harness.clock.advance(3 * MINUTE_MS);
     const taken = harness.instance((services) => ({
       ...services,
       earthEngine: {
         ...services.earthEngine,
         startExport: async () => {
-          // While the second holder waits for EE, the first hears that the job is wrong.
+          // While the second holder waits for Earth Engine, the first one gets a refusal.
           sender.fail(refusal('REFUSED', 400));
           await sender.submitted;
           throw refusal('UNANSWERED', 503);
@@ -43,11 +43,11 @@ describe('rule 1: fence', () => {
     expect(await theRecord(harness)).toMatchObject({ state: 'WAITING', waitingFor: 'SERVICE' });
   });
 
-  // Taken out: afterOperation records an operation only for the holder.
-  it('that an operation exists is recorded, whoever holds the claim', async () => {
+  // Removed: afterOperation for anyone but the holder.
+  it('records an operation even if another process holds the claim', async () => {
     const harness = world({ simulator: { settings: { listLagMs: T_MS } } });
     const sender = sendSlowly(harness);
-    await sender.asked;
+    await sender.posted;
     const operation = await sender.arrive();
     harness.simulator.failNext('export', { kind: 'status', status: 503 }, 3);
     harness.clock.advance(3 * MINUTE_MS);
@@ -59,9 +59,9 @@ describe('rule 1: fence', () => {
   });
 });
 
-describe('rule 2: recording an operation ends the claim', () => {
-  // Taken out: afterOperation's comparison of names, so that another operation takes the place of the recorded one.
-  it('the operation is never replaced', async () => {
+describe('rule 2: the service', () => {
+  // Removed: afterOperation's comparison of names, so another operation replaces the recorded one.
+  it('never replaces the operation', async () => {
     const harness = world();
     await harness.submit({ data: smallJob() });
     const first = await theRecord(harness);
@@ -73,8 +73,8 @@ describe('rule 2: recording an operation ends the claim', () => {
     );
   });
 
-  // Taken out: the bytes that settle writes with the next generation.
-  it('generation and bytes are stored before they are sent', async () => {
+  // Removed: the bytes that giveUpId writes with the next generation.
+  it('stores generation and bytes before they are sent', async () => {
     const harness = world({ simulator: { settings: { queueLimit: 1, useUpIdWhenFull: true } } });
     harness.simulator.setOthers('demo-test', { pending: 1 });
     const sent: { id: string | undefined; stored: boolean }[] = [];
@@ -101,37 +101,37 @@ describe('rule 2: recording an operation ends the claim', () => {
   });
 });
 
-describe('rule 3: a sender looks at its own lease before each POST', () => {
-  // Taken out: both looks at the deadline, before the pause and before the POST.
-  it('sends nothing after its time, the quick retries included', async () => {
+describe('rule 3: a sender checks its own lease before each POST, and', () => {
+  // Removed: both checks of the deadline, before the pause and before the POST.
+  it('sends nothing after its deadline, quick retries included', async () => {
     const harness = world();
     const sender = sendSlowly(harness);
-    await sender.asked;
+    await sender.posted;
     harness.clock.advance(61 * SECOND_MS);
     sender.fail(refusal('UNANSWERED', 504));
     await sender.submitted;
     expect(sender.posts()).toBe(1);
   });
 
-  // Taken out: stillOurs before another try; then each of the two that it looks at.
-  it('sends nothing once the job was cancelled', async () => {
+  // Removed: mayStillSend before another try; then each of its two checks.
+  it('sends nothing once the job was canceled', async () => {
     const harness = world();
     const sender = sendSlowly(harness);
-    await sender.asked;
+    await sender.posted;
     await cancel(harness);
     sender.fail(refusal('UNANSWERED', 503));
     await sender.submitted;
     expect(sender.posts()).toBe(1);
   });
 
-  it('nor once it was taken over, whatever its clock says', async () => {
+  it('sends nothing once its claim was taken over, even if its clock stands still', async () => {
     const harness = world();
     const sender = sendSlowly(harness, (services) => {
-      // It stands still with the process, and finds its lease as it was.
+      // The process was paused with its clock, so the lease looks unchanged.
       const now = services.clock.now();
       return { ...services, clock: { ...services.clock, now: () => now } };
     });
-    await sender.asked;
+    await sender.posted;
     harness.clock.advance(3 * MINUTE_MS);
     const taken = harness.instance((services) => ({
       ...services,
@@ -149,10 +149,10 @@ describe('rule 3: a sender looks at its own lease before each POST', () => {
   });
 });
 
-describe('rule 4: unanswered sends are remembered', () => {
-  // Taken out: resume's search before it claims. EE has forgotten the id by then, and starts it again. Nothing but the
-  // search is in time to see the first: an overdue claim goes before the sweep.
-  it('a new claim’s send after an unanswered one is preceded by a search', async () => {
+describe('rule 4: an unanswered send', () => {
+  // Removed: resume's search before it claims. Earth Engine has forgotten the id by then, and would start it again. Only the
+  // search can find the first operation in time: an overdue claim is handled before the sweep.
+  it('is searched for before a new claim sends', async () => {
     const harness = world({ simulator: { settings: { forgetIdsAfterMs: 10 * SECOND_MS } } });
     const dying = faulty(harness, { step: 'ee.startExport', occurrence: 1, kind: 'crash after' });
     await expect(dying.submit({ data: smallJob() })).rejects.toThrow();
@@ -161,8 +161,8 @@ describe('rule 4: unanswered sends are remembered', () => {
     expect((await theRecord(harness)).history.map(({ note }) => note)).toContain('adopted');
   });
 
-  // Taken out: that WAITING with unanswered sends is searched for too (mayHaveUnknownOperation).
-  it('also of a job that waits since, where no sweep came first', async () => {
+  // Removed: WAITING with unanswered sends from mayHaveUnknownOperation.
+  it('is searched for in a waiting record too, even if no sweep came first', async () => {
     const harness = world({ simulator: { settings: { forgetIdsAfterMs: 10 * SECOND_MS } } });
     harness.simulator.failNext('export', { kind: 'lost' }, 3);
     await harness.submit({ data: smallJob() });
@@ -177,8 +177,8 @@ describe('rule 4: unanswered sends are remembered', () => {
     expect(await theRecord(harness)).toMatchObject({ operation: harness.simulator.operations()[0]?.name });
   });
 
-  // Taken out: that a claim which ran out counts as an unanswered send (claimAgain).
-  it('a claim that ran out has one by definition', async () => {
+  // Removed: the unanswered send that claimAgain counts for a claim that ran out.
+  it('is assumed for a claim that ran out', async () => {
     const harness = world({ simulator: { settings: { listLagMs: T_MS } } });
     const dying = faulty(harness, { step: 'ee.startExport', occurrence: 1, kind: 'crash before' });
     await expect(dying.submit({ data: smallJob() })).rejects.toThrow();
@@ -187,12 +187,12 @@ describe('rule 4: unanswered sends are remembered', () => {
     expect(await theRecord(harness)).toMatchObject({ state: 'WAITING', unanswered: 1 });
   });
 
-  // Taken out: the counting of UNANSWERED answers in postUntilAnswered.
-  it('so has a hand-over at SIGTERM with a request in flight', async () => {
+  // Removed: the counting of UNANSWERED answers in postUntilAnswered.
+  it('includes a request in flight at SIGTERM', async () => {
     const harness = world();
     const stopping = new AbortController();
     const sender = sendSlowly(harness, (services) => ({ ...services, stopping: stopping.signal }));
-    await sender.asked;
+    await sender.posted;
     stopping.abort(new Error('the process is stopping'));
     sender.fail(refusal('UNANSWERED', 504));
     await sender.submitted;
@@ -205,7 +205,7 @@ describe('rule 4: unanswered sends are remembered', () => {
 });
 
 describe('rule 5: a search', () => {
-  // Taken out: complete() stops after the first page.
+  // Removed: complete() stops after the first page.
   it('reads every page', async () => {
     const settings = { listOrder: 'oldest', forgetIdsAfterMs: 10 * SECOND_MS } as const;
     const harness = world({ simulator: { settings } });
@@ -217,20 +217,20 @@ describe('rule 5: a search', () => {
     expect(await theRecord(harness)).toMatchObject({ operation: harness.simulator.operations()[0]?.name });
   });
 
-  // Taken out: the `$` of the marker's pattern.
+  // Removed: the `$` of the marker's pattern.
   it('never matches a marker that is not at the end', async () => {
     const harness = world({ simulator: { settings: { runMs: [1e9, 1e9] } } });
     harness.simulator.failNext('export', { kind: 'status', status: 503 }, 3);
     await harness.submit({ data: smallJob() });
     const { requestId } = await theRecord(harness);
-    await startAtEarthEngine(harness, 'somebody-else', `copy_${requestId}_of-it`);
+    await startAtEarthEngine(harness, 'other-user', `copy_${requestId}_of-it`);
     await pollFor(harness, 2 * MINUTE_MS);
     const own = harness.simulator.operations().find((each) => each.requestId === requestId);
     expect(await theRecord(harness)).toMatchObject({ operation: own?.name ?? 'none was started' });
   });
 
-  // Taken out: mayGiveUp's look at markerMissingAt.
-  it('gives no id up where EE does not echo the marker', async () => {
+  // Removed: markerMissing in afterEmptySearch.
+  it('gives up no id if Earth Engine drops the marker', async () => {
     const harness = world({ simulator: { settings: { omitDescription: true } } });
     await harness.submit({ data: smallJob({ jobKey: 'seen without a marker' }) });
     const different = {
@@ -246,8 +246,8 @@ describe('rule 5: a search', () => {
     expect(harness.simulator.operations()).toHaveLength(2);
   });
 
-  // Taken out: that adopt() and searchFor() ask for a listing of the run (a new one for each).
-  it('one listing serves every search of a run, and the sweep', async () => {
+  // Removed: the listings that adopt and searchFor share (a new one for each).
+  it('shares one listing with the sweep and the other searches of a run', async () => {
     const harness = world();
     harness.simulator.failNext('export', { kind: 'status', status: 503 }, 30);
     for (let job = 0; job < 10; job += 1) {
@@ -259,9 +259,9 @@ describe('rule 5: a search', () => {
   });
 });
 
-describe('rule 6: giving an id up', () => {
-  // Taken out: mayGiveUpId's «at once» for ids whose every send was answered.
-  it('at once where every send was answered: the id is burnt', async () => {
+describe('rule 6: giving up an id', () => {
+  // Removed: mayGiveUpId's shortcut for ids whose every send was answered.
+  it('happens at once if every send was answered', async () => {
     const harness = world({ simulator: { settings: { queueLimit: 1, useUpIdWhenFull: true } } });
     harness.simulator.setOthers('demo-test', { pending: 1 });
     await harness.submit({ data: smallJob() });
@@ -273,8 +273,8 @@ describe('rule 6: giving an id up', () => {
     expect(record.history.map(({ note }) => note)).toContainEqual(expect.stringContaining('is used up'));
   });
 
-  // Taken out: isProvenAbsent in mayGiveUpId. EE refuses while it works on the first, which is not listed yet.
-  it('otherwise only after two searches, T apart, with a refusal in between', async () => {
+  // Removed: isProvenAbsent in mayGiveUpId. Earth Engine refuses while it works on the first request, which is not listed yet.
+  it('otherwise takes two searches, T apart, with a refusal in between', async () => {
     const harness = world();
     const held = harness.simulator.holdNext('RESET');
     harness.simulator.failNext('list', { kind: 'slow', ms: 0 });
@@ -294,8 +294,8 @@ describe('rule 6: giving an id up', () => {
     expect((await theRecord(harness)).requestId).not.toMatch(/-g2$/);
   });
 
-  // Taken out: refusedAt in mayGiveUpId.
-  it('never where EE did not refuse it', async () => {
+  // Removed: refusedAt in mayGiveUpId.
+  it('never happens without a refusal', async () => {
     const harness = world();
     harness.simulator.failNext('export', { kind: 'reset' }, 3);
     await harness.submit({ data: smallJob() });
@@ -309,9 +309,9 @@ describe('rule 6: giving an id up', () => {
   });
 });
 
-describe('rule 7: REJECTED only when no send is unanswered', () => {
-  // Taken out: isProvenAbsent in giveBack.
-  it('a refusal after a lost answer does not end a job that EE runs', async () => {
+describe('rule 7: a job is REJECTED only if no send is unanswered:', () => {
+  // Removed: isProvenAbsent in giveBack.
+  it('a refusal after a lost answer does not end a job that is running', async () => {
     const harness = world({ simulator: { settings: { listLagMs: 100 * SECOND_MS } } });
     harness.simulator.failNext('export', { kind: 'lost' });
     harness.simulator.failNext('export', { kind: 'status', status: 400, message: 'no such thing' });
@@ -321,7 +321,7 @@ describe('rule 7: REJECTED only when no send is unanswered', () => {
     expect((await theRecord(harness)).state).toBe('SUCCEEDED');
   });
 
-  it('two searches T apart end it otherwise', async () => {
+  it('two searches T apart end it', async () => {
     const harness = world();
     harness.simulator.failNext('export', { kind: 'reset' });
     harness.simulator.failNext('export', { kind: 'status', status: 400, message: 'no such thing' });

@@ -6,7 +6,7 @@ import { updateRecord } from '../../shared/records.ts';
 import { createHarness, type Harness, type HarnessOptions, smallJob } from '../harness.ts';
 import { createFaultyProcess, type Fault } from './faults.ts';
 
-/** What the tests of the rules have in common. */
+/** Helpers for the tests of the rules. */
 
 /** T is 240 s with these. */
 export const environment = { RETRY_MAX_SECONDS: '240', POLL_MAX_SECONDS: '600' };
@@ -23,7 +23,7 @@ export async function theRecord(harness: Harness): Promise<ExportRecord> {
   return stored.value;
 }
 
-/** Polls every minute for so long. */
+/** Polls every minute for this long. */
 export async function pollFor(harness: Harness, ms: number): Promise<void> {
   for (let passed = 0; passed < ms; passed += MINUTE_MS) {
     harness.clock.advance(MINUTE_MS);
@@ -37,7 +37,7 @@ export const faulty = (harness: Harness, fault: Fault) =>
 export const refusal = (kind: 'REFUSED' | 'UNANSWERED', httpStatus: number): EarthEngineError =>
   new EarthEngineError(kind, { message: kind, httpStatus, status: kind, reply: kind });
 
-/** An operation that somebody starts at EE under a marker, without the service. */
+/** Starts an operation with a marker at Earth Engine, bypassing the service. */
 export async function startAtEarthEngine(
   harness: Harness,
   requestId: string,

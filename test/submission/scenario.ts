@@ -17,29 +17,29 @@ import {
 import { createFaultyProcess, type Fault, type FaultyProcess } from './faults.ts';
 
 /**
- * One job from its message to its end, with one thing going wrong: a step of a process, in a world in which Earth Engine
- * behaves in one of its ways and Pub/Sub delivers in one of its. Time is the harness's; nothing sleeps.
+ * One job from its message to its end, with one fault at a step of a process, for one behavior of Earth Engine and one kind of
+ * delivery by Pub/Sub. The harness controls time; nothing sleeps.
  */
 
 export const deliveries = ['once', 'twice at once', 'again after an hour'] as const;
 export type Delivery = (typeof deliveries)[number];
 
-export interface Behaviour {
+export interface Behavior {
   readonly name: string;
   readonly settings?: Partial<SimulatorSettings>;
-  /** The first request to EE is taken off the wire and arrives so long after. */
+  /** The first request to Earth Engine is held back and arrives this much later. */
   readonly arrivesLateByMs?: number;
-  /** Further requests of an id are refused as a different operation: always, or while the first is on its way. */
-  readonly refusesAgain?: 'always' | 'while the first is on its way';
-  /** Other people fill the queue so long. */
+  /** Further requests with an id are refused as a different operation: always, or while the first is in flight. */
+  readonly refusesAgain?: 'always' | 'while the first is in flight';
+  /** Other users fill the queue for this long. */
   readonly fullForMs?: number;
-  /** So many operations of other people are listed. */
+  /** The number of other users' operations in the list. */
   readonly others?: number;
-  /** Every call is answered 500 for so long. */
+  /** Every call gets a 500 for this long. */
   readonly outageMs?: number;
-  /** The poller runs under another service account than the submitter. */
+  /** The poller and the submitter run as different service accounts. */
   readonly otherAccountPolls?: boolean;
-  /** What the rules assume of EE does not hold: a double is possible, and must be seen. */
+  /** An assumption of the rules about Earth Engine does not hold: a duplicate is possible, and must be detected. */
   readonly breaksAssumption?: boolean;
 }
 
@@ -49,40 +49,40 @@ export const ABSENCE_MS = 240 * SECOND_MS;
 const POLL_EVERY_MS = MINUTE_MS;
 const MAX_TICKS = 150;
 
-export const behaviours: readonly Behaviour[] = [
-  { name: 'EE replays the same operation' },
-  { name: 'EE refuses a duplicate with "A different Operation…"', refusesAgain: 'always' },
+export const behaviors: readonly Behavior[] = [
+  { name: 'Earth Engine replays the same operation' },
+  { name: 'Earth Engine refuses a duplicate with "A different Operation…"', refusesAgain: 'always' },
   {
-    name: 'EE burns the id when its queue is full',
+    name: 'Earth Engine uses up the id when its queue is full',
     settings: { queueLimit: 1, useUpIdWhenFull: true },
     fullForMs: 3 * MINUTE_MS,
   },
   {
-    name: 'EE refuses while it still works on the first',
+    name: 'Earth Engine refuses while it still works on the first',
     arrivesLateByMs: 100 * SECOND_MS,
-    refusesAgain: 'while the first is on its way',
+    refusesAgain: 'while the first is in flight',
   },
   { name: 'the list lags', settings: { listLagMs: 200 * SECOND_MS } },
   { name: 'a late copy arrives before T', arrivesLateByMs: ABSENCE_MS - 20 * SECOND_MS },
   {
     name: 'a late copy arrives after T',
     arrivesLateByMs: 4 * ABSENCE_MS,
-    refusesAgain: 'while the first is on its way',
+    refusesAgain: 'while the first is in flight',
     settings: { runMs: [25 * MINUTE_MS, 30 * MINUTE_MS] },
     breaksAssumption: true,
   },
   {
-    name: 'EE forgets an id',
+    name: 'Earth Engine forgets an id',
     settings: { forgetIdsAfterMs: 60 * SECOND_MS, listLagMs: 230 * SECOND_MS },
     breaksAssumption: true,
   },
   {
-    // Then the poller asks for the operation itself; EE lists 500 a page.
+    // Then the poller gets each operation individually: a page has 500.
     name: 'the list is long',
     others: 501,
   },
   {
-    name: 'EE has an outage, and lists do not work either',
+    name: 'Earth Engine has an outage, and lists do not work either',
     outageMs: 5 * MINUTE_MS,
   },
   {
@@ -93,12 +93,12 @@ export const behaviours: readonly Behaviour[] = [
 ];
 
 export interface Scenario {
-  readonly behaviour: Behaviour;
+  readonly behavior: Behavior;
   readonly delivery: Delivery;
   readonly seed: number;
-  /** Which process it strikes: the one that gets the first delivery, or the first poller. */
+  /** The process with the fault: the one that gets the first delivery, or the first poller. */
   readonly at?: { readonly process: 'submit' | 'poll'; readonly fault: Fault };
-  /** Breaks the product on purpose: control runs. */
+  /** Breaks the product on purpose, for control runs. */
   readonly sabotage?: (services: Services) => Services;
 }
 
@@ -106,13 +106,13 @@ export interface Played {
   readonly harness: Harness;
   readonly submitter: FaultyProcess;
   readonly poller: FaultyProcess;
-  /** What is wrong in the end; empty where the promise was kept. */
+  /** What is wrong in the end; empty if the promise was kept. */
   readonly violations: readonly string[];
   readonly operations: readonly TrueOperation[];
   readonly record: ExportRecord | undefined;
 }
 
-/** Thousands of runs, whose log nobody reads. */
+/** Thousands of runs have no use for logs. */
 const noLog: Log = { debug() {}, info() {}, warning() {}, error() {}, with: () => noLog };
 
 interface Due {
@@ -120,13 +120,13 @@ interface Due {
   readonly message: TestMessage;
 }
 
-/** Plays a scenario until nothing is due any more. */
+/** Plays a scenario until nothing is left to do. */
 export async function play(scenario: Scenario): Promise<Played> {
-  const { behaviour, seed, at } = scenario;
+  const { behavior, seed, at } = scenario;
   const harness = createWorld(scenario);
   const { clock } = harness;
   const startMs = clock.now().getTime();
-  const held = behaviour.arrivesLateByMs === undefined ? undefined : hold(harness);
+  const held = behavior.arrivesLateByMs === undefined ? undefined : hold(harness);
   const submitter = createFaultyProcess(clock, at?.process === 'submit' ? at.fault : undefined);
   const poller = createFaultyProcess(clock, at?.process === 'poll' ? at.fault : undefined);
   const newInstance = processes(harness, scenario);
@@ -138,13 +138,13 @@ export async function play(scenario: Scenario): Promise<Played> {
   let isFirst = true;
   for (let tick = 0; ; tick += 1) {
     const nowMs = clock.now().getTime();
-    if (behaviour.fullForMs !== undefined && nowMs - startMs >= behaviour.fullForMs) {
+    if (behavior.fullForMs !== undefined && nowMs - startMs >= behavior.fullForMs) {
       harness.simulator.setOthers('demo-test', { pending: 0 });
     }
-    if (behaviour.outageMs !== undefined && nowMs - startMs >= behaviour.outageMs) {
+    if (behavior.outageMs !== undefined && nowMs - startMs >= behavior.outageMs) {
       harness.simulator.set({ faultRates: {} });
     }
-    await held?.releaseAfter(behaviour.arrivesLateByMs ?? 0);
+    await held?.releaseAfter(behavior.arrivesLateByMs ?? 0);
     const due = pending.filter((delivery) => delivery.atMs <= nowMs);
     pending = pending.filter((delivery) => delivery.atMs > nowMs);
     const outcomes = await Promise.allSettled(
@@ -153,7 +153,7 @@ export async function play(scenario: Scenario): Promise<Played> {
       ),
     );
     isFirst = false;
-    // What was not acknowledged comes again, to whoever is there.
+    // What was not acknowledged is redelivered, to a new process.
     pending.push(
       ...due
         .filter((_, index) => outcomes[index]?.status === 'rejected')
@@ -167,8 +167,8 @@ export async function play(scenario: Scenario): Promise<Played> {
     // Every other seed: Cloud Scheduler's runs overlap.
     const runs = seed % 2 === 0 ? [polling, newInstance('poll')] : [polling];
     await Promise.allSettled(runs.map((run) => run.poll()));
-    const polledWell = runs.length > 1 || poller.hasFailed() === failedBefore;
-    if (polledWell && at?.fault.kind.startsWith('crash')) {
+    const hasPolled = runs.length > 1 || poller.hasFailed() === failedBefore;
+    if (hasPolled && at?.fault.kind.startsWith('crash')) {
       violations.push(...(await stillStuck(harness, pollStart)));
     }
     const isHeld = held?.isHeld() ?? false;
@@ -185,12 +185,12 @@ export async function play(scenario: Scenario): Promise<Played> {
   }
   const records = await harness.records();
   const operations = harness.simulator.operations();
-  violations.push(...(await findViolations(harness, behaviour)));
+  violations.push(...(await findViolations(harness, behavior)));
   return { harness, submitter, poller, violations, operations, record: records[0]?.value };
 }
 
-function createWorld({ behaviour, seed }: Scenario): Harness {
-  const isOnItsWay = (): boolean =>
+function createWorld({ behavior, seed }: Scenario): Harness {
+  const isInFlight = (): boolean =>
     harness.simulator.exportCalls.some((call) => call.outcome === 'HELD') &&
     !harness.simulator.operations().some((operation) => operation.requestId?.match(/-g\d+$/) === null);
   const refuse: SimulatedFault = {
@@ -206,42 +206,42 @@ function createWorld({ behaviour, seed }: Scenario): Harness {
       settings: {
         runMs: [2 * MINUTE_MS, 4 * MINUTE_MS],
         listOrder: (['newest', 'oldest', 'random'] as const)[seed % 3] ?? 'newest',
-        ...(behaviour.otherAccountPolls ? { tokens: { 'a@demo': 'a@demo', 'b@demo': 'b@demo' } } : {}),
-        ...behaviour.settings,
+        ...(behavior.otherAccountPolls ? { tokens: { 'a@demo': 'a@demo', 'b@demo': 'b@demo' } } : {}),
+        ...behavior.settings,
       },
       onRequest: (request, call) => {
-        if (call !== 'export' || behaviour.refusesAgain === undefined) {
+        if (call !== 'export' || behavior.refusesAgain === undefined) {
           return undefined;
         }
         const { requestId } = JSON.parse(new TextDecoder().decode(request.body)) as { requestId: string };
-        const came = harness.simulator.exportCalls.some(
+        const wasSent = harness.simulator.exportCalls.some(
           (sent) => sent.requestId === requestId && (sent.outcome === 'HELD' || sent.outcome === 'STARTED'),
         );
-        return came && (behaviour.refusesAgain === 'always' || isOnItsWay()) ? refuse : undefined;
+        return wasSent && (behavior.refusesAgain === 'always' || isInFlight()) ? refuse : undefined;
       },
     },
   });
-  if (behaviour.fullForMs !== undefined) {
+  if (behavior.fullForMs !== undefined) {
     harness.simulator.setOthers('demo-test', { pending: 1 });
   }
-  if (behaviour.others !== undefined) {
-    harness.simulator.setOthers('demo-test', { ended: behaviour.others });
+  if (behavior.others !== undefined) {
+    harness.simulator.setOthers('demo-test', { ended: behavior.others });
   }
-  if (behaviour.outageMs !== undefined) {
+  if (behavior.outageMs !== undefined) {
     harness.simulator.set({ faultRates: { internal: 1 } });
   }
-  // Polls do not come at whole minutes after a message.
+  // Polls do not start at whole minutes after a message.
   harness.clock.advance(seed * 11 * SECOND_MS);
   return harness;
 }
 
-/** Processes of the service, each with its own chances. */
-function processes(harness: Harness, { behaviour, seed, sabotage = (services) => services }: Scenario) {
+/** Processes of the service, each with its own random numbers. */
+function processes(harness: Harness, { behavior, seed, sabotage = (services) => services }: Scenario) {
   let count = 0;
   return (kind: 'submit' | 'poll', faulty?: FaultyProcess): Instance =>
     harness.instance((services) => {
       count += 1;
-      const account = behaviour.otherAccountPolls ? (kind === 'poll' ? 'b@demo' : 'a@demo') : undefined;
+      const account = behavior.otherAccountPolls ? (kind === 'poll' ? 'b@demo' : 'a@demo') : undefined;
       const changed: Services = {
         ...services,
         random: createRandom(seed * 1000 + count),
@@ -285,7 +285,7 @@ function hold({ simulator, clock }: Harness) {
   };
 }
 
-/** After a poll that went well no claim is left whose lease had ended when it began: one lease and one poll at most. */
+/** After a successful poll, no claim is left whose lease had ended when the poll began: one lease and one poll at most. */
 async function stillStuck(harness: Harness, pollStart: Date): Promise<string[]> {
   const records = await harness.records();
   return records
@@ -303,10 +303,10 @@ async function isQuiet(harness: Harness): Promise<boolean> {
   );
 }
 
-/** The promise, held against what the simulator knows. */
+/** Checks the promise against what the simulator knows. */
 export async function findViolations(
   harness: Harness,
-  behaviour: Pick<Behaviour, 'breaksAssumption'>,
+  behavior: Pick<Behavior, 'breaksAssumption'>,
 ): Promise<string[]> {
   const violations: string[] = [];
   const records = await harness.records();
@@ -324,44 +324,48 @@ export async function findViolations(
     const ofJob = operations.filter((each) => parseRequestId(each.requestId ?? '')?.recordId === id);
     const own = ofJob.find((each) => 'operation' in value && each.name === value.operation);
     if (!own) {
-      violations.push(`${value.state} has no operation of its own at EE (of ${ofJob.length})`);
+      violations.push(`${value.state} has no operation at Earth Engine (of ${ofJob.length})`);
     } else if (own.state !== value.state || own.requestId !== value.requestId) {
-      violations.push(`recorded ${value.state} ${value.requestId}, but EE has ${own.state} ${own.requestId}`);
+      violations.push(
+        `recorded ${value.state} ${value.requestId}, but Earth Engine has ${own.state} ${own.requestId}`,
+      );
     }
-    const told = eventsOf(harness, id);
-    if (!told.some((event) => event['kind'] === 'STATE' && event['state'] === value.state)) {
-      violations.push(`nobody was told of ${value.state}`);
+    const events = eventsOf(harness, id);
+    if (!events.some((event) => event['kind'] === 'STATE' && event['state'] === value.state)) {
+      violations.push(`no event reports ${value.state}`);
     }
     const extras = ofJob.filter((each) => each !== own);
-    if (extras.length > 0 && !behaviour.breaksAssumption) {
+    if (extras.length > 0 && !behavior.breaksAssumption) {
       violations.push(`${ofJob.length} operations for one job`);
     }
     for (const extra of extras) {
-      violations.push(...unseen(extra, value, told));
+      violations.push(...undetected(extra, value, events));
     }
   }
   return violations;
 }
 
-/** A double that the rules cannot prevent is seen and told; another generation's is cancelled as well (rule 9). */
-function unseen(
+/** A duplicate that the rules cannot prevent is detected and reported; one of another generation is canceled too (rule 9). */
+function undetected(
   extra: TrueOperation,
   record: ExportRecord,
-  told: readonly Readonly<Record<string, string>>[],
+  events: readonly Readonly<Record<string, string>>[],
 ): string[] {
   const violations: string[] = [];
   const noted = record.extraOperations?.find((each) => each.operation === extra.name);
   if (!noted) {
-    violations.push(`a double was not seen: ${extra.requestId} ${extra.state}`);
+    violations.push(`a duplicate was not detected: ${extra.requestId} ${extra.state}`);
   }
-  if (!told.some((event) => event['kind'] === 'EXTRA_OPERATION')) {
-    violations.push('a double was not told of');
+  if (!events.some((event) => event['kind'] === 'EXTRA_OPERATION')) {
+    violations.push('a duplicate was not reported');
   }
   if (extra.requestId !== record.requestId && !extra.cancelRequested) {
-    violations.push(`a double of another generation was not cancelled: ${extra.requestId}`);
+    violations.push(`a duplicate of another generation was not canceled: ${extra.requestId}`);
   }
   if (extra.requestId === record.requestId && extra.cancelRequested) {
-    violations.push('a double of the same id was cancelled, and might have been the record’s own');
+    violations.push(
+      'a duplicate with the same id was canceled, although it might have been the record’s own',
+    );
   }
   return violations;
 }

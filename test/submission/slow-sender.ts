@@ -3,13 +3,13 @@ import type { Services } from '../../shared/services.ts';
 import type { Submitted } from '../../shared/submission/submit.ts';
 import { type Harness, smallJob } from '../harness.ts';
 
-/** A sender whose POST hangs: it hears its answer when the test says so, whatever happened meanwhile. */
+/** A sender whose POST hangs until the test answers it, whatever happened meanwhile. */
 export interface SlowSender {
-  /** Resolves when it has asked EE. */
-  readonly asked: Promise<void>;
+  /** Resolves when the POST has begun. */
+  readonly posted: Promise<void>;
   readonly submitted: Promise<Submitted>;
   readonly posts: () => number;
-  /** What EE made of the request, unheard so far. Without this EE never had it. */
+  /** Delivers the request to Earth Engine; the sender has no answer yet. Otherwise it never arrives. */
   arrive(): Promise<Operation>;
   answer(operation: Operation): void;
   fail(error: Error): void;
@@ -19,8 +19,8 @@ export function sendSlowly(
   harness: Harness,
   change: (services: Services) => Services = (services) => services,
 ): SlowSender {
-  const asked = Promise.withResolvers<void>();
-  const sendOutcome = Promise.withResolvers<Operation>();
+  const posted = Promise.withResolvers<void>();
+  const answer = Promise.withResolvers<Operation>();
   let posts = 0;
   let arrive: (() => Promise<Operation>) | undefined;
   const process = harness.instance((services) =>
@@ -31,23 +31,23 @@ export function sendSlowly(
         startExport: (project, request, options) => {
           posts += 1;
           arrive = () => services.earthEngine.startExport(project, request, options);
-          asked.resolve();
-          return sendOutcome.promise;
+          posted.resolve();
+          return answer.promise;
         },
       },
     }),
   );
   return {
-    asked: asked.promise,
+    posted: posted.promise,
     submitted: process.submit({ data: smallJob() }),
     posts: () => posts,
     arrive: () => {
       if (!arrive) {
-        throw new Error('it has not asked yet');
+        throw new Error('the sender has not posted yet');
       }
       return arrive();
     },
-    answer: sendOutcome.resolve,
-    fail: sendOutcome.reject,
+    answer: answer.resolve,
+    fail: answer.reject,
   };
 }

@@ -1,18 +1,17 @@
 import { faultKinds } from './faults.ts';
 import { play, type Scenario } from './scenario.ts';
 
-/** A step's first calls are each struck; what comes later is the same again. */
+/** The number of calls of each step that get a fault; later calls would only repeat them. */
 const OCCURRENCES = 2;
 
-export type Strike = NonNullable<Scenario['at']>;
+export type Injection = NonNullable<Scenario['at']>;
 
 /**
- * Every fault of every step that a scenario's processes call. The steps are not written down but found by a run in which
- * nothing fails, so that a new one is struck too.
+ * Every fault of every step that a scenario's processes call. A run without faults finds the steps, so a new step is included.
  *
- * @throws Error where the promise is broken although nothing fails
+ * @throws Error if the promise is broken without a fault
  */
-export async function findStrikes(base: Omit<Scenario, 'at'>): Promise<Strike[]> {
+export async function findInjections(base: Omit<Scenario, 'at'>): Promise<Injection[]> {
   const { submitter, poller, violations } = await play(base);
   if (violations.length > 0) {
     throw new Error(`without any fault: ${violations.join('; ')}`);
@@ -32,5 +31,5 @@ export async function findStrikes(base: Omit<Scenario, 'at'>): Promise<Strike[]>
   );
 }
 
-export const nameOf = ({ process, fault: { step, occurrence, kind } }: Strike): string =>
+export const nameOf = ({ process, fault: { step, occurrence, kind } }: Injection): string =>
   `${process} ${step}#${occurrence} ${kind}`;
