@@ -2,11 +2,12 @@ import type { ExportRecord } from '../shared/model/record.ts';
 import type { Created, Documents, Records, Store } from '../shared/store/store.ts';
 
 /**
- * The documents that Firestore bills (https://cloud.google.com/firestore/pricing): a read for each document returned, and at
- * least one for each query and each document requested; for a count or sum, one for each 1,000 index entries. A write for each
- * document in a commit. The page says nothing about commits whose condition fails, so they are counted too. What the service
- * does besides is in `shared/store/firestore.ts`: a lost `create` reads the existing document, and a request is a
- * document of its own, written again when it gets its record's `expireAt`. Requests here fit into one such document.
+ * The documents that Firestore bills (https://cloud.google.com/firestore/pricing): a read for each document returned,
+ * and at least one for each query and each document requested; for a count or sum, one for each 1,000 index entries. A
+ * write for each document in a commit. The page says nothing about commits whose condition fails, so they are counted
+ * too. What the service does besides is in `shared/store/firestore.ts`: a lost `create` reads the existing document,
+ * and a request is a separate document, written again when it gets its record's `expireAt`. Requests here fit into
+ * one such document.
  */
 export interface Bill {
   reads: number;
@@ -21,7 +22,7 @@ export interface CountingStore extends Store {
 
 const ENTRIES_PER_READ = 1000;
 
-/** A store that counts what another one is asked for. */
+/** A store that counts the operations on another one. */
 export function countStore(store: Store): CountingStore {
   const bill: Bill = { reads: 0, writes: 0 };
   const created = <T>(outcome: Created<T>): Created<T> => {

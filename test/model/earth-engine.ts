@@ -1,6 +1,6 @@
 import type { Answer, ModelOperation, Request, World } from './world.ts';
 
-/** Earth Engine as the model has it: every reply that the protocol knows, as long as the budget for it lasts. */
+/** Earth Engine in the model: every reply that the protocol knows, as long as the budget for it lasts. */
 
 interface Reply {
   readonly what: string;
@@ -10,18 +10,18 @@ interface Reply {
 
 const keyOf = ({ account, requestId }: Request): string => `${account} ${requestId}`;
 
-/** What may come of a POST: heard, unheard, late or lost. The kindest comes first. */
+/** The possible outcomes of a POST: answered, not answered, late, or lost. The best one comes first. */
 export function accept(world: World, request: Request): Reply[] {
-  const { budget, onTheWay } = world;
-  const sendOutcome = work(world, request);
+  const { budget, inFlight } = world;
+  const replies = work(world, request);
   if (budget.unanswered === 0) {
-    return sendOutcome;
+    return replies;
   }
   const spent = { ...budget, unanswered: budget.unanswered - 1 };
   const answer: Answer = { kind: 'UNANSWERED' };
   return [
-    ...sendOutcome,
-    ...sendOutcome
+    ...replies,
+    ...replies
       .filter((reply) => Object.keys(reply.changed).length > 0)
       .map(({ what, changed }) => ({
         what: `${what}, and the answer is lost`,
@@ -29,26 +29,30 @@ export function accept(world: World, request: Request): Reply[] {
         changed: { ...changed, budget: { ...(changed.budget ?? budget), unanswered: spent.unanswered } },
       })),
     { what: 'which is lost', answer, changed: { budget: spent } },
-    { what: 'which is late', answer, changed: { budget: spent, onTheWay: [...onTheWay, request] } },
+    { what: 'which is late', answer, changed: { budget: spent, inFlight: [...inFlight, request] } },
   ];
 }
 
-/** What EE does with a request that arrives. */
+/** What Earth Engine does with a request that arrives. */
 function work(world: World, request: Request): Reply[] {
-  const { budget, ids, operations, onTheWay } = world;
+  const { budget, ids, operations, inFlight } = world;
   const key = keyOf(request);
-  const used: Reply[] = [{ what: 'which EE refuses as used', answer: { kind: 'USED' }, changed: {} }];
+  const used: Reply[] = [{ what: 'which is refused as used', answer: { kind: 'USED' }, changed: {} }];
   const refusing =
     budget.refusal > 0
       ? used.map((reply) => ({ ...reply, changed: { budget: { ...budget, refusal: budget.refusal - 1 } } }))
       : [];
-  if (ids[key] === 'BURNT') {
+  if (ids[key] === 'USED_UP') {
     return used;
   }
   const known = operations.find((each) => keyOf(each) === key);
   if (known) {
     return [
-      { what: 'which EE replays', answer: { kind: 'OPERATION', name: known.name }, changed: {} },
+      {
+        what: 'which is answered with the same operation',
+        answer: { kind: 'OPERATION', name: known.name },
+        changed: {},
+      },
       ...refusing,
     ];
   }
@@ -60,13 +64,13 @@ function work(world: World, request: Request): Reply[] {
   };
   const replies: Reply[] = [
     {
-      what: 'which EE starts',
+      what: 'which starts an operation',
       answer: { kind: 'OPERATION', name: started.name },
       changed: { operations: [...operations, started], ids: { ...ids, [key]: 'OPERATION' } },
     },
   ];
-  if (onTheWay.some((each) => keyOf(each) === key)) {
-    // It still works on the first.
+  if (inFlight.some((each) => keyOf(each) === key)) {
+    // Earth Engine still works on the first request.
     replies.push(...refusing);
   }
   if (budget.queueFull > 0) {
@@ -75,23 +79,27 @@ function work(world: World, request: Request): Reply[] {
     replies.push(
       { what: 'the queue is full', answer, changed: { budget: spent } },
       {
-        what: 'the queue is full, the id burnt',
+        what: 'the queue is full, and the id is used up',
         answer,
-        changed: { budget: spent, ids: { ...ids, [key]: 'BURNT' } },
+        changed: { budget: spent, ids: { ...ids, [key]: 'USED_UP' } },
       },
     );
   }
   if (budget.refusedForGood > 0) {
     const spent = { ...budget, refusedForGood: budget.refusedForGood - 1 };
-    replies.push({ what: 'EE refuses it for good', answer: { kind: 'REFUSED' }, changed: { budget: spent } });
+    replies.push({
+      what: 'which is refused for good',
+      answer: { kind: 'REFUSED' },
+      changed: { budget: spent },
+    });
   }
   return replies;
 }
 
-/** A request that was on its way arrives. */
+/** A request that was in flight arrives. */
 export function arrivals(world: World): { what: string; world: World }[] {
-  return world.onTheWay.flatMap((request, index) => {
-    const rest = { ...world, onTheWay: world.onTheWay.filter((_, place) => place !== index) };
+  return world.inFlight.flatMap((request, index) => {
+    const rest = { ...world, inFlight: world.inFlight.filter((_, place) => place !== index) };
     return work(rest, request).map(({ what, changed }) => ({
       what: `a late request arrives, ${what}`,
       world: { ...rest, ...changed },

@@ -3,11 +3,11 @@ import { arrivals, endings } from './earth-engine.ts';
 import { allRules, cancellation, type Move, movesOf, type Rules, tick } from './protocol.ts';
 import { type Budget, fingerprint, type Process, type World } from './world.ts';
 
-/** Every world that one job can get into, breadth first, so that the first violation found is a shortest one. */
+/** Every world that one job can reach, breadth first: the first violation found is a shortest one. */
 
 export interface Exploration {
   readonly states: number;
-  /** Whether every reachable world was seen. */
+  /** Whether every reachable world was explored. */
   readonly complete: boolean;
   readonly violation: { readonly what: string; readonly steps: readonly string[] } | undefined;
 }
@@ -16,13 +16,13 @@ export interface Options {
   readonly budget: Partial<Budget>;
   readonly maxStates: number;
   readonly rules?: Partial<Rules>;
-  /** The service account of the pollers, where it is another than that of the deliveries. */
+  /** The service account of the pollers, if it differs from that of the deliveries. */
   readonly pollersAccount?: string;
   readonly deliveries?: number;
   readonly pollers?: number;
 }
 
-/** Every so many worlds, and every one that has no budget left, are led to their end. */
+/** One in so many worlds is played to its end; of the worlds without a budget, one in seven. */
 const LIVENESS_EVERY = 97;
 const MAX_STEPS_TO_END = 200;
 
@@ -46,7 +46,7 @@ function begin({ budget, pollersAccount = 'a', deliveries = 2, pollers = 2 }: Op
     storedId: `ve1-${'a'.repeat(32)}`,
     ids: {},
     operations: [],
-    onTheWay: [],
+    inFlight: [],
     processes: [...Array.from({ length: deliveries }, delivery), ...Array.from({ length: pollers }, poller)],
     budget: { ...none, ...budget },
     tokens: 0,
@@ -57,7 +57,7 @@ export function explore(options: Options): Exploration {
   const rules = { ...allRules, ...options.rules };
   const start = begin(options);
   const seen = new Set([fingerprint(start)]);
-  /** Who led to each world, and how: the way back of a counterexample. */
+  /** The world before each world, and the move: the way back for a counterexample. */
   const ways: { readonly from: number; readonly what: string }[] = [{ from: -1, what: 'start' }];
   let frontier: { readonly world: World; readonly id: number }[] = [{ world: start, id: 0 }];
 
@@ -101,7 +101,7 @@ export function explore(options: Options): Exploration {
   return result(true);
 }
 
-/** One schedule by chance, as deep as breadth first never gets. */
+/** One random schedule, deeper than breadth-first search gets. */
 export function walk(options: Options & { readonly random: () => number }, length: number): Exploration {
   const rules = { ...allRules, ...options.rules };
   let world = begin(options);
@@ -131,7 +131,7 @@ function moves(world: World, rules: Rules): Move[] {
   return [...own, ...cancellation(world, rules), ...arrivals(world), ...endings(world), tick(world)];
 }
 
-/** A process dies between two of its steps; its message comes again, or Cloud Scheduler calls another poller. */
+/** A process dies between two of its steps: its message is redelivered, or Cloud Scheduler calls another poller. */
 function crashes(world: World, index: number): Move[] {
   const process = world.processes[index];
   if (!process || process.at === 'ready' || process.at === 'done' || world.budget.crash === 0) {
@@ -145,17 +145,17 @@ function crashes(world: World, index: number): Move[] {
   return [{ what: `${kind} ${index + 1}: dies (${process.at})`, world: { ...world, processes, budget } }];
 }
 
-/** No schedule doubles a job, and none ends it while EE may still run it. */
-function violationOf({ record, operations, onTheWay }: World): string | undefined {
+/** No schedule duplicates a job, and none ends it while Earth Engine may still run it. */
+function violationOf({ record, operations, inFlight }: World): string | undefined {
   if (operations.length > 1) {
     return 'two operations for one job';
   }
   if (record && isTerminal(record) && !('operation' in record && record.operation !== undefined)) {
     if (operations.length > 0) {
-      return `${record.state} although EE has an operation`;
+      return `${record.state} although Earth Engine has an operation`;
     }
-    if (onTheWay.length > 0) {
-      return `${record.state} although a request is on its way`;
+    if (inFlight.length > 0) {
+      return `${record.state} although a request is in flight`;
     }
   }
   return undefined;
@@ -164,7 +164,7 @@ function violationOf({ record, operations, onTheWay }: World): string | undefine
 const isProbed = ({ budget }: World, index: number): boolean =>
   index % LIVENESS_EVERY === 0 || (index % 7 === 0 && Object.values(budget).every((left) => left === 0));
 
-/** No schedule loses or sticks a job: if nothing fails from here on and all processes die once, a poller ends it. */
+/** No schedule loses a job or leaves it stuck: if nothing else fails and all processes die once, a poller ends it. */
 function stuck(world: World, rules: Rules): string | undefined {
   const account = world.processes.at(-1)?.account ?? 'a';
   const poller: Process = { kind: 'poller', account, at: 'ready' };
@@ -182,7 +182,7 @@ function stuck(world: World, rules: Rules): string | undefined {
     const [move] = current.processes.flatMap((_, index) => movesOf(current, index, rules));
     const [event] = [...arrivals(current), ...(move ? [] : endings(current))];
     current = (move ?? event ?? tick(current)).world;
-    // Time goes on whatever happens, or a poller that finds something at every look would hold it.
+    // Time passes in any case, even if a poller finds something in every step.
     if (step % 4 === 3) {
       current = tick(current).world;
     }

@@ -41,21 +41,21 @@ import {
 } from './world.ts';
 
 /**
- * What a process of the service can do next. The order of calls is that of submit, resume and send; every decision on a
- * record is the product's own function.
+ * What a process of the service can do next. The order of calls is that of submit, resume, and send; every decision
+ * about a record is made by the product's own function.
  */
 
-/** Parts of the protocol that a control run takes out. */
+/** Parts of the protocol that a control run removes. */
 export interface Rules {
-  /** Rule 1: what a sender decides is written only while it holds the claim. */
+  /** Rule 1: a sender's decision is written only while it holds the claim. */
   readonly fence: boolean;
-  /** Rule 3: nothing is posted when the lease is over. */
-  readonly leaseLook: boolean;
+  /** Rule 3: nothing is posted after the lease. */
+  readonly leaseCheck: boolean;
   /** Step 7 of submit: a claim whose lease is over is taken over. */
   readonly takeOver: boolean;
-  /** Rule 6: an id is given up only where absence is proven. */
+  /** Rule 6: an id is given up only if absence is proven. */
   readonly proof: boolean;
-  /** Rule 8: a cancelled job with an unanswered send is searched for. */
+  /** Rule 8: a canceled job with an unanswered send is searched for. */
   readonly cancelSearches: boolean;
   /** Rule 11: another account's sends count as unanswered. */
   readonly otherAccounts: boolean;
@@ -63,7 +63,7 @@ export interface Rules {
 
 export const allRules: Rules = {
   fence: true,
-  leaseLook: true,
+  leaseCheck: true,
   takeOver: true,
   proof: true,
   cancelSearches: true,
@@ -94,7 +94,7 @@ const job: Job = {
 
 const error: RecordError = { code: 0, status: '', message: '', retryable: true };
 const MAX_TRIES = 2;
-/** For a claim's tries together. */
+/** For all tries of a claim together. */
 const TIMEOUT_MS = TICK_MS;
 
 export function movesOf(world: World, index: number, rules: Rules): Move[] {
@@ -137,10 +137,12 @@ function stepsOf(world: World, process: Process, self: Self, rules: Rules): Move
       return [takeOver(world, process, self, rules)];
     case 'holding':
       return send(world, process.holder, process, self, rules);
-    case 'sendOutcome':
+    case 'answered':
       return conclude(world, process.holder, process.answer, self, rules);
     case 'cancelling':
-      return [{ what: 'cancels at EE', world: cancelAtEarthEngine(world, self, process.operation) }];
+      return [
+        { what: 'cancels at Earth Engine', world: cancelAtEarthEngine(world, self, process.operation) },
+      ];
   }
 }
 
@@ -224,16 +226,16 @@ function listings(
       ];
 }
 
-/** The sweep looks at one operation; what it says may be known already. */
+/** The sweep sees one operation, which may be known already. */
 function sweep(world: World, record: ExportRecord, self: Self): Move[] {
   return world.operations.flatMap((operation) => {
     const found = { operation: toOperation(operation), requestId: operation.requestId };
-    const isNews = afterOperation(record, found, policy, self.moment) !== undefined;
-    return isNews || shouldCancel(record, found) ? noted(world, operation, self, 'sweeps') : [];
+    const isNew = afterOperation(record, found, policy, self.moment) !== undefined;
+    return isNew || shouldCancel(record, found) ? noted(world, operation, self, 'sweeps') : [];
   });
 }
 
-/** An operation is a fact, whoever learned it; the cancelling comes after the write, and a crash may come between. */
+/** Any process may record an operation. The cancellation comes after the write, and a crash may happen in between. */
 function noted(world: World, operation: ModelOperation, self: Self, what: string): Move[] {
   const { record } = world;
   if (!record) {
@@ -273,7 +275,7 @@ function takeOver(world: World, process: Process & { at: 'searched' }, self: Sel
   return { what: 'claims again', world: self.go({ at: 'holding', holder }, changed) };
 }
 
-/** The record, if the holder may still decide on it. */
+/** The record, if the holder may still decide about it. */
 function held({ record }: World, { token }: Holder, rules: Rules): SubmittingRecord | undefined {
   if (record?.state === 'SUBMITTING' && (record.claim.token === token || !rules.fence)) {
     return record;
@@ -295,7 +297,7 @@ function send(world: World, holder: Holder, { account }: Process, self: Self, ru
     const how: Wait = { waitingFor: 'SERVICE', error };
     return [putOff(world, holder, findings, how, self, rules, 'sends no more')];
   }
-  if (rules.leaseLook && world.nowMs > deadlineMs) {
+  if (rules.leaseCheck && world.nowMs > deadlineMs) {
     const how: Wait = { waitingFor: 'SERVICE', error };
     return [putOff(world, holder, findings, how, self, rules, 'has no time left')];
   }
@@ -303,7 +305,7 @@ function send(world: World, holder: Holder, { account }: Process, self: Self, ru
   const { requestId } = holder;
   return accept(world, { requestId, account, sentAtMs: world.nowMs }).map(({ what, answer, changed }) => ({
     what: `posts ${idOf(requestId)}, ${what}`,
-    world: self.go({ at: 'sendOutcome', holder: tried, answer }, changed),
+    world: self.go({ at: 'answered', holder: tried, answer }, changed),
   }));
 }
 
@@ -369,7 +371,7 @@ function adopt(
   return [putOff(after, holder, findings, how, createSelfAgain(after, self), rules, `cannot adopt${hides}`)];
 }
 
-/** The same process in a world that changed under it. */
+/** The same process after the world has changed. */
 function createSelfAgain(world: World, self: Self): Self {
   return {
     ...self,
@@ -383,7 +385,7 @@ function giveUp(world: World, holder: Holder, self: Self, rules: Rules): Move {
   const { findings } = holder;
   if (!record || record.cancelRequestedAt) {
     const how: Wait = { waitingFor: 'ADOPTION', error };
-    return putOff(world, holder, findings, how, self, rules, 'may not go on');
+    return putOff(world, holder, findings, how, self, rules, 'may not continue');
   }
   const requestId = requestIdOf(RECORD_ID, record.generation + 1);
   const next = nextGeneration(record, findings, { requestId, description: requestId }, at(world.nowMs));
@@ -412,7 +414,7 @@ function putOff(
   return { what, world: self.rest(next ? self.write(next) : {}) };
 }
 
-/** The caller wants it no more: as the cancelling function decides. */
+/** A cancellation is requested: what the cancellation function decides. */
 export function cancellation(world: World, rules: Rules): Move[] {
   const { record, budget, nowMs, version } = world;
   if (budget.cancel === 0 || !record || isTerminal(record) || record.cancelRequestedAt) {
@@ -422,7 +424,7 @@ export function cancellation(world: World, rules: Rules): Move[] {
   const next = isUnsent ? cancelUnsent(record, policy, at(nowMs)) : requestCancellation(record, at(nowMs));
   return [
     {
-      what: 'the job is cancelled',
+      what: 'the job is canceled',
       world: {
         ...world,
         record: next,
@@ -438,7 +440,7 @@ export const tick = (world: World): Move => ({
   world: {
     ...world,
     nowMs: world.nowMs + TICK_MS,
-    // What did not arrive within T is lost.
-    onTheWay: world.onTheWay.filter((each) => each.sentAtMs + policy.absenceMs > world.nowMs + TICK_MS),
+    // A request that did not arrive within T is lost.
+    inFlight: world.inFlight.filter((each) => each.sentAtMs + policy.absenceMs > world.nowMs + TICK_MS),
   },
 });

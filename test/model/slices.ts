@@ -1,7 +1,7 @@
 import type { Options } from './explore.ts';
 import type { Rules } from './protocol.ts';
 
-/** What the model explores: each slice is a few processes and a few things that may go wrong, in every order. */
+/** What the model explores: each slice is a few processes and a few faults, in every order. */
 
 type Slice = Omit<Options, 'maxStates' | 'rules'> & { readonly name: string };
 
@@ -21,7 +21,7 @@ export const slices: readonly Slice[] = [
     ...alone,
   },
   { name: 'an unanswered send and a cancellation', budget: { unanswered: 1, cancel: 1, lag: 1 }, ...alone },
-  { name: 'a full queue burns ids', budget: { unanswered: 1, queueFull: 2, refusal: 1 }, ...alone },
+  { name: 'a full queue uses up ids', budget: { unanswered: 1, queueFull: 2, refusal: 1 }, ...alone },
   { name: 'two deliveries, two pollers, a crash', budget: { crash: 1, unanswered: 1, refusal: 1 } },
   {
     name: 'two deliveries, two pollers, everything',
@@ -29,19 +29,19 @@ export const slices: readonly Slice[] = [
   },
 ];
 
-/** The same with one rule taken out: the model must find the schedule that breaks the promise. */
+/** Slices with one rule removed: the model must find the schedule that breaks the promise. */
 export const controls: readonly (Slice & { readonly without: keyof Rules; readonly breaks: RegExp })[] = [
   {
     name: 'rule 1, the fence',
     without: 'fence',
-    breaks: /^REJECTED although EE has an operation$/,
+    breaks: /^REJECTED although Earth Engine has an operation$/,
     budget: { refusedForGood: 1 },
     ...alone,
   },
   {
-    name: 'rule 3, the look at the lease before a POST',
-    without: 'leaseLook',
-    breaks: /^CANCELLED although EE has an operation$/,
+    name: 'rule 3, the check of the lease before a POST',
+    without: 'leaseCheck',
+    breaks: /^CANCELLED although Earth Engine has an operation$/,
     budget: { cancel: 1 },
     ...alone,
   },
@@ -53,14 +53,14 @@ export const controls: readonly (Slice & { readonly without: keyof Rules; readon
     ...alone,
   },
   {
-    name: 'rule 8, the search for what a cancelled job may have started',
+    name: 'rule 8, the search for the operation of a canceled job',
     without: 'cancelSearches',
-    breaks: /^CANCELLED although EE has an operation$/,
+    breaks: /^CANCELLED although Earth Engine has an operation$/,
     budget: { unanswered: 1, cancel: 1 },
     ...alone,
   },
   {
-    name: 'rule 11, that another account’s sends count as unanswered',
+    name: 'rule 11, which counts another account’s sends as unanswered',
     without: 'otherAccounts',
     breaks: /^two operations for one job$/,
     budget: { crash: 1, lag: 1 },
@@ -68,7 +68,7 @@ export const controls: readonly (Slice & { readonly without: keyof Rules; readon
     ...alone,
   },
   {
-    name: 'the taking over of claims that ran out',
+    name: 'the takeover of claims that ran out',
     without: 'takeOver',
     breaks: /^stuck in SUBMITTING$/,
     budget: { crash: 1 },

@@ -4,11 +4,11 @@ import type { Policy } from '../../shared/record/policy.ts';
 import type { ExportRecord, RecordInSubmission } from '../../shared/model/record.ts';
 import type { SendFindings } from '../../shared/record/transitions.ts';
 
-/** What the model is made of: one job, its record, the processes that work on it, and Earth Engine. All of it is data. */
+/** The parts of the model: one job, its record, the processes that work on it, and Earth Engine. All of it is data. */
 
 export const TICK_MS = 1000;
 
-/** T is four ticks: what is sent has arrived and is listed by then. */
+/** T is four ticks: by then a request has arrived, and its operation is listed. */
 export const policy: Policy = {
   leaseMs: 2 * TICK_MS,
   retryMinMs: TICK_MS,
@@ -27,9 +27,9 @@ export interface World {
   readonly version: number;
   /** The id in the stored bytes. */
   readonly storedId: string;
-  readonly ids: Readonly<Record<string, 'OPERATION' | 'BURNT'>>;
+  readonly ids: Readonly<Record<string, 'OPERATION' | 'USED_UP'>>;
   readonly operations: readonly ModelOperation[];
-  readonly onTheWay: readonly Request[];
+  readonly inFlight: readonly Request[];
   readonly processes: readonly Process[];
   readonly budget: Budget;
   readonly tokens: number;
@@ -47,12 +47,12 @@ export interface ModelOperation extends Request {
   readonly cancelRequested: boolean;
 }
 
-/** How often each thing may still go wrong. */
+/** How many more times each fault may happen. */
 export interface Budget {
   readonly crash: number;
-  /** Time-outs, lost answers, lost requests, late requests. */
+  /** Timeouts, lost answers, lost requests, late requests. */
   readonly unanswered: number;
-  /** EE refuses an id that it knows, rather than answering with its operation. */
+  /** Earth Engine refuses an id that it knows, rather than answering with its operation. */
   readonly refusal: number;
   readonly queueFull: number;
   readonly refusedForGood: number;
@@ -83,14 +83,14 @@ export type Step =
       readonly search: EmptySearch | undefined;
     }
   | { readonly at: 'holding'; readonly holder: Holder }
-  | { readonly at: 'sendOutcome'; readonly holder: Holder; readonly answer: Answer }
+  | { readonly at: 'answered'; readonly holder: Holder; readonly answer: Answer }
   | { readonly at: 'cancelling'; readonly operation: string };
 
 export type Process = Step & { readonly kind: 'delivery' | 'poller'; readonly account: string };
 
 export const at = (ms: number): Date => new Date(ms);
 
-/** EE's JSON of it, as the client reads it. */
+/** The operation as the Earth Engine client reads it. */
 export function toOperation({ name, requestId, state, cancelRequested }: ModelOperation): Operation {
   const ended = state !== 'PENDING';
   return {
@@ -112,8 +112,8 @@ export function toOperation({ name, requestId, state, cancelRequested }: ModelOp
   };
 }
 
-/** Fields that decide nothing: without them many worlds are one. */
-const idle = new Set([
+/** Fields that decide nothing: without them, many worlds are the same. */
+const ignored = new Set([
   'revision',
   'updatedAt',
   'createdAt',
@@ -138,7 +138,7 @@ const idle = new Set([
   'token',
 ]);
 
-/** How long it matters when something was: after that it is just past. Searches are compared with one another. */
+/** How long a time in the past makes a difference. Searches are compared with each other, so theirs does for longer. */
 const memoryMs: Readonly<Record<string, number>> = {
   dueAt: 0,
   leaseUntil: 0,
@@ -148,8 +148,8 @@ const memoryMs: Readonly<Record<string, number>> = {
 };
 
 /**
- * A world as a text that is the same for worlds that go on alike: times are seen from now, tokens by whether they hold,
- * processes without their order.
+ * A world as a text that is equal for worlds with the same future: times are relative to now, a token counts only as
+ * valid or not, and processes have no order.
  */
 export function fingerprint(world: World): string {
   const { nowMs, record, version, processes } = world;
@@ -174,7 +174,7 @@ export function fingerprint(world: World): string {
     if (typeof value === 'object' && value !== null) {
       const fields: unknown[] = [];
       for (const [key, inner] of Object.entries(value)) {
-        if (inner !== undefined && !idle.has(key)) {
+        if (inner !== undefined && !ignored.has(key)) {
           fields.push(key, plain(inner, key));
         }
       }
@@ -183,7 +183,7 @@ export function fingerprint(world: World): string {
     return value;
   };
   const holds = (process: Process): boolean =>
-    (process.at === 'holding' || process.at === 'sendOutcome') &&
+    (process.at === 'holding' || process.at === 'answered') &&
     record?.state === 'SUBMITTING' &&
     record.claim.token === process.holder.token;
   const texts = processes.map((process) => {
@@ -194,6 +194,6 @@ export function fingerprint(world: World): string {
     const known = process.at === 'searched' ? { ...facts, seen: 0, record: 0 } : facts;
     return JSON.stringify([holds(process), plain(known)]);
   });
-  const rest = { record, ids: world.ids, operations: world.operations, onTheWay: world.onTheWay };
+  const rest = { record, ids: world.ids, operations: world.operations, inFlight: world.inFlight };
   return JSON.stringify([texts.sort(), plain(rest), world.storedId, world.budget]);
 }

@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 
 import { type Burst, type BurstOptions, mostStartedWithin, runBurst } from './burst.ts';
 
-/** `npm run bench -- drain` runs ten times as many through ten times the queue. */
+/** `npm run bench -- drain` sends ten times as many jobs through ten times the queue. */
 const options: BurstOptions = {
   jobs: 1000,
   queueLimit: 300,
@@ -13,7 +13,7 @@ const options: BurstOptions = {
   startsPerSecond: 5,
 };
 
-describe('a thousand jobs at once through a queue of 300 that is shared, with 429s sprinkled in', () => {
+describe('a thousand jobs at once through a shared queue of 300, with a few 429s,', () => {
   let burst: Burst;
   beforeAll(async () => {
     burst = await runBurst(options);
@@ -30,17 +30,17 @@ describe('a thousand jobs at once through a queue of 300 that is shared, with 42
     expect(new Set(recorded)).toEqual(new Set(operations.map(({ name }) => name)));
   });
 
-  it('met a full queue and 429s on the way', () => {
+  it('run into a full queue and 429s', () => {
     const outcomes = new Set(burst.harness.simulator.exportCalls.map(({ outcome }) => outcome));
     expect(outcomes).toContain('QUEUE_FULL');
     expect(outcomes).toContain('FAULT');
   });
 
-  it('are delivered once each, so that none is dead-lettered', () => {
+  it('are delivered once each, so no message goes to the dead-letter topic', () => {
     expect(new Set(burst.deliveries)).toEqual(new Set([1]));
   });
 
-  it('are started by priority, once they had to wait', async () => {
+  it('are started by priority if they had to wait', async () => {
     const { harness } = burst;
     const records = await harness.records();
     const waited = new Map(
@@ -52,22 +52,22 @@ describe('a thousand jobs at once through a queue of 300 that is shared, with 42
       .filter(({ outcome }) => outcome === 'STARTED')
       .flatMap(({ requestId }) => waited.get(requestId ?? '') ?? []);
     expect(started.length).toBeGreaterThan(options.jobs / 2);
-    // Eight are sent at a time: those overtake each other, and what a 429 sent back comes a little later.
+    // Eight are sent at a time and overtake each other; a job that got a 429 comes a little later.
     const late = started.filter((priority, n) => Math.max(0, ...started.slice(n + 1)) > priority);
     expect(late.length).toBeLessThanOrEqual(started.length / 20);
     expect(started.slice(0, 100).every((priority) => priority === 400)).toBe(true);
     expect(started.slice(-100).every((priority) => priority === 100)).toBe(true);
   });
 
-  it('make few calls that EE refuses: one for each time that it closes the gate, and those under way then', () => {
+  it('make few calls that are refused: one for each closing of the gate, and those in flight then', () => {
     const { exportCalls } = burst.harness.simulator;
     const refused = exportCalls.filter(({ outcome }) => outcome === 'QUEUE_FULL').length;
     expect(refused).toBeLessThan(options.jobs / 20);
   });
 });
 
-describe('jobs at once through an empty queue, with a limit of our own', () => {
-  it('are no more at a time than the limit and what all instances start in five seconds', async () => {
+describe('jobs at once through an empty queue, with MAX_ACTIVE_OPERATIONS,', () => {
+  it('exceed the limit by no more than all instances start in five seconds', async () => {
     const maxActive = 200;
     const { harness, deliveries } = await runBurst({
       ...options,

@@ -5,9 +5,9 @@ import { createHarness, type Harness, type Instance, smallJob } from '../harness
 
 export interface BurstOptions {
   readonly jobs: number;
-  /** PENDING operations that EE takes in the project, other people's included. */
+  /** PENDING operations that Earth Engine accepts in the project, including those of other users. */
   readonly queueLimit: number;
-  /** Other people's. */
+  /** PENDING operations of other users. */
   readonly othersPending: number;
   readonly maxActive: number;
   readonly instances: number;
@@ -18,7 +18,7 @@ export interface BurstOptions {
 
 export interface Burst {
   readonly harness: Harness;
-  /** How often each message was delivered. */
+  /** The number of deliveries of each message. */
   readonly deliveries: readonly number[];
   readonly polls: number;
 }
@@ -26,7 +26,7 @@ export interface Burst {
 export const PRIORITIES = [100, 200, 300, 400];
 
 const MINUTE_MS = 60_000;
-/** What Pub/Sub does at last: a message that was refused so often goes to the dead-letter topic. */
+/** After this many failed deliveries, Pub/Sub forwards a message to the dead-letter topic. */
 const MAX_DELIVERIES = 5;
 const DELIVERY_MS = 10;
 
@@ -61,7 +61,7 @@ export async function runBurst(options: BurstOptions, onPoll?: () => void): Prom
   return { harness, deliveries, polls };
 }
 
-/** Push as Pub/Sub does it: to any instance, again where it is refused. */
+/** Pushes as Pub/Sub does: to any instance, and again after a failure. */
 async function deliver(harness: Harness, { jobs, instances }: BurstOptions): Promise<number[]> {
   const submitters: Instance[] = Array.from({ length: instances }, () => harness.instance());
   const deliveries: number[] = [];
@@ -69,9 +69,9 @@ async function deliver(harness: Harness, { jobs, instances }: BurstOptions): Pro
     const priority = PRIORITIES[n % PRIORITIES.length];
     const message = { data: smallJob({ jobKey: `burst/${n}` }, { priority }), messageId: `burst-${n}` };
     let delivered = 0;
-    for (let taken = false; !taken && delivered < MAX_DELIVERIES; delivered += 1) {
+    for (let accepted = false; !accepted && delivered < MAX_DELIVERIES; delivered += 1) {
       const submitter = submitters[(n + delivered) % instances];
-      taken = await (submitter as Instance).submit(message).then(
+      accepted = await (submitter as Instance).submit(message).then(
         () => true,
         () => false,
       );

@@ -11,28 +11,28 @@ const MINUTE_MS = 60_000;
 interface Topic extends Publisher {
   /** How many messages each call carried. */
   readonly calls: number[];
-  readonly taken: OutgoingMessage[];
+  readonly accepted: OutgoingMessage[];
   mood: 'FINE' | 'FAILING' | 'SILENT';
 }
 
-/** How long shared/pubsub/publisher.ts leaves a topic alone that failed. */
+/** How long shared/pubsub/publisher.ts pauses a topic after a failure. */
 const PAUSE_MS = 5000;
 
 /**
- * The event topic as shared/pubsub/publisher.ts has it: a call that fails takes its whole time when the topic is silent, and the
- * calls after it are refused at once for a while. Calls at the same time wait at the same time.
+ * The event topic as shared/pubsub/publisher.ts presents it: if the topic is silent, a call fails after its timeout,
+ * and the calls after it fail at once for a while. Concurrent calls wait concurrently.
  */
 function createTopic(clock: TestClock): Topic {
   let pausedUntil = 0;
   const topic: Topic = {
     calls: [],
-    taken: [],
+    accepted: [],
     mood: 'FINE',
     publish: async (_topic, messages, timeoutMs): Promise<PublishOutcome[]> => {
       topic.calls.push(messages.length);
       if (topic.mood === 'FINE') {
-        topic.taken.push(...messages);
-        return messages.map(() => ({ messageId: 'taken' }));
+        topic.accepted.push(...messages);
+        return messages.map(() => ({ messageId: 'accepted' }));
       }
       const isPaused = clock.now().getTime() < pausedUntil;
       if (topic.mood === 'SILENT' && !isPaused) {
@@ -62,12 +62,12 @@ function endAll(harness: Watched): void {
 const idsOf = (messages: readonly OutgoingMessage[]) =>
   new Set(messages.map(({ attributes }) => attributes['eventId']));
 
-async function owing(harness: Watched): Promise<number> {
+async function countPending(harness: Watched): Promise<number> {
   return (await harness.records()).filter(({ value }) => value.unpublishedEvents !== undefined).length;
 }
 
 describe.each(['FAILING', 'SILENT'] as const)('an event topic that is %s', (mood) => {
-  it('keeps no record from its state, nor the run beyond its time', async () => {
+  it('delays neither records nor the run', async () => {
     const harness = createWatched();
     const { topic, instance } = withTopic(harness);
     const count = 800;
@@ -79,13 +79,13 @@ describe.each(['FAILING', 'SILENT'] as const)('an event topic that is %s', (mood
     harness.clock.advance(MINUTE_MS);
     const summary = await instance.poll();
     expect(summary).toMatchObject({ changed: count, failed: 0 });
-    // Two seconds of patience once, not for each record.
+    // One timeout of two seconds, not one for each record.
     expect(summary.seconds).toBeLessThan(10);
     expect((await harness.records()).every(({ value }) => value.state === 'SUCCEEDED')).toBe(true);
-    expect(await owing(harness)).toBe(count);
+    expect(await countPending(harness)).toBe(count);
   });
 
-  it('is told what it is owed once it answers, each event once, and many at a time', async () => {
+  it('gets the pending events once it answers, each event once, and many in a call', async () => {
     const harness = createWatched();
     const { topic, instance } = withTopic(harness);
     topic.mood = mood;
@@ -94,41 +94,41 @@ describe.each(['FAILING', 'SILENT'] as const)('an event topic that is %s', (mood
     endAll(harness);
     harness.clock.advance(MINUTE_MS);
     await instance.poll();
-    expect(await owing(harness)).toBe(250);
+    expect(await countPending(harness)).toBe(250);
 
     topic.mood = 'FINE';
     topic.calls.length = 0;
     harness.clock.advance(MINUTE_MS);
     await instance.poll();
-    expect(await owing(harness)).toBe(0);
+    expect(await countPending(harness)).toBe(0);
     expect(topic.calls.length).toBeLessThanOrEqual(3);
     // PENDING and SUCCEEDED of each.
-    expect(topic.taken).toHaveLength(2 * ids.length);
-    expect(idsOf(topic.taken).size).toBe(2 * ids.length);
+    expect(topic.accepted).toHaveLength(2 * ids.length);
+    expect(idsOf(topic.accepted).size).toBe(2 * ids.length);
   });
 
-  it('does not keep a job from being sent', async () => {
+  it('does not prevent a job from being sent', async () => {
     const harness = createWatched();
     const { topic, instance } = withTopic(harness);
     topic.mood = mood;
     await submitMany(instance, 10);
     expect(harness.simulator.operations()).toHaveLength(10);
-    expect(await owing(harness)).toBe(10);
+    expect(await countPending(harness)).toBe(10);
   });
 });
 
 describe('2,000 changes in one sweep', () => {
-  it('are told, each once, and none is owed', async () => {
+  it('are published, each once, and none stays pending', async () => {
     const harness = createWatched();
     const { topic, instance } = withTopic(harness);
     await submitMany(instance, 2000);
     await instance.poll();
     endAll(harness);
-    topic.taken.length = 0;
+    topic.accepted.length = 0;
     harness.clock.advance(MINUTE_MS);
     expect(await instance.poll()).toMatchObject({ changed: 2000, failed: 0 });
-    expect(idsOf(topic.taken).size).toBe(2000);
-    expect(topic.taken).toHaveLength(2000);
-    expect(await owing(harness)).toBe(0);
+    expect(idsOf(topic.accepted).size).toBe(2000);
+    expect(topic.accepted).toHaveLength(2000);
+    expect(await countPending(harness)).toBe(0);
   });
 });

@@ -16,7 +16,7 @@ const job = (jobKey: string, priority?: number) => ({
   data: smallJob({ jobKey }, priority === undefined ? {} : { priority }),
 });
 
-/** A harness whose EE has just said that its queue is full, to the first job. */
+/** A harness in which the first job has just been refused because the queue is full. */
 async function closedGate(): Promise<Harness> {
   const harness = createHarness({ simulator: { settings: { queueLimit: 0, startsPerSecond: 1000 } } });
   expect(await harness.submit(job('first'))).toMatchObject({ outcome: 'SENT', sendOutcome: 'QUEUE_FULL' });
@@ -26,10 +26,10 @@ async function closedGate(): Promise<Harness> {
 const exportsOf = (harness: Harness): number => harness.simulator.exportCalls.length;
 
 describe("a project's gate", () => {
-  it('is closed by one instance for itself at once, and for every other within 5 seconds', async () => {
+  it('is closed by one instance at once for itself, and within 5 seconds for every other', async () => {
     const harness = createHarness();
     const other = harness.instance();
-    // Both have looked: the gate is open.
+    // Both have read the gate, which is open.
     await harness.submit(job('a'));
     await other.submit(job('b'));
     harness.simulator.set({ queueLimit: 0 });
@@ -43,7 +43,7 @@ describe("a project's gate", () => {
   });
 
   it.each([400, 429] as const)(
-    'closes for a full queue told with %i, and counts nothing against the job',
+    'closes if a full queue is reported with %i, which does not count against the job',
     async (queueFullStatus) => {
       const harness = createHarness({ simulator: { settings: { queueLimit: 0, queueFullStatus } } });
       const submitted = await harness.submit(job('a'));
@@ -62,7 +62,7 @@ describe("a project's gate", () => {
     },
   );
 
-  it('doubles its wait while EE stays full, up to RETRY_MAX_SECONDS, and forgets that once it opens', async () => {
+  it('doubles its wait while the queue stays full, up to RETRY_MAX_SECONDS, and starts over once it opens', async () => {
     const harness = await closedGate();
     const waits: number[] = [];
     for (let n = 0; n < 8; n += 1) {
@@ -84,7 +84,7 @@ describe("a project's gate", () => {
     expect(await status(harness)).toEqual({ closures: 0, updatedAt: expect.any(Date) as Date });
   });
 
-  it('is reopened by one probe, the first in the queue, after which the rest follows in the same run', async () => {
+  it('is reopened by one probe, the first in the queue, and the rest follows in the same run', async () => {
     const harness = await closedGate();
     for (let n = 0; n < 30; n += 1) {
       await harness.submit(job(`low/${n}`, 10));
@@ -92,7 +92,7 @@ describe("a project's gate", () => {
     await harness.submit(job('high', 500));
     harness.clock.advance(40_000);
     const before = exportsOf(harness);
-    // Still full: one call finds out.
+    // Still full: one call shows that.
     await harness.poll();
     expect(exportsOf(harness)).toBe(before + 1);
     const probe = harness.simulator.exportCalls.at(-1)?.requestId;
@@ -117,7 +117,7 @@ describe("a project's gate", () => {
     expect(exportsOf(harness)).toBe(before + 1);
   });
 
-  it('is not held shut by a prober that died', async () => {
+  it('is not kept closed by a dead prober', async () => {
     const harness = await closedGate();
     harness.simulator.set({ queueLimit: 100 });
     harness.clock.advance(40_000);
@@ -135,9 +135,9 @@ describe("a project's gate", () => {
     expect(await harness.poll()).toMatchObject({ submitted: 1, waiting: 0 });
   });
 
-  it('is not held shut by a probe that EE refuses for what it is', async () => {
+  it('is not kept closed by a probe whose job is refused', async () => {
     const harness = await closedGate();
-    // What EE did not tell at first, being full: it does not take this one at all.
+    // Earth Engine refuses this one for good, which does not show while the queue is full.
     await harness.submit(job('poison', 900));
     await harness.submit(job('good', 500));
     harness.simulator.set({ queueLimit: 100 });
@@ -146,7 +146,7 @@ describe("a project's gate", () => {
     expect(await harness.poll()).toMatchObject({ rejected: 1, submitted: 2, waiting: 0 });
   });
 
-  it('is not held shut by a probe that EE does not answer', async () => {
+  it('is not kept closed by a probe without an answer', async () => {
     const harness = await closedGate();
     await harness.submit(job('unlucky', 900));
     harness.simulator.set({ queueLimit: 100 });
@@ -160,7 +160,7 @@ describe("a project's gate", () => {
     expect(harness.simulator.operations()).toHaveLength(2);
   });
 
-  it('is not held shut by a record in front that cannot be parsed, for the queue nor for new jobs', async () => {
+  it('is not kept closed by an unreadable record in front, neither for the queue nor for new jobs', async () => {
     const harness = createWatched({ simulator: { settings: { queueLimit: 0 } } });
     await harness.submit(job('first'));
     harness.memory.put('videoExports/broken', {
@@ -177,10 +177,10 @@ describe("a project's gate", () => {
     expect(await harness.submit(job('new'))).toMatchObject({ outcome: 'SENT', state: 'PENDING' });
   });
 
-  it('keeps new jobs behind those that wait already, also once it is open', async () => {
+  it('keeps new jobs behind those that already wait, even once it is open', async () => {
     const harness = await closedGate();
     harness.simulator.set({ queueLimit: 100 });
-    // Longer than the gate is closed, and nobody has polled yet.
+    // Longer than the gate is closed, and before any poll.
     harness.clock.advance(60_000);
     expect(await harness.submit(job('later'))).toMatchObject({ outcome: 'QUEUED' });
     const other = harness.instance();
@@ -193,7 +193,7 @@ describe("a project's gate", () => {
     expect(await harness.submit(job('newest'))).toMatchObject({ outcome: 'SENT' });
   });
 
-  it('is the business of one project: others go on', async () => {
+  it('applies to one project: others continue', async () => {
     const harness = createHarness({ environment: { ALLOWED_PROJECTS: '*' } });
     harness.simulator.setOthers('full-project', { pending: 3000 });
     const full = { data: smallJob({ project: 'full-project' }) };
@@ -202,10 +202,10 @@ describe("a project's gate", () => {
   });
 });
 
-describe("EE's word on a project's quota", () => {
+describe("a project's quota status", () => {
   const restricted = async (harness: Harness) => (await status(harness))?.parallelismRestrictedAt;
 
-  it('is kept with the project and logged once, until it changes', async () => {
+  it('is stored with the project, and logged once for each change', async () => {
     const harness = createHarness();
     const lines = () => harness.logged.filter(({ event }) => event === 'project.parallelism');
     await harness.submit(job('a'));

@@ -24,7 +24,7 @@ function endAll(harness: Watched, project: string): void {
   }
 }
 
-/** Another process, whose calls to EE go through `change`. */
+/** Another process, whose calls to Earth Engine go through `change`. */
 function withEarthEngine(harness: Watched, change: (earthEngine: EarthEngine) => Partial<EarthEngine>) {
   return harness.instance((services: Services) => ({
     ...services,
@@ -32,7 +32,7 @@ function withEarthEngine(harness: Watched, change: (earthEngine: EarthEngine) =>
   }));
 }
 
-/** Nothing listed: every operation is asked for by itself once it falls due. */
+/** Lists fail: every operation is requested individually once its record is due. */
 const listFails = {
   listOperations: () => Promise.reject(internalError(500)),
 };
@@ -46,7 +46,7 @@ function internalError(httpStatus: number): EarthEngineError {
   });
 }
 
-describe('a record that cannot be parsed', () => {
+describe('an unreadable record', () => {
   const past = new Date('2026-01-01T00:00:00Z');
   const broken: [string, Record<string, unknown>][] = [
     ['an active one', { project: 'demo-test', state: 'RUNNING', dueAt: past }],
@@ -58,11 +58,14 @@ describe('a record that cannot be parsed', () => {
     ],
     ['one whose project is a number', { project: 5, state: 'RUNNING', dueAt: past }],
     ['one without a project', { state: 'RUNNING', dueAt: past }],
-    ['one that owes strange events', { project: 'demo-test', state: 'SUCCEEDED', unpublishedEvents: 'all' }],
-    ['one with nothing', {}],
+    [
+      'one with invalid pending events',
+      { project: 'demo-test', state: 'SUCCEEDED', unpublishedEvents: 'all' },
+    ],
+    ['one without fields', {}],
   ];
 
-  it.each(broken)('%s delays no other', async (_what, fields) => {
+  it.each(broken)('%s delays no other record', async (_what, fields) => {
     const harness = createWatched();
     await submitMany(harness, 20);
     for (let n = 0; n < 20; n += 1) {
@@ -77,7 +80,7 @@ describe('a record that cannot be parsed', () => {
     expect(await states(harness, 'demo-test')).toEqual({ SUCCEEDED: 20, PENDING: 1 });
   });
 
-  it('is set aside with what is wrong, and comes due later', async () => {
+  it('is deferred with a description of the problem, and becomes due later', async () => {
     const harness = createWatched();
     harness.memory.put('videoExports/broken', { project: 'demo-test', state: 'RUNNING', dueAt: past });
     expect(await harness.poll()).toMatchObject({ due: 1, failed: 1, remaining: 0 });
@@ -91,8 +94,8 @@ describe('a record that cannot be parsed', () => {
   });
 });
 
-describe('operations that EE always answers with 500', () => {
-  it('delay no other of their project, though they are due first', async () => {
+describe('operations for which Earth Engine always returns 500', () => {
+  it('delay no other operation of their project, although they are due first', async () => {
     const harness = createWatched();
     await submitMany(harness, 60);
     await harness.poll();
@@ -112,7 +115,7 @@ describe('operations that EE always answers with 500', () => {
     const summary = await poller.poll();
     expect(summary.failed).toBeGreaterThanOrEqual(30);
     expect(await states(harness, 'demo-test')).toEqual({ PENDING: 30, SUCCEEDED: 30 });
-    // They come back, and nothing of the trouble stays once it is over.
+    // Their records become due again, and the failures leave no trace.
     harness.clock.advance(15 * MINUTE_MS);
     await harness.poll();
     expect(await states(harness, 'demo-test')).toEqual({ SUCCEEDED: 60 });
@@ -120,7 +123,7 @@ describe('operations that EE always answers with 500', () => {
 });
 
 describe('a project without permission', () => {
-  it('delays no other, and costs a few calls of a run', async () => {
+  it('delays no other project, and costs a few calls of a run', async () => {
     const harness = createWatched();
     await submitMany(harness, 300, 'denied-project');
     await submitMany(harness, 300, 'good-project');
@@ -135,7 +138,7 @@ describe('a project without permission', () => {
     const summary = await harness.poll();
     expect(await states(harness, 'good-project')).toEqual({ SUCCEEDED: 300 });
     expect(await states(harness, 'denied-project')).toEqual({ PENDING: 300, WAITING: 20 });
-    // A page that is refused, and as many as were asked for at once.
+    // The calls that were in flight at once; the rest are skipped.
     expect(harness.simulator.counters().calls.get - before.get).toBeLessThanOrEqual(16);
     expect(summary.calls.list).toBeLessThanOrEqual(3);
 
@@ -146,7 +149,7 @@ describe('a project without permission', () => {
   });
 });
 
-/** A project that answers nothing: every call takes all its time, at the same time as others. */
+/** A project that does not answer: every call takes its whole timeout, concurrently with others. */
 function silent(clock: TestClock, project: string) {
   return (earthEngine: EarthEngine): Partial<EarthEngine> => {
     const silence = async <R>(of: string, timeoutMs: number, call: () => Promise<R>): Promise<R> => {
@@ -170,7 +173,7 @@ function silent(clock: TestClock, project: string) {
 }
 
 describe('a project that does not answer', () => {
-  it('takes a bounded part of a run, and the others are done in it', async () => {
+  it('takes a bounded part of a run, in which the other projects are finished', async () => {
     const harness = createWatched();
     await submitMany(harness, 300, 'mute-project');
     await submitMany(harness, 300, 'good-project');
@@ -190,7 +193,7 @@ describe('a project that does not answer', () => {
 });
 
 describe("a run's time", () => {
-  /** Every get takes ten seconds, one after the other. */
+  /** Every get takes ten seconds, one after another. */
   const slow = (harness: Watched) =>
     withEarthEngine(harness, (earthEngine) => ({
       ...listFails,
@@ -200,7 +203,7 @@ describe("a run's time", () => {
       },
     }));
 
-  it('is kept, and the next runs go on where it stopped', async () => {
+  it('is kept, and the next runs continue where it stopped', async () => {
     const harness = createWatched();
     await submitMany(harness, 100);
     await harness.poll();
@@ -211,7 +214,7 @@ describe("a run's time", () => {
     for (let run = 0; run < 5; run += 1) {
       const summary = await poller.poll();
       changes.push(summary.changed);
-      // The budget, and what was under way when it ended.
+      // The budget, and the calls in flight when it ended.
       expect(summary.seconds).toBeLessThanOrEqual(240 + 16 * 10);
       expect(summary.remaining).toBe(100 - changes.reduce((sum, changed) => sum + changed, 0));
     }

@@ -8,7 +8,7 @@ import { type Instance, createHarness, smallJob } from '../harness.ts';
 const MINUTE_MS = 60_000;
 const TRACE = '0af7651916cd43dd8448eb211c80319c';
 
-/** In the graph, in a label, in the data of a message: what must be in no line. */
+/** In the graph, in a label, in the data of a message: these must not be in any line. */
 const SECRETS = ['SECRET-GRAPH', 'SECRET-LABEL', 'SECRET-DATA', 'SECRET-TOKEN'];
 
 function secretJob(jobKey: string, request: Record<string, unknown> = {}): Record<string, unknown> {
@@ -31,8 +31,8 @@ function secretJob(jobKey: string, request: Record<string, unknown> = {}): Recor
   );
 }
 
-/** Everything that goes wrong, once. */
-async function meetTroubles() {
+/** The lines of a run in which everything goes wrong once. */
+async function logEveryFailure() {
   const lines: string[] = [];
   const start = new Date('2026-11-23T12:00:00Z');
   const log = createLog(
@@ -87,8 +87,8 @@ async function meetTroubles() {
 }
 
 describe('logs', () => {
-  it('are one JSON object a line, each with severity, event, time and the request that it belongs to', async () => {
-    const lines = await meetTroubles();
+  it('are one JSON object per line, each with severity, event, time, and the request that it belongs to', async () => {
+    const lines = await logEveryFailure();
     expect(lines.length).toBeGreaterThan(100);
     for (const line of lines) {
       expect(line).not.toContain('\n');
@@ -101,8 +101,8 @@ describe('logs', () => {
     }
   });
 
-  it('name the record of everything that is about one', async () => {
-    const lines = (await meetTroubles()).map((line) => JSON.parse(line) as Record<string, unknown>);
+  it('have the record id in every line about a record', async () => {
+    const lines = (await logEveryFailure()).map((line) => JSON.parse(line) as Record<string, unknown>);
     const about = /^(?:record|submit|event)\./;
     const ofRecords = lines.filter(({ event }) => about.test(String(event)));
     expect(ofRecords.length).toBeGreaterThan(30);
@@ -111,8 +111,8 @@ describe('logs', () => {
     }
   });
 
-  it('tell a run in one line, with its counts', async () => {
-    const lines = (await meetTroubles()).map((line) => JSON.parse(line) as Record<string, unknown>);
+  it('report a run in one line, with its counts', async () => {
+    const lines = (await logEveryFailure()).map((line) => JSON.parse(line) as Record<string, unknown>);
     const runs = lines.filter(({ event }) => event === 'poll.finished');
     expect(runs).toHaveLength(61);
     for (const count of [
@@ -129,8 +129,8 @@ describe('logs', () => {
     }
   });
 
-  it('hold no expression, label, message body or answer of ours', async () => {
-    const text = (await meetTroubles()).join('\n');
+  it('contain no expression, label, message body, or token', async () => {
+    const text = (await logEveryFailure()).join('\n');
     for (const secret of SECRETS) {
       expect(text).not.toContain(secret);
     }

@@ -21,7 +21,7 @@ async function pollAfterAMinute(harness: Watched): Promise<Cost> {
   return { ...harness.store.takeBill(), calls: list + get + summary.calls.export, summary };
 }
 
-/** Ends every `step`-th of our operations at EE. */
+/** Ends every `step`-th of our operations at Earth Engine. */
 function endSome(harness: Watched, step: number): string[] {
   const ended = harness.simulator.operations().filter((_operation, n) => n % step === 0);
   for (const { name } of ended) {
@@ -41,7 +41,7 @@ async function succeeded(harness: Watched): Promise<string[]> {
 const sizes = [100, 3000];
 
 describe.each(sizes)('a poll of %i watched operations', (size) => {
-  it('costs its list pages and a handful of reads when nothing changed, and else what changed', async () => {
+  it('costs its list pages and a few reads without changes, and otherwise as much as what changed', async () => {
     const harness = createWatched();
     await submitMany(harness, size);
     const pages = Math.ceil(size / 500);
@@ -63,7 +63,7 @@ describe.each(sizes)('a poll of %i watched operations', (size) => {
     expect(await pollAfterAMinute(harness)).toMatchObject({ reads: still?.reads, writes: 0 });
   });
 
-  it('sees what ended whatever the order of the list', async () => {
+  it('detects what ended, whatever the order of the list', async () => {
     const harness = createWatched({ simulator: { settings: { listOrder: 'random' } } });
     await submitMany(harness, size);
     await harness.poll();
@@ -76,14 +76,14 @@ describe.each(sizes)('a poll of %i watched operations', (size) => {
   });
 });
 
-describe('a list with 70,000 old operations of other people', () => {
+describe('a list with 70,000 old operations of other users', () => {
   const others = { ended: 70_000, running: 3, pending: 40 };
 
   it.each([
     ['newest', 2],
     ['oldest', 143],
     ['random', 143],
-  ] as const)('in order of the %s, a poll sees what ended', async (listOrder, mostPages) => {
+  ] as const)('in %s order shows a poll what ended', async (listOrder, mostPages) => {
     const harness = createWatched({ simulator: { settings: { listOrder } } });
     harness.simulator.setOthers('demo-test', others);
     await submitMany(harness, 600);
@@ -96,7 +96,7 @@ describe('a list with 70,000 old operations of other people', () => {
     expect(cost.reads).toBeLessThanOrEqual(20 + ended.length);
   });
 
-  it('asks for each operation where that costs less, and writes nothing when nothing changed', async () => {
+  it('is not read if individual requests cost less, and nothing is written without changes', async () => {
     const harness = createWatched({ simulator: { settings: { listOrder: 'oldest' } } });
     harness.simulator.setOthers('demo-test', others);
     await submitMany(harness, 20);
@@ -110,9 +110,9 @@ describe('a list with 70,000 old operations of other people', () => {
   });
 });
 
-describe('an early stop that is wrong', () => {
-  it('is not brought about by operations whose records are somewhere else', async () => {
-    // Two deployments share a project: the list is full of marked operations that this one has no records of.
+describe('a sweep that may stop early does not stop too early', () => {
+  it('because of operations whose records are in another deployment', async () => {
+    // Two deployments share a project: the list is full of marked operations without records in this one.
     const harness = createWatched();
     await submitMany(harness, 60);
     const elsewhere = createWatched();
@@ -135,7 +135,7 @@ describe('an early stop that is wrong', () => {
     }
   });
 
-  it('is not brought about by operations that ended and are not remembered', async () => {
+  it('because of operations that ended and are not remembered', async () => {
     const harness = createWatched();
     await submitMany(harness, 1200);
     const all = harness.simulator.operations();
@@ -177,7 +177,7 @@ function jobOfStranger(n: number): Record<string, unknown> {
 }
 
 describe('two polls at once', () => {
-  it('waste one reading of the list and no more than the reads of what changed', async () => {
+  it('waste one read of the list, and no more than the reads of what changed', async () => {
     const harness = createWatched();
     await submitMany(harness, 1000);
     await harness.poll();

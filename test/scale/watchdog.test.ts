@@ -4,7 +4,7 @@ import { HOUR_MS } from '../../shared/clock.ts';
 import type { EarthEngine, Operation } from '../../shared/earth-engine/api.ts';
 import { createHarness, type Harness, type Instance, smallJob } from '../harness.ts';
 
-/** Polls as often as the service does when nothing happens: by the safety net's hour. */
+/** Polls every hour, which is the interval of the safety net. */
 async function pollForHours(harness: Harness, poller: Instance, hours: number): Promise<void> {
   for (let hour = 0; hour < hours; hour += 1) {
     harness.clock.advance(HOUR_MS);
@@ -24,8 +24,8 @@ const stalledLines = (harness: Harness) => harness.logged.filter(({ event }) => 
 const stalledEvents = (harness: Harness) =>
   harness.publisher.published.filter(({ message }) => message.attributes['kind'] === 'STALLED');
 
-/** Another process, to which EE tells of operations as `change` says. */
-function told(harness: Harness, change: (operation: Operation) => Operation): Instance {
+/** Another process, in which `change` changes every operation that Earth Engine returns. */
+function returning(harness: Harness, change: (operation: Operation) => Operation): Instance {
   return harness.instance((services) => {
     const { earthEngine } = services;
     const changed: Partial<EarthEngine> = {
@@ -40,7 +40,7 @@ function told(harness: Harness, change: (operation: Operation) => Operation): In
 }
 
 describe('the watchdog', () => {
-  it('tells of an operation that has not moved for STALLED_HOURS, once', async () => {
+  it('reports an operation that has not moved for STALLED_HOURS, once', async () => {
     const harness = createHarness({
       simulator: { settings: { stalling: ['small'], runMs: [HOUR_MS, HOUR_MS], pendingMs: 0 } },
     });
@@ -60,7 +60,7 @@ describe('the watchdog', () => {
     expect(event?.message.attributes).toMatchObject({ kind: 'STALLED', state: 'RUNNING' });
   });
 
-  it('says when EE will end it, ten days after it started', async () => {
+  it('reports when Earth Engine will end it: ten days after its start', async () => {
     const harness = createHarness({
       simulator: { settings: { stalling: ['small'], runMs: [HOUR_MS, HOUR_MS], pendingMs: 0 } },
     });
@@ -71,7 +71,7 @@ describe('the watchdog', () => {
     expect(stalledLines(harness)).toMatchObject([{ stalledSince: stalledSince?.toISOString(), endsAt }]);
   });
 
-  it('waits as long as it is told to', async () => {
+  it('waits for STALLED_HOURS', async () => {
     const harness = createHarness({
       environment: { STALLED_HOURS: '3' },
       simulator: { settings: { stalling: ['small'], runMs: [HOUR_MS, HOUR_MS], pendingMs: 0 } },
@@ -81,9 +81,9 @@ describe('the watchdog', () => {
     expect(stalledLines(harness)).toHaveLength(1);
   });
 
-  it('says nothing of one that is slow but moves', async () => {
+  it('ignores an operation that is slow but moves', async () => {
     const harness = createHarness({
-      // A hundredth of it in ten hours.
+      // One percent in ten hours.
       simulator: { settings: { runMs: [1000 * HOUR_MS, 1000 * HOUR_MS], pendingMs: 0 } },
     });
     await harness.submit({ data: smallJob() });
@@ -92,13 +92,13 @@ describe('the watchdog', () => {
     expect(stalledLines(harness)).toEqual([]);
   });
 
-  it('counts work units as movement where progress stands still, and progress where units do', async () => {
+  it('counts both work units and progress as movement', async () => {
     for (const moving of ['units', 'progress'] as const) {
       const harness = createHarness({
         simulator: { settings: { stalling: ['small'], runMs: [HOUR_MS, HOUR_MS], pendingMs: 0 } },
       });
       let step = 0;
-      const poller = told(harness, (operation) => {
+      const poller = returning(harness, (operation) => {
         step += 1;
         return moving === 'units'
           ? { ...operation, progress: 0.5, units: step }
@@ -110,12 +110,12 @@ describe('the watchdog', () => {
     }
   });
 
-  it('takes it back when the operation moves again, and tells of the next time', async () => {
+  it('clears the mark when the operation moves again, and reports the next stall', async () => {
     const harness = createHarness({
       simulator: { settings: { stalling: ['small'], runMs: [HOUR_MS, HOUR_MS], pendingMs: 0 } },
     });
     let units = 5;
-    const poller = told(harness, (operation) => ({ ...operation, progress: 0.5, units }));
+    const poller = returning(harness, (operation) => ({ ...operation, progress: 0.5, units }));
     await harness.submit({ data: smallJob() });
     await pollForHours(harness, poller, 30);
     expect((await onlyRecord(harness)).stalledSince).toBeInstanceOf(Date);

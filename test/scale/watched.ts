@@ -7,7 +7,7 @@ export interface Watched extends Harness {
   readonly memory: MemoryStore;
 }
 
-/** A harness whose store is counted, with room for any number of operations, none of which starts by itself. */
+/** A harness with a counting store and room for any number of operations, which stay PENDING until a test ends them. */
 export function createWatched({ environment, simulator, ...options }: HarnessOptions = {}): Watched {
   const memory = createMemoryStore();
   const store = countStore(memory);
@@ -23,7 +23,7 @@ export function createWatched({ environment, simulator, ...options }: HarnessOpt
   return { ...harness, store, memory };
 }
 
-/** Submits so many jobs to a project; returns their record ids. */
+/** Submits jobs to a project; returns their record ids. */
 export async function submitMany(
   harness: Pick<Harness, 'submit'>,
   count: number,

@@ -9,8 +9,8 @@ import { type Behavior, behaviors, findViolations, play } from './scenario.ts';
 import { findInjections } from './injections.ts';
 
 /**
- * Does the matrix detect anything? Each test removes one safeguard from the product, and a slice of the matrix must find it. With
- * the safeguard in place, the same slice finds nothing.
+ * Does the matrix detect anything? Each test removes one safeguard from the product, and a slice of the matrix must
+ * find it. With the safeguard in place, the same slice finds nothing.
  */
 
 const changeRecords = (services: Services, change: (records: Records) => Partial<Records>): Services => {
@@ -115,7 +115,10 @@ describe('a slice of the matrix fails', () => {
   });
 });
 
-/** A sender that gets its answer after its lease: meanwhile the poller sent the same request, and Earth Engine accepted it. */
+/**
+ * A sender that gets its answer after its lease: meanwhile the poller sent the same request, and Earth Engine accepted
+ * it.
+ */
 async function slowSender(sabotage: (services: Services) => Services): Promise<string[]> {
   const harness = createHarness();
   const posted = Promise.withResolvers<void>();

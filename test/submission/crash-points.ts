@@ -3,7 +3,9 @@ import type { ExportRecord } from '../../shared/model/record.ts';
 import { createHarness, type Harness, smallJob } from '../harness.ts';
 import { createFaultyProcess, type Fault, type FaultKind, faultKinds, type FaultyProcess } from './faults.ts';
 
-/** What Firestore and Earth Engine contain after a process dies, or a call fails, at one step, and how recovery happens. */
+/**
+ * What Firestore and Earth Engine contain after a process dies, or a call fails, at one step, and how recovery happens.
+ */
 
 export interface CrashPoint {
   readonly situation: string;

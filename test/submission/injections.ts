@@ -7,7 +7,8 @@ const OCCURRENCES = 2;
 export type Injection = NonNullable<Scenario['at']>;
 
 /**
- * Every fault of every step that a scenario's processes call. A run without faults finds the steps, so a new step is included.
+ * Every fault of every step that a scenario's processes call. A run without faults finds the steps, so a new step is
+ * included.
  *
  * @throws Error if the promise is broken without a fault
  */

@@ -4,9 +4,10 @@ import { behaviors, deliveries, play } from './scenario.ts';
 import { findInjections, nameOf } from './injections.ts';
 
 /**
- * The fault matrix: every step of submit and poll × {crash before, crash after, error, timeout, lost answer} × Earth Engine's
- * behavior × the delivery of the message. Here each fault is injected with one of five seeds (jitter, the order of the list, the
- * time of the polls, whether runs overlap); `npm run matrix -- --seeds 5` injects each fault with all of them.
+ * The fault matrix: every step of submit and poll × {crash before, crash after, error, timeout, lost answer} × Earth
+ * Engine's behavior × the delivery of the message. Here each fault is injected with one of five seeds (jitter, the
+ * order of the list, the time of the polls, whether runs overlap); `npm run matrix -- --seeds 5` injects each fault
+ * with all of them.
  */
 
 const seeds = [1, 2, 3, 4, 5];

@@ -4,8 +4,8 @@ import { behaviors, deliveries, play } from './scenario.ts';
 import { findInjections, nameOf } from './injections.ts';
 
 /**
- * The complete fault matrix with any number of seeds: `npm run matrix -- --seeds 5`. With `--table` it prints the rows of
- * shared/submission/RECOVERY.md instead.
+ * The complete fault matrix with any number of seeds: `npm run matrix -- --seeds 5`. With `--table` it prints the rows
+ * of shared/submission/RECOVERY.md instead.
  */
 
 const usage = `usage: npm run matrix [-- --seeds 5] [--table]

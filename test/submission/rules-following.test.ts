@@ -22,8 +22,8 @@ import {
 } from './rules-world.ts';
 
 /**
- * The rules that keep the promise. Every test was seen to fail with its rule removed from the product; a comment says what was
- * removed.
+ * The rules that keep the promise. Every test was seen to fail with its rule removed from the product; a comment says
+ * what was removed.
  */
 
 describe('rule 8: cancellation', () => {

@@ -16,8 +16,8 @@ import {
 } from './rules-world.ts';
 
 /**
- * The rules that keep the promise. Every test was seen to fail with its rule removed from the product; a comment says what was
- * removed.
+ * The rules that keep the promise. Every test was seen to fail with its rule removed from the product; a comment says
+ * what was removed.
  */
 
 describe('rule 1: the service', () => {
@@ -150,8 +150,8 @@ describe('rule 3: a sender checks its own lease before each POST, and', () => {
 });
 
 describe('rule 4: an unanswered send', () => {
-  // Removed: resume's search before it claims. Earth Engine has forgotten the id by then, and would start it again. Only the
-  // search can find the first operation in time: an overdue claim is handled before the sweep.
+  // Removed: resume's search before it claims. Earth Engine has forgotten the id by then, and would start it again.
+  // Only the search can find the first operation in time: an overdue claim is handled before the sweep.
   it('is searched for before a new claim sends', async () => {
     const harness = world({ simulator: { settings: { forgetIdsAfterMs: 10 * SECOND_MS } } });
     const dying = faulty(harness, { step: 'ee.startExport', occurrence: 1, kind: 'crash after' });
@@ -273,7 +273,8 @@ describe('rule 6: giving up an id', () => {
     expect(record.history.map(({ note }) => note)).toContainEqual(expect.stringContaining('is used up'));
   });
 
-  // Removed: isProvenAbsent in mayGiveUpId. Earth Engine refuses while it works on the first request, which is not listed yet.
+  // Removed: isProvenAbsent in mayGiveUpId. Earth Engine refuses while it works on the first request, which is not
+  // listed yet.
   it('otherwise takes two searches, T apart, with a refusal in between', async () => {
     const harness = world();
     const held = harness.simulator.holdNext('RESET');

@@ -17,8 +17,8 @@ import {
 import { createFaultyProcess, type Fault, type FaultyProcess } from './faults.ts';
 
 /**
- * One job from its message to its end, with one fault at a step of a process, for one behavior of Earth Engine and one kind of
- * delivery by Pub/Sub. The harness controls time; nothing sleeps.
+ * One job from its message to its end, with one fault at a step of a process, for one behavior of Earth Engine and one
+ * kind of delivery by Pub/Sub. The harness controls time; nothing sleeps.
  */
 
 export const deliveries = ['once', 'twice at once', 'again after an hour'] as const;
@@ -285,7 +285,9 @@ function hold({ simulator, clock }: Harness) {
   };
 }
 
-/** After a successful poll, no claim is left whose lease had ended when the poll began: one lease and one poll at most. */
+/**
+ * After a successful poll, no claim is left whose lease had ended when the poll began: one lease and one poll at most.
+ */
 async function stillStuck(harness: Harness, pollStart: Date): Promise<string[]> {
   const records = await harness.records();
   return records
@@ -345,7 +347,10 @@ export async function findViolations(
   return violations;
 }
 
-/** A duplicate that the rules cannot prevent is detected and reported; one of another generation is canceled too (rule 9). */
+/**
+ * A duplicate that the rules cannot prevent is detected and reported; one of another generation is canceled too (rule
+ * 9).
+ */
 function undetected(
   extra: TrueOperation,
   record: ExportRecord,
