@@ -2,7 +2,7 @@ import { describe, expect, expectTypeOf, it } from 'vitest';
 import type { z } from 'zod';
 
 import { readExportRequest } from '../../infra/local/simulator/validation.ts';
-import { serialiseRequest } from '../../shared/message/identity.ts';
+import { serializeRequest } from '../../shared/message/identity.ts';
 import { parseJobMessage } from '../../shared/message/job-message.ts';
 import type { jobMessageSchema } from '../../shared/message/job-schema.ts';
 import type { VideoRequest } from '../../shared/model/job.ts';
@@ -57,7 +57,7 @@ describe('a request with every field', () => {
       throw new Error(JSON.stringify(reading.issues));
     }
     expect(reading.job.request).toEqual(whole);
-    const bytes = serialiseRequest(reading.job.request, reading.job.recordId);
+    const bytes = serializeRequest(reading.job.request, reading.job.recordId);
     expect(readExportRequest(bytes)).toMatchObject({ requestId: reading.job.recordId, priority: 7 });
   });
 });
