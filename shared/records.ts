@@ -21,10 +21,7 @@ const MAX_REREADS = 8;
 
 const WRITERS = 16;
 
-/**
- * Earth Engine ends a batch task that runs longer
- * (https://developers.google.com/earth-engine/guides/processing_environments).
- */
+/** Earth Engine ends longer tasks (https://developers.google.com/earth-engine/guides/processing_environments). */
 const TASK_LIFETIME_MS = 10 * DAY_MS;
 
 type WriteServices = Pick<Services, 'store' | 'publisher' | 'config' | 'clock' | 'log'>;
@@ -172,9 +169,7 @@ export async function flushEvents(
   return { stored, isTopicDown: [...unpublished.values()].some(isTopicFault) };
 }
 
-/**
- * Any other failure may be specific to the message. After a failure of the topic, the publisher pauses it for a while.
- */
+/** Any other failure may be specific to the message. If the topic fails, the publisher pauses it for a while. */
 const isTopicFault = (error: Error): boolean =>
   error instanceof ServiceError && (error.code === 'PUBLISH_PAUSED' || error.code === 'PUBLISH_TIMEOUT');
 

@@ -49,9 +49,7 @@ export function recordIdOf(job: {
   return `ve1-${base32(digest)}${attempt > 1 ? `-${attempt}` : ''}`;
 }
 
-/**
- * The id by which Earth Engine recognizes duplicates: the record id; from the second generation on, with `-g2`, `-g3` …
- */
+/** The id by which Earth Engine recognizes duplicates: the record id; with `-g2`, `-g3` … for a later generation. */
 export function requestIdOf(recordId: string, generation: number): string {
   return generation > 1 ? `${recordId}-g${generation}` : recordId;
 }
@@ -64,9 +62,7 @@ export function parseRequestId(
   return recordId === undefined ? undefined : { recordId, generation: Number(generation ?? 1) };
 }
 
-/**
- * Earth Engine's `description`: the caller's text, cleaned and cut, and the requestId, by which the operation is found.
- */
+/** Earth Engine's `description`: the caller's text, cleaned and cut, and the requestId, which identifies it. */
 export function markedDescription(description: string | undefined, requestId: string): string {
   const room = DESCRIPTION_CHARACTERS - requestId.length - 1;
   const text = clean(description ?? '').slice(0, room);

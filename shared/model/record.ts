@@ -11,10 +11,7 @@ import { MAX_ATTEMPT, operationPattern, requestIdPattern } from './ids.ts';
  * job's identity is remembered exactly that long.
  */
 
-/**
- * Earth Engine's reasons and our own in one form. `code` is an HTTP status, or a google.rpc code if an operation failed
- * or was canceled.
- */
+/** Earth Engine's reasons and our own. `code` is an HTTP status, or a google.rpc code if an operation ended with it. */
 export const recordErrorSchema = z
   .object({
     code: z.int(),

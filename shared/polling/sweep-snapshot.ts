@@ -56,9 +56,7 @@ export function snapshotEntry(
   return stateOf(operation) + (recorded ? FOLLOWED : 0) + hundredths;
 }
 
-/**
- * Whether an operation's record must be read: its state is new, or progress differs by a tenth from the recorded one.
- */
+/** Whether an operation's record must be read: its state is new, or progress moved by a tenth since it was recorded. */
 export function hasChanged(operation: Operation, entry: SnapshotEntry | undefined): boolean {
   if (entry === undefined || stateOf(operation) !== Math.floor((entry % FOLLOWED) / STATE) * STATE) {
     return true;

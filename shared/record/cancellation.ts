@@ -39,10 +39,7 @@ const cancelledError: RecordError = {
   retryable: true,
 };
 
-/**
- * Notes that a cancellation was requested. If the record has an operation, the process that writes
- * this, or that finds the operation, cancels it at Earth Engine.
- */
+/** Notes a requested cancellation. The process that writes this, or finds the operation, cancels it at Earth Engine. */
 export function requestCancellation(record: ExportRecord, now: Date): ExportRecord {
   return {
     ...record,

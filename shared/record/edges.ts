@@ -1,9 +1,6 @@
 import { activeStates, type RecordState, submissionStates } from '../model/record.ts';
 
-/**
- * The state machine of a record as data, for its test and its diagram: from, the transition (a function in this
- * folder), to. `NEW` is a job without a record.
- */
+/** The state machine as data: from, the transition (a function in this folder), to. `NEW` is a job without a record. */
 export type Edge = readonly [from: RecordState | 'NEW', transition: string, to: RecordState];
 
 /** What Earth Engine can report about an operation. */

@@ -14,10 +14,7 @@ import { type Moment, nextCheck, type Policy } from './policy.ts';
 
 /** The transitions that follow what Earth Engine reports about an operation. */
 
-/**
- * Progress is written once it has moved this far; Earth Engine has the rest. A hair less than a tenth, since 0.3 - 0.2
- * is less than 0.1.
- */
+/** Progress is written once it moved by a tenth. A hair less, since 0.3 - 0.2 is less than 0.1. */
 const PROGRESS_STEP = 0.1 - 1e-9;
 
 /** The job has an operation. That is a fact, no matter which process found it (rule 1), and it ends the claim (rule 2). */

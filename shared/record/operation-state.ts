@@ -1,32 +1,10 @@
 import type { Operation } from '../earth-engine/api.ts';
 import type { ActiveRecord, RecordError } from '../model/record.ts';
+import { rpcCodeName, rpcCodes } from '../rpc-codes.ts';
 
 /** What an Earth Engine operation means for its record: its state and its error. */
 
 type OperationRecordState = 'PENDING' | 'RUNNING' | 'CANCELLING' | 'SUCCEEDED' | 'FAILED' | 'CANCELLED';
-
-/** google.rpc.Code names, for operations that failed: Earth Engine returns only the number. */
-const RPC_CODES = [
-  'OK',
-  'CANCELLED',
-  'UNKNOWN',
-  'INVALID_ARGUMENT',
-  'DEADLINE_EXCEEDED',
-  'NOT_FOUND',
-  'ALREADY_EXISTS',
-  'PERMISSION_DENIED',
-  'RESOURCE_EXHAUSTED',
-  'FAILED_PRECONDITION',
-  'ABORTED',
-  'OUT_OF_RANGE',
-  'UNIMPLEMENTED',
-  'INTERNAL',
-  'UNAVAILABLE',
-  'DATA_LOSS',
-  'UNAUTHENTICATED',
-];
-
-const CANCELLED_CODE = 1;
 
 /**
  * The record state that matches an operation. If Earth Engine's own `state` is missing or unknown, the ending decides;
@@ -36,7 +14,7 @@ const CANCELLED_CODE = 1;
 export function stateOf(operation: Operation, recorded?: ActiveRecord['state']): OperationRecordState {
   if (operation.done) {
     if (operation.error) {
-      return operation.error.code === CANCELLED_CODE || operation.state === 'CANCELLED'
+      return operation.error.code === rpcCodes.CANCELLED || operation.state === 'CANCELLED'
         ? 'CANCELLED'
         : 'FAILED';
     }
@@ -77,12 +55,12 @@ export function hasEnded(operation: Operation): boolean {
 export function operationError(operation: Operation, state: 'FAILED' | 'CANCELLED'): RecordError {
   if (state === 'CANCELLED') {
     const message = operation.error?.message ?? 'Canceled.';
-    return { code: CANCELLED_CODE, status: 'CANCELLED', message, retryable: true };
+    return { code: rpcCodes.CANCELLED, status: 'CANCELLED', message, retryable: true };
   }
-  const code = operation.error?.code ?? RPC_CODES.indexOf('UNKNOWN');
+  const code = operation.error?.code ?? rpcCodes.UNKNOWN;
   const message =
     operation.error?.message ?? 'Earth Engine ended the operation with neither a response nor an error.';
-  return { code, status: RPC_CODES[code] ?? 'UNKNOWN', message, retryable: !isDeterministic(message) };
+  return { code, status: rpcCodeName(code), message, retryable: !isDeterministic(message) };
 }
 
 /** Failures that the same graph runs into every time: memory, time, and size (messages from field reports). */

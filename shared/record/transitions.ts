@@ -54,9 +54,7 @@ export function claimAgain(
   };
 }
 
-/**
- * Whether another account sent it, or may have: Earth Engine recognizes duplicates only within an account (rule 11).
- */
+/** Whether another account sent it, or may have: Earth Engine recognizes duplicates only per account (rule 11). */
 export function sentByOtherAccount(record: RecordInSubmission, serviceAccount: string | undefined): boolean {
   // A holder that died did not count its submission.
   const wasSent = record.submissions > 0 || record.unanswered > 0 || record.state === 'SUBMITTING';

@@ -231,9 +231,7 @@ export async function openGate(services: GateServices, project: string, token: s
   });
 }
 
-/**
- * The probe showed nothing about the queue (its job was refused, or there was no answer): another process may probe.
- */
+/** The probe showed nothing about the queue (its job was refused, or got no answer): another process may probe. */
 export async function endProbe(services: GateServices, project: string, token: string): Promise<void> {
   await changeStatus(services, project, (status) => {
     if (status.probe?.token !== token) {
@@ -244,10 +242,7 @@ export async function endProbe(services: GateServices, project: string, token: s
   });
 }
 
-/**
- * Stores a project's quota status (`X-Earth-Engine-Quota-Status`): written and logged when it changes, not for each
- * answer.
- */
+/** Stores a project's quota status (`X-Earth-Engine-Quota-Status`), and logs it, when it changes. */
 export function createQuotaWatch(services: Pick<Services, 'store' | 'clock' | 'log'>): EarthEngineObserver {
   const known = new Map<string, boolean>();
   const note = async (project: string, restricted: boolean): Promise<void> => {

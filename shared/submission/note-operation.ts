@@ -11,10 +11,7 @@ import { updateRecord, type UpdateResult } from '../records.ts';
 import type { Services } from '../services.ts';
 import type { Stored } from '../store/store.ts';
 
-/**
- * Recording an operation that an answer, a search, or a sweep has shown. Its existence is a fact, no matter
- * which process found it and which one holds the claim now (rule 1).
- */
+/** Recording an operation: it is a fact, no matter which process finds it, and which one holds the claim (rule 1). */
 
 export interface FoundOperation {
   readonly operation: Operation;

@@ -66,9 +66,7 @@ export async function send(
   return sendUntilAnswered(claim);
 }
 
-/**
- * Gives back the claim of a record that `isHeldBack`: it ends as soon as no operation can exist, and is searched for.
- */
+/** Gives back the claim of a record that `isHeldBack`: it waits, or ends if no operation can exist. */
 export async function holdBack(context: SendContext, claimed: Stored<ExportRecord>): Promise<Sent> {
   const record = claimed.value;
   if (record.state !== 'SUBMITTING') {

@@ -137,10 +137,7 @@ async function sent(
   return { outcome: 'SENT', recordId: stored.id, state, sendOutcome };
 }
 
-/**
- * The job has a record. Identical content is a duplicate; different content is rejected, and the differences are
- * listed.
- */
+/** The job has a record. Identical content is a duplicate; different content is rejected with the differences. */
 async function duplicate(
   services: SendContext,
   envelope: Envelope,
