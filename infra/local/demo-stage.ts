@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
 
-import { systemClock } from '../../shared/clock.ts';
-import { readConfig } from '../../shared/config.ts';
+import { type Clock, systemClock } from '../../shared/clock.ts';
+import { type Config, readConfig } from '../../shared/config.ts';
 import { createEarthEngine } from '../../shared/earth-engine/client.ts';
 import { asError } from '../../shared/errors.ts';
 import { silentLog } from '../../shared/log.ts';
@@ -24,34 +23,45 @@ import {
   type Simulator,
   type SimulatorSettings,
 } from './simulator/index.ts';
-import { localSettings, startStack } from './stack.ts';
+import { localProject, localSettings, startStack } from './stack.ts';
 
-/** What the demo plays on: the local stack, or all of it in one process. */
+/** What the demo runs on: the local stack, or the service in one process. */
 export interface Stage {
   /** What is real here and what is not. */
   readonly description: string;
+  readonly config: Config;
+  readonly clock: Clock;
   readonly store: Store;
   readonly simulator: Simulator;
-  /** Publishes to the job topic. Resolves with the message's id. */
-  publish(data: string): Promise<string>;
+  /** Publishes to the job topic. */
+  publish(data: string): Promise<void>;
   stop(): Promise<void>;
 }
 
-interface StageOptions {
-  readonly simulator: Partial<SimulatorSettings>;
-  readonly onProblem: (problem: Error) => void;
-}
-
+/** Short renders, two at once: one job is seen waiting in Earth Engine's queue. */
+const simulatorSettings: Partial<SimulatorSettings> = {
+  pendingMs: 500,
+  startsPerSecond: 2,
+  concurrency: 2,
+  runMs: [2000, 3000],
+};
 const POLL_EVERY_MS = 500;
 
-/** @throws EmulatorsUnavailableError where Google's emulators are neither running nor installed */
-export async function stackStage({ simulator: settings, onProblem }: StageOptions): Promise<Stage> {
+type OnProblem = (problem: Error) => void;
+
+/** @throws EmulatorsUnavailableError if Google's emulators are neither running nor installed */
+export async function stackStage(onProblem: OnProblem): Promise<Stage> {
   await buildMain(join(import.meta.dirname, '..', '..', 'build'));
-  // A project of its own: emulators that were there before may hold the records of an earlier demo.
-  const project = `demo-video-exports-${randomUUID().slice(0, 8)}`;
-  const stack = await startStack({ project, simulator: settings, pollEveryMs: POLL_EVERY_MS, onProblem });
+  // A new project each time: emulators that are already running may hold the records of an earlier demo.
+  const project = `${localProject}-${randomUUID().slice(0, 8)}`;
+  const stack = await startStack({
+    project,
+    simulator: simulatorSettings,
+    pollEveryMs: POLL_EVERY_MS,
+    onProblem,
+  });
   const { config, emulators, pubsub, simulator } = stack;
-  // Google's clients look here, and for credentials where it is not set.
+  // Google's clients read these variables, and look for credentials without them.
   Object.assign(process.env, stack.environment);
   const store = createFirestoreStore({
     projectId: project,
@@ -59,10 +69,14 @@ export async function stackStage({ simulator: settings, onProblem }: StageOption
     emulatorHost: emulators.firestoreHost,
   });
   return {
-    description: `Google's emulators (Firestore ${emulators.firestoreHost}, Pub/Sub ${emulators.pubsubHost}), the built functions as five processes, Earth Engine simulated.`,
+    description: `Google's emulators (Firestore ${emulators.firestoreHost}, Pub/Sub ${emulators.pubsubHost}), the built functions as five processes, and a simulated Earth Engine.`,
+    config,
+    clock: systemClock,
     store,
     simulator,
-    publish: (data) => pubsub.publish(config.topics.jobs, data),
+    async publish(data) {
+      await pubsub.publish(config.topics.jobs, data);
+    },
     async stop() {
       await store.close();
       await stack.stop();
@@ -70,21 +84,29 @@ export async function stackStage({ simulator: settings, onProblem }: StageOption
   };
 }
 
-/**
- * The same handlers without emulators: the in-memory store, which passes the same contract suite as Firestore's, and
- * messages handed over in process.
- */
-export function embeddedStage({
-  simulator: settings,
-  onProblem,
-  because,
-}: StageOptions & { readonly because: string }): Stage {
-  const stopping = new AbortController();
-  const simulator = createSimulator({ settings });
+/** The service's own handlers in this process, without emulators. */
+export interface Embedded {
+  readonly config: Config;
+  readonly store: Store;
+  readonly simulator: Simulator;
+  /** What Pub/Sub would do with a published message. */
+  deliver(messageId: string, data: string): Promise<void>;
+  /** One run of pollExports. */
+  poll(): Promise<void>;
+}
+
+/** The in-memory store passes the same contract tests as Firestore's. */
+export function createEmbedded({
+  clock,
+  stopping,
+  random = Math.random,
+  newToken = randomUUID,
+}: Pick<Services, 'clock' | 'stopping'> & Partial<Pick<Services, 'random' | 'newToken'>>): Embedded {
+  const simulator = createSimulator({ settings: simulatorSettings, now: () => clock.now() });
   const store = createMemoryStore();
   const config = readConfig({
     ...localSettings,
-    GOOGLE_CLOUD_PROJECT: 'demo-video-exports',
+    GOOGLE_CLOUD_PROJECT: localProject,
     EARTHENGINE_EMULATOR_HOST: 'localhost:1',
   });
   const services: Services = {
@@ -92,52 +114,66 @@ export function embeddedStage({
     policy: policyOf(config),
     store,
     earthEngine: createEarthEngine({ url: config.earthEngineUrl, fetch: simulatorFetch(simulator) }),
-    // Nobody listens to the events here.
+    // Nothing subscribes to the events here.
     publisher: {
-      publish: async (_topic, messages) => messages.map(() => ({ messageId: randomUUID() })),
+      publish: async (_topic, messages) => messages.map(() => ({ messageId: newToken() })),
       close: async () => {},
     },
-    clock: systemClock,
-    random: Math.random,
-    newToken: randomUUID,
+    clock,
+    random,
+    newToken,
     log: silentLog,
-    stopping: stopping.signal,
+    stopping,
   };
   const gate = createGate(services);
-  const polling = poll();
-  const deliveries = new Set<Promise<unknown>>();
-  let published = 0;
+  return {
+    config,
+    store,
+    simulator,
+    async deliver(messageId, data) {
+      const body = { message: { messageId, data: Buffer.from(data).toString('base64'), attributes: {} } };
+      const envelope = parseEnvelope({ headers: {}, body });
+      if (!envelope) {
+        throw new LocalError('DEMO_FAILED', 'The demo made a push request that cannot be parsed');
+      }
+      await submit(services, gate, envelope);
+    },
+    async poll() {
+      await pollExports(services, gate);
+    },
+  };
+}
 
-  async function poll(): Promise<void> {
-    while (!stopping.signal.aborted) {
+export const embeddedDescription = (because: string): string =>
+  `Embedded, because ${because}: records are in memory, messages stay in this process, and Earth Engine is simulated.`;
+
+export function embeddedStage(onProblem: OnProblem, because: string): Stage {
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const embedded = createEmbedded({ clock: systemClock, stopping: signal });
+  const polling = keepPolling();
+  const deliveries = new Set<Promise<void>>();
+
+  async function keepPolling(): Promise<void> {
+    while (!signal.aborted) {
       try {
-        await wait(POLL_EVERY_MS, undefined, { signal: stopping.signal });
-        await pollExports(services, gate);
+        await systemClock.sleep(POLL_EVERY_MS, signal);
+        await embedded.poll();
       } catch (thrown) {
-        if (!stopping.signal.aborted) {
+        if (!signal.aborted) {
           onProblem(asError(thrown));
         }
       }
     }
   }
 
-  async function deliver(messageId: string, data: string): Promise<void> {
-    const body = { message: { messageId, data: Buffer.from(data).toString('base64'), attributes: {} } };
-    const envelope = parseEnvelope({ headers: {}, body });
-    if (!envelope) {
-      throw new LocalError('DEMO_FAILED', 'the demo made a push that is none');
-    }
-    await submit(services, gate, envelope);
-  }
-
   return {
-    description: `Embedded, because ${because}: the store is in memory, messages are handed over within this process, and Earth Engine is simulated.`,
-    store,
-    simulator,
+    ...embedded,
+    description: embeddedDescription(because),
+    clock: systemClock,
     async publish(data) {
-      const messageId = String(++published);
-      deliveries.add(deliver(messageId, data).catch((thrown: unknown) => onProblem(asError(thrown))));
-      return messageId;
+      const delivery = embedded.deliver(String(deliveries.size + 1), data);
+      deliveries.add(delivery.catch((thrown: unknown) => onProblem(asError(thrown))));
     },
     async stop() {
       await Promise.all(deliveries);

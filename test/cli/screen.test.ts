@@ -1,15 +1,11 @@
 import { describe, expect, it } from 'vitest';
 
-import { createLiveView } from '../../infra/local/demo-view.ts';
 import { bar, fit, table, wrap } from '../../cli/screen.ts';
+import type { ExportRecord } from '../../shared/model/record.ts';
 import { sample } from '../record/samples.ts';
+import { createRig, idOf, put, type Rig } from './rig.ts';
 
 const at = (second: number) => new Date(Date.UTC(2026, 10, 23, 12, 0, second));
-
-function output(isTTY: boolean) {
-  let text = '';
-  return { isTTY, write: (more: string | Uint8Array) => ((text += String(more)), true), text: () => text };
-}
 
 describe('text for 80 columns', () => {
   it('cuts a line that is longer, and marks the cut', () => {
@@ -45,30 +41,34 @@ describe('text for 80 columns', () => {
 });
 
 describe('the live view', () => {
+  const id = idOf('a');
   const submitting = { state: 'SUBMITTING', at: at(0) };
   const pending = { state: 'PENDING', at: at(1), note: 'accepted' };
 
-  it('writes each change once if standard output is not a terminal', () => {
-    const out = output(false);
-    const view = createLiveView(out);
-    view.show([{ id: 'r', record: sample('SUBMITTING', { history: [submitting] }) }]);
-    view.show([{ id: 'r', record: sample('PENDING', { history: [submitting, pending] }) }]);
-    view.show([{ id: 'r', record: sample('PENDING', { history: [submitting, pending] }) }]);
-    expect(out.text().split('\n')).toEqual([
-      '  12:00:00.000  las-vegas/2020                  SUBMITTING',
-      '  12:00:01.000  las-vegas/2020                  PENDING     accepted',
-      '',
+  /** Watches one record, which has the next of these states at each look. */
+  async function watch(rig: Rig, looks: readonly ExportRecord[]): Promise<string> {
+    const left = [...looks];
+    const show = () => put(rig, id, left.shift() ?? sample('SUCCEEDED', { history: [pending] }));
+    show();
+    rig.whileAsleep = show;
+    return (await rig.run('watch', id)).out;
+  }
+
+  it('prints each change once if standard output is not a terminal', async () => {
+    const later = sample('PENDING', { history: [submitting, pending] });
+    const out = await watch(createRig(), [sample('SUBMITTING', { history: [submitting] }), later, later]);
+    expect(out.split('\n').slice(0, 3)).toEqual([
+      '12:00:00  SUBMITTING  las-vegas/2020',
+      '12:00:01  PENDING     las-vegas/2020',
+      expect.stringMatching(/^12:00:\d\d {2}SUCCEEDED /),
     ]);
   });
 
-  it('draws over the previous frame on a terminal', () => {
-    const out = output(true);
-    const view = createLiveView(out);
+  it('overwrites what it drew on a terminal', async () => {
     const record = sample('RUNNING', { progress: 0.5 });
-    view.show([{ id: 'r', record }]);
-    expect(out.text()).not.toContain('\u001B[1A');
-    view.show([{ id: 'r', record }]);
-    expect(out.text()).toContain('\u001B[1A\u001B[2K');
-    expect(out.text()).toContain(`${'█'.repeat(10)}${'░'.repeat(10)}  50 %`);
+    const out = await watch(createRig({ isInteractive: true }), [record, record]);
+    expect(out.split('\n')[0]).not.toContain('\u001B[1A');
+    expect(out).toContain('\u001B[1A\u001B[2K');
+    expect(out).toContain(`${'█'.repeat(8)}${'░'.repeat(8)}  50%`);
   });
 });

@@ -21,8 +21,8 @@ describe('npm run demo', () => {
     expect(running(pids)).toEqual([]);
     const output = demo.output();
     expect(output).not.toContain('\u001B');
-    expect(output).toMatch(/^ {2}\d\d:\d\d:\d\d\.\d{3} {2}examples\/africa-ndvi\/2020 +SUCCEEDED/m);
-    expect(output).toContain('Earth Engine, by its own account: 3 operations for 3 jobs');
+    expect(output).toMatch(/^\d\d:\d\d:\d\d {2}SUCCEEDED {3}examples\/africa-ndvi\/2020 /m);
+    expect(output).toContain('Earth Engine: 3 operations for 3 jobs, started by 3 calls.');
     expect(output).toMatch(/INVALID_JOB\n {4}request\.videoOptions\.framesPerSecond: found 500/);
     expect(Math.max(...output.split('\n').map(({ length }) => length))).toBeLessThanOrEqual(80);
   });
