@@ -64,6 +64,9 @@ export async function playDemo(
   check(examples.length, records, rejected, operations);
 }
 
+export const printStart = (terminal: Terminal): void =>
+  print(terminal, 'Video exports, from message to video. Starting …', '');
+
 /** What follows if nothing went wrong, after everything has stopped. */
 export const printEnd = (terminal: Terminal, ms: number): void =>
   print(

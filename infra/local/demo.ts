@@ -1,7 +1,7 @@
 import { createTerminal } from '../../cli/terminal.ts';
 import { asError } from '../../shared/errors.ts';
 import { embeddedStage, stackStage, type Stage } from './demo-stage.ts';
-import { notInstalled, playDemo, printEnd } from './demo-play.ts';
+import { notInstalled, playDemo, printEnd, printStart } from './demo-play.ts';
 import { EmulatorsUnavailableError } from './emulators.ts';
 import { interruption } from './interrupt.ts';
 import { readOptions } from './options.ts';
@@ -25,7 +25,7 @@ async function main(): Promise<void> {
   const onProblem = (problem: Error): void => void problems.push(problem);
   const interrupt = interruption();
   try {
-    terminal.out('Video exports, from message to video. Starting …\n');
+    printStart(terminal);
     const stage = await setUp(onProblem);
     try {
       await playDemo(stage, terminal, problems, interrupt);
