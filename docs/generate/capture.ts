@@ -1,11 +1,15 @@
-import { createEmbedded, embeddedDescription, type Stage } from '../../infra/local/demo-stage.ts';
+import {
+  createEmbedded,
+  embeddedDescription,
+  POLL_EVERY_MS,
+  type Stage,
+} from '../../infra/local/demo-stage.ts';
 import { notInstalled, playDemo, printEnd, printStart } from '../../infra/local/demo-play.ts';
 import { createRandom } from '../../infra/local/simulator/random.ts';
 import { createTerminal } from '../../cli/terminal.ts';
 import { renderTerminal, type Written } from './terminal-svg.ts';
 
 const COLUMNS = 80;
-const POLL_EVERY_MS = 500;
 
 /** `npm run demo` on a terminal, as an image. Its clock and its chance are simulated, so that it is always the same. */
 export async function captureDemo(): Promise<string> {

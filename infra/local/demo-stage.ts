@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { join } from 'node:path';
 
 import { type Clock, systemClock } from '../../shared/clock.ts';
 import { type Config, readConfig } from '../../shared/config.ts';
@@ -17,6 +16,7 @@ import { pollExports } from '../../shared/polling/poll.ts';
 import { submit } from '../../shared/submission/submit.ts';
 import { policyOf } from '../../shared/record/policy.ts';
 import { buildMain } from '../build.ts';
+import { buildFolder } from './function-process.ts';
 import {
   createSimulator,
   simulatorFetch,
@@ -45,13 +45,13 @@ const simulatorSettings: Partial<SimulatorSettings> = {
   concurrency: 2,
   runMs: [2000, 3000],
 };
-const POLL_EVERY_MS = 500;
+export const POLL_EVERY_MS = 500;
 
 type OnProblem = (problem: Error) => void;
 
 /** @throws EmulatorsUnavailableError if Google's emulators are neither running nor installed */
 export async function stackStage(onProblem: OnProblem): Promise<Stage> {
-  await buildMain(join(import.meta.dirname, '..', '..', 'build'));
+  await buildMain(buildFolder);
   // A new project each time: emulators that are already running may hold the records of an earlier demo.
   const project = `${localProject}-${randomUUID().slice(0, 8)}`;
   const stack = await startStack({

@@ -9,10 +9,10 @@ import { LocalError } from './local-error.ts';
 import { SECOND_MS } from '../../shared/clock.ts';
 import type { Target } from '../targets.ts';
 
-const root = resolve(import.meta.dirname, '..', '..');
-
-/** What `npm run build` makes of functions/index.ts. */
-export const builtFunctions = join(root, 'build', 'functions', 'index.js');
+/** What `npm run build` writes. */
+export const buildFolder = resolve(import.meta.dirname, '..', '..', 'build');
+/** The functions, bundled from functions/index.ts. */
+const builtFunctions = join(buildFolder, 'functions', 'index.js');
 
 /** A function may finish what it has begun: Cloud Run gives it 10 s between SIGTERM and SIGKILL. */
 const DRAIN_MS = 10 * SECOND_MS;

@@ -6,6 +6,7 @@ import { buildMain } from '../build.ts';
 import { targetNames } from '../targets.ts';
 import { byHand } from './by-hand.ts';
 import { EmulatorsUnavailableError } from './emulators.ts';
+import { buildFolder } from './function-process.ts';
 import { interruption } from './interrupt.ts';
 import { LocalError } from './local-error.ts';
 import { readOptions } from './options.ts';
@@ -40,7 +41,7 @@ async function start(): Promise<void> {
   crashed.promise.catch(() => {});
 
   console.log('Starting …');
-  await buildMain(join(import.meta.dirname, '..', '..', 'build'));
+  await buildMain(buildFolder);
   const stack = await startStack({
     settings: settingsOf(process.env),
     onLine: (target, line) => {

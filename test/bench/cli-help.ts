@@ -1,7 +1,8 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 
+import { root } from '../processes.ts';
 import { type Bench, median, type Row } from './table.ts';
 
 /** How quickly the built command line starts, beside a Node that does nothing, in turns with it. */
@@ -9,7 +10,6 @@ import { type Bench, median, type Row } from './table.ts';
 const RUNS = 15;
 const MORE_MS = 150;
 
-const root = resolve(import.meta.dirname, '../..');
 const cli = join(root, 'build/cli/ee-video-exports.js');
 
 async function run(): Promise<Row[]> {

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 import { startEmulators } from '../../infra/local/emulators.ts';
@@ -10,6 +10,7 @@ import { createPubsubRest } from '../../infra/local/pubsub-rest.ts';
 import { createSimulator, serveSimulator } from '../../infra/local/simulator/index.ts';
 import { targetNames, type Target } from '../../infra/targets.ts';
 import { readConfig } from '../../shared/config.ts';
+import { root } from '../processes.ts';
 import { type Bench, median, type Row } from './table.ts';
 
 /**
@@ -23,7 +24,6 @@ const MORE_UNTIL_LISTENING_MS = 150;
 const FIRST_ANSWER_TIMES = 5;
 const RESIDENT_MB = 180;
 
-const root = resolve(import.meta.dirname, '../..');
 const project = 'demo-cold-start';
 
 interface Start {

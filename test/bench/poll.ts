@@ -1,5 +1,6 @@
 import { performance } from 'node:perf_hooks';
 
+import { MINUTE_MS } from '../../shared/clock.ts';
 import { isActive } from '../../shared/model/record.ts';
 import { noteOperation } from '../../shared/submission/note-operation.ts';
 import { recordQueries } from '../../shared/store/queries.ts';
@@ -15,7 +16,6 @@ import { type Bench, median, type Row } from './table.ts';
 
 const SIZES = [100, 1000, 3000, 10_000];
 const RUNS = 3;
-const MINUTE_MS = 60_000;
 
 interface Cost {
   readonly calls: number;

@@ -2,7 +2,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { pathToFileURL } from 'node:url';
 
@@ -13,6 +13,7 @@ import { type FunctionProcess, startFunction } from '../../infra/local/function-
 import type { SimulatorCounters } from '../../infra/local/simulator/api.ts';
 import { createPubsubRest } from '../../infra/local/pubsub-rest.ts';
 import { readConfig } from '../../shared/config.ts';
+import { root } from '../processes.ts';
 import { type Bench, median, type Row } from './table.ts';
 
 /**
@@ -30,8 +31,6 @@ const CLIENT_JOBS = 10;
 /** As many at once as an instance gets. */
 const AT_ONCE = 8;
 const CPU_TIMES = 1.5;
-
-const root = resolve(import.meta.dirname, '../..');
 
 interface Measured {
   readonly cpuMs: number;

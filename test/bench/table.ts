@@ -1,3 +1,5 @@
+import { table } from '../../cli/screen.ts';
+
 /** One measured line: what was measured, beside the baseline of the same run. */
 export interface Row {
   readonly what: string;
@@ -35,17 +37,7 @@ export function formatTable(bench: string, rows: readonly Row[]): string {
     row.baseline === 0 ? '' : `${number(row.value / row.baseline)}×`,
     promise(row),
   ]);
-  const widths = header.map((title, column) =>
-    Math.max(title.length, ...lines.map((line) => (line[column] ?? '').length)),
-  );
-  return [header, widths.map((width) => '-'.repeat(width)), ...lines]
-    .map((line) =>
-      line
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
+  return table([header, ...lines], '', Infinity).join('\n');
 }
 
 export function isOver({ value, baseline, limit = Infinity, most = Infinity }: Row): boolean {

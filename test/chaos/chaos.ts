@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 
 import { buildMain } from '../../infra/build.ts';
@@ -20,6 +20,7 @@ import { readConfig, type Topics } from '../../shared/config.ts';
 import { keptSubscription } from '../../shared/dead-letters/replay.ts';
 import { createFirestoreStore } from '../../shared/store/firestore.ts';
 import { isReadable, type Store } from '../../shared/store/store.ts';
+import { root } from '../processes.ts';
 import { openBalancer, type Balancer } from './balancer.ts';
 import { drawFault, wreakHavoc } from './faults.ts';
 import { startFleet } from './fleet.ts';
@@ -89,7 +90,6 @@ const QUIET_LIMIT_MS = 120 * SECOND_MS;
 const PUBLISHING = 0.8;
 const BURST = 10;
 const EMPTY_AFTER_MS = 2 * SECOND_MS;
-const root = resolve(import.meta.dirname, '..', '..');
 
 /** One stack, and what has happened to it so far. */
 interface Stage {

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { parseStates } from '../../cli/options.ts';
 import { recordStates } from '../../shared/model/record.ts';
 import { exitCodeMeanings, exitCodes } from '../../cli/exit-codes.ts';
-import { root } from '../infra/local/processes.ts';
+import { root } from '../processes.ts';
 import { createRig } from './rig.ts';
 
 const commands = [

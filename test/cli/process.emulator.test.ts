@@ -8,7 +8,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { createPubsubRest } from '../../infra/local/pubsub-rest.ts';
 import { readConfig } from '../../shared/config.ts';
 import { keptSubscription } from '../../shared/dead-letters/replay.ts';
-import { root, run, type Run } from '../infra/local/processes.ts';
+import { root, run, type Run } from '../processes.ts';
 
 /** The command line as a process, with emulators but without the service. */
 const project = `demo-cli-${process.pid}`;

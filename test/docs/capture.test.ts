@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 
 import { captureDemo } from '../../docs/generate/capture.ts';
 import { renderTerminal } from '../../docs/generate/terminal-svg.ts';
-import { root } from '../infra/local/processes.ts';
+import { root } from '../processes.ts';
 import { readPage } from './pages.ts';
 
 describe("README's image of the demo", () => {

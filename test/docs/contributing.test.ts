@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import { describe, expect, it } from 'vitest';
 
-import { root } from '../infra/local/processes.ts';
+import { root } from '../processes.ts';
 import { codeBlocks } from './pages.ts';
 
 /** The paths that the map of the code names: a line that is indented further is within the folder above it. */

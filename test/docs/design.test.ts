@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { withStates } from '../../docs/generate/state-diagram.ts';
 import { edges } from '../../shared/record/edges.ts';
 import { recordStates, terminalStates } from '../../shared/model/record.ts';
-import { root } from '../infra/local/processes.ts';
+import { root } from '../processes.ts';
 import { codeBlocks, readPage, sectionOf } from './pages.ts';
 
 const page = 'shared/README.md';

@@ -11,7 +11,7 @@ import { buildCli, buildMain } from '../../infra/build.ts';
 import { byHand } from '../../infra/local/by-hand.ts';
 import { startStack, type Stack } from '../../infra/local/stack.ts';
 import { readManifest } from '../../shared/batch/manifest.ts';
-import { root, run } from '../infra/local/processes.ts';
+import { root, run } from '../processes.ts';
 import { type CodeBlock, codeBlocks, pages, readPage } from './pages.ts';
 
 /** In the order in which people read them: later guides use what earlier ones created. */

@@ -1,7 +1,7 @@
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { root } from '../infra/local/processes.ts';
+import { root } from '../processes.ts';
 
 /** A block of code in a page. */
 export interface CodeBlock {
@@ -23,6 +23,17 @@ export function codeBlocks(page: string): CodeBlock[] {
     text,
     exitCode: Number(exitCode),
   }));
+}
+
+/** The text of the only block of a page in that language that contains `text`. */
+export function codeBlock(page: string, language: string, text: string): string {
+  const [found, ...others] = codeBlocks(page).filter(
+    (block) => block.language === language && block.text.includes(text),
+  );
+  if (!found || others.length > 0) {
+    throw new Error(`${page} has no ${language} block, or several, with ${text}`);
+  }
+  return found.text;
 }
 
 /** The text below a heading of the second level, up to the next one. */

@@ -11,7 +11,7 @@ import { environmentSchema, readConfig } from '../../shared/config.ts';
 import { readManifest } from '../../shared/batch/manifest.ts';
 import { parseJobMessage } from '../../shared/message/job-message.ts';
 import { collections } from '../../shared/store/collections.ts';
-import { root } from '../infra/local/processes.ts';
+import { root } from '../processes.ts';
 import { codeBlocks, pages, readPage, tableRows } from './pages.ts';
 
 describe('the reference', () => {

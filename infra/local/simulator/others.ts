@@ -1,3 +1,5 @@
+import { DAY_MS, MINUTE_MS } from '../../../shared/clock.ts';
+
 /** Other people's operations in a project: they take places in the queue and fill the list. */
 export interface OtherOperations {
   /** Old ones, most succeeded. */
@@ -8,7 +10,6 @@ export interface OtherOperations {
 
 export const noOthers: OtherOperations = { ended: 0, running: 0, pending: 0 };
 
-const DAY_MS = 86_400_000;
 /** The newest of them is so old: they were there before anything of ours. */
 const NEWEST_AGE_MS = DAY_MS;
 const types = ['EXPORT_IMAGE', 'EXPORT_VIDEO', 'EXPORT_FEATURES', 'INGEST_IMAGE'];
@@ -38,7 +39,7 @@ export function otherOperationJson(
       : 'PENDING';
   const createMs = epochMs - NEWEST_AGE_MS - (total - index) * 1000;
   const createTime = new Date(createMs).toISOString();
-  const endTime = ended ? new Date(createMs + 600_000).toISOString() : undefined;
+  const endTime = ended ? new Date(createMs + 10 * MINUTE_MS).toISOString() : undefined;
   return JSON.stringify({
     name: otherOperationName(project, index),
     metadata: {

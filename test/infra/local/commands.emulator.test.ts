@@ -2,17 +2,14 @@ import { dirname } from 'node:path';
 
 import { describe, expect, it } from 'vitest';
 
-import { descendants, run, running, type Run } from './processes.ts';
-import { block } from './readme.ts';
-
-/** As on a machine where nothing is running yet. */
-const { FIRESTORE_EMULATOR_HOST: _firestore, PUBSUB_EMULATOR_HOST: _pubsub, ...bare } = process.env;
+import { codeBlock } from '../../docs/pages.ts';
+import { descendants, run, running, withoutEmulators, type Run } from '../../processes.ts';
 
 const pidOf = ({ process: { pid } }: Run): number => pid as number;
 
 describe('npm run demo', () => {
   it('runs the examples on emulators of its own, in plain lines where it is piped, and leaves nothing', async () => {
-    const demo = run('npm', ['run', 'demo'], bare);
+    const demo = run('npm', ['run', 'demo'], withoutEmulators);
     await demo.printed('SUBMITTING');
     const pids = descendants(pidOf(demo));
     // npm's shell, the demo, five functions, two emulators.
@@ -57,10 +54,18 @@ describe('npm start', () => {
       .split('\n')
       .filter((line) => line.startsWith('  export '))
       .join('\n');
-    const byHand = run('bash', ['-ec', `${exports}\n${block('sh', '$(cat infra/local/examples')}`], bare);
+    const byHand = run(
+      'bash',
+      ['-ec', `${exports}\n${codeBlock('README.md', 'sh', '$(cat infra/local/examples')}`],
+      withoutEmulators,
+    );
     expect(await byHand.closed, byHand.output()).toBe(0);
     await start.printed('SUCCEEDED   ve1-');
-    const asked = run('bash', ['-ec', `${exports}\n${block('sh', '$(cat infra/local/examples')}`], bare);
+    const asked = run(
+      'bash',
+      ['-ec', `${exports}\n${codeBlock('README.md', 'sh', '$(cat infra/local/examples')}`],
+      withoutEmulators,
+    );
     await asked.closed;
     expect(asked.output()).toContain('"stringValue": "SUCCEEDED"');
 

@@ -1,13 +1,8 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { createInterface } from 'node:readline';
-
 import { describe, expect, it } from 'vitest';
 
 import { startEmulators } from '../../../infra/local/emulators.ts';
+import { run, withoutEmulators } from '../../processes.ts';
 
-/** The environment of a machine where nobody runs emulators yet. */
-const { FIRESTORE_EMULATOR_HOST: _, PUBSUB_EMULATOR_HOST: __, ...environment } = process.env;
 const projectId = 'demo-emulators';
 
 async function untilGone(host: string): Promise<void> {
@@ -22,7 +17,7 @@ async function untilGone(host: string): Promise<void> {
 
 describe('startEmulators', () => {
   it('starts both, and stops both', async () => {
-    const emulators = await startEmulators({ projectId, environment });
+    const emulators = await startEmulators({ projectId, environment: withoutEmulators });
     const { firestoreHost, pubsubHost } = emulators;
     for (const host of [firestoreHost, pubsubHost]) {
       expect((await fetch(`http://${host}/`)).ok).toBe(true);
@@ -47,16 +42,13 @@ describe('startEmulators', () => {
       const { firestoreHost, pubsubHost } = await startEmulators({ projectId: 'demo-killed' });
       console.log(firestoreHost, pubsubHost);
       setInterval(() => {}, 1000);`;
-    const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
-      env: environment,
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    const [line] = (await once(createInterface(child.stdout), 'line')) as [string];
-    const hosts = line.split(' ');
+    const starter = run(process.execPath, ['--input-type=module', '-e', script], withoutEmulators);
+    await starter.printed('\n');
+    const hosts = starter.output().trim().split(' ');
     for (const host of hosts) {
       expect((await fetch(`http://${host}/`)).ok).toBe(true);
     }
-    child.kill('SIGKILL');
+    starter.process.kill('SIGKILL');
     await Promise.all(hosts.map(untilGone));
   });
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { run } from './processes.ts';
+import { run } from '../../processes.ts';
 
 const scripts: readonly (readonly [file: string, usage: string])[] = [
   ['infra/local/start.ts', 'usage: npm start '],

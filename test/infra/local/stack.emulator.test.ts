@@ -4,14 +4,14 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { buildMain } from '../../../infra/build.ts';
-import { startFunction } from '../../../infra/local/function-process.ts';
+import { buildFolder, startFunction } from '../../../infra/local/function-process.ts';
 import type { PulledMessage } from '../../../infra/local/pubsub-rest.ts';
 import { eventsSubscription, startStack, type Stack } from '../../../infra/local/stack.ts';
 import { targetNames } from '../../../infra/targets.ts';
 import { createFirestoreStore } from '../../../shared/store/firestore.ts';
 import type { Store } from '../../../shared/store/store.ts';
-import { root, run, running } from './processes.ts';
-import { block } from './readme.ts';
+import { codeBlock } from '../../docs/pages.ts';
+import { root, run, running } from '../../processes.ts';
 
 const lasVegas = readFileSync(join(root, 'infra/local/examples/las-vegas-growth.json'), 'utf8');
 /** Names of the emulators' projects, so that nothing is there before. */
@@ -37,7 +37,7 @@ describe('the local stack', () => {
   const lines: string[] = [];
 
   beforeAll(async () => {
-    await buildMain(join(root, 'build'));
+    await buildMain(buildFolder);
     stack = await startStack({
       project: project('stack'),
       simulator: quick,
@@ -89,7 +89,10 @@ describe('the local stack', () => {
     const address = `http://${environment['EARTHENGINE_EMULATOR_HOST']}`;
     const connect = `await new Promise((done, failed) =>
       ee.initialize('${address}', '${address}', done, failed, null, '${stack.config.googleCloudProject}'));`;
-    const publishing = block('js', '@google/earthengine').replace(/^\/\/ … after .*$/m, connect);
+    const publishing = codeBlock('README.md', 'js', '@google/earthengine').replace(
+      /^\/\/ … after .*$/m,
+      connect,
+    );
     expect(publishing).toContain(connect);
     const published = run(process.execPath, ['--input-type=module', '--eval', publishing], {
       ...process.env,
@@ -103,10 +106,14 @@ describe('the local stack', () => {
       requestId: attributes['recordId'],
     });
 
-    const asked = run(process.execPath, ['--input-type=module', '--eval', block('js', 'Firestore')], {
-      ...process.env,
-      ...environment,
-    });
+    const asked = run(
+      process.execPath,
+      ['--input-type=module', '--eval', codeBlock('README.md', 'js', 'Firestore')],
+      {
+        ...process.env,
+        ...environment,
+      },
+    );
     expect(await asked.closed, asked.output()).toBe(0);
     expect(asked.output()).toMatch(/^ve1-[a-z2-7]{32} SUCCEEDED \[\s+'https:/);
   });

@@ -3,15 +3,15 @@ import { join } from 'node:path';
 
 import { describe, expect, it } from 'vitest';
 
-import { byHand } from '../../../infra/local/by-hand.ts';
-import { readConfig } from '../../../shared/config.ts';
-import { parseJobMessage } from '../../../shared/message/job-message.ts';
-import { recordStates } from '../../../shared/model/record.ts';
-import { root } from './processes.ts';
-import { tableRows } from '../../docs/pages.ts';
-import { block, blocks, readme } from './readme.ts';
+import { byHand } from '../../infra/local/by-hand.ts';
+import { readConfig } from '../../shared/config.ts';
+import { parseJobMessage } from '../../shared/message/job-message.ts';
+import { recordStates } from '../../shared/model/record.ts';
+import { root } from '../processes.ts';
+import { codeBlock, codeBlocks, readPage, tableRows } from './pages.ts';
 
 const config = readConfig({ GOOGLE_CLOUD_PROJECT: 'my-project' });
+const readme = readPage('README.md');
 
 describe('README', () => {
   it('explains every state of a record, the final ones last', () => {
@@ -20,8 +20,8 @@ describe('README', () => {
     );
   });
 
-  it('shows a message that is one, with every field that there is', () => {
-    const text = block('jsonc', 'jobKey').replace(/ *\/\/ .*$/gm, '');
+  it('shows a valid message with every field', () => {
+    const text = codeBlock('README.md', 'jsonc', 'jobKey').replace(/ *\/\/ .*$/gm, '');
     const message = JSON.parse(text.replace('{ "…": "…" }', '{ "constantValue": 1 }')) as object;
     const reading = parseJobMessage(message, { ...config, defaultProject: '', allowedProjects: ['*'] });
     expect(reading).not.toHaveProperty('issues');
@@ -31,9 +31,9 @@ describe('README', () => {
     expect(Object.keys(message)).toEqual(Object.keys(schema.properties));
   });
 
-  it('publishes by hand as npm start says', () => {
+  it('publishes with the command that npm start prints', () => {
     const { publish } = byHand({}, config.topics);
-    expect(block('sh', '$(cat infra/local/examples')).toContain(publish.map((line) => line).join('\n'));
+    expect(codeBlock('README.md', 'sh', '$(cat infra/local/examples')).toContain(publish.join('\n'));
   });
 
   it('names only scripts that package.json has', () => {
@@ -52,6 +52,6 @@ describe('README', () => {
   it('opens with three sentences and the two commands', () => {
     const [, intro = ''] = readme.split('\n\n');
     expect(intro.replaceAll('\n', ' ').match(/\.(?= |$)/g)).toHaveLength(3);
-    expect(blocks('sh')[0]).toBe('npm ci\nnpm run demo\n');
+    expect(codeBlocks('README.md')[0]?.text).toBe('npm ci\nnpm run demo\n');
   });
 });

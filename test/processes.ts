@@ -2,7 +2,10 @@ import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_pr
 import { once } from 'node:events';
 import { resolve } from 'node:path';
 
-export const root = resolve(import.meta.dirname, '..', '..', '..');
+export const root = resolve(import.meta.dirname, '..');
+
+/** The environment of a machine on which no emulators run yet. */
+export const { FIRESTORE_EMULATOR_HOST: _, PUBSUB_EMULATOR_HOST: __, ...withoutEmulators } = process.env;
 
 /** Every process below `pid`, however deep. */
 export function descendants(pid: number): number[] {
