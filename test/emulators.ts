@@ -1,8 +1,8 @@
 import { startEmulators } from '../infra/local/emulators.ts';
 
 /**
- * Vitest's globalSetup of the `emulator` project. Workers inherit the environment. Where the emulators are missing the
- * run fails and says how to install them: tests that silently do not run prove nothing.
+ * Vitest's globalSetup of the `emulator` project. Workers inherit the environment. If the emulators are missing, the run
+ * fails and explains how to install them: tests that are skipped silently prove nothing.
  */
 export default async function setup(): Promise<() => Promise<void>> {
   const emulators = await startEmulators({ projectId: 'demo-test' });

@@ -7,12 +7,12 @@ export const root = resolve(import.meta.dirname, '..');
 /** The environment of a machine on which no emulators run yet. */
 export const { FIRESTORE_EMULATOR_HOST: _, PUBSUB_EMULATOR_HOST: __, ...withoutEmulators } = process.env;
 
-/** Every process below `pid`, however deep. */
+/** The children of a process, their children, and so on. */
 export function descendants(pid: number): number[] {
   const lines = execFileSync('ps', ['-eo', 'pid=,ppid='], { encoding: 'utf8' }).trim().split('\n');
   const pairs = lines.map((line) => line.trim().split(/\s+/).map(Number) as [number, number]);
   const found = [pid];
-  // Grows while it is walked: children of children are looked at in their turn.
+  // The array grows during the loop, which therefore reaches children of children.
   for (const parent of found) {
     for (const [child, ppid] of pairs) {
       if (ppid === parent) {
@@ -23,7 +23,7 @@ export function descendants(pid: number): number[] {
   return found.slice(1);
 }
 
-/** Those that have not ended. A process that nobody has collected yet (a zombie) has. */
+/** The processes that have not ended. A zombie has ended. */
 export function running(pids: readonly number[]): number[] {
   const { stdout } = spawnSync('ps', ['-o', 'pid=,stat=', '-p', pids.join(',')], { encoding: 'utf8' });
   return stdout
@@ -34,15 +34,15 @@ export function running(pids: readonly number[]): number[] {
 
 export interface Run {
   readonly process: ChildProcess;
-  /** What it printed so far, to either stream. */
+  /** The output so far, of both streams. */
   output(): string;
-  /** Resolves when `text` was printed; rejects when the process ends without. */
+  /** Resolves when the output has this text; rejects if the process ends without it. */
   printed(text: string): Promise<void>;
-  /** Resolves with its exit code when it and its streams are closed. */
+  /** Resolves with the exit code when the process has ended and its streams are closed. */
   readonly closed: Promise<number | null>;
 }
 
-/** Runs a command in the project's folder, its output in pipes. */
+/** Runs a command in the project's folder. */
 export function run(
   command: string,
   args: readonly string[],
@@ -70,7 +70,9 @@ export function run(
       void closed.then(() => (ended = true));
       while (!output.includes(text)) {
         if (ended) {
-          throw new Error(`it ended without printing ${JSON.stringify(text)}, but:\n${output}`);
+          throw new Error(
+            `The process ended without printing ${JSON.stringify(text)}. Its output:\n${output}`,
+          );
         }
         await Promise.race([once(child, 'printed'), closed]);
       }

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 
 /**
- * EE's expression graph for the published JSON schemas. What a schema cannot say (references, cycles, scopes, nesting),
- * and all that the service itself checks, is in `shared/expression/read-expression.ts`.
+ * Earth Engine's expression graph for the published JSON schemas. The service itself validates expressions with
+ * `shared/expression/read-expression.ts`, including what a schema cannot express: references, cycles, scopes, and nesting.
  */
 const node = z.lazy((): z.ZodType => valueNode).meta({ id: 'ValueNode' });
 const target = z.string().min(1).describe('A key of values');

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** A schema's fields as rows of a table, by their paths. */
+/** A field of a schema, as a row of a table. */
 export interface FieldRow {
   readonly path: string;
   readonly type: string;
@@ -8,7 +8,7 @@ export interface FieldRow {
   readonly description: string;
 }
 
-/** As much of JSON schema as zod writes. */
+/** The part of JSON Schema that zod writes. */
 interface Json {
   readonly type?: string;
   readonly properties?: Readonly<Record<string, Json>>;
@@ -29,7 +29,7 @@ interface Json {
   readonly $ref?: string;
 }
 
-/** @param stopAt paths that are described as a whole */
+/** @param stopAt paths whose inner fields are not listed */
 export function fieldsOf(
   schema: z.ZodType,
   io: 'input' | 'output',
@@ -51,14 +51,14 @@ export function jsonOf(schema: z.ZodType, io: 'input' | 'output'): Json {
 }
 
 /**
- * What a stored field means: the `describe` of its schema, alike in every variant that has it.
+ * What a stored field means: the description of its schema, which is the same in every variant.
  *
- * @throws Error if there is none, or more than one: readers of the documents depend on it
+ * @throws Error if the field has no description, or several
  */
 export function meaningOf(name: string, fields: readonly { readonly description?: string }[]): string {
   const [meaning, ...others] = new Set(fields.map(({ description }) => description));
   if (!meaning || others.length > 0) {
-    throw new Error(`The field ${name} needs one .describe() in shared/model that says what it means`);
+    throw new Error(`The field ${name} needs one .describe() in shared/model that explains it`);
   }
   return meaning;
 }
@@ -107,7 +107,7 @@ export function typeOf(field: Json): string {
   return type ?? 'anything';
 }
 
-/** What a whole number in JavaScript cannot be anyway is no limit. */
+/** Limits beyond JavaScript's safe integers are not worth showing. */
 const isLimit = (value: number | undefined): value is number =>
   value !== undefined && Math.abs(value) < Number.MAX_SAFE_INTEGER;
 

@@ -12,11 +12,11 @@ import { rejectedMessageSchema } from '../../shared/model/rejected-message.ts';
 import { recordSchema } from '../../shared/model/record.ts';
 import { type FieldRow, fieldsOf, jsonOf, meaningOf, typeOf } from './fields.ts';
 
-/** docs/reference.md, from the schemas that the service itself parses by. */
+/** docs/reference.md, from the schemas with which the service parses. */
 export function renderReference(): string {
   return `${[
     '# Reference',
-    'Made from the schemas by `npm run docs`: change those. JSON schemas for editors are in [schemas](schemas).',
+    '`npm run docs` generates this page from the schemas in the code. JSON schemas for editors are in [schemas](schemas).',
     ...jobMessage(),
     ...manifest(),
     ...cancellation(),
@@ -49,7 +49,7 @@ const messageTable = (rows: readonly FieldRow[]): string =>
 function jobMessage(): string[] {
   return [
     '## Job message',
-    'JSON in UTF-8, published to `JOBS_TOPIC`. Unknown fields are errors. Where a whole number is allowed, the Python client\'s `{"value": n}` is too.',
+    'JSON in UTF-8, published to `JOBS_TOPIC`. Unknown fields are errors. Whole numbers can also have the form of the Python client, `{"value": n}`.',
     messageTable(fieldsOf(jobMessageSchema(z.unknown()), 'input', ['request.expression'])),
   ];
 }
@@ -65,7 +65,7 @@ function manifest(): string[] {
 function cancellation(): string[] {
   return [
     '## Cancellation',
-    'Published to `CANCELLATIONS_TOPIC`: exactly one of `recordId`, `jobKey` and `batchId`.',
+    'Published to `CANCELLATIONS_TOPIC`, with exactly one of `recordId`, `jobKey`, and `batchId`.',
     messageTable(fieldsOf(cancellationSchema, 'input')),
   ];
 }
@@ -73,13 +73,13 @@ function cancellation(): string[] {
 function record(): string[] {
   return [
     '## Record',
-    '`videoExports/{recordId}`: one attempt at one job. Fields without states are in all of them; `?` marks what may be absent.',
+    '`videoExports/{recordId}`: one attempt at one job. A field without states is in all of them; `?` marks a field that can be absent.',
     table(['field', 'type', 'in states', 'meaning'], recordRows()),
-    'The request that is sent is beside it, compressed, in `videoExports/{recordId}/request/{n}`: `npx ee-video-exports show ID --request`.',
+    'The request as it is sent is stored in `videoExports/{recordId}/request/{n}`, compressed. `npx ee-video-exports show ID --request` prints it.',
   ];
 }
 
-/** Each field once, over the union of the states. */
+/** Each field once, from all states. */
 function recordRows(): string[][] {
   const variants = jsonOf(recordSchema, 'output').oneOf ?? [];
   const states = variants.map(({ properties }) => String(properties?.['state']?.const));
@@ -130,23 +130,26 @@ const rejectedMessage = (): string[] => [
 
 const events = (): string[] => [
   '## Events',
-  'Published to `EVENTS_TOPIC` when a record changes its state, or something is to be known of it: the record as JSON, times in ISO 8601. At least once; `eventId` tells repeats. Attributes:',
+  'Published to `EVENTS_TOPIC` when a record changes its state, stalls, or has an extra operation: the record as JSON, with times in ISO 8601. Delivery is at least once; deduplicate by `eventId`. Attributes:',
   table(
     ['attribute', 'meaning'],
     [
       ['`eventId`', '`{recordId}:{revision}:{state}`'],
-      ['`kind`', '`STATE`, `STALLED` (no sign of life), `EXTRA_OPERATION` (a double was seen)'],
-      ['`recordId`, `state`, `project`', "The record's"],
-      ['`jobKey`, `batchId`', "The record's, where it has them"],
+      [
+        '`kind`',
+        '`STATE`, `STALLED` (no sign of life), `EXTRA_OPERATION` (a duplicate operation was detected)',
+      ],
+      ['`recordId`, `state`, `project`', 'From the record'],
+      ['`jobKey`, `batchId`', 'From the record, if it has them'],
     ],
   ),
-  'A batch that is finished is told the same way: its document as JSON, with `kind` = `BATCH`, `batchId`, `state`, and `eventId` = `{batchId}:{revision}:{state}`.',
+  'The event of a finished batch is its document as JSON, with the attributes `kind` = `BATCH`, `batchId`, `state`, and `eventId` = `{batchId}:{revision}:{state}`.',
 ];
 
 function environment(): string[] {
   const { properties = {} } = jsonOf(environmentSchema, 'input');
   const { earthEngineProject, allowedDestinations } = readConfig({ GOOGLE_CLOUD_PROJECT: 'project' });
-  // Two defaults follow from another variable, and a list is written as people set it.
+  // The default of two variables is another variable, and a list is shown as people set it.
   const written: Readonly<Record<string, string>> = {
     EARTHENGINE_PROJECT: earthEngineProject === 'project' ? '`GOOGLE_CLOUD_PROJECT`' : '',
     ALLOWED_PROJECTS: '`EARTHENGINE_PROJECT`',
@@ -154,7 +157,7 @@ function environment(): string[] {
   };
   return [
     '## Environment',
-    'Read once, at start; a wrong value stops it. The command line reads the same.',
+    'The functions read these variables once, at start, and do not start if a value is invalid. The command line reads the same variables.',
     table(
       ['variable', 'default', 'meaning'],
       Object.entries(properties).map(([name, field]) => {
@@ -188,7 +191,7 @@ function commandLine(): string[] {
     command.commands.length === 0 ? [command] : command.commands.flatMap(leaves);
   return [
     '## Command line',
-    '`npx ee-video-exports COMMAND --help` prints these. Every command takes `--json`, `--debug` and `--project`.',
+    '`npx ee-video-exports COMMAND --help` prints these. Every command accepts `--json`, `--debug`, and `--project`.',
     table(
       ['exit code', 'meaning'],
       Object.entries(exitCodeMeanings).map(([code, meaning]) => [code, meaning]),
@@ -197,7 +200,7 @@ function commandLine(): string[] {
   ];
 }
 
-/** Without what is the same for all of them. */
+/** Without the options that all commands have. */
 function helpOf(command: Command): string {
   return command
     .configureHelp({ showGlobalOptions: false })

@@ -5,9 +5,9 @@ import { cancellationSchema } from '../../shared/cancellation/cancellation-schem
 import { jobMessageSchema } from '../../shared/message/job-schema.ts';
 import { expressionSchema } from './expression-schema.ts';
 
-/** A JSON schema (draft 2020-12) of what people write, kept beside this file: `npm run schemas` writes them all. */
+/** A JSON schema (draft 2020-12) of a message that people write. `npm run schemas` writes all of them to `docs/schemas/`. */
 export interface PublishedSchema {
-  /** The file's name in `docs/schemas/`. */
+  /** The name of the file. */
   readonly file: string;
   readonly title: string;
   readonly schema: z.ZodType;
@@ -26,12 +26,12 @@ export const publishedSchemas: readonly PublishedSchema[] = [
   },
   {
     file: 'cancellation.schema.json',
-    title: 'Cancellation: a job or a batch that is not wanted any more',
+    title: 'Cancellation: a job or a batch that is no longer wanted',
     schema: cancellationSchema,
   },
 ];
 
-/** The file's content. */
+/** The content of the file. */
 export function renderSchema({ title, schema }: PublishedSchema): string {
   const json = z.toJSONSchema(schema, { io: 'input', target: 'draft-2020-12' });
   return `${JSON.stringify({ $schema: json.$schema, title, ...json }, undefined, 2)}\n`;

@@ -1,7 +1,7 @@
 import type { Edge } from '../../shared/record/edges.ts';
 import { activeStates, recordStates, terminalStates, submissionStates } from '../../shared/model/record.ts';
 
-/** A box of the diagram: an edge at the box is one at each state in it. */
+/** A box of the diagram: an arrow at the box stands for an arrow at each state in it. */
 interface Box {
   readonly name: string;
   readonly title: string;
@@ -15,7 +15,7 @@ const boxes: readonly Box[] = [
 
 type Pair = readonly [from: string, to: string];
 
-/** The state machine as a mermaid diagram. With an arrow for each of its edges nobody could read it, so boxes share them. */
+/** The state machine as a mermaid diagram. An arrow for each edge would be unreadable, so boxes share arrows. */
 export function renderStateDiagram(edges: readonly Edge[]): string {
   const transitions = [...new Set(edges.map(([, transition]) => transition))];
   const arrows = transitions.flatMap((transition) => {
@@ -38,7 +38,7 @@ export function renderStateDiagram(edges: readonly Edge[]): string {
 
 const nameOf = (state: string): string => (state === 'NEW' ? '[*]' : state);
 
-/** As few arrows as boxes allow. One from a box into itself cannot be drawn. */
+/** As few arrows as the boxes allow. An arrow from a box to itself cannot be drawn. */
 function shared(pairs: readonly Pair[]): Pair[] {
   const left = new Map(pairs.map((pair) => [pair.join(), pair]));
   const arrows: Pair[] = [];
@@ -67,7 +67,7 @@ const isWithin = (inner: Box, outer: Box): boolean =>
 
 const drawn = /^(<!-- states -->\n)(?:\n```mermaid\n.*?^```\n)?/gms;
 
-/** The page with the diagram below its line. */
+/** Returns the page with the diagram below its line. */
 export const withStates = (text: string, edges: readonly Edge[]): string =>
   text.replaceAll(
     drawn,

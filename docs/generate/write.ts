@@ -6,7 +6,7 @@ import { edges } from '../../shared/record/edges.ts';
 import { renderReference } from './reference.ts';
 import { withStates } from './state-diagram.ts';
 
-/* `npm run docs`: what the pages show of code and schemas is made from these. */
+/* `npm run docs` writes what the pages show of code and schemas. */
 
 const root = resolve(import.meta.dirname, '..', '..');
 

@@ -1,6 +1,6 @@
 import type { Topics } from '../../shared/config.ts';
 
-/** What to type in a shell to use a running stack by hand, as lines. README shows the same commands. */
+/** Shell commands that use a running stack manually, as lines. README shows the same commands. */
 export interface ByHand {
   readonly exports: readonly string[];
   readonly publish: readonly string[];
@@ -15,7 +15,7 @@ export function byHand(environment: Readonly<Record<string, string>>, { jobs }: 
   return {
     exports: [
       ...Object.entries(environment).map(([name, value]) => `export ${name}=${value}`),
-      // For gcloud: it has variables of its own for an emulator.
+      // gcloud has its own variables for an emulator.
       `export CLOUDSDK_API_ENDPOINT_OVERRIDES_PUBSUB=http://${environment['PUBSUB_EMULATOR_HOST']}/`,
       'export CLOUDSDK_AUTH_DISABLE_CREDENTIALS=true',
     ],

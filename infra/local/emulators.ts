@@ -9,7 +9,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 
 import { LocalError } from './local-error.ts';
 
-/** Google's emulators are not installed. The message says how to install them, or to do without. */
+/** Google's emulators are not installed. The message explains how to install them, or how to use others. */
 export class EmulatorsUnavailableError extends LocalError {
   override readonly name = 'EmulatorsUnavailableError';
 
@@ -17,11 +17,11 @@ export class EmulatorsUnavailableError extends LocalError {
     super(
       'EMULATORS_UNAVAILABLE',
       [
-        `Google's emulators cannot be started: ${missing}. Install them with one of`,
+        `Google's emulators cannot start: ${missing}. Install them with one of these commands:`,
         '  gcloud components install cloud-firestore-emulator pubsub-emulator',
         '  sudo apt-get install google-cloud-cli-firestore-emulator google-cloud-cli-pubsub-emulator default-jre-headless',
-        '  (they need Java 11 or newer on PATH: https://adoptium.net), or start them elsewhere and set',
-        '  FIRESTORE_EMULATOR_HOST and PUBSUB_EMULATOR_HOST to their host:port.',
+        'They need Java 11 or later on PATH: https://adoptium.net. To use emulators that are already running, set',
+        'FIRESTORE_EMULATOR_HOST and PUBSUB_EMULATOR_HOST to their host:port.',
       ].join('\n'),
     );
   }
@@ -32,15 +32,15 @@ export interface Emulators {
   readonly firestoreHost: string;
   /** host:port */
   readonly pubsubHost: string;
-  /** What a process needs in its environment to use them. */
+  /** The environment variables that a process needs to use them. */
   readonly environment: Readonly<Record<string, string>>;
-  /** Stops those that were started here, and resolves when their processes are gone. */
+  /** Stops the emulators that were started here, and resolves when their processes are gone. */
   stop(): Promise<void>;
 }
 
 interface Emulator {
   readonly name: string;
-  /** Where a Google Cloud CLI keeps it, below its root. The version is part of Pub/Sub's file name. */
+  /** Its path below the root of a Google Cloud CLI. Pub/Sub's file name contains the version. */
   readonly jar: string;
   readonly javaArguments: (jar: string) => string[];
 }
@@ -48,7 +48,7 @@ interface Emulator {
 const firestore: Emulator = {
   name: 'Firestore emulator',
   jar: 'platform/cloud-firestore-emulator/cloud-firestore-emulator.jar',
-  // The jar's own main class never listens; this is the one that the CLI starts. It speaks English only.
+  // The jar's own main class never listens; this is the class that the CLI starts. It supports only English.
   javaArguments: (jar) => [
     '-Duser.language=en',
     '-cp',
@@ -65,11 +65,11 @@ const pubsub: Emulator = {
 };
 
 /**
- * Google's own Firestore and Pub/Sub emulators: those that FIRESTORE_EMULATOR_HOST and PUBSUB_EMULATOR_HOST name, else
- * the ones of an installed Google Cloud CLI, on free ports. Their jars are run directly: `gcloud` itself takes a second,
- * and puts a Python process between us and the one to stop.
+ * Google's Firestore and Pub/Sub emulators: those that FIRESTORE_EMULATOR_HOST and PUBSUB_EMULATOR_HOST name, or those of
+ * an installed Google Cloud CLI, on free ports. Their jars run directly: `gcloud` takes a second to start, and adds a Python
+ * process between this process and the one to stop.
  *
- * @throws EmulatorsUnavailableError where they are neither running nor installed
+ * @throws EmulatorsUnavailableError if they are neither running nor installed
  */
 export async function startEmulators({
   projectId,
@@ -102,7 +102,7 @@ export async function startEmulators({
       FIRESTORE_EMULATOR_HOST: firestoreHost,
       PUBSUB_EMULATOR_HOST: pubsubHost,
       GOOGLE_CLOUD_PROJECT: projectId,
-      // Without it Google's clients look for a metadata server that is not there, for seconds.
+      // Without this variable, Google's clients look for a metadata server for several seconds.
       METADATA_SERVER_DETECTION: 'none',
     },
     stop,
@@ -114,8 +114,8 @@ const READY_POLL_MS = 25;
 const STOP_TIMEOUT_MS = 2_000;
 
 /**
- * Runs its arguments until standard input ends, which it does when this process stops them and also when it dies in any
- * way, SIGKILL included: a Java process that outlives its parent would hold its port and 150 MB for ever.
+ * Runs its arguments until standard input ends. It ends when this process stops them, and also when this process dies, even
+ * by SIGKILL: a Java process that outlives its parent would hold its port and 150 MB forever.
  */
 const UNTIL_STDIN_ENDS = `
 exec 3<&0
@@ -149,7 +149,7 @@ async function start(
   const port = await freePort();
   const child = spawn(
     '/bin/sh',
-    // Few cores and little memory: the serial collector starts faster and keeps less.
+    // The serial collector starts faster and needs less memory.
     [
       '-c',
       UNTIL_STDIN_ENDS,
@@ -160,7 +160,7 @@ async function start(
       '--host=127.0.0.1',
       `--port=${port}`,
     ],
-    // A group of its own: Ctrl-C in a terminal must reach the service first, which still writes to them.
+    // In a separate process group: Ctrl-C in a terminal must reach the service first, which still writes to them.
     { cwd: tmpdir(), stdio: ['pipe', 'pipe', 'pipe'], detached: true },
   );
   const output = keepEnd(child);
@@ -180,11 +180,11 @@ async function start(
     await stop();
     throw new LocalError(
       'EMULATOR_FAILED',
-      `The ${emulator.name} (${jar}) did not start; its last output was:\n${output()}`,
+      `The ${emulator.name} (${jar}) did not start. Its last output:\n${output()}`,
       { cause: error },
     );
   }
-  // They must not keep a process alive that is otherwise done; then standard input ends, and so do they.
+  // They must not keep this process alive. When it ends, their standard input ends, and they stop.
   child.unref();
   for (const stream of [child.stdin, child.stdout, child.stderr]) {
     if ('unref' in stream && typeof stream.unref === 'function') {
@@ -222,7 +222,7 @@ async function untilReady(port: number, child: Child): Promise<void> {
   }
 }
 
-/** Reads what it prints, so that its pipe never fills, and keeps the end for an error message. */
+/** Reads the output, so that the pipe never fills up, and keeps the end for an error message. */
 function keepEnd(child: Child): () => string {
   let end = '';
   for (const stream of [child.stdout, child.stderr]) {
@@ -240,7 +240,7 @@ function killGroup(pid: number | undefined): void {
   try {
     process.kill(-pid, 'SIGKILL');
   } catch {
-    // It is gone already.
+    // The process has already ended.
   }
 }
 
@@ -273,7 +273,7 @@ async function findJar(
   return undefined;
 }
 
-/** Where a Google Cloud CLI may be. Asking it (`gcloud info`) would take a second and tell no more. */
+/** Where a Google Cloud CLI may be installed. `gcloud info` would take a second and return nothing more. */
 async function cliRoots(environment: Readonly<Record<string, string | undefined>>): Promise<string[]> {
   const gcloud = await onPath('gcloud', environment);
   return [

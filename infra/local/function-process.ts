@@ -14,30 +14,30 @@ export const buildFolder = resolve(import.meta.dirname, '..', '..', 'build');
 /** The functions, bundled from functions/index.ts. */
 const builtFunctions = join(buildFolder, 'functions', 'index.js');
 
-/** A function may finish what it has begun: Cloud Run gives it 10 s between SIGTERM and SIGKILL. */
+/** A function may finish its work: Cloud Run allows 10 s between SIGTERM and SIGKILL. */
 const DRAIN_MS = 10 * SECOND_MS;
 const KEPT_LINES = 40;
 
 export interface FunctionOptions {
   readonly target: Target;
-  /** Its environment, beside PATH: nothing else of this process's own, so that a shell's settings cannot leak in. */
+  /** Its environment in addition to PATH. It inherits nothing else, so that a shell's settings cannot leak in. */
   readonly env: Readonly<Record<string, string>>;
-  /** Default: a free one. */
+  /** Default: a free port. */
   readonly port?: number | undefined;
   /** The file that registers the targets. */
   readonly source?: string | undefined;
-  /** Gets each line that the function prints: a log entry in JSON, or whatever a library writes. */
+  /** Receives each line that the function prints: a log entry in JSON, or the output of a library. */
   readonly onLine?: ((line: string) => void) | undefined;
 }
 
 export interface Exit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
-  /** Whether `stop` or `kill` asked for it. */
+  /** Whether `stop` or `kill` caused it. */
   readonly expected: boolean;
 }
 
-/** One function under functions-framework: a process of its own, as one instance on Cloud Run is. */
+/** One function under functions-framework, in its own process, like one instance on Cloud Run. */
 export interface FunctionProcess {
   readonly target: Target;
   /** `http://127.0.0.1:PORT` */
@@ -45,14 +45,14 @@ export interface FunctionProcess {
   readonly pid: number;
   /** Resolves when the process is gone. */
   readonly exited: Promise<Exit>;
-  /** The last lines that it printed. */
+  /** The last lines of its output. */
   output(): string;
   kill(signal: NodeJS.Signals): void;
-  /** SIGTERM, then SIGKILL when it takes longer than Cloud Run would give it. */
+  /** Sends SIGTERM, then SIGKILL if it takes longer than Cloud Run allows. */
   stop(): Promise<void>;
 }
 
-/** @throws LocalError FUNCTION_FAILED when it ends before it listens, with what it printed */
+/** @throws LocalError FUNCTION_FAILED, with its output, if it ends before it listens */
 export async function startFunction({
   target,
   env,
@@ -66,10 +66,10 @@ export async function startFunction({
     [`--target=${target}`, `--source=${source}`, `--port=${port}`],
     {
       execArgv: ['--import', import.meta.resolve('./report-port.ts')],
-      // As deployed: an error's text must never leak into an answer.
+      // As deployed: an error's text must never leak into a response.
       env: { PATH: process.env['PATH'], NODE_ENV: 'production', ...env },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-      // A group of its own: Ctrl-C in a terminal is for this process, which stops the others in their order.
+      // In a separate process group: on Ctrl-C in a terminal, this process stops the others in the right order.
       detached: true,
     },
   );
@@ -92,7 +92,7 @@ export async function startFunction({
   if (typeof first !== 'number') {
     throw new LocalError(
       'FUNCTION_FAILED',
-      `${target} ended with ${first.code ?? first.signal} before it listened; it printed:\n${output()}`,
+      `${target} ended with ${first.code ?? first.signal} before it listened. Its output:\n${output()}`,
     );
   }
   return {

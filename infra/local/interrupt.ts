@@ -3,14 +3,13 @@ import { LocalError } from './local-error.ts';
 const LOOK_EVERY_MS = 250;
 
 /**
- * Aborted when somebody wants this process to end: Ctrl-C, SIGTERM, the terminal closed. A second Ctrl-C ends it at once.
+ * Aborted when this process should end: on Ctrl-C, on SIGTERM, or when the terminal closes. A second Ctrl-C ends it at once.
  *
- * npm, when it is ended by a signal, ends the shell that it runs a script in, and not the script: that is noticed by its
- * having another parent.
+ * If a signal ends npm, npm ends the shell that runs the script, but not the script. The script then has another parent.
  */
 export function interruption(): AbortSignal {
   const interrupt = new AbortController();
-  const end = () => interrupt.abort(new LocalError('INTERRUPTED', 'It was interrupted.'));
+  const end = () => interrupt.abort(new LocalError('INTERRUPTED', 'Interrupted.'));
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.once(signal, end);
   }

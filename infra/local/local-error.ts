@@ -4,7 +4,7 @@ import { CodedError } from '../../shared/errors.ts';
 export type LocalErrorCode =
   | 'EMULATORS_UNAVAILABLE'
   | 'EMULATOR_FAILED'
-  | 'PUBSUB_EMULATOR_REFUSED'
+  | 'PUBSUB_EMULATOR_FAILED'
   | 'FUNCTION_FAILED'
   | 'FUNCTION_CRASHED'
   | 'POLL_FAILED'

@@ -1,8 +1,8 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 
 /**
- * The options of an npm script, from the command line. `--help` prints the usage and ends the process with 0; an option that
- * there is not prints it as well, after what is wrong, and ends it with 2.
+ * Reads the options of an npm script from the command line. `--help` prints the usage and exits with 0. An unknown option
+ * prints an error and the usage, and exits with 2.
  */
 export function readOptions<const T extends ParseArgsConfig>(
   usage: string,
@@ -23,10 +23,10 @@ export function readOptions<const T extends ParseArgsConfig>(
   }
 }
 
-/** A whole number from 1, or the end of the process with 2. */
+/** Reads a whole number from 1; exits with 2 if it is not one. */
 export function wholeNumber(name: string, text: string, usage: string): number {
   const value = /^\d{1,9}$/.test(text) ? Number(text) : 0;
-  return value >= 1 ? value : wrongOption(`--${name} must be a whole number from 1: found ${text}`, usage);
+  return value >= 1 ? value : wrongOption(`--${name} must be a whole number from 1; found ${text}`, usage);
 }
 
 export function wrongOption(problem: string, usage: string): never {

@@ -1,26 +1,26 @@
 import { LocalError } from './local-error.ts';
 
 /**
- * The Pub/Sub emulator's REST interface: setting up topics and subscriptions, and what people do by hand. The service
+ * The Pub/Sub emulator's REST interface: creates topics and subscriptions, and does what people do manually. The service
  * itself publishes through Google's client (`shared/pubsub/publisher.ts`).
  */
 export interface PubsubRest {
   createTopic(topic: string): Promise<void>;
-  /** Creates the subscription, or points the existing one to `pushTo`. */
+  /** Creates the subscription, or changes the endpoint of an existing one to `pushTo`. */
   subscribe(subscription: string, options: SubscriptionOptions): Promise<void>;
-  /** Deletes it where it is. */
+  /** Deletes the subscription if it exists. */
   unsubscribe(subscription: string): Promise<void>;
   /** Resolves with the message's id. */
   publish(topic: string, data: string, attributes?: Readonly<Record<string, string>>): Promise<string>;
-  /** Takes what is there, and acknowledges it; waits for something as long as the emulator does. */
+  /** Pulls messages and acknowledges them. If there are none, it waits as long as the emulator does. */
   pull(subscription: string, signal?: AbortSignal): Promise<PulledMessage[]>;
 }
 
 export interface SubscriptionOptions {
   readonly topic: string;
-  /** The address of a function; absent for a subscription that is pulled. */
+  /** The address of a function; absent for a pull subscription. */
   readonly pushTo?: string;
-  /** Where a message goes that was refused `maxDeliveryAttempts` times. */
+  /** The topic for messages that were not acknowledged in `maxDeliveryAttempts` deliveries. */
   readonly deadLetters?: { readonly topic: string; readonly maxDeliveryAttempts: number };
   readonly ackDeadlineSeconds?: number;
 }
@@ -42,7 +42,7 @@ export function createPubsubRest(host: string, project: string): PubsubRest {
   const topicName = (topic: string) => `projects/${project}/topics/${topic}`;
   const subscriptionName = (subscription: string) => `projects/${project}/subscriptions/${subscription}`;
 
-  /** @param tolerated a status that is no error here */
+  /** @param tolerated a status that is not an error here */
   async function call(
     method: string,
     name: string,
@@ -57,7 +57,7 @@ export function createPubsubRest(host: string, project: string): PubsubRest {
     const text = await response.text();
     if (!response.ok && response.status !== tolerated) {
       throw new LocalError(
-        'PUBSUB_EMULATOR_REFUSED',
+        'PUBSUB_EMULATOR_FAILED',
         `The Pub/Sub emulator at ${host} answered ${method} ${name} with ${response.status}: ${text}`,
       );
     }
@@ -77,8 +77,8 @@ export function createPubsubRest(host: string, project: string): PubsubRest {
           topic: topicName(topic),
           pushConfig,
           ackDeadlineSeconds,
-          // No retry policy: with any, the emulator (0.8.20) gives a message up after two or three refusals. Without one
-          // it delivers again every second.
+          // No retry policy: with one, the emulator (0.8.20) gives up after two or three attempts. Without one, it
+          // redelivers every second.
           ...(deadLetters && {
             deadLetterPolicy: {
               deadLetterTopic: topicName(deadLetters.topic),

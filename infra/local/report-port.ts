@@ -2,8 +2,8 @@ import { subscribe } from 'node:diagnostics_channel';
 import type { AddressInfo, Server } from 'node:net';
 
 /*
- * Preloaded into each local function: tells the parent which port its server got, and ends with the parent. The framework
- * does neither, and a port that is chosen beforehand may be somebody else's by the time it is used.
+ * Preloaded into each local function: reports the port of its server to the parent, and ends with the parent. The framework
+ * does neither, and a port that is chosen in advance can be taken by another process before it is used.
  */
 
 subscribe('tracing:net.server.listen:asyncEnd', (message) => {

@@ -5,17 +5,17 @@ import { Cron } from 'croner';
 import { asError } from '../../shared/errors.ts';
 import { LocalError } from './local-error.ts';
 
-/** What Cloud Scheduler does in the cloud: publishes a manifest whenever a cron expression says so. */
+/** Publishes a manifest at the times of a cron expression, as Cloud Scheduler does in the cloud. */
 export interface Schedule {
-  /** Five fields as Cloud Scheduler takes them, in UTC; six where the first is seconds. */
+  /** Five fields, as for Cloud Scheduler, in UTC; with six fields, the first is seconds. */
   readonly cron: string;
-  /** The manifest's file. It is read each time, so that it can be edited meanwhile. */
+  /** The manifest's file. It is read each time, so that it can be edited between runs. */
   readonly manifestPath: string;
   /** Publishes to the batch topic. */
   readonly publish: (manifest: string) => Promise<unknown>;
-  /** Ends it. */
+  /** Ends the schedule. */
   readonly signal: AbortSignal;
-  /** A publish or a read that failed; the next one goes on. */
+  /** Receives errors of reading or publishing; the schedule continues. */
   readonly onProblem: (problem: Error) => void;
 }
 
@@ -45,7 +45,7 @@ export function publishOnSchedule({
     const hint = 'minute, hour, day of the month, month, day of the week, such as "0 6 * * 1"';
     throw new LocalError(
       'CRON_INVALID',
-      `"${cron}" is no cron expression (${hint}): ${asError(error).message}`,
+      `"${cron}" is not a cron expression (${hint}): ${asError(error).message}`,
       {
         cause: error,
       },

@@ -15,10 +15,10 @@ import {
   type SimulatorSettings,
 } from './simulator/index.ts';
 
-/** `demo-` projects are never real: Google's clients and emulators keep that promise too. */
+/** Google's clients and emulators also treat `demo-` projects as not real. */
 export const localProject = 'demo-video-exports';
 
-/** Waits of seconds where the service has minutes: nobody wants to watch a closed gate for a quarter of an hour. */
+/** Seconds instead of minutes, so that a closed gate does not stop a local run for a quarter of an hour. */
 export const localSettings = {
   SUBMIT_LEASE_SECONDS: '10',
   SUBMIT_TIMEOUT_SECONDS: '4',
@@ -31,31 +31,31 @@ export const localSettings = {
 
 export interface StackOptions {
   readonly project?: string | undefined;
-  /** Variables of the service, over the local ones. */
+  /** Variables of the service, which override the local ones. */
   readonly settings?: Readonly<Record<string, string>> | undefined;
   readonly simulator?: Partial<SimulatorSettings> | undefined;
-  /** How often the poller is called, counted from the end of the call before. */
+  /** The time from the end of one call of the poller to the next. */
   readonly pollEveryMs?: number | undefined;
-  /** Gets each line that a function prints. */
+  /** Receives each line that a function prints. */
   readonly onLine?: ((target: Target, line: string) => void) | undefined;
-  /** Hears of what should not happen: a function that ended, a poll that failed. */
+  /** Receives what should not happen: a function that ended, a poll that failed. */
   readonly onProblem: (problem: Error) => void;
 }
 
-/** The whole service on one machine: Google's emulators, a simulated Earth Engine, and every function as a process. */
+/** The whole service on one machine: Google's emulators, a simulated Earth Engine, and a process for each function. */
 export interface Stack {
   readonly config: Config;
-  /** What another process needs to use this stack. */
+  /** The environment variables that another process needs to use this stack. */
   readonly environment: Readonly<Record<string, string>>;
   readonly emulators: Emulators;
   readonly pubsub: PubsubRest;
   readonly simulator: Simulator;
   readonly functions: Readonly<Record<Target, FunctionProcess>>;
-  /** Ends everything that was started here, in the order in which parts need each other. */
+  /** Stops everything that was started here, the last part first. */
   stop(): Promise<void>;
 }
 
-/** @throws EmulatorsUnavailableError where Google's emulators are neither running nor installed */
+/** @throws EmulatorsUnavailableError if Google's emulators are neither running nor installed */
 export async function startStack({
   project = localProject,
   settings = {},
@@ -64,7 +64,7 @@ export async function startStack({
   onLine = () => {},
   onProblem,
 }: StackOptions): Promise<Stack> {
-  // What was started is stopped again, the last first, also when a later part does not start.
+  // If a later part does not start, the parts before it are stopped, the last one first.
   await using started = new AsyncDisposableStack();
 
   const emulators = await startEmulators({ projectId: project });
@@ -96,7 +96,7 @@ export async function startStack({
     cancelExports: functions.cancelExports.url,
     recordDeadLetter: functions.recordDeadLetter.url,
   });
-  // An emulator that was there before goes on living, and would push to ports that are no longer ours.
+  // An emulator that was not started here continues to run, and would push to ports that are no longer in use.
   started.defer(async () => {
     await Promise.all(subscriptions.map((subscription) => pubsub.unsubscribe(subscription)));
   });
@@ -131,16 +131,16 @@ async function startFunctions(
   return Object.fromEntries(running.map((each) => [each.target, each])) as Record<Target, FunctionProcess>;
 }
 
-/** Every function that is pushed to. */
+/** Every function that receives push messages. */
 type PushedTarget = Exclude<Target, 'pollExports'>;
 
-/** The subscription in which local tools read what the service tells. */
+/** The subscription from which local tools read the service's events. */
 export const eventsSubscription = (topics: Topics): string => `${topics.events}-local`;
 
 /**
- * Topics and subscriptions as infra/pubsub.tf has them, with retries of a second.
+ * Creates the topics and subscriptions of infra/pubsub.tf, with retries every second.
  *
- * @param endpoints the address of each function that gets messages
+ * @param endpoints the address of each function that receives messages
  * @returns the subscriptions, to delete at the end
  */
 export async function connect(
@@ -169,7 +169,7 @@ export async function connect(
   return Object.keys(subscriptions);
 }
 
-/** Calls the poller as Cloud Scheduler does. One call at a time: a slow run is not made slower by the next. */
+/** Calls the poller as Cloud Scheduler does, one call at a time: the next call does not slow down a slow run. */
 export function startTicking(
   url: string,
   everyMs: number,
@@ -204,6 +204,6 @@ export function startTicking(
 function crashOf(running: FunctionProcess, { code, signal }: Exit): LocalError {
   return new LocalError(
     'FUNCTION_CRASHED',
-    `${running.target} (pid ${running.pid}) ended by itself with ${code ?? signal}; its last lines were:\n${running.output()}`,
+    `${running.target} (pid ${running.pid}) ended unexpectedly with ${code ?? signal}. Its last lines:\n${running.output()}`,
   );
 }

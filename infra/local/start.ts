@@ -14,17 +14,15 @@ import { publishOnSchedule } from './schedule.ts';
 import { eventsSubscription, startStack, type Stack } from './stack.ts';
 
 /*
- * `npm start`: the whole service on this machine, until Ctrl-C. `npm start -- --logs` shows every log line of the
- * functions, not only warnings and errors. `npm start -- --schedule --cron="0 6 * * 1"` publishes the manifest among the
- * examples at these times (each minute without --cron), as Cloud Scheduler would. Settings of the service in the
- * environment (RETRY_MAX_SECONDS=1 npm start) count.
+ * `npm start` runs the whole service on this machine until Ctrl-C. The environment can set the service's settings, as in
+ * `RETRY_MAX_SECONDS=1 npm start`.
  */
 
 const usage = `usage: npm start [-- --logs] [--schedule] [--cron="0 6 * * 1"]
 
-  --logs      every log line of the functions, not only warnings and errors
+  --logs      print every log line of the functions, not only warnings and errors
   --schedule  publish the example manifest at the times of --cron
-  --cron      five fields, in UTC (default: each minute)`;
+  --cron      a cron expression of five fields, in UTC (default: every minute)`;
 const { values: options } = readOptions(usage, {
   options: {
     logs: { type: 'boolean', default: false },
@@ -34,10 +32,10 @@ const { values: options } = readOptions(usage, {
 });
 
 async function start(): Promise<void> {
-  // Heard from the first moment, so that Ctrl-C while it starts leaves nothing behind either.
+  // Before anything starts, so that Ctrl-C during the start leaves nothing behind either.
   const interrupt = interruption();
   const crashed = Promise.withResolvers<never>();
-  // It may come before anybody waits for it.
+  // A crash may happen before anything waits for it.
   crashed.promise.catch(() => {});
 
   console.log('Starting …');
@@ -58,7 +56,7 @@ async function start(): Promise<void> {
     if (options.schedule) {
       schedule(stack, signal);
     }
-    await Promise.race([crashed.promise, tellEvents(stack, signal)]);
+    await Promise.race([crashed.promise, printEvents(stack, signal)]);
     console.log('\nStopping …');
   } finally {
     stopping.abort();
@@ -81,16 +79,16 @@ function schedule({ pubsub, config }: Stack, signal: AbortSignal): void {
   console.log(`Next batch: ${next?.toISOString() ?? 'never'} (${options.cron}, UTC)\n`);
 }
 
-/** One line for each change that the service tells of, until the signal. */
-async function tellEvents({ pubsub, config }: Stack, signal: AbortSignal): Promise<void> {
+/** Prints a line for each event of the service, until the signal. */
+async function printEvents({ pubsub, config }: Stack, signal: AbortSignal): Promise<void> {
   const subscription = eventsSubscription(config.topics);
   try {
     for (;;) {
       for (const { attributes } of await pubsub.pull(subscription, signal)) {
         const time = new Date().toLocaleTimeString('en-GB');
         const { kind = '', state = '', recordId, jobKey = '', batchId = '' } = attributes;
-        const news = kind === 'STALLED' || kind === 'EXTRA_OPERATION' ? `${state}, ${kind}` : state;
-        console.log(`${time}  ${news.padEnd(10)}  ${recordId ?? `batch ${batchId}`}  ${jobKey}`.trimEnd());
+        const event = kind === 'STALLED' || kind === 'EXTRA_OPERATION' ? `${state}, ${kind}` : state;
+        console.log(`${time}  ${event.padEnd(10)}  ${recordId ?? `batch ${batchId}`}  ${jobKey}`.trimEnd());
       }
     }
   } catch (thrown) {
@@ -109,7 +107,7 @@ function describe({ emulators, environment, functions, config }: Stack): string 
   ] as const;
   const { exports, publish, publishWithCurl, read, readRejected } = byHand(environment, config.topics);
   return `
-The service runs on this machine; Earth Engine is simulated. Ctrl-C stops it.
+The service is running on this machine. Earth Engine is simulated. Press Ctrl-C to stop.
 
 ${endpoints.map(([name, address]) => `  ${name.padEnd(22)}  ${address}`).join('\n')}
 
@@ -117,25 +115,25 @@ In another terminal, in this folder:
 
 ${indent(exports)}
 
-Publish a job, with the Google Cloud CLI or without:
+Publish a job, with or without the Google Cloud CLI:
 
 ${indent(publish)}
 
 ${indent(publishWithCurl)}
 
-Read the records, and the messages that were refused:
+Read the records, and the rejected messages:
 
 ${indent(read)}
 
 ${indent(readRejected)}
 
-What happens, as the event topic tells it:
+Events of the service:
 `;
 }
 
 const indent = (lines: readonly string[]): string => lines.map((line) => `  ${line}`).join('\n');
 
-/** The settings of the service among the variables of a shell; where its parts are is ours to say. */
+/** The service's settings in a shell's environment, except for the addresses of its parts, which the stack sets. */
 function settingsOf(environment: Readonly<Record<string, string | undefined>>): Record<string, string> {
   const names = Object.keys(environmentSchema.shape).filter(
     (name) => name !== 'GOOGLE_CLOUD_PROJECT' && name !== 'EARTHENGINE_API_URL' && !name.endsWith('_HOST'),
@@ -156,7 +154,7 @@ function isCrash(problem: Error): boolean {
   return problem instanceof LocalError && problem.code === 'FUNCTION_CRASHED';
 }
 
-/** What a person needs to know: our own errors say it themselves, others are bugs and show where. */
+/** The service's own errors explain themselves; any other error is a bug and needs its stack. */
 function explain(thrown: unknown): string {
   const error = asError(thrown);
   return error instanceof CodedError ? error.message : (error.stack ?? error.message);
@@ -167,7 +165,7 @@ try {
 } catch (thrown) {
   console.error(
     thrown instanceof EmulatorsUnavailableError
-      ? `${thrown.message}\n\nWithout them, npm run demo still shows the service at work, embedded in one process.`
+      ? `${thrown.message}\n\nWithout emulators, you can still run the demo, in one process: npm run demo`
       : explain(thrown),
   );
   process.exitCode = 1;

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { root } from '../processes.ts';
 import { type Bench, median, type Row } from './table.ts';
 
-/** How quickly the built command line starts, beside a Node that does nothing, in turns with it. */
+/** How fast the built command line starts, compared with a Node process that does nothing. The two alternate. */
 
 const RUNS = 15;
 const MORE_MS = 150;
@@ -14,18 +14,24 @@ const cli = join(root, 'build/cli/ee-video-exports.js');
 
 async function run(): Promise<Row[]> {
   if (!existsSync(cli)) {
-    throw new Error('There is no command line: npm run build comes first');
+    throw new Error('The command line is not built. Run npm run build first.');
   }
   execFileSync(process.execPath, [cli, '--help']);
   const help: number[] = [];
-  const nothing: number[] = [];
+  const idle: number[] = [];
   for (let n = 0; n < RUNS; n += 1) {
-    nothing.push(timeOf(['-e', '0']));
+    idle.push(timeOf(['-e', '0']));
     help.push(timeOf([cli, '--help']));
   }
-  const baseline = median(nothing);
+  const baseline = median(idle);
   return [
-    { what: '--help, beside node -e 0', value: median(help), baseline, unit: 'ms', most: baseline + MORE_MS },
+    {
+      what: '--help, compared with node -e 0',
+      value: median(help),
+      baseline,
+      unit: 'ms',
+      most: baseline + MORE_MS,
+    },
   ];
 }
 

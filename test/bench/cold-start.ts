@@ -14,9 +14,9 @@ import { root } from '../processes.ts';
 import { type Bench, median, type Row } from './table.ts';
 
 /**
- * A cold start of each deployed bundle: from the start of the process until it listens, and until its first message is
- * answered, against the emulators and the simulator; beside a function that does nothing, in turns with it. Both have the
- * compile cache that their image would have.
+ * A cold start of each deployed bundle: from the start of the process until it listens, and until the response to its first
+ * message, with the emulators and the simulator; compared with a function that does nothing. The two alternate. Both have
+ * the compile cache that their image would have.
  */
 
 const RUNS = 7;
@@ -42,7 +42,7 @@ interface Candidate {
 
 async function run(): Promise<Row[]> {
   if (!existsSync(join(root, 'build/deploy'))) {
-    throw new Error('There are no bundles: npm run build comes first');
+    throw new Error('The bundles are not built. Run npm run build first.');
   }
   await using started = new AsyncDisposableStack();
   const emulators = await startEmulators({ projectId: project });
@@ -66,7 +66,7 @@ async function run(): Promise<Row[]> {
     candidates.push(await bundle(target, scratch, environment));
   }
   const request = await exampleRequest();
-  // In turns, so that what else the machine does falls on all alike. The first round fills the file cache.
+  // In turns, so that other load on the machine affects all of them equally. The first round fills the file cache.
   for (let round = 0; round <= RUNS; round += 1) {
     for (const candidate of candidates) {
       const measured = await start(
@@ -94,7 +94,7 @@ function rows(candidate: Candidate, empty: Candidate): Row[] {
       most: listening + MORE_UNTIL_LISTENING_MS,
     },
     {
-      what: `${candidate.name}: start to first answer`,
+      what: `${candidate.name}: start to first response`,
       value: of(candidate, 'answeredMs'),
       baseline: of(empty, 'answeredMs'),
       unit: 'ms',
@@ -117,7 +117,7 @@ async function emptyFunction(scratch: string, environment: Candidate['environmen
     "require('@google-cloud/functions-framework').http('submitExport', (_request, response) => response.status(204).end());\n",
   );
   const cache = join(scratch, 'empty');
-  // The first round fills it: there is nothing to load but the framework.
+  // The first round fills the cache: the function loads only the framework.
   return {
     name: 'empty',
     target: 'submitExport',
@@ -127,7 +127,7 @@ async function emptyFunction(scratch: string, environment: Candidate['environmen
   };
 }
 
-/** With the compile cache that `gcp-build` makes of it in the image. */
+/** With the compile cache that `gcp-build` creates in the image. */
 async function bundle(
   target: Target,
   scratch: string,
@@ -162,7 +162,7 @@ async function start({ target, source, environment }: Candidate, body: unknown):
     await response.arrayBuffer();
     const answeredMs = performance.now() - startedAt;
     if (!response.ok) {
-      throw new Error(`${target} answered ${response.status}; it printed:\n${instance.output()}`);
+      throw new Error(`${target} returned ${response.status}. Its output:\n${instance.output()}`);
     }
     return { listeningMs, answeredMs, residentMb: await residentMb(instance.pid) };
   } finally {
@@ -181,7 +181,7 @@ async function exampleRequest(): Promise<unknown> {
   return (JSON.parse(await readFile(file, 'utf8')) as { request: unknown }).request;
 }
 
-/** A message that takes the function's whole way, and is another one each time. */
+/** A message that makes the function do all of its work. Each one is different. */
 function bodyFor(target: Target, id: string, request: unknown): unknown {
   switch (target) {
     case 'submitExport':

@@ -6,8 +6,8 @@ import { createWatched } from '../scale/watched.ts';
 import { type Bench, median, type Row } from './table.ts';
 
 /**
- * Ten thousand jobs at once through a queue of 3,000 that people share, with 429s sprinkled in, on a clock that runs as
- * fast as the work allows: the whole service, the store and the simulator in this process.
+ * Ten thousand jobs at once for a queue of 3,000 that is shared with other users, with occasional 429 responses, on a clock
+ * that runs as fast as the work allows: the whole service, the store, and the simulator are in this process.
  */
 
 const options: BurstOptions = {
@@ -62,17 +62,19 @@ async function drain(): Promise<Drained> {
     throw new Error(`${options.jobs} jobs became ${operations.length} operations, ${succeeded} succeeded`);
   }
   if (deliveries.some((delivered) => delivered > 1)) {
-    throw new Error('a message was delivered again');
+    throw new Error('a message was redelivered');
   }
   const { calls, projects } = harness.simulator.counters();
   const over = (projects[harness.config.earthEngineProject]?.peakActive ?? 0) - options.maxActive;
   if (over > mostStartedWithin(harness, 5000)) {
-    throw new Error(`${over} more were active than allowed, and than are started in five seconds`);
+    throw new Error(
+      `${over} more operations were active than allowed, which is more than start in five seconds`,
+    );
   }
   return { seconds, minutes: polls, calls: calls.export + calls.list + calls.get, peakMb };
 }
 
-/** The floor: every job is written down and sent at once, to a queue that takes them all, and nobody looks again. */
+/** The floor: every job is stored and sent at once, to a queue without a limit, and never polled. */
 async function sendAtOnce(): Promise<Drained> {
   const { services, simulator } = createWatched();
   const { store, earthEngine, config } = services;
@@ -84,7 +86,7 @@ async function sendAtOnce(): Promise<Drained> {
   }
   const seconds = (performance.now() - start) / 1000;
   const { calls } = simulator.counters();
-  // Earth Engine's own pace: it starts no more of them a second.
+  // The time that Earth Engine itself needs: it starts no more operations per second.
   return {
     seconds,
     minutes: options.jobs / options.startsPerSecond / 60,

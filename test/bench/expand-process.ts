@@ -3,7 +3,7 @@ import type { Services } from '../../shared/services.ts';
 import { manifestOf } from '../batch/whole-batch.ts';
 import { createHarness, envelopeOf } from '../harness.ts';
 
-/** `node expand-process.ts JOBS`: expands a manifest, forgets what is published, and prints what that took. */
+/** `node expand-process.ts JOBS` expands a manifest, discards the messages, and prints what that cost. */
 const jobs = Number(process.argv[2]);
 const harness = createHarness();
 let bytes = 0;
@@ -29,8 +29,8 @@ if (expanded.outcome !== 'PUBLISHED' || bytes < jobs * 1000) {
 }
 const peakMb = process.resourceUsage().maxRSS / 1024;
 
-const serialiseAt = performance.now();
+const serializeAt = performance.now();
 for (let job = 0; job < jobs; job += 1) {
   Buffer.from(JSON.stringify(manifest['job']));
 }
-console.log(JSON.stringify({ peakMb, ms, serialiseMs: performance.now() - serialiseAt }));
+console.log(JSON.stringify({ peakMb, ms, serializeMs: performance.now() - serializeAt }));

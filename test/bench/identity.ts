@@ -6,8 +6,8 @@ import { readJsonData } from '../../shared/message/envelope.ts';
 import { type Bench, median, type Row } from './table.ts';
 
 /**
- * From the bytes of a message to a validated job with its content hash and record id, decoding included, against
- * `JSON.parse` and one SHA-256 of the same bytes. Both run alternately in one process, so that they share its noise.
+ * From the bytes of a message to a validated job with its content hash and record id, including decoding, compared with
+ * `JSON.parse` and one SHA-256 of the same bytes. The two alternate in one process, so that other load affects both.
  */
 const bench: Bench = {
   name: 'identity',
@@ -72,7 +72,7 @@ const call = (functionName: string, args: Record<string, unknown>) => ({
   functionInvocationValue: { functionName, arguments: args },
 });
 
-/** A polygon of 46,000 points around a coast, as `clipToBoundsAndScale` gets it. */
+/** A polygon of 46,000 points around a coast, as in an argument of `clipToBoundsAndScale`. */
 function regionGraph(): object {
   const points = 46_000;
   const ring = Array.from({ length: points }, (_, index) => {
@@ -91,7 +91,7 @@ function regionGraph(): object {
   };
 }
 
-/** 1,154 years of 26 nodes each, a third of them in a mapped function with its argument in use. */
+/** 1,154 years of 26 nodes each, a third of which are in a mapped function that uses its argument. */
 function manyNodesGraph(): object {
   const values: Record<string, unknown> = {};
   const images: unknown[] = [];

@@ -9,9 +9,9 @@ import { createWatched, submitMany, type Watched } from '../scale/watched.ts';
 import { type Bench, median, type Row } from './table.ts';
 
 /**
- * One poll of so many watched operations, against asking for each of them: calls of Earth Engine, documents that Firestore
- * would bill, and time. The store is the one in memory and Earth Engine the simulator in the same process: the time is
- * what the work itself takes, without anybody's answer times.
+ * One poll of many watched operations, compared with one request for each of them: calls of Earth Engine, documents that
+ * Firestore would bill, and time. The store is in memory and Earth Engine is simulated in this process, so the time is that
+ * of the work itself, without response times.
  */
 
 const SIZES = [100, 1000, 3000, 10_000];
@@ -24,7 +24,7 @@ interface Cost {
   readonly ms: number;
 }
 
-/** What the issue of scale allows an unchanged poll of 3,000. */
+/** The limits of a poll of 3,000 operations of which none has changed. */
 const UNCHANGED_3000: Partial<Cost> = { calls: 8, reads: 20, writes: 0 };
 
 async function run(): Promise<Row[]> {
@@ -69,7 +69,7 @@ function rowsOf(
   });
 }
 
-/** Lets so many operations end, and a minute pass, and counts what `poll` takes to see it. */
+/** Ends some operations, lets a minute pass, and measures what `poll` costs then. */
 async function costOf(harness: Watched, changed: number, poll: () => Promise<void>): Promise<Cost> {
   const { simulator, clock, store } = harness;
   const open = simulator.operations().filter(({ endTime }) => endTime === undefined);
@@ -95,7 +95,7 @@ function callsOf({ simulator }: Watched): number {
   return list + get;
 }
 
-/** The plain way: every record that has not ended is read, and its operation asked for. */
+/** The plain way: reads every record that has not ended, and requests its operation. */
 async function askForEach({ services }: Watched): Promise<void> {
   const { store, earthEngine, config } = services;
   const query = recordQueries.active(config.earthEngineProject);

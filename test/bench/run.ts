@@ -8,7 +8,7 @@ import poll from './poll.ts';
 import submit from './submit.ts';
 import { type Bench, formatTable, isOver } from './table.ts';
 
-/** `npm run bench [-- NAME…]`: every benchmark, or those named. Fails where a promised ratio is not kept. */
+/** `npm run bench [-- NAME…]` runs all benchmarks, or those named. It fails if one exceeds its limit. */
 const benches: readonly Bench[] = [cliHelp, batch, coldStart, identity, submit, poll, drain];
 
 const usage = `usage: npm run bench [-- NAME…]
@@ -17,7 +17,7 @@ const usage = `usage: npm run bench [-- NAME…]
 const { positionals: names } = readOptions(usage, { allowPositionals: true });
 const unknown = names.filter((name) => !benches.some((bench) => bench.name === name));
 if (unknown.length > 0) {
-  wrongOption(`There is no benchmark ${unknown.join(', ')}.`, usage);
+  wrongOption(`No benchmark is called ${unknown.join(', ')}.`, usage);
 }
 
 for (const bench of benches) {

@@ -17,18 +17,18 @@ import { root } from '../processes.ts';
 import { type Bench, median, type Row } from './table.ts';
 
 /**
- * A job from push to answer, as submitExport handles it: beside the floor (`submit/floor.ts`), in turns with it, both in
- * processes of their own against the same emulators and simulator; and beside the official JavaScript client, which
- * keeps no record. Processor time is that of the measured process alone.
+ * A job in submitExport, from push request to response. It is compared with the floor (`submit/floor.ts`): the two alternate,
+ * in separate processes, with the same emulators and simulator. It is also compared with the official JavaScript client,
+ * which stores no record. CPU time is that of the measured process alone.
  */
 
 const PROJECT = 'demo-submit';
 const PAIRS = 7;
 const JOBS = 200;
 const WARM_UP_JOBS = 400;
-/** The official client lets 350 ms pass between two requests. */
+/** The official client waits 350 ms between two requests. */
 const CLIENT_JOBS = 10;
-/** As many at once as an instance gets. */
+/** The concurrency of one instance. */
 const AT_ONCE = 8;
 const CPU_TIMES = 1.5;
 
@@ -83,26 +83,26 @@ async function run(): Promise<Row[]> {
     median(measured.map((one) => one[what]));
   return [
     {
-      what: 'processor time of a job, beside the floor',
+      what: 'CPU time of a job, compared with the floor',
       value: of(services, 'cpuMs'),
       baseline: of(floors, 'cpuMs'),
       unit: 'ms',
       limit: CPU_TIMES,
     },
     {
-      what: `jobs a second, ${AT_ONCE} at once, beside the floor`,
+      what: `jobs per second, ${AT_ONCE} at once, compared with the floor`,
       value: 1000 / of(services, 'ms'),
       baseline: 1000 / of(floors, 'ms'),
       unit: '/s',
     },
     {
-      what: "processor time of a job, beside the official client's",
+      what: 'CPU time of a job, compared with the official client',
       value: of(services, 'cpuMs'),
       baseline: of(clients, 'cpuMs'),
       unit: 'ms',
     },
     {
-      what: `jobs a second, beside the official client's loop`,
+      what: 'jobs per second, compared with a loop over the official client',
       value: 1000 / of(services, 'ms'),
       baseline: 1000 / of(clients, 'ms'),
       unit: '/s',
@@ -111,7 +111,7 @@ async function run(): Promise<Row[]> {
 }
 
 interface Endpoint {
-  /** Pushes so many jobs. Per job: processor time of the endpoint's process, and time. */
+  /** Pushes a number of jobs. Returns, per job, the CPU time of the endpoint's process and the elapsed time. */
   submit(request: object, jobs: number): Promise<Measured>;
   stop(): Promise<void>;
 }
@@ -148,7 +148,7 @@ async function startEndpoint(
       const operations = (await countStarted()) - startedBefore;
       if (operations !== count) {
         throw new Error(
-          `${count} jobs started ${operations} operations; the function printed:\n${endpoint.output()}`,
+          `${count} jobs started ${operations} operations; the function's output:\n${endpoint.output()}`,
         );
       }
       return { cpuMs: used / count, ms: ms / count };
@@ -171,11 +171,13 @@ async function push(endpoint: FunctionProcess, body: string): Promise<void> {
   });
   await response.arrayBuffer();
   if (response.status !== 204) {
-    throw new Error(`a job was answered ${response.status}; the function printed:\n${endpoint.output()}`);
+    throw new Error(
+      `a job got the response ${response.status}; the function's output:\n${endpoint.output()}`,
+    );
   }
 }
 
-/** As much of @google/earthengine as is used here; it has no types. */
+/** The part of @google/earthengine that is used here; it has no types. */
 interface OfficialClient {
   initialize(
     url: string,
@@ -205,7 +207,7 @@ interface Collection {
   visualize(options: object): Collection;
 }
 
-/** The loop that people write: one task after the other, each started when the one before was. In this process. */
+/** The usual loop, in this process: it starts one task after the other. */
 async function startOfficialClient(url: string) {
   const ee = createRequire(import.meta.url)('@google/earthengine') as OfficialClient;
   await new Promise<void>((done, failed) => {

@@ -1,20 +1,20 @@
 import { table } from '../../cli/screen.ts';
 
-/** One measured line: what was measured, beside the baseline of the same run. */
+/** One measurement, with the baseline of the same run. */
 export interface Row {
   readonly what: string;
   /** Median of the runs, in `unit`. */
   readonly value: number;
-  /** What it is held against: the median of the baseline's runs, in `unit`. */
+  /** The median of the baseline's runs, in `unit`. */
   readonly baseline: number;
   readonly unit: string;
-  /** The ratio that must not be reached, where one is promised. */
+  /** The ratio to the baseline that must not be reached, if there is such a limit. */
   readonly limit?: number;
-  /** The value that must not be passed, in `unit`, where one is promised. */
+  /** The value that must not be exceeded, in `unit`, if there is such a limit. */
   readonly most?: number;
 }
 
-/** A benchmark of one part: its module's default export, listed in `run.ts`. */
+/** A benchmark of one part: the default export of its module, listed in `run.ts`. */
 export interface Bench {
   readonly name: string;
   run(): Promise<Row[]>;
@@ -35,7 +35,7 @@ export function formatTable(bench: string, rows: readonly Row[]): string {
     `${number(row.value)} ${row.unit}`,
     `${number(row.baseline)} ${row.unit}`,
     row.baseline === 0 ? '' : `${number(row.value / row.baseline)}×`,
-    promise(row),
+    limitOf(row),
   ]);
   return table([header, ...lines], '', Infinity).join('\n');
 }
@@ -44,13 +44,13 @@ export function isOver({ value, baseline, limit = Infinity, most = Infinity }: R
   return value / baseline >= limit || value > most;
 }
 
-function promise(row: Row): string {
+function limitOf(row: Row): string {
   const { limit, most, unit } = row;
-  const promised = [
+  const limits = [
     ...(limit === undefined ? [] : [`< ${limit}×`]),
     ...(most === undefined ? [] : [`≤ ${number(most)} ${unit}`]),
   ];
-  return promised.length === 0 ? '' : `${promised.join(', ')} ${isOver(row) ? 'OVER' : 'ok'}`;
+  return limits.length === 0 ? '' : `${limits.join(', ')} ${isOver(row) ? 'OVER' : 'ok'}`;
 }
 
 function number(value: number): string {

@@ -7,18 +7,18 @@ import type { Target } from '../../infra/targets.ts';
 import type { Tally } from './tally.ts';
 
 /**
- * What is between Pub/Sub and the functions: hands each delivery to some living process, and goes wrong on the way as
- * networks and at-least-once delivery do. Deliveries come late, hence in another order; several times, to several
- * processes at once or seconds later; and their acknowledgement is lost.
+ * Stands between Pub/Sub and the functions. It passes each delivery to one of the processes, with the faults of networks
+ * and at-least-once delivery: deliveries arrive late, and therefore in another order; they arrive several times, at several
+ * processes at once or seconds later; and their acknowledgments are lost.
  */
 export interface Balancer {
   /** The address of a function. */
   url(target: Target): string;
-  /** Ids of messages whose delivery was answered with 2xx, and the answer passed on. */
+  /** Ids of messages whose delivery got a 2xx response that was passed on. */
   readonly acknowledged: ReadonlySet<string>;
-  /** Requests that are under way, copies included. */
+  /** Requests in progress, including copies. */
   underWay(): number;
-  /** Hands a request over as it is. Resolves with the answer's status, 502 where the process died over it. */
+  /** Passes a request on without faults. Resolves with the response's status, 502 if the process died meanwhile. */
   call(target: Target, body: string): Promise<number>;
   close(): Promise<void>;
 }
@@ -27,12 +27,12 @@ export interface BalancerOptions {
   readonly addresses: (target: Target) => readonly string[];
   readonly random: () => number;
   readonly tally: Tally;
-  /** Whether things go wrong now. */
+  /** Whether faults occur now. */
   readonly isRough: () => boolean;
 }
 
 const COPY_LATE_MS = 6000;
-const chances = { late: 0.2, copied: 0.12, copiedManyTimes: 0.02, answerLost: 0.06 };
+const chances = { late: 0.2, copied: 0.12, copiedManyTimes: 0.02, responseLost: 0.06 };
 const MANY = 10;
 
 export async function openBalancer({
@@ -69,10 +69,10 @@ export async function openBalancer({
     await wait(lateMs);
     const status = await call(target, body);
     underWay -= 1;
-    tally.count(`copy answered:${status}`);
+    tally.count(`copy response:${status}`);
   }
 
-  /** @returns the status to pass on; undefined where the connection is to be lost */
+  /** @returns the status to pass on; undefined to break the connection */
   async function deliver(target: Target, body: string): Promise<number | undefined> {
     tally.count('delivery:received');
     if (!isRough()) {
@@ -87,13 +87,13 @@ export async function openBalancer({
       }
     }
     if (random() < chances.late) {
-      // Refused, it comes again behind others. Holding it here would hold up one of the emulator's two pushes.
-      tally.count('delivery:put off');
+      // Redelivered later, behind others. A delay here would block one of the emulator's two push connections.
+      tally.count('delivery:deferred');
       return 503;
     }
     const status = await call(target, body);
-    if (random() < chances.answerLost) {
-      tally.count('delivery:answer lost');
+    if (random() < chances.responseLost) {
+      tally.count('delivery:response lost');
       return undefined;
     }
     return status;
@@ -108,7 +108,7 @@ export async function openBalancer({
         request.socket.destroy();
         return;
       }
-      tally.count(`answered:${status}`);
+      tally.count(`response:${status}`);
       if (status < 300) {
         acknowledged.add(messageIdIn(body));
       }

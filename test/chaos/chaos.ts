@@ -30,14 +30,13 @@ import { openTcpGate } from './tcp-gate.ts';
 import { differences, openEnds, type Outcome, type PublishedMessage } from './verify.ts';
 
 /*
- * The service under everything that can go wrong with it, for real: Google's emulators, several processes of each
- * function, and a simulated Earth Engine. What the numbers of one seed decide is drawn in the same order again; when it
- * happens is up to the machine.
+ * The real service under every kind of fault: Google's emulators, several processes of each function, and a simulated Earth
+ * Engine. The same seed draws the same faults in the same order, but their timing depends on the machine.
  */
 
 export interface ChaosOptions {
   readonly jobs: number;
-  /** How long things go wrong; longer where the machine is too slow to deliver everything by then. */
+  /** How long faults occur. They continue if the machine is too slow to deliver everything in this time. */
   readonly seconds: number;
   readonly seed: number;
 }
@@ -46,13 +45,13 @@ export interface ChaosResult extends ChaosOptions {
   readonly published: number;
   readonly tally: Tally;
   readonly outcome: Outcome;
-  /** How long it took, once nothing went wrong any more, until nothing was left to do. */
+  /** The time from the last fault until nothing was left to do. */
   readonly quietSeconds: number;
-  /** What is not as promised; empty where the service kept its word. */
+  /** Every broken promise of the service. */
   readonly problems: readonly string[];
 }
 
-/** Times so short that hours of trouble fit into a minute. T of the rules is 6 + 2 × 2.5 = 11 s. */
+/** Times so short that hours of faults fit into a minute. T of the rules is 6 + 2 × 2.5 = 11 s. */
 const settings = {
   SUBMIT_LEASE_SECONDS: '6',
   SUBMIT_TIMEOUT_SECONDS: '2.5',
@@ -65,7 +64,7 @@ const settings = {
   ALLOWED_PROJECTS: '*',
 } as const;
 
-/** A small queue that burns ids, a list that lags and has no order, answers that lack fields. */
+/** A small queue that uses up ids, a list that lags and has no order, and responses that lack fields. */
 const earthEngine: Partial<SimulatorSettings> = {
   queueLimit: 12,
   useUpIdWhenFull: true,
@@ -84,14 +83,14 @@ const fleetSizes = { submitExport: 3, pollExports: 2, recordDeadLetter: 1 } as c
 const POLLERS = 2;
 const POLL_PAUSE_MS = 400;
 const LOOK_EVERY_MS = 500;
-/** After the last fault: a claim that ran out, two searches T apart, the queue worked off. */
+/** Enough after the last fault for an expired lease, two searches T apart, and all operations in the queue. */
 const QUIET_LIMIT_MS = 120 * SECOND_MS;
-/** Jobs are published in this part of the time, so that each meets trouble. */
-const PUBLISHING = 0.8;
+/** Jobs are published in this part of the time, so that faults affect each of them. */
+const PUBLISHING_SHARE = 0.8;
 const BURST = 10;
 const EMPTY_AFTER_MS = 2 * SECOND_MS;
 
-/** One stack, and what has happened to it so far. */
+/** One stack, and the messages that were published to it so far. */
 interface Stage {
   readonly pubsub: PubsubRest;
   readonly topics: Topics;
@@ -105,7 +104,7 @@ export async function runChaos({ jobs, seconds, seed }: ChaosOptions): Promise<C
   const problems: string[] = [];
   const onProblem = (problem: Error): void => void problems.push(problem.message);
   const tally = createTally();
-  // A stream of numbers for each part: how often one of them draws must not change what another one gets.
+  // Each part has its own stream of numbers: how often one part draws must not change the numbers of another.
   let streams = 0;
   const stream = (): (() => number) => createRandom(seed * 1000 + (streams += 1));
   const project = `demo-chaos-${seed}-${process.pid}`;
@@ -168,7 +167,7 @@ export async function runChaos({ jobs, seconds, seed }: ChaosOptions): Promise<C
     { maxDeliveryAttempts: 100 },
   );
   stack.defer(async () => void (await Promise.all(subscriptions.map((name) => pubsub.unsubscribe(name)))));
-  // The functions' way to Firestore can be cut; this process sees what is there.
+  // The functions' connections to Firestore can be cut; this process reads Firestore directly.
   Object.assign(process.env, emulators.environment);
   const store = createFirestoreStore({
     projectId: project,
@@ -187,29 +186,32 @@ export async function runChaos({ jobs, seconds, seed }: ChaosOptions): Promise<C
   });
 
   const roughMs = seconds * SECOND_MS;
-  const trouble = new AbortController();
+  const disturbing = new AbortController();
   const planned = planMessages(jobs, String(seed), stream());
   await Promise.all([
-    publishAll(stage, planned, roughMs * PUBLISHING),
-    wreakHavoc({ fleets, firestore, pubsub: pubsubGate, simulator, random: stream(), tally }, trouble.signal),
-    untilAllDelivered(stage, planned.length, roughMs).then(() => trouble.abort()),
+    publishAll(stage, planned, roughMs * PUBLISHING_SHARE),
+    wreakHavoc(
+      { fleets, firestore, pubsub: pubsubGate, simulator, random: stream(), tally },
+      disturbing.signal,
+    ),
+    untilAllDelivered(stage, planned.length, roughMs).then(() => disturbing.abort()),
   ]);
   rough = false;
   const quietSince = Date.now();
   const stillOpen = await untilNothingIsOpen(stage, quietSince + QUIET_LIMIT_MS);
   const quietSeconds = (Date.now() - quietSince) / SECOND_MS;
   if (stillOpen.length > 0) {
-    problems.push(`not done after ${quietSeconds} s without a fault`);
+    problems.push(`not done ${quietSeconds} s after the last fault`);
   }
-  // An attempt that has ended stays so, whatever is polled.
+  // Polling does not change a record that has ended.
   await balancer.call('pollExports', '');
   await balancer.call('pollExports', '');
-  const outcome = await lookAt(stage);
+  const outcome = await readOutcome(stage);
   problems.push(...differences(outcome));
   return { jobs, seconds, seed, published: published.length, tally, outcome, quietSeconds, problems };
 }
 
-/** A slow machine is behind when the time is up: then trouble goes on for what has not met it, and as long again at most. */
+/** On a slow machine, faults continue until everything is delivered, at most twice as long. */
 async function untilAllDelivered(
   { published, balancer }: Stage,
   planned: number,
@@ -224,16 +226,16 @@ async function untilAllDelivered(
   }
 }
 
-/** As Cloud Scheduler does, but it does not wait for the others: runs overlap. */
+/** Polls as Cloud Scheduler does, but several times at once: runs overlap. */
 async function keepPolling({ balancer }: Stage, tally: Tally, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     const status = await balancer.call('pollExports', '');
-    tally.count(status === 200 ? 'poll:finished' : 'poll:cut off');
+    tally.count(status === 200 ? 'poll:finished' : 'poll:interrupted');
     await wait(POLL_PAUSE_MS);
   }
 }
 
-/** In bursts, so that many submissions are under way at once. */
+/** Publishes in bursts, so that many submissions are in progress at once. */
 async function publishAll(
   { pubsub, topics, published }: Stage,
   planned: readonly PlannedMessage[],
@@ -251,7 +253,7 @@ async function publishAll(
   }
 }
 
-/** @returns what is open when the time is up */
+/** @returns what has not finished when the time is up */
 async function untilNothingIsOpen(stage: Stage, deadlineMs: number): Promise<string[]> {
   for (;;) {
     const { records } = await readRecords(stage.store);
@@ -277,7 +279,14 @@ async function readRecords(store: Store): Promise<Pick<Outcome, 'records' | 'unr
   };
 }
 
-async function lookAt({ pubsub, topics, store, simulator, balancer, published }: Stage): Promise<Outcome> {
+async function readOutcome({
+  pubsub,
+  topics,
+  store,
+  simulator,
+  balancer,
+  published,
+}: Stage): Promise<Outcome> {
   const { records, unreadable } = await readRecords(store);
   const requestHashes = await Promise.all(
     [...records.keys()].map(
@@ -296,19 +305,19 @@ async function lookAt({ pubsub, topics, store, simulator, balancer, published }:
     operations: simulator.operations(),
     exportCalls: simulator.exportCalls,
     acknowledged: balancer.acknowledged,
-    told: new Set(events.map(({ recordId, state }) => `${recordId}:${state}`)),
+    publishedStates: new Set(events.map(({ recordId, state }) => `${recordId}:${state}`)),
     deadLetters: kept.filter(({ rejectedMessageId }) => rejectedMessageId === undefined).length,
   };
 }
 
-/** The attributes of every message in a subscription. */
+/** Pulls every message of a subscription, and returns their attributes. */
 async function pullAll(
   pubsub: PubsubRest,
   subscription: string,
 ): Promise<Readonly<Record<string, string>>[]> {
   const all: Readonly<Record<string, string>>[] = [];
   for (;;) {
-    // The emulator answers when there is something.
+    // The emulator does not respond until it has a message.
     const signal = AbortSignal.timeout(EMPTY_AFTER_MS);
     const pulled = await pubsub.pull(subscription, signal).catch((error: unknown) => {
       if (signal.aborted) {

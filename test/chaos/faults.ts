@@ -6,9 +6,9 @@ import { earthEngineProjects } from './messages.ts';
 import type { Tally } from './tally.ts';
 import type { TcpGate } from './tcp-gate.ts';
 
-/** What goes wrong, and how often. All of it is drawn from one seed. */
+/** The faults and how often they occur. All of them are drawn from one seed. */
 
-/** Chances of one export call; of lists and reads a third of that. */
+/** The probability of each fault for one export call; for other calls, a third of it. */
 const exportFaults: readonly (readonly [chance: number, name: string, fault: Fault])[] = [
   [0.04, '429', { kind: 'status', status: 429, message: 'Too Many Requests', retryAfter: '1' }],
   [0.05, '500', { kind: 'status', status: 500, message: 'Internal error.' }],
@@ -17,20 +17,20 @@ const exportFaults: readonly (readonly [chance: number, name: string, fault: Fau
   [0.08, 'reset after the work', { kind: 'lost' }],
   [0.04, 'silence before the work', { kind: 'silence' }],
   [0.04, 'silence after the work', { kind: 'silence', worked: true }],
-  [0.04, 'slow answer', { kind: 'slow', ms: 1500 }],
-  [0.04, 'garbled answer', { kind: 'garbled', body: '{"name":' }],
+  [0.04, 'slow response', { kind: 'slow', ms: 1500 }],
+  [0.04, 'garbled response', { kind: 'garbled', body: '{"name":' }],
 ];
 const OTHER_CALLS = 1 / 3;
 
-/** What goes wrong with the next call of Earth Engine, if anything. */
+/** The fault of the next call of Earth Engine, if it has one. */
 export function drawFault(call: CallKind, random: () => number, tally: Tally): Fault | undefined {
   let chance = random() / (call === 'export' ? 1 : OTHER_CALLS);
   for (const [share, name, fault] of exportFaults) {
     if (chance < share) {
-      // A silent list is waited for much longer than this run lasts: a slow one tells as much.
-      const told: Fault = fault.kind === 'silence' && call !== 'export' ? { kind: 'slow', ms: 2500 } : fault;
-      tally.count(`fault:${told === fault ? name : 'slow answer'}`);
-      return told;
+      // The wait for a silent list is much longer than this run; a slow list tests the same.
+      const drawn: Fault = fault.kind === 'silence' && call !== 'export' ? { kind: 'slow', ms: 2500 } : fault;
+      tally.count(`fault:${drawn === fault ? name : 'slow response'}`);
+      return drawn;
     }
     chance -= share;
   }
@@ -39,7 +39,7 @@ export function drawFault(call: CallKind, random: () => number, tally: Tally): F
 
 type Span = readonly [fromMs: number, toMs: number];
 
-/** What is done to the stack, how long after the last time, for how long. */
+/** For each disturbance: the pause before it, and how long it lasts. */
 const plan = {
   end: { pauseMs: [500, 2000] },
   cutFirestore: { pauseMs: [1500, 5500], lastsMs: [200, 3000] },
@@ -58,7 +58,7 @@ export interface Havoc {
   readonly tally: Tally;
 }
 
-/** Breaks things until `signal`; when it resolves, everything is whole again. */
+/** Disturbs the stack until `signal`. When it resolves, everything works again. */
 export async function wreakHavoc(havoc: Havoc, signal: AbortSignal): Promise<void> {
   const { fleets, firestore, pubsub, simulator, random, tally } = havoc;
   const between = ([from, to]: Span): number => from + random() * (to - from);
@@ -67,7 +67,7 @@ export async function wreakHavoc(havoc: Havoc, signal: AbortSignal): Promise<voi
       () => undefined,
       () => undefined,
     );
-  const again = async (pauseMs: Span, act: () => Promise<void>): Promise<void> => {
+  const repeat = async (pauseMs: Span, act: () => Promise<void>): Promise<void> => {
     for (;;) {
       await pause(between(pauseMs));
       if (signal.aborted) {
@@ -90,7 +90,7 @@ export async function wreakHavoc(havoc: Havoc, signal: AbortSignal): Promise<voi
   };
   const fillQueue = async (): Promise<void> => {
     const project = earthEngineProjects[Math.floor(random() * earthEngineProjects.length)] ?? '';
-    tally.count('queue filled by others');
+    tally.count('queue filled by other users');
     simulator.setOthers(project, { pending: simulator.settings.queueLimit });
     await pause(between(plan.fillQueue.lastsMs));
     simulator.setOthers(project, {});
@@ -103,7 +103,7 @@ export async function wreakHavoc(havoc: Havoc, signal: AbortSignal): Promise<voi
     holding = true;
     const held = simulator.holdNext(random() < 0.5 ? 'RESET' : 'SILENCE');
     const lateMs = between(plan.hold.lastsMs);
-    // Caught whenever the next request comes, which may be after the noise: it arrives late all the same.
+    // The next request may come after the last disturbance, but still arrives late.
     const arriveLate = async (): Promise<void> => {
       await held.caught;
       tally.count('fault:request arrives late');
@@ -115,10 +115,10 @@ export async function wreakHavoc(havoc: Havoc, signal: AbortSignal): Promise<voi
   };
 
   await Promise.all([
-    again(plan.end.pauseMs, endOne),
-    again(plan.cutFirestore.pauseMs, () => cut(firestore, 'Firestore', plan.cutFirestore.lastsMs)),
-    again(plan.cutPubsub.pauseMs, () => cut(pubsub, 'Pub/Sub', plan.cutPubsub.lastsMs)),
-    again(plan.fillQueue.pauseMs, fillQueue),
-    again(plan.hold.pauseMs, hold),
+    repeat(plan.end.pauseMs, endOne),
+    repeat(plan.cutFirestore.pauseMs, () => cut(firestore, 'Firestore', plan.cutFirestore.lastsMs)),
+    repeat(plan.cutPubsub.pauseMs, () => cut(pubsub, 'Pub/Sub', plan.cutPubsub.lastsMs)),
+    repeat(plan.fillQueue.pauseMs, fillQueue),
+    repeat(plan.hold.pauseMs, hold),
   ]);
 }

@@ -4,12 +4,12 @@ import type { Target } from '../../infra/targets.ts';
 import { asError } from '../../shared/errors.ts';
 import type { Tally } from './tally.ts';
 
-/** Several processes of one function. One that ends, in whatever way, is replaced by another. */
+/** Several processes of one function. A process that ends, for any reason, is replaced. */
 export interface Fleet {
   readonly target: Target;
-  /** The addresses of those that take requests: what Cloud Run has told to stop gets no new ones. */
+  /** The addresses of the processes that accept requests: as on Cloud Run, a stopping one gets no new requests. */
   addresses(): readonly string[];
-  /** Ends one of them at once, or asks it to end; never the last of several. */
+  /** Sends the signal to one of them, but never to the last of several. */
   end(index: number, signal: 'SIGKILL' | 'SIGTERM'): void;
   stop(): Promise<void>;
 }
@@ -20,14 +20,14 @@ export interface FleetOptions {
   readonly source: string;
   readonly env: Readonly<Record<string, string>>;
   readonly tally: Tally;
-  /** Hears of a process that ended by itself, or did not start. */
+  /** Receives a process that ended unexpectedly, or did not start. */
   readonly onProblem: (problem: Error) => void;
 }
 
-/** Resolves when all of them listen. */
+/** Resolves when all processes listen. */
 export async function startFleet(options: FleetOptions): Promise<Fleet> {
   const { target, size, source, env, tally, onProblem } = options;
-  /** Those that take requests; those that are only finishing theirs are alive as well. */
+  /** The processes that accept requests. Those that only finish their last requests are alive as well. */
   const serving: FunctionProcess[] = [];
   const alive = new Set<FunctionProcess>();
   const lives = new Set<Promise<void>>();
@@ -61,7 +61,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
       onProblem(
         new LocalError(
           'FUNCTION_CRASHED',
-          `${target} ended by itself with ${code ?? signal}; it printed:\n${running.output()}`,
+          `${target} ended unexpectedly with ${code ?? signal}. Its output:\n${running.output()}`,
         ),
       );
     }
@@ -79,7 +79,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
     addresses: () => serving.map(({ url }) => url),
     end(index, signal) {
       const running = serving[index];
-      // With none left only waiting would be tested.
+      // Without any process, the run would only test waiting.
       if (!running || (size > 1 && serving.length === 1)) {
         return;
       }

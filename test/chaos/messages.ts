@@ -1,28 +1,28 @@
 import { parseJobMessage } from '../../shared/message/job-message.ts';
 import { smallJob } from '../harness.ts';
 
-/** What a message must come to. */
+/** The required result of a message. */
 export type Expected = 'RECORD' | 'REJECTED' | 'ONE_OF_TWO';
 
 export interface PlannedMessage {
   readonly data: string;
   readonly expected: Expected;
-  /** The record that it asks for; undefined where it is no job. */
+  /** The record of the job; undefined if the message is not a valid job. */
   readonly recordId: string | undefined;
 }
 
-/** Two EE projects: what one hears must not hold up the other. */
+/** Two Earth Engine projects: a full queue in one must not delay the other. */
 export const earthEngineProjects = ['chaos-rivers', 'chaos-cities'] as const;
 
 /** An operation whose description has this word fails. */
 export const failing = 'cloudy';
 
-const everyNth = { withoutKey: 5, fails: 7, publishedTwice: 16, spoilt: 12, contested: 20 } as const;
+const everyNth = { withoutKey: 5, fails: 7, publishedTwice: 16, damaged: 12, contested: 20 } as const;
 const PRIORITIES = 4;
 
 /**
- * Jobs of every kind, and what comes between them: messages that are no jobs, the same job published twice, and pairs of
- * different jobs under one key, of which one must win. In the order in which they are published.
+ * Jobs of every kind; invalid messages; jobs that are published twice; and pairs of different jobs with the same key, of
+ * which exactly one must win. In the order in which they are published.
  */
 export function planMessages(jobs: number, run: string, random: () => number): PlannedMessage[] {
   const messages: PlannedMessage[] = [];
@@ -36,8 +36,8 @@ export function planMessages(jobs: number, run: string, random: () => number): P
     if (n % everyNth.publishedTwice === 2) {
       messages.push(planned(job, 'RECORD'));
     }
-    if (n % everyNth.spoilt === 3) {
-      messages.push(spoilt(n / everyNth.spoilt, jobOf(n, run, 'spoilt')));
+    if (n % everyNth.damaged === 3) {
+      messages.push(damaged(n / everyNth.damaged, jobOf(n, run, 'damaged')));
     }
   }
   return shuffle(messages, random);
@@ -61,13 +61,13 @@ function planned(job: Record<string, unknown>, expected: Expected): PlannedMessa
     allowedDestinations: ['gs://*'],
   });
   if ('issues' in reading) {
-    throw new Error(`A planned job is none: ${JSON.stringify(reading.issues)}`);
+    throw new Error(`A planned job is invalid: ${JSON.stringify(reading.issues)}`);
   }
   return { data: JSON.stringify(job), expected, recordId: reading.job.recordId };
 }
 
-/** A job as it goes wrong on its way to us. */
-function spoilt(n: number, job: Record<string, unknown>): PlannedMessage {
+/** A job that was damaged on its way. */
+function damaged(n: number, job: Record<string, unknown>): PlannedMessage {
   const text = JSON.stringify(job);
   const ways = [
     text.slice(0, -20),

@@ -4,45 +4,45 @@ import type { ChaosResult } from './chaos.ts';
 
 const MAX_PROBLEMS = 20;
 
-/** One page on a run: what went wrong on purpose, what came of it, and how to see it again. */
+/** The report of a run: the faults, the results, and how to repeat it. */
 export function report(result: ChaosResult): string {
   const { jobs, seconds, seed, published, tally, outcome, quietSeconds, problems } = result;
-  const { records, operations, exportCalls, rejected, told } = outcome;
+  const { records, operations, exportCalls, rejected, publishedStates } = outcome;
   const calls = Map.groupBy(exportCalls, ({ outcome }) => outcome);
   const noted = (text: string): number =>
     [...records.values()].filter(({ history }) => history.some(({ note }) => note?.includes(text))).length;
   const states = Map.groupBy(records.values(), ({ state }) => state);
   const lines: readonly (readonly [string, string])[] = [
-    ['jobs, messages', `${jobs}, ${published}; seed ${seed}, ${seconds} s of trouble`],
+    ['jobs, messages', `${jobs}, ${published}; seed ${seed}, ${seconds} s of faults`],
     ['deliveries', counts(tally.under('delivery:'))],
-    ['answers to Pub/Sub', counts(tally.under('answered:'))],
-    ['answers to copies', counts(tally.under('copy answered:'))],
+    ['responses to Pub/Sub', counts(tally.under('response:'))],
+    ['responses to copies', counts(tally.under('copy response:'))],
     ['processes', counts([...tally.under('sent:'), ...tally.under('ended:')])],
     ['connections cut', counts(tally.under('cut:'))],
     ['Earth Engine faults', counts(tally.under('fault:'))],
-    ['queue filled by others', String(tally.of('queue filled by others'))],
+    ['queue filled by others', String(tally.of('queue filled by other users'))],
     ['polls', counts(tally.under('poll:'))],
     ['export calls', counts([...calls].map(([name, { length }]) => [name.toLowerCase(), length] as const))],
     ['claims that ran out', `${noted('claim ran out')} records`],
     ['adopted operations', `${noted('adopted')} records`],
-    ['burnt ids', `${[...records.values()].filter(isLaterGeneration).length} records`],
+    ['used-up ids', `${[...records.values()].filter(isLaterGeneration).length} records`],
     ['records', counts([...states].map(([state, { length }]) => [state, length] as const))],
     ['rejected messages', counts(reasonsOf(rejected.values()))],
-    ['events told', `${told.size} states of ${records.size} records`],
+    ['events', `${publishedStates.size} states of ${records.size} records`],
     ['operations', `${operations.length} for ${records.size} jobs`],
-    ['quiet again after', `${quietSeconds.toFixed(1)} s`],
+    ['all done after', `${quietSeconds.toFixed(1)} s`],
   ];
   const width = Math.max(...lines.map(([name]) => name.length));
   return [
     ...lines.map(([name, text]) => `  ${name.padEnd(width)}  ${text}`),
     '',
     ...(problems.length === 0
-      ? ['Nothing lost, nothing doubled, every record true.']
+      ? ['Nothing is lost or duplicated, and every record is true.']
       : [
-          `${problems.length} things are not as they must be:`,
+          `${problems.length} problems:`,
           ...problems.slice(0, MAX_PROBLEMS).map((problem) => `  ${problem}`),
         ]),
-    `Again: npm run chaos -- --jobs ${jobs} --seconds ${seconds} --seed ${seed}`,
+    `To repeat: npm run chaos -- --jobs ${jobs} --seconds ${seconds} --seed ${seed}`,
   ].join('\n');
 }
 

@@ -3,15 +3,15 @@ import { runChaos } from './chaos.ts';
 import { report } from './report.ts';
 
 /*
- * `npm run chaos -- --jobs 300 --seconds 60 --seed 1`: see chaos.ts. Prints one page; exits with 0 only if nothing was
- * lost, doubled or untrue.
+ * `npm run chaos` runs chaos.ts and prints a report. It exits with 0 only if nothing was lost or duplicated and every record
+ * is true.
  */
 
 const usage = `usage: npm run chaos [-- --jobs 300] [--seconds 60] [--seed 1]
 
-  --jobs     how many
-  --seconds  how long the trouble lasts
-  --seed     which trouble`;
+  --jobs     the number of jobs
+  --seconds  how long faults occur
+  --seed     the seed of the faults`;
 const { values } = readOptions(usage, {
   options: {
     jobs: { type: 'string', default: '300' },
@@ -23,7 +23,7 @@ const { values } = readOptions(usage, {
 const whole = (name: keyof typeof values): number => wholeNumber(name, values[name], usage);
 
 const options = { jobs: whole('jobs'), seconds: whole('seconds'), seed: whole('seed') };
-console.log(`${options.jobs} jobs, ${options.seconds} s of trouble, seed ${options.seed} …\n`);
+console.log(`${options.jobs} jobs, ${options.seconds} s of faults, seed ${options.seed} …\n`);
 const result = await runChaos(options);
 console.log(report(result));
 process.exitCode = result.problems.length === 0 ? 0 : 1;

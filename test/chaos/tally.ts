@@ -2,8 +2,8 @@
 export interface Tally {
   count(name: string, times?: number): void;
   of(name: string): number;
-  /** Every name that starts so, without that start, the most frequent first. */
-  under(start: string): readonly (readonly [name: string, times: number])[];
+  /** The names with this prefix, without the prefix, the most frequent first. */
+  under(prefix: string): readonly (readonly [name: string, times: number])[];
 }
 
 export function createTally(): Tally {
@@ -13,10 +13,10 @@ export function createTally(): Tally {
       counts.set(name, (counts.get(name) ?? 0) + times);
     },
     of: (name) => counts.get(name) ?? 0,
-    under: (start) =>
+    under: (prefix) =>
       [...counts]
-        .filter(([name]) => name.startsWith(start))
-        .map(([name, times]) => [name.slice(start.length), times] as const)
+        .filter(([name]) => name.startsWith(prefix))
+        .map(([name, times]) => [name.slice(prefix.length), times] as const)
         .sort(([, a], [, b]) => b - a),
   };
 }

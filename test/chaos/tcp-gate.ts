@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 
-/** A way to a server that can be cut: what the network does, while the server itself knows of nothing. */
+/** A network connection to a server that can be cut, without any effect on the server itself. */
 export interface TcpGate {
   /** host:port */
   readonly host: string;
-  /** Breaks every connection, whatever is under way in it, and each new one until `restore`. */
+  /** Breaks every connection, and each new one until `restore`. */
   cut(): void;
   restore(): void;
   close(): Promise<void>;
@@ -21,7 +21,7 @@ export async function openTcpGate(target: string): Promise<TcpGate> {
   const keep = (socket: Socket, other: Socket): void => {
     sockets.add(socket);
     socket.setNoDelay(true);
-    // A broken connection is what is asked for here, and breaks the other side as well.
+    // A broken connection is intended here, and breaks the other side as well.
     socket.on('error', () => {});
     socket.on('close', () => {
       sockets.delete(socket);
@@ -42,7 +42,7 @@ export async function openTcpGate(target: string): Promise<TcpGate> {
   await once(server, 'listening');
 
   const breakAll = (): void => {
-    // Not resetAndDestroy: for a socket that is just closing it fails and leaves a handle, over which Node never ends.
+    // Not resetAndDestroy: on a closing socket it fails and leaves a handle, so that Node never exits.
     for (const socket of sockets) {
       socket.destroy();
     }

@@ -6,7 +6,7 @@ import type { PlannedMessage } from './messages.ts';
 
 export type PublishedMessage = PlannedMessage & { readonly messageId: string };
 
-/** What was asked for, what is recorded, and what Earth Engine truly did. */
+/** What was requested, what is recorded, and what Earth Engine did. */
 export interface Outcome {
   readonly published: readonly PublishedMessage[];
   readonly records: ReadonlyMap<string, ExportRecord>;
@@ -17,15 +17,15 @@ export interface Outcome {
   readonly rejected: ReadonlyMap<string, RejectedMessage>;
   readonly operations: readonly TrueOperation[];
   readonly exportCalls: readonly ExportCall[];
-  /** Ids of messages that Pub/Sub need not deliver again. */
+  /** Ids of messages that Pub/Sub does not redeliver. */
   readonly acknowledged: ReadonlySet<string>;
   /** `{recordId}:{state}` of every event that was published. */
-  readonly told: ReadonlySet<string>;
-  /** Messages that Pub/Sub itself gave up. */
+  readonly publishedStates: ReadonlySet<string>;
+  /** Messages that Pub/Sub forwarded to the dead-letter topic. */
   readonly deadLetters: number;
 }
 
-/** What is still to come: nothing is wrong with it yet. */
+/** What has not finished yet, which is not wrong while there is time. */
 export function openEnds(
   outcome: Pick<Outcome, 'published' | 'records' | 'operations' | 'acknowledged'>,
 ): string[] {
@@ -42,29 +42,29 @@ export function openEnds(
       .map(([id, record]) => `${id} is ${record.state}: ${JSON.stringify(record)}`),
     ...[...records]
       .filter(([, record]) => record.unpublishedEvents !== undefined)
-      .map(([id]) => `${id} owes an event`),
+      .map(([id]) => `${id} has a pending event`),
     ...operations
       .filter(({ state }) => !ended.has(state))
       .map(({ name, state }) => `${name} is ${state} at Earth Engine`),
   ];
 }
 
-/** Everything that is not as the service promises, in words; nothing where it kept its promise. */
+/** Every broken promise of the service, in words. */
 export function differences(outcome: Outcome): string[] {
   return [
     ...openEnds(outcome),
     ...outcome.unreadable.map((id) => `${id} cannot be read`),
-    ...doubles(outcome),
+    ...duplicates(outcome),
     ...untrueRecords(outcome),
     ...changedBytes(outcome),
     ...wrongRejections(outcome),
-    ...untold(outcome),
-    ...(outcome.deadLetters > 0 ? [`Pub/Sub gave up ${outcome.deadLetters} messages`] : []),
+    ...missingEvents(outcome),
+    ...(outcome.deadLetters > 0 ? [`Pub/Sub gave up on ${outcome.deadLetters} messages`] : []),
   ];
 }
 
-/** The promise's first: exactly one operation per job, by Earth Engine's own account. */
-function doubles({ published, operations }: Outcome): string[] {
+/** Exactly one operation per job, as counted at Earth Engine. */
+function duplicates({ published, operations }: Outcome): string[] {
   const jobs = new Set(published.flatMap(({ recordId }) => recordId ?? []));
   const byJob = Map.groupBy(
     operations,
@@ -81,31 +81,31 @@ function doubles({ published, operations }: Outcome): string[] {
   ];
 }
 
-/** The record tells the truth: its operation, and the state that Earth Engine has it in. */
+/** Each record has the right operation, and the state of that operation. */
 function untrueRecords({ published, records, operations }: Outcome): string[] {
   const jobs = new Set(published.flatMap(({ recordId }) => recordId ?? []));
   const byName = new Map(operations.map((operation) => [operation.name, operation]));
   return [...records].flatMap(([id, record]) => {
     if (!jobs.has(id)) {
-      return [`${id} is a record that nobody asked for`];
+      return [`${id} is a record without a job`];
     }
     const operation = 'operation' in record && record.operation ? byName.get(record.operation) : undefined;
     if (operation === undefined) {
-      return [`${id} is ${record.state} and names no operation: ${JSON.stringify(record.history)}`];
+      return [`${id} is ${record.state} and has no operation: ${JSON.stringify(record.history)}`];
     }
     return [
       operation.state === record.state
         ? undefined
-        : `${id} says ${record.state}, Earth Engine ${operation.state}`,
+        : `${id} is ${record.state}, its operation ${operation.state}`,
       operation.requestId === record.requestId
         ? undefined
-        : `${id} says ${record.requestId}, its operation ${operation.requestId}`,
+        : `${id} has ${record.requestId}, its operation ${operation.requestId}`,
       record.extraOperations === undefined ? undefined : `${id} has extra operations`,
     ].filter((difference) => difference !== undefined);
   });
 }
 
-/** The same bytes for one requestId, however often they were sent, and those that are stored. */
+/** All sends with one requestId have the same bytes, which are those that the record stores. */
 function changedBytes({ exportCalls, records, requestHashes }: Outcome): string[] {
   const sent = Map.groupBy(exportCalls, ({ requestId }) => requestId ?? 'no requestId');
   return [
@@ -116,12 +116,12 @@ function changedBytes({ exportCalls, records, requestHashes }: Outcome): string[
     ...[...records].flatMap(([id, { requestId }]) =>
       sent.get(requestId)?.[0]?.sha256 === requestHashes.get(id)
         ? []
-        : [`${id} stores other bytes than were sent`],
+        : [`${id} stores bytes that differ from those that were sent`],
     ),
   ];
 }
 
-/** Bad input is answered where its sender looks, and good input is not. */
+/** Exactly the invalid messages are rejected, and one of two jobs with the same key. */
 function wrongRejections({ published, rejected }: Outcome): string[] {
   const contested = Map.groupBy(
     published.filter(({ expected }) => expected === 'ONE_OF_TWO'),
@@ -137,13 +137,15 @@ function wrongRejections({ published, rejected }: Outcome): string[] {
     }),
     ...[...contested].flatMap(([id, rivals]) => {
       const reasons = rivals.flatMap(({ messageId }) => rejected.get(messageId)?.reason ?? []);
-      return reasons.join() === 'CONFLICT' ? [] : [`two jobs contest ${id}: rejected as [${reasons.join()}]`];
+      return reasons.join() === 'CONFLICT'
+        ? []
+        : [`two jobs have the id ${id}, and were rejected as [${reasons.join()}]`];
     }),
   ];
 }
 
-/** How each job ended was published. */
-const untold = ({ records, told }: Outcome): string[] =>
+/** The final state of each job was published. */
+const missingEvents = ({ records, publishedStates }: Outcome): string[] =>
   [...records].flatMap(([id, { state }]) =>
-    told.has(`${id}:${state}`) ? [] : [`nobody was told that ${id} is ${state}`],
+    publishedStates.has(`${id}:${state}`) ? [] : [`no event reports that ${id} is ${state}`],
   );

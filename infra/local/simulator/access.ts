@@ -2,9 +2,9 @@ import { Refusal, type SimulatorRequest } from './request.ts';
 import type { Denial, SimulatorSettings } from './settings.ts';
 
 /**
- * Who calls: the owner of the bearer token, which is whom EE deduplicates by.
+ * The caller: the owner of the bearer token, by whom Earth Engine deduplicates.
  *
- * @throws Refusal for a token that is not known (any more)
+ * @throws Refusal if the token is unknown, or no longer valid
  */
 export function identify(request: SimulatorRequest, { tokens }: Pick<SimulatorSettings, 'tokens'>): string {
   const token = request.headers['authorization']?.replace(/^Bearer /i, '');
@@ -23,7 +23,7 @@ export function identify(request: SimulatorRequest, { tokens }: Pick<SimulatorSe
   );
 }
 
-/** @throws Refusal in EE's words where calls for this project are to be denied */
+/** @throws Refusal with Earth Engine's text if the settings deny calls for this project */
 export function checkProject(project: string, { denied }: Pick<SimulatorSettings, 'denied'>): void {
   const denial = denied[project];
   if (denial) {

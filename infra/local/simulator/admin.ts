@@ -5,12 +5,12 @@ import { jsonReply, Refusal, refusalReply, type SimulatorReply, type SimulatorRe
 import { defaultSettings, type CallKind, type Fault, type SimulatorSettings } from './settings.ts';
 
 /*
- * The simulator's own endpoints, for a stack whose parts are processes. JSON in, JSON out:
+ * The simulator's own endpoints, for a stack that consists of several processes. Requests and responses are JSON:
  *
- *   GET   /simulator/operations         every operation as it truly is
- *   GET   /simulator/export-calls       every video:export call in order
- *   GET   /simulator/counters           calls by kind, queue lengths
- *   GET   /simulator/settings           and PATCH with some of them
+ *   GET   /simulator/operations         the true state of every operation
+ *   GET   /simulator/export-calls       every video:export call, in order
+ *   GET   /simulator/counters           calls by kind, and queue lengths
+ *   GET   /simulator/settings           and PATCH to change some of them
  *   POST  /simulator/faults             {call, fault, times?}
  *   POST  /simulator/others             {project, ended?, running?, pending?}
  *   POST  /simulator/operations:end     {name, state, error?}

@@ -4,7 +4,7 @@ import type { Ending } from './queue.ts';
 import type { RefusalReason, SimulatorAnswer, SimulatorRequest } from './request.ts';
 import type { CallKind, Fault, SimulatorSettings } from './settings.ts';
 
-/** An operation as it truly is, whatever was answered. Times are ISO 8601. */
+/** The true state of an operation, whatever responses were sent. Times are ISO 8601. */
 export interface TrueOperation {
   readonly name: string;
   readonly project: string;
@@ -21,7 +21,7 @@ export interface TrueOperation {
   readonly cancelRequested: boolean;
 }
 
-/** One `video:export` call, in the order in which EE came to it. */
+/** One `video:export` call, in the order in which Earth Engine processed it. */
 export interface ExportCall {
   readonly at: string;
   readonly project: string;
@@ -29,14 +29,14 @@ export interface ExportCall {
   readonly requestId: string | undefined;
   /** SHA-256 of the request's bytes, hex. */
   readonly sha256: string;
-  /** HELD: taken off the wire by holdNext; it appears again when it arrives. FAULT: refused or lost before any work. */
+  /** HELD: intercepted by holdNext, and recorded once more when it arrives. FAULT: refused or lost before any work. */
   readonly outcome: 'STARTED' | 'REPLAYED' | 'FAULT' | 'HELD' | RefusalReason;
   readonly operation: string | undefined;
-  /** False where the caller does not hear of it. */
+  /** False if the caller did not receive the response. */
   readonly answered: boolean;
 }
 
-/** What was asked of the simulator so far. */
+/** The calls that the simulator has received so far. */
 export interface SimulatorCounters {
   readonly calls: Readonly<Record<CallKind, number>>;
   readonly faults: number;
@@ -44,34 +44,34 @@ export interface SimulatorCounters {
 }
 
 export interface ProjectCounters {
-  /** PENDING, other people's included. */
+  /** PENDING operations, including those of other users. */
   readonly pending: number;
-  /** Ours that have not ended. */
+  /** Operations that this simulator created and that have not ended. */
   readonly active: number;
   readonly peakActive: number;
 }
 
-/** A request on a slow way: whoever sent it has given up, and it arrives when released. */
+/** A delayed request: its sender has given up, and it arrives when it is released. */
 export interface HeldRequest {
-  /** Resolves when a request was caught. */
+  /** Resolves when a request has been intercepted. */
   readonly caught: Promise<void>;
-  /** Lets it arrive, after it was caught; the answer is what its sender would have heard. */
+  /** Lets the intercepted request arrive. Resolves with the response that its sender would have received. */
   release(): Promise<SimulatorAnswer>;
 }
 
 export interface Simulator {
   handle(request: SimulatorRequest): Promise<SimulatorAnswer>;
   readonly settings: Readonly<SimulatorSettings>;
-  /** Changes how it behaves from now on. */
+  /** Changes the behavior from now on. */
   set(settings: Partial<SimulatorSettings>): void;
-  /** The next `times` calls of a kind go wrong. */
+  /** The next `times` calls of a kind fail in this way. */
   failNext(call: CallKind, fault: Fault, times?: number): void;
-  /** Catches the next export request: its sender sees the connection break, or nothing at all. */
+  /** Intercepts the next export request: its sender's connection breaks, or stays silent. */
   holdNext(seen?: 'RESET' | 'SILENCE'): HeldRequest;
   setOthers(project: string, others: Partial<OtherOperations>): void;
-  /** Ends an operation now. @throws Error where there is none of that name */
+  /** Ends an operation now. @throws Error if there is no operation of this name */
   endOperation(name: string, ending: Ending): void;
-  /** EE no longer knows it: 404, and not listed. @throws Error where there is none of that name */
+  /** Earth Engine forgets the operation: 404, and not listed. @throws Error if there is no operation of this name */
   forgetOperation(name: string): void;
   operations(): readonly TrueOperation[];
   readonly exportCalls: readonly ExportCall[];

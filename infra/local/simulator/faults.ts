@@ -1,10 +1,10 @@
 import type { SimulatorRequest } from './request.ts';
 import type { CallKind, Fault, SimulatorSettings } from './settings.ts';
 
-/** Decides what goes wrong with a request: what a test scripted first, then its hook, then chance. */
+/** Decides which fault a request gets: first those that a test scripted, then its hook, then chance. */
 export interface Faults {
   next(call: CallKind, request: SimulatorRequest): Fault | undefined;
-  /** The next `times` requests of this kind go wrong in this way, after those scripted before. */
+  /** The next `times` requests of this kind get this fault, after those scripted before. */
   script(call: CallKind, fault: Fault, times?: number): void;
 }
 
@@ -18,7 +18,7 @@ export function createFaults(
   const scripted = new Map<CallKind, Fault[]>();
   return {
     next: (call, request) =>
-      scripted.get(call)?.shift() ?? hook?.(request, call) ?? sprinkled(call, settings, random),
+      scripted.get(call)?.shift() ?? hook?.(request, call) ?? drawFault(call, settings, random),
     script(call, fault, times = 1) {
       const queue = scripted.get(call) ?? [];
       scripted.set(call, queue);
@@ -29,7 +29,7 @@ export function createFaults(
   };
 }
 
-function sprinkled(
+function drawFault(
   call: CallKind,
   { faultRates, faultyCalls, slowMs }: SimulatorSettings,
   random: () => number,

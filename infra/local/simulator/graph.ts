@@ -1,11 +1,11 @@
 import { Refusal } from './request.ts';
 
 /*
- * EE's rules for an expression, from its reference and nothing else: this is the check on the service's own validator, so
- * the two share no code. Source: EE REST reference, Shared.Types/ArrayValue and ValueNode.
+ * Earth Engine's rules for an expression, from its reference alone: this is an oracle for the service's own validation, so
+ * the two share no code. Source: Earth Engine's REST reference, Shared.Types/ArrayValue and ValueNode.
  */
 
-/** EE's limit for values written inside one another; references do not count. */
+/** Earth Engine's limit for nested values; references do not count. */
 const MAX_NESTING = 100;
 
 const kinds = new Set([
@@ -20,7 +20,7 @@ const kinds = new Set([
   'valueReference',
 ]);
 
-/** What one entry of `values` says about others. */
+/** How one entry of `values` depends on others. */
 interface Entry {
   /** Entries that it needs, and the argument names that it binds for them. */
   readonly needs: { readonly key: string; readonly binds: readonly string[] }[];
@@ -29,7 +29,7 @@ interface Entry {
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** @throws Refusal where EE would refuse the expression */
+/** @throws Refusal if Earth Engine would refuse the expression */
 export function checkExpression(expression: unknown): void {
   if (!isObject(expression)) {
     throw invalid('expression');
@@ -67,7 +67,7 @@ function readEntry(key: string, root: unknown): Entry {
   return entry;
 }
 
-/** Checks one node, notes its references in `entry` and returns the nodes inside it. */
+/** Checks one node, records its references in `entry`, and returns the nodes inside it. */
 function readNode(node: unknown, entry: Entry): readonly unknown[] {
   if (!isObject(node)) {
     throw invalid('expression');
@@ -158,8 +158,8 @@ function readInvocation(value: unknown, entry: Entry): readonly unknown[] {
 }
 
 /**
- * Walks the entries depth first, without recursion since a chain of references may be long: a cycle is refused, and each
- * entry's free arguments follow from those of the entries that it needs.
+ * Refuses cycles, and computes each entry's free arguments from those of the entries that it needs. The walk is depth
+ * first, without recursion, because a chain of references can be long.
  */
 function checkArguments(entries: ReadonlyMap<string, Entry>, result: string): void {
   const free = new Map<string, ReadonlySet<string>>();

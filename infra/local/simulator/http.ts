@@ -12,14 +12,14 @@ export interface SimulatorServer {
   close(): Promise<void>;
 }
 
-/** Serves the simulator over HTTP on loopback; without a port, on a free one. */
+/** Serves the simulator over HTTP on the loopback interface; by default, on a free port. */
 export async function serveSimulator(
   simulator: Simulator,
   { port = 0 }: { readonly port?: number } = {},
 ): Promise<SimulatorServer> {
   const server = createServer((incoming, outgoing) => {
     answer(simulator, incoming, outgoing).catch((error: unknown) => {
-      // A mistake in the simulator is not one of its faults: it must be seen.
+      // A bug in the simulator is not a simulated fault, and must be visible.
       console.error(error);
       outgoing.destroy();
     });
@@ -52,7 +52,7 @@ async function answer(
       chunks.push(chunk as Buffer);
     }
   } catch {
-    // The caller gave up while sending: EE would never see the request.
+    // The caller gave up while sending: Earth Engine would never receive the request.
     return;
   }
   const result = await simulator.handle({
@@ -81,7 +81,7 @@ function flatten(headers: IncomingMessage['headers']): Record<string, string> {
   );
 }
 
-/** The simulator as a `fetch`, without sockets: what a network does to a connection is done to the promise. */
+/** The simulator as a `fetch` without sockets: the promise behaves as a network connection would. */
 export function simulatorFetch(simulator: Simulator): (url: string, init?: RequestInit) => Promise<Response> {
   return async (url, init = {}) => {
     const { signal } = init;
@@ -121,7 +121,7 @@ function raceAbort<T>(promise: Promise<T>, signal: AbortSignal | null | undefine
   return Promise.race([promise, aborted.promise]).finally(() => signal.removeEventListener('abort', abort));
 }
 
-/** As Node's fetch reports what happened to a connection. */
+/** The error with which Node's fetch reports a broken connection. */
 function connectionError(message: string, code: string): TypeError {
   return new TypeError('fetch failed', { cause: Object.assign(new Error(message), { code }) });
 }

@@ -1,13 +1,13 @@
 import type { SimulatorSettings } from './settings.ts';
 
-/** One page: positions in the list, oldest = 0, and the token of the next page. */
+/** One page: positions in the list, where 0 is the oldest operation, and the token of the next page. */
 export interface ListedPage {
   readonly positions: readonly number[];
   readonly nextPageToken: string | undefined;
 }
 
 export interface Listings {
-  /** @param count how many operations can be listed now; looked at only where no token continues an older listing */
+  /** @param count how many operations can be listed now; ignored if a token continues an older listing */
   page(pageToken: string, pageSize: number, count: number): ListedPage | undefined;
 }
 
@@ -18,10 +18,10 @@ interface Listing {
 }
 
 const MAX_PAGE_SIZE = 500;
-/** Page tokens of older listings are no longer known. */
+/** Page tokens of older listings are invalid. */
 const KEPT_LISTINGS = 50;
 
-/** Each listing sees what there was when its first page was asked for, in an order that stays. */
+/** Each listing is a snapshot, in a fixed order, of the time when its first page was requested. */
 export function createListings(settings: SimulatorSettings, random: () => number): Listings {
   const listings = new Map<number, Listing>();
   let lastId = 0;

@@ -2,7 +2,7 @@ import type { SimulatorSettings } from './settings.ts';
 
 export type SimulatedState = 'PENDING' | 'RUNNING' | 'CANCELLING' | 'SUCCEEDED' | 'CANCELLED' | 'FAILED';
 
-/** Oddities that this operation's JSON has: see QuirkRates. */
+/** Oddities of this operation's JSON: see QuirkRates. */
 export interface Quirks {
   readonly missingFields: boolean;
   readonly doneWithNeither: boolean;
@@ -10,12 +10,12 @@ export interface Quirks {
   readonly epochStart: boolean;
 }
 
-/** An operation as the simulator keeps it. Times are in milliseconds since 1970. */
+/** An operation as the simulator stores it. Times are in milliseconds since 1970. */
 export interface SimulatedOperation {
   readonly name: string;
   readonly project: string;
   readonly requestId: string | undefined;
-  /** Who asked for it. */
+  /** The caller that started it. */
   readonly identity: string;
   /** SHA-256 of the request's bytes, hex. */
   readonly sha256: string;
@@ -27,33 +27,33 @@ export interface SimulatedOperation {
   readonly createMs: number;
   state: SimulatedState;
   startMs: number | undefined;
-  /** When its state changes next: the end of a run or of a cancellation. Infinity while nothing will happen. */
+  /** When its state changes next: the end of a run or of a cancellation. Infinity if no change is scheduled. */
   nextMs: number;
-  /** When its run is to end, were nobody to cancel it: what progress is measured against. */
+  /** When its run ends unless it is canceled. Progress is measured against this. */
   plannedEndMs: number;
   endMs: number | undefined;
   cancelRequested: boolean;
-  /** It stopped moving. */
+  /** It makes no more progress. */
   stalled: boolean;
   error: { readonly code: number; readonly message: string } | undefined;
-  /** EE forgot it: 404, and not listed. */
+  /** Earth Engine forgot it: 404, and not listed. */
   forgotten: boolean;
-  /** Its JSON, kept while nothing in it can change: a list page is mostly such operations. */
+  /** Its JSON, cached while nothing in it can change: most operations of a list page are like this. */
   json: string | undefined;
 }
 
 const TYPE_URL = 'type.googleapis.com/google.earthengine.v1';
-/** Where a stalled operation stops: seen in the field. */
+/** Where a stalled operation stops, as observed in the field. */
 const STALLED_PROGRESS = 0.737;
 const FRAMES = 120;
-/** EECU-seconds per second of running. */
+/** EECU-seconds per second of run time. */
 const EECU_RATE = 3.2;
 
 export function isEnded(state: SimulatedState): boolean {
   return state === 'SUCCEEDED' || state === 'CANCELLED' || state === 'FAILED';
 }
 
-/** @param first whether this is the answer to the export call that made it */
+/** @param first whether this is the response to the export call that created it */
 export function operationJson(
   operation: SimulatedOperation,
   nowMs: number,
@@ -106,7 +106,7 @@ function describe(
   return {
     name: operation.name,
     metadata,
-    // Proto3 JSON leaves a false out.
+    // Proto3 JSON omits false.
     done: ended || undefined,
     error: ended && !quirks.doneWithNeither ? error : undefined,
     response:
@@ -130,7 +130,7 @@ function progressOf(operation: SimulatedOperation, nowMs: number): number {
   return Math.min(1, Math.max(0, (endMs - startMs) / Math.max(1, plannedEndMs - startMs)));
 }
 
-/** As EE shows them: the first has no work units. */
+/** As Earth Engine reports them: the first stage has no work units. */
 function stages(progress: number, complete: boolean): object[] {
   return [
     { displayName: 'Create List of Assets' },

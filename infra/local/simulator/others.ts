@@ -1,8 +1,8 @@
 import { DAY_MS, MINUTE_MS } from '../../../shared/clock.ts';
 
-/** Other people's operations in a project: they take places in the queue and fill the list. */
+/** Operations of other users in a project: they take capacity of the queue and fill the list. */
 export interface OtherOperations {
-  /** Old ones, most succeeded. */
+  /** Old operations, most of which succeeded. */
   readonly ended: number;
   readonly running: number;
   readonly pending: number;
@@ -10,7 +10,7 @@ export interface OtherOperations {
 
 export const noOthers: OtherOperations = { ended: 0, running: 0, pending: 0 };
 
-/** The newest of them is so old: they were there before anything of ours. */
+/** The age of the newest of them: they all are older than the service's own operations. */
 const NEWEST_AGE_MS = DAY_MS;
 const types = ['EXPORT_IMAGE', 'EXPORT_VIDEO', 'EXPORT_FEATURES', 'INGEST_IMAGE'];
 
@@ -19,8 +19,8 @@ export function countOthers({ ended, running, pending }: OtherOperations): numbe
 }
 
 /**
- * The JSON of the operation at `index`, oldest first. It is made when it is asked for, and always the same: 70,000 of them
- * cost no memory.
+ * The JSON of the operation at `index`, oldest first. It is computed on request, and always the same: 70,000 operations
+ * need no memory.
  */
 export function otherOperationJson(
   project: string,
@@ -46,7 +46,7 @@ export function otherOperationJson(
       '@type': 'type.googleapis.com/google.earthengine.v1.OperationMetadata',
       state,
       type: types[index % types.length],
-      // Some lack a description; some end almost as ours do.
+      // Some lack a description; others have one that ends almost like a marker.
       description: index % 7 === 0 ? undefined : index % 11 === 0 ? `ndvi_ve1-${index}` : `tile-${index}`,
       createTime,
       updateTime: endTime ?? createTime,
@@ -69,7 +69,7 @@ function otherOperationName(project: string, index: number): string {
   return `projects/${project}/operations/${PREFIX}${String(index).padStart(19, '0')}`;
 }
 
-/** The index in an operation id of this form, or undefined. */
+/** The index that is part of such an operation id; undefined for any other id. */
 export function otherOperationIndex(id: string): number | undefined {
   return /^OTHER\d{19}$/.test(id) ? Number(id.slice(PREFIX.length)) : undefined;
 }

@@ -41,7 +41,7 @@ interface Event {
   readonly atMs: number;
 }
 
-/** How a caller of the simulator ends an operation. */
+/** How the simulator's user ends an operation. */
 export interface Ending {
   readonly state: 'SUCCEEDED' | 'FAILED' | 'CANCELLED';
   readonly error?: { readonly code: number; readonly message: string } | undefined;
@@ -122,7 +122,7 @@ export function cancelOperation(queue: Queue, operation: SimulatedOperation, now
   schedule(queue, operation, nowMs + queue.settings.cancelMs);
 }
 
-/** Ends an operation now, in whatever state it is. */
+/** Ends an operation now, whatever its state is. */
 export function endOperation(
   queue: Queue,
   operation: SimulatedOperation,
@@ -155,7 +155,7 @@ function nextStartMs({ ready, running, others, settings, playedMs, lastStartMs }
 function nextEvent({ events }: Queue): Event | undefined {
   for (;;) {
     const event = events.peek();
-    // An operation that was canceled or ended through the simulator's own interface leaves its old event behind.
+    // The event of an operation that was canceled, or ended by the simulator's user, is left behind.
     const stale = event && (isEnded(event.operation.state) || event.operation.nextMs !== event.atMs);
     if (!stale) {
       return event;

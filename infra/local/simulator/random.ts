@@ -1,4 +1,4 @@
-/** Seeded numbers in [0, 1) (mulberry32): a run can be repeated exactly. */
+/** Random numbers in [0, 1) from a seed (mulberry32), so that a run can be repeated exactly. */
 export function createRandom(seed: number): () => number {
   let state = seed >>> 0;
   return () => {

@@ -1,9 +1,9 @@
-/** One HTTP request, however it came. */
+/** One HTTP request, over a socket or in process. */
 export interface SimulatorRequest {
   readonly method: string;
-  /** With the query. */
+  /** Includes the query. */
   readonly path: string;
-  /** Names in lower case. */
+  /** Names are in lowercase. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Uint8Array;
 }
@@ -14,10 +14,10 @@ export interface SimulatorReply {
   readonly body: string;
 }
 
-/** What the caller sees: an answer, a connection that breaks, one that stays silent, or none at all. */
+/** What the caller gets: a response, a connection that breaks, one that stays silent, or no connection. */
 export type SimulatorAnswer = SimulatorReply | 'RESET' | 'SILENCE' | 'UNREACHABLE';
 
-/** Why a request was refused, as the simulator's own records say it. */
+/** Why a request was refused, for the simulator's own log of calls. */
 export type RefusalReason =
   | 'INVALID'
   | 'DENIED'

@@ -1,7 +1,7 @@
 import type { SimulatorRequest } from './request.ts';
 import type { CallKind } from './settings.ts';
 
-/** Which of EE's methods a request is for. What does not apply is empty. */
+/** The method of Earth Engine's API that a request calls, and its parameters. Those that do not apply are empty. */
 export interface Route {
   readonly call: CallKind;
   readonly project: string;

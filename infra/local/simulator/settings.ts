@@ -1,7 +1,7 @@
-/** The calls that Earth Engine answers and the simulator counts. */
+/** The kinds of calls that the simulator answers and counts. */
 export type CallKind = 'export' | 'list' | 'get' | 'cancel' | 'config' | 'algorithms' | 'unknown';
 
-/** What goes wrong with one request. */
+/** A fault of one request. */
 export type Fault =
   /** Refused before any work. */
   | {
@@ -14,18 +14,18 @@ export type Fault =
   | { readonly kind: 'html' }
   /** The connection is lost before any work. */
   | { readonly kind: 'reset' }
-  /** The work is done and the answer lost. */
+  /** The work is done, and the response is lost. */
   | { readonly kind: 'lost' }
-  /** No answer until the caller gives up, the work done or not. */
+  /** No response until the caller gives up, whether the work is done or not. */
   | { readonly kind: 'silence'; readonly worked?: boolean }
-  /** The work begins at once and takes `ms`, and the answer with it. */
+  /** The work begins at once, and takes `ms` until the response. */
   | { readonly kind: 'slow'; readonly ms: number }
-  /** The work is done; the answer is 200 with this text instead. */
+  /** The work is done, and the response is 200 with this text instead. */
   | { readonly kind: 'garbled'; readonly body: string }
-  /** Nobody listens. In process only: over HTTP somebody does, so there it is `reset`. */
+  /** The connection is refused. In process only: over HTTP it becomes `reset`, because the server is listening. */
   | { readonly kind: 'unreachable' };
 
-/** Faults that can be sprinkled, each with a chance between 0 and 1. */
+/** The probability of each fault that occurs at random, from 0 to 1. */
 export interface FaultRates {
   readonly tooManyRequests?: number;
   readonly internal?: number;
@@ -36,63 +36,63 @@ export interface FaultRates {
   readonly slow?: number;
 }
 
-/** Oddities of an operation's JSON, each with the chance that an operation has it. */
+/** The probability that an operation's JSON has each of these oddities, from 0 to 1. */
 export interface QuirkRates {
-  /** The first answer has no state; later ones lack type, stages, times of update and destination URIs. */
+  /** The first response has no state; later ones lack type, stages, update time, and destination URIs. */
   readonly missingFields?: number;
-  /** It ends `done` with neither `error` nor `response`. */
+  /** It ends as `done`, with neither `error` nor `response`. */
   readonly doneWithNeither?: number;
-  /** While it runs its state is a word that nobody knows. */
+  /** While it runs, its state is an unknown word. */
   readonly unknownState?: number;
-  /** Its startTime is 1970 until it starts. */
+  /** Its startTime is in 1970 until it starts. */
   readonly epochStart?: number;
 }
 
 /** Why a project's calls are refused with 403. */
 export type Denial = 'NOT_REGISTERED' | 'NO_PERMISSION' | 'NO_SERVICE_USAGE';
 
-/** How the simulated EE behaves; plain data, so that it can be changed over HTTP too. */
+/** How the simulated Earth Engine behaves. Plain data, so that it can be changed over HTTP too. */
 export interface SimulatorSettings {
-  /** PENDING operations per project, other people's included. */
+  /** PENDING operations per project, including those of other users. */
   queueLimit: number;
   queueFullStatus: 400 | 429;
   /** Operations that run at once, per project. */
   concurrency: number;
   /** Operations that start per second, per project. */
   startsPerSecond: number;
-  /** Nothing starts sooner after its creation. */
+  /** The shortest time from the creation of an operation to its start. */
   pendingMs: number;
-  /** How long an operation runs, from … to. */
+  /** How long an operation runs: the shortest and the longest time. */
   runMs: readonly [number, number];
-  /** How long it is CANCELLING. */
+  /** How long an operation is CANCELLING. */
   cancelMs: number;
   listOrder: 'newest' | 'oldest' | 'random';
-  /** An operation is listed only so long after its creation. */
+  /** How long after its creation an operation appears in the list. */
   listLagMs: number;
-  /** A requestId is remembered so long; null: for ever. */
+  /** How long a requestId is remembered; null: forever. */
   forgetIdsAfterMs: number | null;
-  /** A requestId whose request found the queue full can never be used again. */
+  /** A requestId is used up if its request was refused because the queue was full. */
   useUpIdWhenFull: boolean;
-  /** A replay that arrives while the first is being worked on is refused as a different operation. */
+  /** A repeated request that arrives while the first is being processed is refused as a different operation. */
   refuseWhileWorking: boolean;
   differentOperationStatus: 400 | 409;
   /** Operations do not echo their description. */
   omitDescription: boolean;
   denied: Readonly<Record<string, Denial>>;
-  /** Access token → email of its owner; any other token is answered 401. Null: tokens are not looked at. */
+  /** Access token → email of its owner; any other token is refused with 401. Null: tokens are not checked. */
   tokens: Readonly<Record<string, string>> | null;
-  /** Regular expressions on `{description} {destination}`; the first that matches decides how the operation ends. */
+  /** Operations that fail. The patterns are regular expressions on `{description} {destination}`; the first match counts. */
   failing: readonly { readonly pattern: string; readonly code: number; readonly message: string }[];
-  /** … and that it stops moving at 73.7 % and never ends. */
+  /** Patterns of operations that stop at 73.7% and never end. */
   stalling: readonly string[];
-  /** … and that it succeeds although it is cancelled. */
+  /** Patterns of operations that succeed although they are canceled. */
   uncancellable: readonly string[];
-  /** Value of X-Earth-Engine-Quota-Status on every answer. */
+  /** The value of X-Earth-Engine-Quota-Status in every response. */
   quotaStatus: string | null;
   faultRates: FaultRates;
   /** The calls that `faultRates` applies to. */
   faultyCalls: readonly CallKind[];
-  /** How long a `slow` answer of `faultRates` takes. */
+  /** How long a `slow` response of `faultRates` takes. */
   slowMs: number;
   quirkRates: QuirkRates;
 }

@@ -18,7 +18,7 @@ import { defaultSettings, type CallKind, type Fault, type SimulatorSettings } fr
 import { advanceWorld, createWorld, currentProject, type World } from './world.ts';
 
 export interface SimulatorOptions {
-  /** The time that operations live in; it may run fast. */
+  /** The operations' clock, which may run fast. */
   readonly now?: () => Date;
   readonly seed?: number;
   /** For slow answers: real time, regardless of `now`. */
@@ -37,7 +37,7 @@ export function createSimulator({
 }: SimulatorOptions = {}): Simulator {
   const settings: SimulatorSettings = { ...defaultSettings, ...given };
   const world = createWorld(settings, createRandom(seed), () => clock().getTime());
-  // A random sequence for faults alone, so that an extra fault does not change how long operations run.
+  // Faults draw from their own random numbers, so that an extra fault does not change how long operations run.
   const faults = createFaults(settings, createRandom(seed + 1), onRequest);
   const service: Service = { world, clock, sleep, exportCalls: [] };
   const calls: Record<CallKind, number> = {
@@ -160,7 +160,7 @@ function faultyReply(
   }
 }
 
-/** Answers the request that it catches. */
+/** Replies to the request that it intercepts. */
 type Hold = (request: SimulatorRequest, route: Route) => 'RESET' | 'SILENCE';
 
 function holdRequest(
@@ -181,7 +181,7 @@ function holdRequest(
       async release() {
         await caught.promise;
         if (!arrive) {
-          throw new Error('This request was released before');
+          throw new Error('This request has already been released');
         }
         const arriving = arrive();
         arrive = undefined;

@@ -1,7 +1,7 @@
 import { checkExpression, isObject, onlyFields } from './graph.ts';
 import { Refusal } from './request.ts';
 
-/** What the simulator needs of an ExportVideoRequest that EE would accept. */
+/** The parts of a valid ExportVideoRequest that the simulator needs. */
 export interface AcceptedRequest {
   readonly requestId: string | undefined;
   readonly description: string;
@@ -37,9 +37,9 @@ export const requestFields = {
 type Json = Readonly<Record<string, unknown>>;
 
 /**
- * Reads the body of `video:export` as EE would: https://developers.google.com/earth-engine/reference/rest/v1/projects.video/export
+ * Reads the body of `video:export` as Earth Engine would: https://developers.google.com/earth-engine/reference/rest/v1/projects.video/export
  *
- * @throws Refusal with EE's own text where it is known
+ * @throws Refusal with Earth Engine's own text, if that is known
  */
 export function readExportRequest(body: Uint8Array): AcceptedRequest {
   if (body.byteLength > MAX_PAYLOAD_BYTES) {
@@ -153,7 +153,7 @@ function optional(from: Json, name: string, pattern?: RegExp): string | undefine
   return value;
 }
 
-/** An integer as JSON number, as the string of an int64, or wrapped as the Python client sends it. */
+/** An integer as a JSON number, as the string of an int64, or wrapped as the Python client sends it. */
 function integer(value: unknown, name: string, least: number, most: number): number {
   const bare = isObject(value) && Object.keys(value).join(',') === 'value' ? value['value'] : value;
   const number = typeof bare === 'string' && /^-?\d+$/.test(bare) ? Number(bare) : bare;

@@ -1,6 +1,6 @@
 /*
- * Preloaded into a measured process: on SIGUSR2 it prints how much processor time it has used, all threads together, as
- * one line of JSON among its log lines.
+ * Preloaded into a measured process: on SIGUSR2, it prints the CPU time that all of its threads have used, as one line of
+ * JSON among its log lines.
  */
 process.on('SIGUSR2', () => {
   const { user, system } = process.cpuUsage();

@@ -3,8 +3,8 @@ import { http } from '@google-cloud/functions-framework';
 import { PubSub } from '@google-cloud/pubsub';
 
 /*
- * What cannot be done without: the endpoint, one create, one POST, one update and one event, with the clients that the
- * service uses, and nothing of the service itself. No job is checked, none is sent only once.
+ * The least possible work: the endpoint, one create, one POST, one update, and one event, with the clients that the service
+ * uses, and nothing of the service itself. It validates no job, and does not detect duplicates.
  */
 
 const firestore = new Firestore({ ignoreUndefinedProperties: true });

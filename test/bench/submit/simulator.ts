@@ -1,6 +1,6 @@
 import { createSimulator, serveSimulator } from '../../../infra/local/simulator/index.ts';
 
-/* A simulator in a process of its own, with room for every job of the benchmark; tells its parent the port. */
+/* A simulator in a separate process, with capacity for every job of the benchmark. It reports its port to its parent. */
 
 const simulator = createSimulator({ settings: { queueLimit: 10_000_000, concurrency: 0 } });
 const { port } = await serveSimulator(simulator);

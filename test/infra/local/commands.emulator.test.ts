@@ -8,11 +8,11 @@ import { descendants, run, running, withoutEmulators, type Run } from '../../pro
 const pidOf = ({ process: { pid } }: Run): number => pid as number;
 
 describe('npm run demo', () => {
-  it('runs the examples on emulators of its own, in plain lines where it is piped, and leaves nothing', async () => {
+  it('runs the examples on its own emulators, prints plain lines to a pipe, and leaves no process behind', async () => {
     const demo = run('npm', ['run', 'demo'], withoutEmulators);
     await demo.printed('SUBMITTING');
     const pids = descendants(pidOf(demo));
-    // npm's shell, the demo, five functions, two emulators.
+    // npm's shell, the demo, five functions, and two emulators.
     expect(pids.length).toBeGreaterThanOrEqual(9);
     expect(await demo.closed, demo.output()).toBe(0);
     expect(running(pids)).toEqual([]);
@@ -24,8 +24,8 @@ describe('npm run demo', () => {
     expect(Math.max(...output.split('\n').map(({ length }) => length))).toBeLessThanOrEqual(80);
   });
 
-  it('runs embedded, and says so, where there are no emulators', async () => {
-    // A machine without Java and without a Google Cloud CLI.
+  it('runs embedded, and reports it, if there are no emulators', async () => {
+    // Without Java and without the Google Cloud CLI.
     const demo = run(process.execPath, ['infra/local/demo.ts'], {
       PATH: dirname(process.execPath),
       HOME: '/nonexistent',
@@ -35,39 +35,39 @@ describe('npm run demo', () => {
     expect(demo.output()).toContain('3 operations for 3 jobs');
   });
 
-  it('fails, and stops, when it is interrupted', async () => {
+  it('stops and fails when it is interrupted', async () => {
     const demo = run(process.execPath, ['infra/local/demo.ts', '--embedded']);
     await demo.printed('SUBMITTING');
     demo.process.kill('SIGINT');
     expect(await demo.closed).toBe(1);
-    expect(demo.output()).toContain('It was interrupted.');
+    expect(demo.output()).toContain('Interrupted.');
   });
 });
 
 describe('npm start', () => {
-  it("prints what README's commands need, and leaves nothing when npm is ended", async () => {
+  it("prints what README's commands need, and leaves no process behind when npm is ended", async () => {
     const start = run('npm', ['start']);
-    await start.printed('as the event topic tells it');
+    await start.printed('Events of the service:');
     const pids = descendants(pidOf(start));
     const exports = start
       .output()
       .split('\n')
       .filter((line) => line.startsWith('  export '))
       .join('\n');
-    const byHand = run(
+    const first = run(
       'bash',
       ['-ec', `${exports}\n${codeBlock('README.md', 'sh', '$(cat infra/local/examples')}`],
       withoutEmulators,
     );
-    expect(await byHand.closed, byHand.output()).toBe(0);
+    expect(await first.closed, first.output()).toBe(0);
     await start.printed('SUCCEEDED   ve1-');
-    const asked = run(
+    const second = run(
       'bash',
       ['-ec', `${exports}\n${codeBlock('README.md', 'sh', '$(cat infra/local/examples')}`],
       withoutEmulators,
     );
-    await asked.closed;
-    expect(asked.output()).toContain('"stringValue": "SUCCEEDED"');
+    await second.closed;
+    expect(second.output()).toContain('"stringValue": "SUCCEEDED"');
 
     start.process.kill('SIGTERM');
     await start.closed;
@@ -75,7 +75,7 @@ describe('npm start', () => {
     expect(start.output()).toContain('Everything is stopped.');
   });
 
-  it('says how to install the emulators where there are none', async () => {
+  it('explains how to install the emulators if there are none', async () => {
     const start = run(process.execPath, ['infra/local/start.ts'], {
       PATH: dirname(process.execPath),
       HOME: '/nonexistent',

@@ -16,7 +16,7 @@ async function untilGone(host: string): Promise<void> {
 }
 
 describe('startEmulators', () => {
-  it('starts both, and stops both', async () => {
+  it('starts and stops both', async () => {
     const emulators = await startEmulators({ projectId, environment: withoutEmulators });
     const { firestoreHost, pubsubHost } = emulators;
     for (const host of [firestoreHost, pubsubHost]) {
@@ -52,14 +52,14 @@ describe('startEmulators', () => {
     await Promise.all(hosts.map(untilGone));
   });
 
-  it('uses those that run already, and leaves them alone', async () => {
+  it('uses emulators that are already running, and does not stop them', async () => {
     const running = { FIRESTORE_EMULATOR_HOST: '127.0.0.1:1', PUBSUB_EMULATOR_HOST: '127.0.0.1:2' };
     const emulators = await startEmulators({ projectId, environment: running });
     expect([emulators.firestoreHost, emulators.pubsubHost]).toEqual(['127.0.0.1:1', '127.0.0.1:2']);
     await emulators.stop();
   });
 
-  it('says how to install them where they are missing', async () => {
+  it('explains how to install them if they are missing', async () => {
     const bare = { PATH: '/nowhere', PUBSUB_EMULATOR_HOST: '127.0.0.1:2' };
     await expect(startEmulators({ projectId, environment: bare })).rejects.toMatchObject({
       code: 'EMULATORS_UNAVAILABLE',

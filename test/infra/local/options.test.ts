@@ -11,8 +11,8 @@ const scripts: readonly (readonly [file: string, usage: string])[] = [
   ['test/bench/run.ts', 'usage: npm run bench '],
 ];
 
-/** What it prints and ends with, and nothing of a stack. */
-async function ends(file: string, argument: string): Promise<{ code: number | null; output: string }> {
+/** Runs a script, and returns its exit code and its output, which must not have a stack trace. */
+async function runScript(file: string, argument: string): Promise<{ code: number | null; output: string }> {
   const script = run(process.execPath, [file, argument]);
   const code = await script.closed;
   const output = script.output();
@@ -21,21 +21,21 @@ async function ends(file: string, argument: string): Promise<{ code: number | nu
 }
 
 describe('the options of npm scripts', () => {
-  it.each(scripts)('%s has its usage under --help', async (file, usage) => {
-    const { code, output } = await ends(file, '--help');
+  it.each(scripts)('%s prints its usage for --help', async (file, usage) => {
+    const { code, output } = await runScript(file, '--help');
     expect({ code, first: output.slice(0, usage.length) }).toEqual({ code: 0, first: usage });
   });
 
-  it.each(scripts)('%s names an option that there is not, and starts nothing', async (file, usage) => {
-    const { code, output } = await ends(file, '--emmbedded');
+  it.each(scripts)('%s rejects an unknown option, and starts nothing', async (file, usage) => {
+    const { code, output } = await runScript(file, '--emmbedded');
     expect(code).toBe(2);
     expect(output).toContain("'--emmbedded'");
     expect(output).toContain(usage);
   });
 
-  it('take no number but a whole one', async () => {
-    const { code, output } = await ends('test/submission/matrix.ts', '--seeds=two');
+  it('reject a number that is not whole', async () => {
+    const { code, output } = await runScript('test/submission/matrix.ts', '--seeds=two');
     expect(code).toBe(2);
-    expect(output).toContain('--seeds must be a whole number from 1: found two');
+    expect(output).toContain('--seeds must be a whole number from 1; found two');
   });
 });

@@ -13,7 +13,7 @@ describe('a schedule on this machine', () => {
   });
   afterAll(() => rm(folder, { recursive: true }));
 
-  it('publishes the manifest as the file is then, until it is ended', async () => {
+  it('publishes the current content of the file until it is stopped', async () => {
     const manifestPath = join(folder, 'manifest.json');
     await writeFile(manifestPath, '{"batchId":"first"}');
     const ending = new AbortController();
@@ -37,9 +37,9 @@ describe('a schedule on this machine', () => {
     expect(published).toEqual(['{"batchId":"first"}', '{"batchId":"second"}']);
   });
 
-  it('tells what fails, and goes on', async () => {
+  it('reports errors, and continues', async () => {
     const ending = new AbortController();
-    const told = Promise.withResolvers<Error>();
+    const problem = Promise.withResolvers<Error>();
     const manifestPath = join(folder, 'none.json');
     const published = Promise.withResolvers<string>();
     publishOnSchedule({
@@ -47,15 +47,15 @@ describe('a schedule on this machine', () => {
       manifestPath,
       publish: async (manifest) => published.resolve(manifest),
       signal: ending.signal,
-      onProblem: told.resolve,
+      onProblem: problem.resolve,
     });
-    expect((await told.promise).message).toContain('none.json');
+    expect((await problem.promise).message).toContain('none.json');
     await writeFile(manifestPath, '{}');
     expect(await published.promise).toBe('{}');
     ending.abort();
   });
 
-  it('refuses what is no cron expression', () => {
+  it('rejects an invalid cron expression', () => {
     const schedule = {
       manifestPath: '',
       publish: async () => {},

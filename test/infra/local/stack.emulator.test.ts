@@ -14,12 +14,16 @@ import { codeBlock } from '../../docs/pages.ts';
 import { root, run, running } from '../../processes.ts';
 
 const lasVegas = readFileSync(join(root, 'infra/local/examples/las-vegas-growth.json'), 'utf8');
-/** Names of the emulators' projects, so that nothing is there before. */
+/** A project of this process alone, which is empty in the emulators. */
 const project = (name: string): string => `demo-${name}-${process.pid}`;
 const quick = { pendingMs: 0, runMs: [200, 400], startsPerSecond: 100 } as const;
 
-/** Reads the event topic until the service has told that of a job. */
-async function untilTold({ pubsub, config }: Stack, jobKey: string, state: string): Promise<PulledMessage> {
+/** Reads events until one reports that the job has the state. */
+async function untilPublished(
+  { pubsub, config }: Stack,
+  jobKey: string,
+  state: string,
+): Promise<PulledMessage> {
   for (;;) {
     for (const message of await pubsub.pull(eventsSubscription(config.topics))) {
       const { attributes } = message;
@@ -57,9 +61,9 @@ describe('the local stack', () => {
     await stack.stop();
   });
 
-  it('runs a published job to its end, and tells of it', async () => {
+  it('runs a published job to its end, and publishes its final state', async () => {
     await stack.pubsub.publish(stack.config.topics.jobs, lasVegas);
-    const { attributes, data } = await untilTold(stack, 'examples/las-vegas/2000-2020', 'SUCCEEDED');
+    const { attributes, data } = await untilPublished(stack, 'examples/las-vegas/2000-2020', 'SUCCEEDED');
     const [operation] = stack.simulator.operations();
     expect(JSON.parse(data)).toMatchObject({ state: 'SUCCEEDED', operation: operation?.name });
     const record = await store.records.get(attributes['recordId'] ?? '');
@@ -68,11 +72,11 @@ describe('the local stack', () => {
     });
   });
 
-  it('changes nothing when the same message comes again', async () => {
+  it('changes nothing when the same message is delivered again', async () => {
     const calls = stack.simulator.exportCalls.length;
     const before = await store.records.find({ where: [], orderBy: [] }, { limit: 10 });
     await stack.pubsub.publish(stack.config.topics.jobs, lasVegas);
-    // The duplicate has been handled for certain once it was delivered by hand and acknowledged as well.
+    // The test also delivers the message directly: then a duplicate has been handled for certain.
     const message = { messageId: 'again', data: Buffer.from(lasVegas).toString('base64') };
     const response = await fetch(stack.functions.submitExport.url, {
       method: 'POST',
@@ -84,7 +88,7 @@ describe('the local stack', () => {
     expect(stack.simulator.exportCalls).toHaveLength(calls);
   });
 
-  it("takes what README's JavaScript publishes, and answers what README's JavaScript asks", async () => {
+  it("accepts what README's JavaScript publishes, and returns the record that README's JavaScript reads", async () => {
     const { environment } = stack;
     const address = `http://${environment['EARTHENGINE_EMULATOR_HOST']}`;
     const connect = `await new Promise((done, failed) =>
@@ -100,13 +104,13 @@ describe('the local stack', () => {
     });
     expect(await published.closed, published.output()).toBe(0);
     expect(published.output()).toMatch(/^\d+\n$/);
-    const { attributes } = await untilTold(stack, 'africa-ndvi/2020', 'SUCCEEDED');
+    const { attributes } = await untilPublished(stack, 'africa-ndvi/2020', 'SUCCEEDED');
     expect(stack.simulator.operations().at(-1)).toMatchObject({
       destination: 'gs://my-bucket/ndvi/africa-2020',
       requestId: attributes['recordId'],
     });
 
-    const asked = run(
+    const reading = run(
       process.execPath,
       ['--input-type=module', '--eval', codeBlock('README.md', 'js', 'Firestore')],
       {
@@ -114,22 +118,22 @@ describe('the local stack', () => {
         ...environment,
       },
     );
-    expect(await asked.closed, asked.output()).toBe(0);
-    expect(asked.output()).toMatch(/^ve1-[a-z2-7]{32} SUCCEEDED \[\s+'https:/);
+    expect(await reading.closed, reading.output()).toBe(0);
+    expect(reading.output()).toMatch(/^ve1-[a-z2-7]{32} SUCCEEDED \[\s+'https:/);
   });
 
-  it('records a message with mistakes, without a problem', async () => {
+  it('rejects an invalid message without a problem', async () => {
     const messageId = await stack.pubsub.publish(stack.config.topics.jobs, '{"jobKey":"wrong"}');
-    const next = lasVegas.replace('examples/las-vegas/2000-2020', 'after-the-wrong-one');
+    const next = lasVegas.replace('examples/las-vegas/2000-2020', 'after-the-invalid-one');
     await stack.pubsub.publish(stack.config.topics.jobs, next);
-    await untilTold(stack, 'after-the-wrong-one', 'SUCCEEDED');
+    await untilPublished(stack, 'after-the-invalid-one', 'SUCCEEDED');
     expect(await store.rejectedMessages.get(messageId)).toMatchObject({ value: { reason: 'INVALID_JOB' } });
     expect(problems).toEqual([]);
   });
 });
 
 describe('starting and stopping', () => {
-  it('reports a function that ends by itself, and leaves no process when stopped', async () => {
+  it('reports a function that crashes, and leaves no process behind when it is stopped', async () => {
     const crashed = Promise.withResolvers<Error>();
     const stack = await startStack({
       project: project('crash'),
@@ -146,7 +150,7 @@ describe('starting and stopping', () => {
     expect(running(pids)).toEqual([]);
   });
 
-  it('says what a function printed that does not start', async () => {
+  it('reports the output of a function that does not start', async () => {
     const failed = startFunction({ target: 'submitExport', env: { GOOGLE_CLOUD_PROJECT: 'NOT AN ID' } });
     await expect(failed).rejects.toMatchObject({
       code: 'FUNCTION_FAILED',

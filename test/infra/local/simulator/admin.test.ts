@@ -9,7 +9,7 @@ beforeEach(() => {
   rig = createRig();
 });
 
-it('answers for a project’s configuration and for nothing that EE has not', async () => {
+it("returns a project's configuration, and 404 for a method that Earth Engine does not have", async () => {
   expect((await rig.ask('GET', '/v1/projects/p/config')).json.registrationState).toBe(
     'REGISTERED_NOT_COMMERCIALLY',
   );
@@ -18,7 +18,7 @@ it('answers for a project’s configuration and for nothing that EE has not', as
 });
 
 describe('over HTTP', () => {
-  it('is steered and asked from another process', async () => {
+  it('can be controlled and read by another process', async () => {
     const server = await serveSimulator(rig.simulator);
     try {
       const call = async (method: string, path: string, body?: object) => {

@@ -29,7 +29,7 @@ describe('a fault', () => {
     expect(rig.simulator.counters().faults).toBe(1);
   });
 
-  it('comes as often as it is to, and in the same places with the same seed', async () => {
+  it('occurs at its rate, and at the same calls with the same seed', async () => {
     const run = async () => {
       rig = createRig({
         faultRates: { tooManyRequests: 0.1, html: 0.1, lost: 0.05 },
@@ -52,7 +52,7 @@ describe('a fault', () => {
     expect(await run()).toEqual(answers);
   });
 
-  it('can be decided by a hook, and hits other calls too', async () => {
+  it('can be chosen by a hook, and affects other calls too', async () => {
     rig = createRig(
       {},
       {
@@ -66,7 +66,7 @@ describe('a fault', () => {
     expect(await rig.ask('GET', '/v1/projects/good/operations')).toMatchObject({ status: 200 });
   });
 
-  it('of a project is a 403 in EE’s words', async () => {
+  it("of a project is a 403 with Earth Engine's text", async () => {
     rig = createRig({ denied: { p: 'NOT_REGISTERED', q: 'NO_PERMISSION', r: 'NO_SERVICE_USAGE' } });
     expect((await rig.start({}, 'p')).json.error?.message).toMatch(
       /^Project p is not registered to use Earth Engine\./,
@@ -83,8 +83,8 @@ describe('a fault', () => {
   });
 });
 
-describe('a request that is held on its way', () => {
-  it('arrives when it is released, after what was sent later', async () => {
+describe('a delayed request', () => {
+  it('arrives when it is released, after a later request', async () => {
     const held = rig.simulator.holdNext();
     const answer = rig.send('POST', '/v1/projects/p/video:export', exportRequest({ requestId: 'a' }));
     await held.caught;
@@ -92,10 +92,10 @@ describe('a request that is held on its way', () => {
     await rig.start({ requestId: 'a', priority: 7 });
     expect(await held.release()).toMatchObject({ status: 400 });
     expect(rig.outcomes()).toEqual(['HELD', 'STARTED', 'DIFFERENT']);
-    await expect(held.release()).rejects.toThrow('released before');
+    await expect(held.release()).rejects.toThrow('already been released');
   });
 
-  it('makes the operation that nobody else has made', async () => {
+  it('creates the operation if no other request has', async () => {
     const held = rig.simulator.holdNext('SILENCE');
     expect(await rig.send('POST', '/v1/projects/p/video:export', exportRequest({ requestId: 'a' }))).toBe(
       'SILENCE',

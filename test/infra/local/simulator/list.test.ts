@@ -22,7 +22,7 @@ describe('the list', () => {
     return seen;
   }
 
-  it('comes newest first, oldest first, or shuffled and stable, with other people’s', async () => {
+  it('is in order of age, in either direction, or in a random order that stays, with operations of other users', async () => {
     rig.simulator.setOthers('p', { ended: 1001, running: 1, pending: 1 });
     const ours: string[] = [];
     for (let n = 0; n < 20; n++) {
@@ -43,7 +43,7 @@ describe('the list', () => {
     }
   });
 
-  it('shows at most 500 and refuses a token that it did not give', async () => {
+  it('has at most 500 operations per page, and refuses an invalid page token', async () => {
     rig.simulator.setOthers('p', { ended: 1001 });
     const page = await rig.ask('GET', '/v1/projects/p/operations?pageSize=5000');
     expect(page.json.operations).toHaveLength(500);
@@ -52,7 +52,7 @@ describe('the list', () => {
     });
   });
 
-  it('shows an operation late, if so set', async () => {
+  it('shows an operation late, if the settings require it', async () => {
     rig = createRig({ listLagMs: 5000 });
     const { name } = (await rig.start({ requestId: 'a' })).json;
     rig.pass(4999);
@@ -61,7 +61,7 @@ describe('the list', () => {
     expect(await names(500)).toEqual([name]);
   });
 
-  it('shows each of 70,000 old ones once, shuffled', async () => {
+  it('has each of 70,000 old operations once, in random order', async () => {
     rig = createRig({ listOrder: 'random' });
     rig.simulator.setOthers('p', { ended: 70_000 });
     expect(new Set(await names(500)).size).toBe(70_000);

@@ -24,7 +24,7 @@ interface OperationOfClient {
   readonly name: string;
   readonly metadata: { readonly state: string; readonly type: string; readonly description: string };
 }
-/** As much of @google/earthengine as is used here; it has no types. */
+/** The part of @google/earthengine that is used here; it has no types. */
 interface OfficialClient {
   initialize(
     url: string,
@@ -86,8 +86,8 @@ function timelapse(options: object): Task {
   });
 }
 
-describe('the official JavaScript client against the simulator', () => {
-  it('exports a video to Cloud Storage, lists it and gets it', async () => {
+describe('the official JavaScript client with the simulator', () => {
+  it('exports a video to Cloud Storage, lists it, and gets it', async () => {
     const task = timelapse({});
     await new Promise<void>((resolve, reject) => {
       task.start(resolve, (message) => reject(new Error(message)));
@@ -107,7 +107,7 @@ describe('the official JavaScript client against the simulator', () => {
     expect(got.metadata).toMatchObject({ type: 'EXPORT_VIDEO', description: 'ndvi-2020' });
   });
 
-  it('hears what EE refuses', async () => {
+  it("receives Earth Engine's refusal", async () => {
     const failed = new Promise<string>((resolve, reject) => {
       timelapse({ framesPerSecond: 500 }).start(() => reject(new Error('it was accepted')), resolve);
     });

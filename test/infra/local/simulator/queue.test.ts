@@ -10,13 +10,13 @@ beforeEach(() => {
 describe('the queue', () => {
   const full = 'Too many tasks already in the queue (3). Please wait for some of them to complete.';
 
-  it('refuses what is over its limit, and takes more when some have started', async () => {
+  it('refuses operations beyond its limit, and accepts more when some have started', async () => {
     rig = createRig({ queueLimit: 3, concurrency: 1 });
     rig.simulator.set({ startsPerSecond: 0.001 });
     for (const requestId of ['a', 'b', 'c']) {
       await rig.start({ requestId });
     }
-    // The first started at once, so that there was room for one more.
+    // The first started at once, so there was capacity for one more.
     expect(await rig.start({ requestId: 'd' })).toMatchObject({ status: 200 });
     expect(await rig.start({ requestId: 'e' })).toMatchObject({
       status: 400,
@@ -28,7 +28,7 @@ describe('the queue', () => {
     expect(rig.simulator.counters().projects['p']).toEqual({ pending: 3, active: 4, peakActive: 4 });
   });
 
-  it('counts other people’s tasks, and answers 429 if so set', async () => {
+  it('counts tasks of other users, and returns 429 if the settings require it', async () => {
     rig = createRig({ queueLimit: 3, queueFullStatus: 429 });
     rig.simulator.setOthers('p', { pending: 3 });
     expect(await rig.start({ requestId: 'a' })).toMatchObject({
@@ -41,7 +41,7 @@ describe('the queue', () => {
   it.each([
     [true, ['QUEUE_FULL', 'DIFFERENT']],
     [false, ['QUEUE_FULL', 'STARTED']],
-  ])('burns the ids that it refuses: %s', async (useUpIdWhenFull, expected) => {
+  ])('uses up the ids that it refuses: %s', async (useUpIdWhenFull, expected) => {
     rig = createRig({ queueLimit: 0, useUpIdWhenFull });
     await rig.start({ requestId: 'a' });
     rig.simulator.set({ queueLimit: 10 });
@@ -49,7 +49,7 @@ describe('the queue', () => {
     expect(rig.outcomes()).toEqual(expected);
   });
 
-  it('starts by priority, then by age, as many at once as there are slots', async () => {
+  it('starts by priority, then by age, one per free slot', async () => {
     rig = createRig({ concurrency: 1, pendingMs: 500 });
     for (const [requestId, priority] of [
       ['low', 1],
@@ -71,7 +71,7 @@ describe('the queue', () => {
     ]);
   });
 
-  it('starts so many per second', async () => {
+  it('starts as many per second as the settings allow', async () => {
     rig = createRig({ concurrency: 100, startsPerSecond: 2 });
     for (let n = 0; n < 10; n++) {
       await rig.start({ requestId: `r${n}` });
@@ -80,7 +80,7 @@ describe('the queue', () => {
     expect(rig.simulator.operations().filter(({ startTime }) => startTime !== undefined)).toHaveLength(3);
   });
 
-  it('gives the same history whether it is looked at often or once', async () => {
+  it('has the same history whether it is read often or once', async () => {
     const run = async (lookEveryMs: number) => {
       rig = createRig({ runMs: [500, 3000], concurrency: 3, startsPerSecond: 5 });
       for (let n = 0; n < 50; n++) {
@@ -110,7 +110,7 @@ describe('the queue', () => {
 });
 
 describe('an operation', () => {
-  it('fails, stalls or resists cancellation where its name says so', async () => {
+  it('fails, stalls, or ignores cancellation if its name matches a pattern', async () => {
     rig = createRig({
       concurrency: 10,
       failing: [{ pattern: 'demo_bad', code: 3, message: 'User memory limit exceeded.' }],
@@ -147,7 +147,7 @@ describe('an operation', () => {
     });
   });
 
-  it('can be ended by hand, or forgotten', async () => {
+  it('can be ended or forgotten by a test', async () => {
     const { name } = (await rig.start({ requestId: 'a' })).json;
     rig.simulator.endOperation(name, { state: 'FAILED', error: { code: 3, message: 'Internal error.' } });
     expect(rig.simulator.operations().map(({ state }) => state)).toEqual(['FAILED']);
@@ -157,7 +157,7 @@ describe('an operation', () => {
     expect(() => rig.simulator.forgetOperation('projects/p/operations/NONE')).toThrow('no operation');
   });
 
-  it('cancelled before it starts never runs', async () => {
+  it('never runs if it is canceled before it starts', async () => {
     rig = createRig({ concurrency: 0 });
     const { name } = (await rig.start({ requestId: 'a' })).json;
     await rig.ask('POST', `/v1/${name}:cancel`);
@@ -170,7 +170,7 @@ describe('an operation', () => {
     expect(rig.simulator.counters().projects['p']).toMatchObject({ pending: 0, active: 0 });
   });
 
-  it('is odd where it is to be', async () => {
+  it('has the oddities of the settings', async () => {
     rig = createRig({
       quirkRates: { missingFields: 1, doneWithNeither: 1, unknownState: 1, epochStart: 1 },
       concurrency: 1,

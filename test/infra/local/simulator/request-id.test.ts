@@ -8,7 +8,7 @@ beforeEach(() => {
 });
 
 describe('requestId', () => {
-  it('makes a byte-identical replay the same operation, as it is by then', async () => {
+  it('returns the same operation, in its current state, for a byte-identical replay', async () => {
     const first = await rig.start({ requestId: 'a' });
     rig.pass(5000);
     const second = await rig.start({ requestId: 'a' });
@@ -17,7 +17,7 @@ describe('requestId', () => {
     expect(rig.outcomes()).toEqual(['STARTED', 'REPLAYED']);
   });
 
-  it('is refused for other bytes, also for another project', async () => {
+  it('is refused for different bytes, also in another project', async () => {
     await rig.start({ requestId: 'a' });
     const other = await rig.start({ requestId: 'a', priority: 7 });
     expect(other).toMatchObject({ status: 400, json: { error: { message: different } } });
@@ -30,7 +30,7 @@ describe('requestId', () => {
     expect(rig.simulator.operations()).toHaveLength(1);
   });
 
-  it('is another one for another caller', async () => {
+  it('is separate for each caller', async () => {
     rig = createRig({ tokens: { t1: 'a@x', t2: 'b@x' } });
     await rig.start({ requestId: 'a' }, 'p', 't1');
     await rig.start({ requestId: 'a', priority: 7 }, 'p', 't2');
@@ -41,13 +41,13 @@ describe('requestId', () => {
     });
   });
 
-  it('without it every request makes an operation', async () => {
+  it('is optional: without it, every request creates an operation', async () => {
     await rig.start({});
     await rig.start({});
     expect(rig.simulator.operations()).toHaveLength(2);
   });
 
-  it('is forgotten after a while, if so set', async () => {
+  it('is forgotten after a while, if the settings require it', async () => {
     rig = createRig({ forgetIdsAfterMs: 60_000 });
     await rig.start({ requestId: 'a' });
     rig.pass(59_999);
@@ -57,7 +57,7 @@ describe('requestId', () => {
     expect(rig.outcomes()).toEqual(['STARTED', 'REPLAYED', 'STARTED']);
   });
 
-  it('is refused while the first request is worked on, if so set', async () => {
+  it('is refused while the first request is being processed, if the settings require it', async () => {
     const working = Promise.withResolvers<void>();
     rig = createRig({ refuseWhileWorking: true }, { sleep: () => working.promise });
     rig.simulator.failNext('export', { kind: 'slow', ms: 60_000 });
@@ -72,7 +72,7 @@ describe('requestId', () => {
     expect(rig.simulator.operations()).toHaveLength(1);
   });
 
-  it('makes one operation where both are worked on at once', async () => {
+  it('creates one operation for two simultaneous requests', async () => {
     rig.simulator.failNext('export', { kind: 'slow', ms: 1 }, 2);
     const [one, two] = await Promise.all([rig.start({ requestId: 'a' }), rig.start({ requestId: 'a' })]);
     expect(one.json.name).toBe(two.json.name);

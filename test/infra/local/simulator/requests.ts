@@ -1,4 +1,4 @@
-/** A valid request of `video:export`, as bytes, with whatever a test wants to be otherwise. */
+/** A valid body of `video:export`, with the changes that a test needs. */
 export function exportRequest(change: Readonly<Record<string, unknown>>): Uint8Array<ArrayBuffer> {
   const requestId = change['requestId'];
   const request = {

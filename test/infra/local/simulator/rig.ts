@@ -8,7 +8,7 @@ import { exportRequest } from './requests.ts';
 
 export const different = 'A different Operation was already started with the given request_id';
 
-/** What EE's answers have in common, as far as tests look at it. */
+/** The parts of Earth Engine's responses that tests read. */
 export interface Answer {
   readonly status: number;
   readonly json: {
@@ -23,19 +23,19 @@ export interface Answer {
   };
 }
 
-/** A simulator whose time a test moves, and ways to ask it as a caller would. */
+/** A simulator whose clock a test advances, and functions that call it as a client would. */
 export interface Rig {
   readonly simulator: Simulator;
   pass(ms: number): void;
   send(method: string, path: string, body?: Uint8Array, token?: string): ReturnType<Simulator['handle']>;
-  /** @throws Error where there is no answer */
+  /** @throws Error if there is no response */
   ask(method: string, path: string, body?: Uint8Array, token?: string): Promise<Answer>;
   start(change: Record<string, unknown>, project?: string, token?: string): Promise<Answer>;
   get(name: string): Promise<Answer>;
   outcomes(): readonly string[];
 }
 
-/** Operations start at once and run for a second, two at a time, unless `settings` say otherwise. */
+/** By default, operations start at once and run for a second, two at a time. */
 export function createRig(
   settings: Partial<SimulatorSettings> = {},
   more: Pick<SimulatorOptions, 'sleep' | 'onRequest'> = {},
@@ -54,7 +54,7 @@ export function createRig(
   const ask: Rig['ask'] = async (...request) => {
     const answer = await send(...request);
     if (typeof answer === 'string') {
-      throw new Error(`It was answered ${answer}`);
+      throw new Error(`The response was ${answer}`);
     }
     return { status: answer.status, json: JSON.parse(answer.body) as Answer['json'] };
   };

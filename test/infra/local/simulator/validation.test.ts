@@ -38,7 +38,7 @@ function chain(length: number): object {
   return Object.fromEntries(links) as object;
 }
 
-describe('a request that EE would accept', () => {
+describe('a request that Earth Engine accepts', () => {
   it.each([
     [
       'as JavaScript writes numbers',
@@ -95,14 +95,14 @@ describe('a request that EE would accept', () => {
 });
 
 it.each(['landsat-annual-timelapse', 'modis-ndvi-africa', 'python-modis-ndvi-africa', 'sentinel2-cloudfree'])(
-  'what an official client sends is accepted: %s',
+  'accepts what an official client sends: %s',
   async (name) => {
     const file = new URL(`../../../fixtures/requests/${name}.json`, import.meta.url);
     expect(await answerTo(new Uint8Array(readFileSync(file)))).toEqual({ status: 200, message: '' });
   },
 );
 
-describe('a request that EE would refuse', () => {
+describe('a request that Earth Engine refuses', () => {
   it.each([
     ['an unknown field', { fps: 3 }, 'Unknown name "fps": Cannot find field.'],
     ['an unknown video option', { videoOptions: { fps: 3 } }, `Unknown name "fps" at 'video_options'`],
@@ -124,7 +124,7 @@ describe('a request that EE would refuse', () => {
       'Unsupported video file format: GIF',
     ],
     [
-      'a bucket as an address',
+      'a bucket with gs://',
       { fileExportOptions: { fileFormat: 'MP4', cloudStorageDestination: { bucket: 'gs://x' } } },
       `'bucket'`,
     ],
@@ -142,12 +142,12 @@ describe('a request that EE would refuse', () => {
     ['a requestId that is too long', { requestId: 'a'.repeat(61), description: 'demo' }, `'requestId'`],
     ['a description with a space', { description: 'las vegas' }, `'description'`],
     ['a description that is too long', { description: 'a'.repeat(101) }, `'description'`],
-    ['a workload tag in capitals', { workloadTag: 'Weekly' }, `'workloadTag'`],
+    ['a workload tag with a capital letter', { workloadTag: 'Weekly' }, `'workloadTag'`],
     ['no expression', { expression: undefined }, `Invalid value at 'expression' (type.googleapis.com`],
-    ['a result that is not there', graph({ '0': constant }, '1'), `result '1'`],
-    ['a reference to nothing', graph({ '0': { valueReference: '9' } }), `'9', which does not exist`],
-    ['a function that is not there', invoke({ functionReference: '9' }), `'9', which does not exist`],
-    ['a body that is not there', graph({ '0': define([], '9') }), `'9', which does not exist`],
+    ['a missing result', graph({ '0': constant }, '1'), `result '1'`],
+    ['a reference to a missing value', graph({ '0': { valueReference: '9' } }), `'9', which does not exist`],
+    ['a reference to a missing function', invoke({ functionReference: '9' }), `'9', which does not exist`],
+    ['a missing body', graph({ '0': define([], '9') }), `'9', which does not exist`],
     [
       'a cycle',
       graph({ '0': { valueReference: '1' }, '1': { arrayValue: { values: [{ valueReference: '0' }] } } }),
@@ -172,7 +172,7 @@ describe('a request that EE would refuse', () => {
       invoke({ functionName: 'f', functionReference: 'f' }),
       'either functionName or functionReference',
     ],
-    ['a function with none', invoke({ arguments: {} }), 'either functionName or functionReference'],
+    ['a function without a source', invoke({ arguments: {} }), 'either functionName or functionReference'],
     ['an integer as a number', graph({ '0': { integerValue: 1 } }), `'integerValue'`],
     ['nesting of 101', graph({ '0': nested(101) }), 'nested too deeply'],
   ])('%s', async (_, change, message) => {
@@ -182,7 +182,7 @@ describe('a request that EE would refuse', () => {
   });
 
   it.each([
-    ['bad JSON', '{"expression"'],
+    ['invalid JSON', '{"expression"'],
     ['a list', '[]'],
     ['nothing', ''],
     ['a prototype', '{"__proto__":{}}'],
