@@ -11,7 +11,7 @@ import { renderTerminal, type Written } from './terminal-svg.ts';
 
 const COLUMNS = 80;
 
-/** `npm run demo` on a terminal, as an image. Its clock and its chance are simulated, so that it is always the same. */
+/** `npm run demo` on a terminal, as an image. Its clock and random numbers are simulated, so that it is always the same. */
 export async function captureDemo(): Promise<string> {
   const startMs = Date.UTC(2026, 10, 23, 12);
   let nowMs = startMs;

@@ -216,7 +216,7 @@ async function untilReady(port: number, child: Child): Promise<void> {
       throw new Error(ended);
     }
     if (Date.now() > deadline) {
-      throw new Error(`it did not answer within ${READY_TIMEOUT_MS / 1000} s`);
+      throw new Error(`it did not respond within ${READY_TIMEOUT_MS / 1000} s`);
     }
     await wait(READY_POLL_MS);
   }

@@ -58,7 +58,7 @@ export function createPubsubRest(host: string, project: string): PubsubRest {
     if (!response.ok && response.status !== tolerated) {
       throw new LocalError(
         'PUBSUB_EMULATOR_FAILED',
-        `The Pub/Sub emulator at ${host} answered ${method} ${name} with ${response.status}: ${text}`,
+        `The Pub/Sub emulator at ${host} responded to ${method} ${name} with ${response.status}: ${text}`,
       );
     }
     return { status: response.status, answer: JSON.parse(text || '{}') };

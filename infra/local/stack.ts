@@ -182,9 +182,9 @@ export function startTicking(
       try {
         await wait(everyMs, undefined, { signal });
         const response = await fetch(url, { method: 'POST', signal });
-        const answer = await response.text();
+        const text = await response.text();
         if (!response.ok) {
-          throw new LocalError('POLL_FAILED', `pollExports answered ${response.status}: ${answer}`);
+          throw new LocalError('POLL_FAILED', `pollExports returned ${response.status}: ${text}`);
         }
       } catch (thrown) {
         if (!signal.aborted) {

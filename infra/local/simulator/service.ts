@@ -19,15 +19,15 @@ export interface Service {
   readonly exportCalls: ExportCall[];
 }
 
-/** How an answer reaches the caller, if it does. */
+/** How the response reaches the caller, if it does. */
 export interface Delivery {
   /** How long the work takes, in real time. */
   readonly slowMs?: number;
-  /** False if the caller does not receive the answer. */
+  /** False if the caller does not receive the response. */
   readonly answered?: boolean;
 }
 
-/** What the API replies if nothing goes wrong on the way. */
+/** The API's reply, without faults. */
 export async function replyTo(
   service: Service,
   request: SimulatorRequest,
