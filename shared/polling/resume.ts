@@ -10,14 +10,7 @@ import type { CompleteListing } from '../submission/listing.ts';
 import { noteOperation } from '../submission/note-operation.ts';
 import { type PollRun, readUntil } from './poll-run.ts';
 import { giveBack, withDeadline } from '../record/give-back.ts';
-import {
-  errorOf,
-  holdBack,
-  send,
-  type SendOutcome,
-  type Sent,
-  serviceAccountOf,
-} from '../submission/send.ts';
+import { errorOf, holdBack, send, type Sent, serviceAccountOf } from '../submission/send.ts';
 
 /**
  * Continues with a record that has no operation yet: its claim ran out, or it was waiting. The cases:
@@ -74,12 +67,7 @@ export async function resume(run: PollRun, stored: Stored<ExportRecord>): Promis
   }
 }
 
-const unchanged = (
-  stored: Stored<ExportRecord>,
-): { stored: Stored<ExportRecord>; sendOutcome: SendOutcome } => ({
-  stored,
-  sendOutcome: 'OTHER',
-});
+const unchanged = (stored: Stored<ExportRecord>): Sent => ({ stored, sendOutcome: 'OTHER' });
 
 /** The latest possible time of the last send: the end of its lease, or when it began to wait. */
 const lastSendAt = (record: RecordInSubmission): Date =>

@@ -40,8 +40,7 @@ export interface Sent {
  *
  * @param claimed the record in SUBMITTING, as this process wrote it; not one that `isHeldBack`
  * @param request the bytes that are stored for it
- * @param sentUntil when it can last have been sent before this claim: a list that started later shows the result of
- * that
+ * @param sentUntil the latest time of any send before this claim: a list that started later shows the operation
  * @throws whatever the store rejects with: the lease then runs out and the poller continues
  */
 export async function send(
@@ -92,11 +91,9 @@ const heldBack = ({ error, rejecting = false }: SubmittingRecord, reason: Record
 });
 
 /** The account that would send; or the error if it is unknown now, and so nothing may be sent. */
-export async function serviceAccountOf({
-  earthEngine,
-}: Pick<Services, 'earthEngine'>): Promise<string | undefined | EarthEngineError> {
+export async function serviceAccountOf(services: Services): Promise<string | undefined | EarthEngineError> {
   try {
-    return await earthEngine.serviceAccount();
+    return await services.earthEngine.serviceAccount();
   } catch (error) {
     if (error instanceof EarthEngineError) {
       return error;
