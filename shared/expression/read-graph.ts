@@ -13,18 +13,18 @@ const NESTED_NODES = 100;
 
 type ReadKind = (reader: GraphReader, value: unknown, depth: number) => GraphNode | undefined;
 
-const readKind = {
-  constantValue: readConstant,
-  integerValue: readInteger,
-  bytesValue: readBytes,
-  arrayValue: readArray,
-  dictionaryValue: readDictionary,
-  functionDefinitionValue: readDefinition,
-  functionInvocationValue: readInvocation,
-  argumentReference: readArgument,
-  valueReference: readReference,
-} satisfies Record<string, ReadKind>;
-const kinds = Object.keys(readKind).join(', ');
+const readKind: ReadonlyMap<string, ReadKind> = new Map<string, ReadKind>([
+  ['constantValue', readConstant],
+  ['integerValue', readInteger],
+  ['bytesValue', readBytes],
+  ['arrayValue', readArray],
+  ['dictionaryValue', readDictionary],
+  ['functionDefinitionValue', readDefinition],
+  ['functionInvocationValue', readInvocation],
+  ['argumentReference', readArgument],
+  ['valueReference', readReference],
+]);
+const kinds = [...readKind.keys()].join(', ');
 
 /**
  * Reads an expression's nodes one by one, and stops when the list of issues is full. Cycles and scopes, which concern
@@ -95,11 +95,11 @@ function readNode(reader: GraphReader, value: unknown, depth: number): GraphNode
     return reject(reader, value, `a value node, an object with one of ${kinds}`);
   }
   const keys = Object.keys(value);
-  const [key] = keys;
-  if (keys.length !== 1 || key === undefined || !isKind(key)) {
+  const [key = ''] = keys;
+  const read = readKind.get(key);
+  if (keys.length !== 1 || !read) {
     return rejectNode(reader, keys, value);
   }
-  const read: ReadKind = readKind[key];
   path.push(key);
   const node = read(reader, value[key], depth);
   path.pop();
@@ -112,13 +112,11 @@ function rejectNode(reader: GraphReader, keys: readonly string[], value: JsonObj
     if (issues.isFull) {
       break;
     }
-    if (!isKind(key)) {
+    if (!readKind.has(key)) {
       issues.add([...path, key], `is not a field of a value node; allowed: ${kinds}`);
     }
   }
-  if (keys.filter(isKind).length !== 1) {
+  if (keys.filter((key) => readKind.has(key)).length !== 1) {
     reject(reader, value, `exactly one of ${kinds}`);
   }
 }
-
-const isKind = (key: string): key is keyof typeof readKind => Object.hasOwn(readKind, key);
