@@ -94,6 +94,7 @@ function fieldsOf(value: ExportRecord, now: Date): [name: string, text: string |
       'stalledSince' in value && value.stalledSince ? `for ${age(value.stalledSince, now)}` : undefined,
     ],
     ['error', errorText(value)],
+    ['advice', 'error' in value ? value.error?.advice : undefined],
     ['EECU', 'eecuSeconds' in value && value.eecuSeconds !== undefined ? eecu(value.eecuSeconds) : undefined],
     ...(value.state === 'SUCCEEDED' ? value.outputUris.map((uri): [string, string] => ['output', uri]) : []),
     ...(value.extraOperations ?? []).map(({ operation }): [string, string] => ['extra', operation]),
@@ -109,14 +110,8 @@ function errorText(record: ExportRecord): string | undefined {
   if (!('error' in record) || !record.error) {
     return undefined;
   }
-  const { status, message, retryable } = record.error;
-  const outlook =
-    record.state === 'FAILED'
-      ? retryable
-        ? ' (a retry may succeed)'
-        : ' (retrying would fail the same way)'
-      : '';
-  return `${status}: ${message}${outlook}`;
+  const { status, message } = record.error;
+  return `${status}: ${message}`;
 }
 
 function writeRejected(cli: Cli, { id, value }: Stored<RejectedMessage>): void {

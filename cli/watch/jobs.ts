@@ -86,11 +86,14 @@ function statusOf(job: WatchedJob, record: ExportRecord): JobStatus {
     name,
     state: record.state,
     progress: progressOf(record),
-    detail: printable(note + detailOf(record)),
+    detail: printable([note + detailOf(record), adviceOf(record)].filter(Boolean).join(' ')),
     hasEnded: isTerminal(record),
     record,
   };
 }
+
+const adviceOf = (record: ExportRecord): string | undefined =>
+  'error' in record && isTerminal(record) ? record.error?.advice : undefined;
 
 const withoutRecord = ({ recordId, name = recordId }: WatchedJob) =>
   ({ recordId, name, progress: undefined, record: undefined }) as const;

@@ -6,6 +6,7 @@ import { createProgram } from '../../cli/program.ts';
 import { batchSchema } from '../../shared/model/batch.ts';
 import { manifestSchema } from '../../shared/batch/manifest-schema.ts';
 import { cancellationSchema } from '../../shared/cancellation/cancellation-schema.ts';
+import { knownFailures } from '../../shared/earth-engine/task-failures.ts';
 import { environmentSchema, readConfig } from '../../shared/config.ts';
 import { jobMessageSchema } from '../../shared/message/job-schema.ts';
 import { rejectedMessageSchema } from '../../shared/model/rejected-message.ts';
@@ -24,6 +25,7 @@ export function renderReference(): string {
     ...batch(),
     ...rejectedMessage(),
     ...events(),
+    ...taskFailures(),
     ...environment(),
     ...commandLine(),
   ].join('\n\n')}\n`;
@@ -145,6 +147,22 @@ const events = (): string[] => [
   ),
   'The event of a finished batch is its document as JSON, with the attributes `kind` = `BATCH`, `batchId`, `state`, and `eventId` = `{batchId}:{revision}:{state}`.',
 ];
+
+function taskFailures(): string[] {
+  return [
+    '## Failed tasks',
+    'What `error.retryable` and `error.advice` follow from if Earth Engine fails a task. With code 3 (`INVALID_ARGUMENT`) and another message, the request is wrong. Any other message has an unknown cause; `retry` skips it without `--force`.',
+    table(
+      ['message', 'can a retry succeed?', 'what to do', 'source'],
+      knownFailures.map(({ example, retryable, advice, source }) => [
+        `\`${example}\``,
+        retryable ? 'yes' : 'no',
+        advice,
+        source,
+      ]),
+    ),
+  ];
+}
 
 function environment(): string[] {
   const { properties = {} } = jsonOf(environmentSchema, 'input');

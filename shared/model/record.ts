@@ -18,10 +18,14 @@ export const recordErrorSchema = z
     /** The name that goes with the code (`PERMISSION_DENIED`), or our own (`SUBMIT_DEADLINE`). */
     status: z.string(),
     message: z.string(),
-    /** Whether a retry of the same job could end differently. */
+    /** Whether a retry of the same job is known to be able to end differently. */
     retryable: z.boolean(),
+    /** One sentence: what the user should do. */
+    advice: z.string().optional(),
   })
-  .describe('`code`, `status`, `message`, and whether a retry can end differently (`retryable`)');
+  .describe(
+    '`code`, `status`, `message`, whether a retry is known to be able to end differently (`retryable`), and what to do (`advice?`)',
+  );
 export type RecordError = z.infer<typeof recordErrorSchema>;
 
 const historyEntry = z.object({ state: z.string(), at: z.date(), note: z.string().optional() });

@@ -1,4 +1,5 @@
 import type { Operation } from '../earth-engine/api.ts';
+import { judgeFailure } from '../earth-engine/task-failures.ts';
 import type { ActiveRecord, RecordError } from '../model/record.ts';
 import { rpcCodeName, rpcCodes } from '../rpc-codes.ts';
 
@@ -60,12 +61,5 @@ export function operationError(operation: Operation, state: 'FAILED' | 'CANCELLE
   const code = operation.error?.code ?? rpcCodes.UNKNOWN;
   const message =
     operation.error?.message ?? 'Earth Engine ended the operation with neither a response nor an error.';
-  return { code, status: rpcCodeName(code), message, retryable: !isDeterministic(message) };
-}
-
-/** Failures that the same graph runs into every time: memory, time, and size (messages from field reports). */
-function isDeterministic(message: string): boolean {
-  return /memory|computation timed out|too large|maxpixels|too many pixels|invalid|not found|must be|required|unable to/i.test(
-    message,
-  );
+  return { code, status: rpcCodeName(code), message, ...judgeFailure(code, message) };
 }
