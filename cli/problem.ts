@@ -75,6 +75,7 @@ function explainServiceError(error: ServiceError): Problem {
     case 'BATCH_BUSY':
     case 'BATCH_UNFINISHED':
     case 'EARTH_ENGINE_QUEUE_FULL':
+    case 'EARTH_ENGINE_QUOTA_EXHAUSTED':
     case 'EARTH_ENGINE_RATE_LIMITED':
     case 'EARTH_ENGINE_PERMISSION':
     case 'EARTH_ENGINE_ALREADY_STARTED':

@@ -67,6 +67,7 @@ export function detailOf(record: ExportRecord): string {
 export const waitingWords = {
   QUEUE: "capacity in Earth Engine's queue",
   RATE: "Earth Engine's rate limit",
+  QUOTA: "the reset of the project's EECU quota",
   SERVICE: 'Earth Engine, which did not respond',
   PERMISSION: 'a permission',
   ADOPTION: 'the search for its operation',

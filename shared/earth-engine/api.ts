@@ -46,6 +46,8 @@ export interface OperationPage {
 export type EarthEngineErrorKind =
   /** Earth Engine's queue is full: close the gate, wait without limit. */
   | 'QUEUE_FULL'
+  /** A custom EECU quota is used up: close the gate until it resets. */
+  | 'QUOTA_EXHAUSTED'
   /** 429: close the gate. */
   | 'RATE_LIMITED'
   /** 408, 5xx, a lost connection, a time-out, an unreadable response: the call may have taken effect. */

@@ -15,6 +15,7 @@ export interface Call {
 const MAX_REPLY_CHARACTERS = 4096;
 
 /** Earth Engine's messages; it documents neither their HTTP status nor their google.rpc status, so any error status counts. */
+const customQuota = /your usage exceeded the custom quota/i;
 const queueFull = /too many tasks already in the queue/i;
 const differentOperation = /a different operation was already started with the given request_id/i;
 
@@ -61,6 +62,9 @@ function kindOf(call: Call, httpStatus: number, body: ErrorBody): EarthEngineErr
   // A redirect is not followed, since it would send the request and the token elsewhere: so the outcome is unknown.
   if (httpStatus < 400) {
     return 'UNANSWERED';
+  }
+  if (customQuota.test(body.reply)) {
+    return 'QUOTA_EXHAUSTED';
   }
   if (queueFull.test(body.reply)) {
     return 'QUEUE_FULL';

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 
+import { queueReasons } from './record.ts';
+
 /**
  * `videoExportProjects/{project}`: what every instance must know about an Earth Engine project before it sends.
  *
@@ -10,7 +12,7 @@ export const projectStatusSchema = z.object({
   closedUntil: z.date().optional(),
   /** The number of closures in a row: the exponent of the backoff. */
   closures: z.int().min(0),
-  closedFor: z.enum(['QUEUE', 'RATE']).optional(),
+  closedFor: z.enum(queueReasons).optional(),
   /** The process that may send the one job that tests the queue. Leased, so that a dead prober frees it (rule 14). */
   probe: z.object({ token: z.string(), leaseUntil: z.date() }).optional(),
   /** When an operation came back without the marker in its description: no id is given up until it is back (rule 5). */

@@ -144,8 +144,12 @@ const protocol = {
     .describe('The job is rejected as soon as it is proven that no operation exists'),
 };
 
+/** Why a job waits in the project's queue: it is sent when the gate opens. */
+export const queueReasons = ['QUEUE', 'RATE', 'QUOTA'] as const;
+export type QueueReason = (typeof queueReasons)[number];
+
 export const waitingForSchema = z
-  .enum(['QUEUE', 'RATE', 'SERVICE', 'PERMISSION', 'ADOPTION'])
+  .enum([...queueReasons, 'SERVICE', 'PERMISSION', 'ADOPTION'])
   .describe('Why the job waits');
 export type WaitingFor = z.infer<typeof waitingForSchema>;
 
@@ -258,3 +262,6 @@ export const observedFields = namesOf(observed);
 export type CommonField = keyof typeof common;
 export type ProtocolField = keyof typeof protocol;
 export type ObservedField = keyof typeof observed;
+
+export const isQueueReason = (reason: WaitingFor): reason is QueueReason =>
+  (queueReasons as readonly WaitingFor[]).includes(reason);

@@ -3,6 +3,7 @@ import type { Job } from '../model/job.ts';
 import type {
   CommonField,
   ProtocolField,
+  QueueReason,
   RecordError,
   SubmittingRecord,
   WaitingRecord,
@@ -89,7 +90,7 @@ export function claim(
 export function enqueue(
   job: Job,
   source: JobSource,
-  waitingFor: 'QUEUE' | 'RATE',
+  waitingFor: QueueReason,
   dueAt: Date,
   now: Date,
 ): WaitingRecord {

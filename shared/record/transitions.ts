@@ -1,18 +1,20 @@
 import { later } from '../clock.ts';
-import type {
-  ActiveRecord,
-  ExportRecord,
-  RecordError,
-  RecordIn,
-  RecordInSubmission,
-  Searches,
-  SubmittingRecord,
-  WaitingFor,
-  WaitingRecord,
+import {
+  type ActiveRecord,
+  type ExportRecord,
+  isQueueReason,
+  type RecordError,
+  type RecordIn,
+  type RecordInSubmission,
+  type Searches,
+  type SubmittingRecord,
+  type WaitingFor,
+  type WaitingRecord,
 } from '../model/record.ts';
 import { carry, carryProtocol, shortNote } from './carry.ts';
 import { backoffMs, type Moment, type Policy } from './policy.ts';
 import { afterEmptySearch, type EmptySearch, isProvenAbsent, secondSearchAt } from './proof.ts';
+import { quotaRetryAt } from './quota.ts';
 
 /**
  * The transitions that this service decides; those that follow what Earth Engine reports are in `observe.ts`. Each is a
@@ -108,7 +110,7 @@ export function wait(
 ): WaitingRecord {
   const { waitingFor, error } = how;
   const { now } = moment;
-  const queueing = waitingFor === 'QUEUE' || waitingFor === 'RATE';
+  const queueing = isQueueReason(waitingFor);
   const outage = waitingFor === 'SERVICE' || waitingFor === 'PERMISSION';
   const next: WaitingRecord = {
     ...carry(record, now, { state: 'WAITING', note: shortNote(`${waitingFor}: ${error.message}`) }),
@@ -128,7 +130,10 @@ export function wait(
 function waitUntil(next: WaitingRecord, waits: number, how: Wait, policy: Policy, moment: Moment): Date {
   // An operator must act: frequent retries would only fill logs and Earth Engine's audit log.
   const doublings = next.waitingFor === 'PERMISSION' ? Number.POSITIVE_INFINITY : waits;
-  const retryAt = later(moment.now, backoffMs(policy, doublings, how.retryAfterMs, moment.random));
+  const retryAt =
+    next.waitingFor === 'QUOTA'
+      ? quotaRetryAt(policy, waits, moment)
+      : later(moment.now, backoffMs(policy, doublings, how.retryAfterMs, moment.random));
   // The second search may not start earlier, and need not start later if nothing else is missing.
   const decides = next.searches && next.unanswered > 0 ? secondSearchAt(next.searches, policy) : undefined;
   if (decides === undefined || decides <= moment.now) {
@@ -208,7 +213,7 @@ export function defer(
   if (record.state !== 'WAITING') {
     return { ...record, ...written };
   }
-  const isQueued = record.waitingFor === 'QUEUE' || record.waitingFor === 'RATE';
+  const isQueued = isQueueReason(record.waitingFor);
   const error: RecordError = { code: 500, status: 'DEFERRED', message: problem, retryable: true };
   return {
     ...record,

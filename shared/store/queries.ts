@@ -1,4 +1,10 @@
-import { activeStates, terminalStates, submissionStates, type RecordState } from '../model/record.ts';
+import {
+  activeStates,
+  queueReasons,
+  type RecordState,
+  submissionStates,
+  terminalStates,
+} from '../model/record.ts';
 
 /**
  * Every query of the service, as data: both stores run it, and a test compares it with the composite indexes in `infra/`.
@@ -48,7 +54,7 @@ export const recordQueries = {
     where: [
       ['project', '==', project],
       ['state', '==', 'WAITING'],
-      ['waitingFor', 'in', ['QUEUE', 'RATE']],
+      ['waitingFor', 'in', queueReasons],
     ],
     orderBy: [
       ['priority', 'desc'],

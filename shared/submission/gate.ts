@@ -1,7 +1,9 @@
 import { later, SECOND_MS } from '../clock.ts';
 import type { EarthEngineObserver } from '../earth-engine/api.ts';
 import { StaleWriteError } from '../errors.ts';
+import type { QueueReason } from '../model/record.ts';
 import { backoffMs } from '../record/policy.ts';
+import { quotaRetryAt } from '../record/quota.ts';
 import type { Services } from '../services.ts';
 import { recordQueries } from '../store/queries.ts';
 import { isReadable, type Stored } from '../store/store.ts';
@@ -14,8 +16,6 @@ import type { ProjectStatus } from '../model/project-status.ts';
  */
 
 export const GATE_CACHE_MS = 5 * SECOND_MS;
-
-export type QueueReason = 'QUEUE' | 'RATE';
 
 /** Whether a new job may be sent at once; if not, why it waits, and until when at least. */
 export type Admission = { readonly send: true } | { readonly waitingFor: QueueReason; readonly dueAt: Date };
@@ -183,8 +183,10 @@ async function closeGate(
     if (stillClosed) {
       return undefined;
     }
-    const waitMs = backoffMs(policy, current.closures, retryAfterMs, random());
-    const closedUntil = later(now, waitMs);
+    const closedUntil =
+      reason === 'QUOTA'
+        ? quotaRetryAt(policy, current.closures, { now, random: random() })
+        : later(now, backoffMs(policy, current.closures, retryAfterMs, random()));
     log.warning('gate.closed', { project, reason, closedUntil: closedUntil.toISOString() });
     const { probe: _ended, ...rest } = current;
     return { ...rest, closedUntil, closedFor: reason, closures: current.closures + 1 };

@@ -220,6 +220,9 @@ async function refused(claim: ClaimedSend, answer: EarthEngineError): Promise<Se
     case 'QUEUE_FULL':
       await context.gate.close(project, 'QUEUE', retryAfterMs);
       return putOff(claim, { waitingFor: 'QUEUE', error, retryAfterMs }, 'QUEUE_FULL');
+    case 'QUOTA_EXHAUSTED':
+      await context.gate.close(project, 'QUOTA', undefined);
+      return putOff(claim, { waitingFor: 'QUOTA', error }, 'QUEUE_FULL');
     case 'RATE_LIMITED':
       await context.gate.close(project, 'RATE', retryAfterMs);
       return putOff(claim, { waitingFor: 'RATE', error, retryAfterMs }, 'RATE_LIMITED');

@@ -23,6 +23,7 @@ export type RefusalReason =
   | 'DENIED'
   | 'UNAUTHENTICATED'
   | 'QUEUE_FULL'
+  | 'QUOTA_EXHAUSTED'
   | 'DIFFERENT'
   | 'NOT_FOUND';
 

@@ -56,6 +56,10 @@ export interface SimulatorSettings {
   /** PENDING operations per project, including those of other users. */
   queueLimit: number;
   queueFullStatus: 400 | 429;
+  /** Operations that a project may create per day in Pacific time, in place of a custom EECU quota; null: no quota. */
+  dailyQuota: number | null;
+  /** Not documented. */
+  quotaStatusCode: 400 | 403 | 429;
   /** Operations that run at once, per project. */
   concurrency: number;
   /** Operations that start per second, per project. */
@@ -100,6 +104,8 @@ export interface SimulatorSettings {
 export const defaultSettings: SimulatorSettings = {
   queueLimit: 3000,
   queueFullStatus: 400,
+  dailyQuota: null,
+  quotaStatusCode: 429,
   concurrency: 2,
   startsPerSecond: 1,
   pendingMs: 1000,

@@ -73,11 +73,36 @@ export function completeExport(
       'QUEUE_FULL',
     );
   }
+  checkQuota(world, project, key);
   const operation = createOperation(world, accepted);
   if (key !== undefined) {
     usedIds.set(key, { sha256, atMs: world.now(), operation });
   }
   return { operation, replayed: false };
+}
+
+const pacificDay = new Intl.DateTimeFormat('en-CA', { timeZone: 'America/Los_Angeles' });
+
+/** @throws Refusal if the project has used up its quota of the day */
+function checkQuota(world: World, project: string, key: string | undefined): void {
+  const { settings, usedIds } = world;
+  if (settings.dailyQuota === null) {
+    return;
+  }
+  const today = pacificDay.format(world.now());
+  const { operations } = currentProject(world, project);
+  const used = operations.filter(({ createMs }) => pacificDay.format(createMs) === today).length;
+  if (used < settings.dailyQuota) {
+    return;
+  }
+  if (key !== undefined) {
+    usedIds.delete(key);
+  }
+  throw new Refusal(
+    settings.quotaStatusCode,
+    "Your usage exceeded the custom quota for 'earthengine.googleapis.com/daily_eecu_usage_time', which is adjusted by your administrator.",
+    'QUOTA_EXHAUSTED',
+  );
 }
 
 /** Earth Engine deduplicates per calling identity, across projects. */
