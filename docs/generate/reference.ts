@@ -132,7 +132,7 @@ const rejectedMessage = (): string[] => [
 
 const events = (): string[] => [
   '## Events',
-  'Published to `EVENTS_TOPIC` when a record changes its state, stalls, or has an extra operation: the record as JSON, with times in ISO 8601. Delivery is at least once; deduplicate by `eventId`. Attributes:',
+  'Published to `EVENTS_TOPIC` when a record changes its state (except to `SUBMITTING`), stalls, or has an extra operation: the record as JSON, with times in ISO 8601. Delivery is at least once; deduplicate by `eventId`. Attributes:',
   table(
     ['attribute', 'meaning'],
     [
