@@ -5,7 +5,7 @@ import { MAX_ATTEMPT, operationPattern, requestIdPattern } from './ids.ts';
 /**
  * `videoExports/{recordId}`: one attempt at one job.
  *
- * Written by: submitExport (claims it, records Earth Engine's answer), pollExports (follows it to its end), cancelExports
+ * Written by: submitExport (claims it, records Earth Engine's response), pollExports (follows it to its end), cancelExports
  * (notes the request), recordDeadLetter (notes a dead letter), and the command line (creates attempts for `retry`). Every
  * write is conditioned on the version that was read. Deleted by Firestore's TTL on `expireAt`, never by the service: a
  * job's identity is remembered exactly that long.
@@ -52,7 +52,11 @@ const extraOperation = z.object({
   cancelledAt: z.date().optional(),
 });
 
-const dueAt = z.date().describe('When the poller next processes the record; absent after the job has ended');
+const dueAt = z
+  .date()
+  .describe(
+    'When the poller next processes the record, unless it waits in the queue; absent after the job has ended',
+  );
 const generation = z.int().min(1).describe('Which of its requestIds is in use');
 
 const common = {
@@ -175,7 +179,7 @@ const active = {
     .date()
     .optional()
     .describe('The time of the last sign of life; set after `STALLED_HOURS` without one'),
-  /** LOST only after a complete list and a second such answer (rule 10). */
+  /** LOST only after a complete list and a second such response (rule 10). */
   missingSince: z
     .date()
     .optional()

@@ -32,7 +32,7 @@ export const recordQueries = {
     ],
     orderBy: [['dueAt', 'asc']],
   }),
-  /** Jobs that wait for something other than Earth Engine's queue. */
+  /** Jobs that wait for something other than the queue, and are due. Jobs in the queue are in `queued`, due or not. */
   dueWaiting: (now: Date): Query => ({
     where: [
       ['state', '==', 'WAITING'],
@@ -65,7 +65,7 @@ export const recordQueries = {
   waiting: (): Query => ({ where: [['state', '==', 'WAITING']], orderBy: [['createdAt', 'asc']] }),
   /** Records with pending events. The field exists only while there are some. */
   pendingEvents: (): Query => ({ where: [], orderBy: [['unpublishedEvents', 'asc']] }),
-  /** Not terminal, by project: read one at a time, with `after: [project]`, to list the projects in use. */
+  /** Records that have not ended, by project: read one at a time, with `after: [project]`, to list the projects in use. */
   unfinishedByProject: (): Query => ({
     where: [['state', 'in', [...submissionStates, ...activeStates]]],
     orderBy: [['project', 'asc']],
