@@ -55,7 +55,7 @@ export async function createRecord(
 
 /**
  * Decides on the current record and writes the decision only if the record has not changed since; otherwise reads it
- * and decides anew. `decide` is pure: it may run several times.
+ * and decides again. `decide` is pure: it may run several times.
  *
  * @param decide returns the next record; undefined if there is nothing to do (any more)
  * @param request new request bytes, written in the same commit

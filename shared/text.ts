@@ -10,7 +10,7 @@ export function abbreviate(text: string, characters: number): string {
   return text.length > characters ? `${truncate(text, characters)}…` : text;
 }
 
-/** The longest well-formed beginning of a text that fits into so many bytes of UTF-8. */
+/** The longest well-formed beginning of a text that fits into a number of bytes of UTF-8. */
 export function truncateToBytes(text: string, bytes: number): string {
   const kept = new Uint8Array(bytes);
   const { written } = new TextEncoder().encodeInto(text, kept);

@@ -20,7 +20,7 @@ export interface BatchChange {
 }
 
 /**
- * Changes a batch with optimistic concurrency: if it was written meanwhile, it is read again and decided anew.
+ * Changes a batch with optimistic concurrency: if it was written meanwhile, it is read again, and `decide` runs again.
  *
  * @param decide pure, since it may run several times; returns undefined if there is nothing to write
  * @returns the batch after the change
@@ -54,7 +54,10 @@ export async function changeBatch(
   }
 }
 
-/** Ends a claim on a batch, so that the next one need not wait until the lease expires. Does nothing if another has it. */
+/**
+ * Ends a claim on a batch, so that the next process doesn't have to wait until the lease expires. Does nothing if another
+ * process holds the claim.
+ */
 export async function releaseBatch(services: BatchServices, id: string, token: string): Promise<void> {
   await changeBatch(services, id, (batch) => {
     if (batch?.claim?.token !== token) {

@@ -15,7 +15,7 @@ import { problemOf } from './names.ts';
 /** Pub/Sub accepts 10 MB, attributes included. */
 const MAX_MESSAGE_BYTES = 9_990_000;
 const MAX_ISSUES = 50;
-/** After so many invalid jobs, the rest of the manifest is not checked. */
+/** After this many invalid jobs, the rest of the manifest is not checked. */
 const MAX_INVALID_JOBS = 2000;
 /** How many jobs are checked before the rest of the process gets a turn: about ten milliseconds. */
 const JOBS_AT_ONCE = 200;

@@ -15,17 +15,17 @@ import { createExpansion, type Expansion } from './expansion.ts';
 import { contentHashOfJob, recordIdOfJob } from './job-rules.ts';
 import { readManifest } from './manifest.ts';
 
-/** Turns a manifest into job messages. Unless something fails, each is published once in the life of its batch. */
+/** Turns a manifest into job messages. Each is published once, unless a process crashes or a call fails. */
 
 /** The function has 540 s. If that is not enough, the message is redelivered and continues where this delivery stopped. */
 const BUDGET_MS = 8 * MINUTE_MS;
 /** No job is published before all are checked, and a check cannot be resumed. */
 const CHECK_MS = 4 * MINUTE_MS;
-/** Renewed with every chunk. A redelivery of the same message does not wait for it. */
+/** The lease is renewed with every chunk. A redelivery of the same message does not wait until it ends. */
 const LEASE_MS = MINUTE_MS;
 const PUBLISH_TIMEOUT_MS = 30_000;
 
-/** Published before the progress is written, so at most this much is published twice after a crash. */
+/** A chunk is published before its progress is written, so after a crash, at most one chunk is published twice. */
 const CHUNK_JOBS = 500;
 const CHUNK_BYTES = 8_000_000;
 

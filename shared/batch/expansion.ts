@@ -18,7 +18,7 @@ export interface Expansion {
   readonly holes: readonly Hole[];
   /** Whether each hole has a value in this combination that can be inserted there. */
   canFill(job: number): boolean;
-  /** The job message as bytes. Needs `canFill`, as everything below. */
+  /** The job message as bytes. This method and those below are valid only for jobs that `canFill`. */
   message(job: number): Uint8Array;
   /** The length of `message`, without making it. */
   messageBytes(job: number): number;

@@ -40,7 +40,7 @@ function lateSince({ clock }: Services): Date {
   return later(now, now.getUTCMinutes() === 0 ? -ON_THE_WAY_MS : -HOUR_MS);
 }
 
-/** Costs one read if no job has arrived. The next run counts a job that has, and publishes another event. */
+/** If no late job has arrived, this costs one read. If one has, the next run counts it and publishes another event. */
 async function reopenForLateJob(services: Services, { id, value }: Stored<Batch>): Promise<void> {
   const { finishedAt } = value;
   if (value.state !== 'FINISHED' || finishedAt === undefined) {
@@ -105,7 +105,8 @@ async function finishBatch(services: Services, stored: Stored<Batch>): Promise<b
 
 /**
  * Checks, for a batch without unfinished records, whether every published job has ended: each has a record in this batch
- * (later attempts do not count), has or had one elsewhere, or was rejected. A job whose message is still on its way has none.
+ * (later attempts do not count), has or had a record in another batch, or was rejected. A job whose message is still on its
+ * way is missing.
  *
  * @returns how many were rejected; undefined if jobs are missing
  */

@@ -3,7 +3,8 @@ import { type Hole, holesOf, type Template } from './template.ts';
 /**
  * The holes in a template's expression whose values can change the graph's structure or make it invalid: all except those
  * within a `constantValue`, on whose content no other node depends. A graph is checked once for all jobs that have the same
- * values in these holes. Whatever is not one of EE's nodes is treated as structural, so that nothing is left unchecked.
+ * values in these holes. Whatever is not one of Earth Engine's nodes is treated as structural, so that nothing is left
+ * unchecked.
  */
 export function* structuralHoles(expression: Template): Generator<Hole> {
   if (expression.kind !== 'object') {

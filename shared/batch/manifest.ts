@@ -43,7 +43,7 @@ export type ManifestReading = { readonly manifest: Manifest } | { readonly issue
 /**
  * Reads a decoded manifest, without its jobs.
  *
- * @param publishTime of the message, after which a run without a name is named
+ * @param publishTime of the message; the run's name is made from it if the manifest has none
  */
 export function readManifest(json: unknown, publishTime: Date | undefined): ManifestReading {
   const issues = createIssueList();
@@ -118,7 +118,7 @@ function readDates(fields: ManifestJson, run: string, issues: IssueList): Manife
   return dates;
 }
 
-/** A run that is named explicitly and the same run named after its message's time are one manifest. */
+/** The hash is the same whether the manifest names its run or the run is named after the message's time. */
 function hashOf({ runEvery: _interval, ...fields }: ManifestJson, run: string): string {
   return hash('sha256', canonicalize({ ...fields, run }) as string, 'hex');
 }

@@ -2,7 +2,7 @@ import { describe } from '../issues.ts';
 import type { Manifest } from './manifest.ts';
 import { type Hole, insideOf } from './template.ts';
 
-/** The values of a template's names, in one combination or in all. */
+/** What each name in a template stands for: a value that differs between combinations, or is the same in all. */
 
 /** A value in the forms in which it is filled in: made once for thousands of jobs. */
 export interface Cell {

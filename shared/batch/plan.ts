@@ -33,14 +33,17 @@ export interface Plan {
   readonly counts: Readonly<Record<PlannedOutcome, number>>;
   /** The first job with each outcome. */
   readonly first: Readonly<Partial<Record<PlannedOutcome, PlannedJob>>>;
-  /** Whether this run exists: from the SAME manifest it would not be expanded again; from an OTHER, this one is rejected. */
+  /**
+   * `SAME`: this run was made from the same manifest, and would not be expanded again. `OTHER`: it was made from another
+   * manifest, so this one would be rejected.
+   */
   readonly batch: 'NEW' | 'SAME' | 'OTHER';
 }
 
 /**
  * Expands a manifest and looks up its jobs. Only reads.
  *
- * @param publishTime the time after which a run without a name would be named
+ * @param publishTime the run's name is made from it if the manifest has none
  */
 export async function plan(
   services: Pick<Services, 'store' | 'config' | 'clock'>,

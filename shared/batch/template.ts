@@ -2,8 +2,8 @@ import type { IssueList, Path } from '../issues.ts';
 
 /**
  * A job message with holes. A string that is exactly one `${name}` becomes the value of that name, of any type; within a
- * longer string the value is inserted; `$${` stands for `${`. Values are data: names within them are not replaced. Neither
- * are names of fields.
+ * longer string the value is inserted; `$${` stands for `${`. Nothing is replaced within the values themselves, or in names
+ * of fields.
  */
 export type Template =
   | { readonly kind: 'constant'; readonly value: unknown }

@@ -50,7 +50,7 @@ export type EarthEngineErrorKind =
   | 'QUOTA_EXHAUSTED'
   /** 429: close the gate. */
   | 'RATE_LIMITED'
-  /** 408, 5xx, a lost connection, a time-out, an unreadable response: the call may have taken effect. */
+  /** 408, 5xx, a lost connection, a timeout, an unreadable response: the call may have taken effect. */
   | 'UNANSWERED'
   /** It certainly did not reach Earth Engine: no token, no address, connection refused. */
   | 'NOT_SENT'
@@ -67,7 +67,7 @@ export type EarthEngineErrorKind =
 export class EarthEngineError extends ServiceError {
   override readonly name = 'EarthEngineError';
   readonly kind: EarthEngineErrorKind;
-  /** HTTP status; 504 for a time-out and 503 for a lost connection, which have none. */
+  /** HTTP status; 504 for a timeout and 503 for a lost connection, which have none. */
   readonly httpStatus: number;
   /** google.rpc status name, such as `PERMISSION_DENIED`. */
   readonly status: string;

@@ -79,7 +79,7 @@ export function encodeSegment(segment: string): string {
   return encodeURIComponent(segment).replaceAll('%3A', ':');
 }
 
-/** One timer per call that ends with it. AbortSignal.timeout's timers would outlive thousands of calls. */
+/** Each call has a timer that ends with the call. The timers of AbortSignal.timeout would outlive thousands of calls. */
 export function startDeadline({ timeoutMs, signal: caller }: CallOptions) {
   const controller = new AbortController();
   const timer = setTimeout(
@@ -113,7 +113,7 @@ export function startDeadline({ timeoutMs, signal: caller }: CallOptions) {
   };
 }
 
-/** The beginning of a body: an error's is kept, and a proxy on the way can have written it. */
+/** The beginning of an error's body. It is kept, and any proxy can have written it, so its length is limited. */
 export const readStart = (response: Response): Promise<string> => readText(response, MAX_START_BYTES, 'CUT');
 
 /** The body as text. If it is longer than `limit` bytes, this throws or cuts it off; the rest is never held in memory. */

@@ -28,7 +28,7 @@ export type GraphNode =
   | { readonly kind: 'definition'; readonly argumentNames: readonly string[]; readonly body: string }
   | {
       readonly kind: 'invocation';
-      /** The name of one of EE's algorithms, or an entry that is (or evaluates to) a function. */
+      /** The name of one of Earth Engine's algorithms, or an entry that is (or evaluates to) a function. */
       readonly callee: { readonly name: string } | { readonly target: string };
       readonly names: readonly string[];
       readonly items: readonly GraphNode[];

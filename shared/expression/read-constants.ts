@@ -5,8 +5,8 @@ import { brokenText, infiniteNumber, isUsableName, unusableName } from '../json.
 /** Nodes without other nodes in them: `constantValue`, `integerValue` and `bytesValue`. */
 
 /**
- * JSON levels of one constant. EE's own data has fewer than ten. The bound keeps this reader, and `JSON.stringify` when the
- * constant is sent, from overflowing the stack.
+ * JSON levels of one constant. Earth Engine's own data has fewer than ten. The bound keeps this reader from overflowing the
+ * stack, and `JSON.stringify` when the constant is sent.
  */
 const CONSTANT_LEVELS = 500;
 

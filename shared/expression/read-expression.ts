@@ -12,7 +12,7 @@ const MAX_SEARCHES = 20;
 export type ExpressionReading = { readonly graphHash: string } | { readonly issues: Issue[] };
 
 /**
- * Checks an expression graph as far as possible without EE, and hashes what it computes.
+ * Checks an expression graph as far as possible without Earth Engine, and hashes what it computes.
  *
  * References, not inlining, make a graph deep, so nothing here recurses along them.
  */

@@ -8,7 +8,7 @@ import { readArray, readDictionary } from './read-containers.ts';
 import { readDefinition, readInvocation } from './read-functions.ts';
 import { readArgument, readReference } from './read-references.ts';
 
-/** EE's own limit (EARTH_ENGINE: clients stop inlining at 50). It also bounds this reader's recursion. */
+/** Earth Engine's own limit (its clients stop inlining at 50). It also bounds this reader's recursion. */
 const NESTED_NODES = 100;
 
 type ReadKind = (reader: GraphReader, value: unknown, depth: number) => GraphNode | undefined;

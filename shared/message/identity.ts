@@ -22,7 +22,7 @@ export function contentHash(request: VideoRequest): string {
   return contentHashOf(request, graphHashOf(request));
 }
 
-/** What is sent to EE for a request: its bare form, with requestId and marker. */
+/** What is sent to Earth Engine for a request: its bare form, with requestId and marker. */
 export function sentRequest(
   request: VideoRequest,
   requestId: string,
@@ -31,7 +31,7 @@ export function sentRequest(
   return { requestId, description: markedDescription(description, requestId), ...rest, expression };
 }
 
-/** The body of `video:export`. The same request and id always give the same bytes, since EE compares them. */
+/** The body of `video:export`. The same request and id always give the same bytes, since Earth Engine compares them. */
 export function serializeRequest(request: VideoRequest, requestId: string): Uint8Array {
   return Buffer.from(JSON.stringify(sentRequest(request, requestId)));
 }

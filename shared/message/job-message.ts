@@ -13,7 +13,7 @@ import type { Issue } from '../model/rejected-message.ts';
 import { isTooWide } from './width.ts';
 import { addZodIssues, valueAt } from './zod-issues.ts';
 
-/** EE answers a larger request with 400 "Request payload size exceeds the limit: 10485760 bytes." */
+/** Earth Engine refuses a larger request with 400 "Request payload size exceeds the limit: 10485760 bytes." */
 export const REQUEST_BYTES = 10_485_760;
 
 export interface JobRules {
@@ -36,7 +36,7 @@ export interface InvalidJob {
   readonly issues: Issue[];
   readonly jobKey: string | undefined;
   readonly batchId: string | undefined;
-  /** The record that it would have become, if the fields that determine it are valid: two copies of it are one job. */
+  /** The record that it would have become, if the fields that determine it are valid. Copies of a message share it. */
   readonly recordId: string | undefined;
 }
 
@@ -84,7 +84,7 @@ function readFields(json: unknown, rules: JobRules, issues: IssueList): JobField
     issues.add(['data'], mismatch(json, 'a job message, an object with request'));
     return undefined;
   }
-  // zod would check each of too many members, so what is too wide is not parsed.
+  // If a value has too many members, the schema is not applied: checking each member would take seconds.
   if (rejectStrays(json, issues)) {
     return undefined;
   }
@@ -184,7 +184,7 @@ function expressionIn(json: unknown): unknown {
   return isJsonObject(request) && Object.hasOwn(request, 'expression') ? request['expression'] : undefined;
 }
 
-/** Each path costs as much as the value is deep. */
+/** Bounds the work: the deeper a name is, the longer it takes to compute its path. */
 const MAX_UNUSABLE_NAMES = 20;
 
 /**

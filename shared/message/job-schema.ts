@@ -3,8 +3,8 @@ import { z } from 'zod';
 import { MAX_ATTEMPT } from '../model/ids.ts';
 
 /**
- * The job message as a zod schema, strict wherever EE or this service defines the fields. Each message names what is
- * allowed; `zod-issues.ts` adds what was found.
+ * The job message as a zod schema, strict wherever Earth Engine or this service defines the fields. Each message names what
+ * is allowed; `zod-issues.ts` adds what was found.
  *
  * Fields and rules: https://developers.google.com/earth-engine/reference/rest/v1/projects.video/export. An unwanted field is
  * left out: null is rejected, since only what the sender set is sent.
@@ -75,7 +75,7 @@ const maxFramesRule = 'a whole number from 1 to 2147483647';
 const maxPixelsRule = 'a positive int64 as a string of digits, a whole number, or { "value": either }';
 const priorityRule = 'a whole number from 0 to 9999, or { "value": it }';
 
-/** The Python client wraps what EE documents as bare. */
+/** The Python client wraps what Earth Engine documents as bare. */
 function bareOrWrapped<Schema extends z.ZodType>(schema: Schema, allowed: string) {
   const wrapped = fields({ value: schema }).transform(
     (wrapper) => (wrapper as { value: z.output<Schema> }).value,

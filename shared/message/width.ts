@@ -1,6 +1,6 @@
 import type { IssueList, Path } from '../issues.ts';
 
-/** Except for a graph and the values of an axis, nothing that this service or EE defines has a hundredth of this. */
+/** Far more than anything has that this service or Earth Engine defines, except a graph and the values of an axis. */
 const MAX_MEMBERS = 1000;
 
 /**

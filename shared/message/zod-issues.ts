@@ -21,7 +21,7 @@ export function addZodIssues(
       for (const key of issue.keys) {
         const field = [...path, key];
         const message = unknownField(field) ?? `is not a field; ${issue.message}`;
-        // The same message as from the search for such names everywhere, so that it is listed once.
+        // `__proto__` is also searched for in the whole message: with the same text, the two issues become one.
         issues.add(field, key === '__proto__' ? unusableName : message);
       }
       continue;

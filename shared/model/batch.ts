@@ -61,7 +61,7 @@ export type Batch = z.infer<typeof batchSchema>;
 /** Pub/Sub delivers a job's message no later than this (`message_retention_duration`). */
 export const ON_THE_WAY_MS = 7 * DAY_MS;
 
-/** A finished batch, RUNNING again. What was counted at its end is counted anew. */
+/** A finished batch, RUNNING again. What was counted at its end is counted again. */
 export function reopenedBatch(batch: Batch) {
   const {
     finishedAt: _finished,

@@ -8,12 +8,12 @@ import { queueReasons } from './record.ts';
  * Written by the sender that Earth Engine refuses for a full queue or a rate, and by the prober. Never deleted.
  */
 export const projectStatusSchema = z.object({
-  /** Nothing is sent before this time. In the past: a probe decides whether it reopens. Absent: open. */
+  /** The gate is closed until this time; after it, a probe decides whether the gate opens. Absent while the gate is open. */
   closedUntil: z.date().optional(),
   /** The number of closures in a row: the exponent of the backoff. */
   closures: z.int().min(0),
   closedFor: z.enum(queueReasons).optional(),
-  /** The process that may send the one job that tests the queue. Leased, so that a dead prober frees it (rule 14). */
+  /** The process that may send the one job that tests the queue. Leased, so that it ends if that process dies (rule 14). */
   probe: z.object({ token: z.string(), leaseUntil: z.date() }).optional(),
   /** When an operation came back without the marker in its description: no id is given up until it is back (rule 5). */
   markerMissingAt: z.date().optional(),

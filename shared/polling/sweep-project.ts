@@ -173,8 +173,8 @@ function assumePending(queued: readonly MarkedOperation[], { known }: Seen): num
 }
 
 /**
- * Brings the records of changed operations up to date and remembers the result. Not remembered are records whose write
- * failed, or that another run has written since the list began.
+ * Brings the records of changed operations up to date and remembers the result, except for records whose write failed, or
+ * that another run has written since the list began.
  *
  * @returns how many of their records were active when the sweep counted them
  */

@@ -22,7 +22,7 @@ const BATCHING_MS = 5;
 const OUTSTANDING_MESSAGES = 2_000;
 const OUTSTANDING_BYTES = 20_000_000;
 
-/** How long a topic that failed is paused: until then, calls for it fail at once instead of waiting for a time-out. */
+/** How long a topic that failed is paused: until then, calls for it fail at once instead of waiting for a timeout. */
 const PAUSE_MS = 5 * SECOND_MS;
 
 /**
@@ -77,7 +77,7 @@ export function createPublisher({ projectId, emulatorHost, clock }: PubSubPublis
     },
 
     async close() {
-      // Each call ends within its time-out, and what it has buffered is sent after BATCHING_MS.
+      // Each call ends within its timeout, and what it has buffered is sent after BATCHING_MS.
       await Promise.allSettled(inProgress);
       await client.close();
     },

@@ -7,7 +7,7 @@ export type BoundedCall = <R>(action: string, path: string, work: () => Promise<
 
 export interface BoundedCalls {
   readonly call: BoundedCall;
-  /** Waits until no work is in progress, but no longer than the time-out of a call. Returns whether it succeeded. */
+  /** Waits until no work is in progress, but no longer than the timeout of a call. Returns whether it succeeded. */
   readonly ended: () => Promise<boolean>;
 }
 

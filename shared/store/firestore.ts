@@ -13,8 +13,8 @@ export interface FirestoreStoreOptions {
   /** host:port. The client itself reads FIRESTORE_EMULATOR_HOST, which takes precedence. */
   readonly emulatorHost?: string | undefined;
   /**
-   * The total time that a call may take. The client alone retries for minutes if a database does not respond, and the
-   * caller is gone by then. A write that timed out may still happen: its condition protects it then as well.
+   * The total time that a call may take. By itself, the client retries for minutes if a database does not respond, and by
+   * then the caller has given up. A write that timed out may still happen later: its condition protects it even then.
    */
   readonly timeoutMs?: number;
 }

@@ -27,8 +27,9 @@ export type Found<T> = Stored<T> | Unreadable;
 export const isReadable = <T>(found: Found<T>): found is Stored<T> => 'value' in found;
 
 /**
- * One page of a query: at most `limit` documents, after the given values of the query's order. A prefix of them skips
- * everything that has it; all of them and the id (`cursorOf`) continue right after one document.
+ * One page of a query: at most `limit` documents, after the values of the ordered fields in `after`. With values for only the
+ * first of these fields, the page starts after every document that has them. With all of them and the id (`cursorOf`), it
+ * starts right after one document.
  */
 export interface Page {
   readonly limit: number;
