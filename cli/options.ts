@@ -53,7 +53,7 @@ function parseLabel(text: string): Label {
   return { name, value };
 }
 
-/** As `recordStates` of the model, which would load zod for `--help`; a test compares the two. */
+/** The same as `recordStates` in the model, which would load zod for `--help`. A test compares the two. */
 const states = [
   'SUBMITTING',
   'WAITING',

@@ -55,7 +55,7 @@ function explainServiceError(error: ServiceError): Problem {
     case 'PUBLISH_TIMEOUT':
       return unreachable(error.message);
     case 'STORE_FAILED':
-      // Of a query: a conditional write that fails is WRITE_STALE.
+      // Only a query fails like this: a conditional write that fails is WRITE_STALE.
       if (rpcCodeOf(error) === rpcCodes.FAILED_PRECONDITION) {
         return problem(
           'INDEX_MISSING',
@@ -208,5 +208,5 @@ function causes(thrown: unknown): Error[] {
 
 const firstLine = (text: string): string => (text.split('\n')[0] ?? '').trim().replace(/[.;]$/, '');
 
-/** What the service answered, without the code that gRPC puts before it. */
+/** The service's message, without the code that gRPC puts before it. */
 const detailOf = ({ message }: Error): string => firstLine(message.replace(/^.*?\b\d+ [A-Z_]+: /s, ''));

@@ -44,7 +44,7 @@ export function lockfileFor(manifest: Manifest, project: Lockfile): Lockfile {
       if (packages[path]) {
         continue;
       }
-      // Some are also development dependencies of the project; here none are.
+      // The project's lockfile marks packages that are only for development. Here, none are.
       const { dev: _dev, devOptional: _devOptional, ...rest } = locked;
       packages[path] = rest;
       visit(path, locked);

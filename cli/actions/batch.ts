@@ -19,11 +19,11 @@ export interface BatchOptions {
 
 export interface RunBatchOptions extends BatchOptions {
   readonly watch?: boolean;
-  /** Seconds. */
+  /** In seconds. */
   readonly every: number;
 }
 
-/** After a number of jobs. */
+/** What becomes of a number of jobs, as in `3  would be started`. */
 const meanings: Readonly<Record<PlannedOutcome, string>> = {
   new: 'would be started',
   done: 'already succeeded',

@@ -18,7 +18,7 @@ export interface RetryOptions {
   readonly dryRun?: boolean;
 }
 
-/** After a number of jobs. */
+/** Why a number of jobs are not retried, as in `2 have not ended`. */
 const reasons: Readonly<Record<NotRetriedReason, string>> = {
   SUCCEEDED: 'succeeded',
   NOT_ENDED: 'have not ended',

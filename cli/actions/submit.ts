@@ -13,7 +13,7 @@ import type { WatchedJob } from '../watch/jobs.ts';
 export interface SubmitOptions {
   readonly dryRun?: boolean;
   readonly watch?: boolean;
-  /** Seconds. */
+  /** In seconds. */
   readonly every: number;
 }
 

@@ -9,7 +9,7 @@ import { watchUntilEnd } from '../watch/watching.ts';
 
 export interface WatchOptions {
   readonly batch?: string;
-  /** Seconds. */
+  /** In seconds. */
   readonly every: number;
 }
 

@@ -6,7 +6,7 @@ import { type Finding, ok, problem } from './finding.ts';
 /** Google rejects tokens when a clock is off by minutes; ages in lists are wrong well before that. */
 const CLOCK_TOLERANCE_MS = 30_000;
 
-/** What Earth Engine's answer means for the project. */
+/** What Earth Engine's response means for the project. */
 export function judgeProject(project: string, answer: ProjectConfig): Finding {
   const check = 'Earth Engine';
   const { registration, refusal, httpStatus } = answer;
@@ -82,13 +82,13 @@ function projectStatus({ registration, refusal, httpStatus }: ProjectConfig) {
   return httpStatus === 401 ? 'UNAUTHENTICATED' : 'REFUSED';
 }
 
-/** This machine's clock, compared with the date of the answer; `before` is when the request was sent. */
+/** This machine's clock, compared with the date of Earth Engine's response; `before` is when the request was sent. */
 export function judgeClock(clock: Clock, answer: ProjectConfig, before: Date): Finding {
   const check = 'Clock';
   if (!answer.date) {
-    return ok(check, 'Not compared: the answer has no date');
+    return ok(check, 'Not compared: the response has no date');
   }
-  // The header has whole seconds, and the answer took its time.
+  // The header has whole seconds, and the response was on its way for a while.
   const after = clock.now().getTime();
   const early = before.getTime() - 1000 - answer.date.getTime();
   const late = answer.date.getTime() - after;

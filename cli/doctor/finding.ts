@@ -4,7 +4,7 @@ import type { Problem } from '../problem.ts';
 export interface Finding {
   readonly check: string;
   readonly outcome: 'OK' | 'PROBLEM' | 'SKIPPED';
-  /** Of a problem: stable, for scripts. */
+  /** The code of a problem. Codes do not change, so scripts can use them. */
   readonly code?: FindingCode;
   readonly found: string;
   /** What to do about a problem. */

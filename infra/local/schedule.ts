@@ -20,9 +20,10 @@ export interface Schedule {
 }
 
 /**
- * Publishes until the signal; one at a time, a turn that comes while another is under way is left out.
+ * Publishes until the signal is aborted. If one publication is still in progress at the time of the next, the next one is
+ * skipped.
  *
- * @returns when it is next
+ * @returns the time of the first publication
  * @throws LocalError CRON_INVALID
  */
 export function publishOnSchedule({

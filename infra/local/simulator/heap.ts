@@ -1,4 +1,4 @@
-/** A binary heap: the queue of an accelerated day has thousands of entries and is read with every request. */
+/** A binary heap: the queue of a day that passes in seconds has thousands of entries and is read with every request. */
 export interface Heap<T> {
   push(item: T): void;
   peek(): T | undefined;

@@ -1,4 +1,4 @@
-/** The kinds of calls that the simulator answers and counts. */
+/** The kinds of calls that the simulator responds to and counts. */
 export type CallKind = 'export' | 'list' | 'get' | 'cancel' | 'config' | 'algorithms' | 'unknown';
 
 /** A fault of one request. */

@@ -21,7 +21,7 @@ export interface SimulatorOptions {
   /** The operations' clock, which may run fast. */
   readonly now?: () => Date;
   readonly seed?: number;
-  /** For slow answers: real time, regardless of `now`. */
+  /** For slow responses: real time, regardless of `now`. */
   readonly sleep?: (ms: number) => Promise<void>;
   readonly onRequest?: RequestHook;
   readonly settings?: Partial<SimulatorSettings>;
