@@ -113,7 +113,7 @@ describe('a manifest', () => {
     };
     await expect(deliver(harness, manifest, 'm', failing)).rejects.toMatchObject({ code: 'PUBLISH_FAILED' });
     expect(await batchOf(harness)).toMatchObject({ published: 1000 });
-    // Another message need not wait either, since the failed delivery released its claim.
+    // Another message does not have to wait either, since the failed delivery released its claim.
     await deliver(harness, manifest, 'other');
     expect(await batchOf(harness)).toMatchObject({ state: 'RUNNING', published: 2000 });
     const keys = jobMessages(harness).map(

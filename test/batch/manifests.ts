@@ -40,7 +40,7 @@ export function landsatManifest(change: Record<string, unknown> = {}): Record<st
   };
 }
 
-/** So many small jobs on one axis. */
+/** A manifest of a number of small jobs on one axis. */
 export function smallManifest(jobs: number, change: Record<string, unknown> = {}): Record<string, unknown> {
   return {
     batchId: 'small',

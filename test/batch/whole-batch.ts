@@ -7,7 +7,7 @@ import { landsatManifest, regions } from './manifests.ts';
 
 /** Runs a batch from its manifest to its end, in one process. */
 
-/** A manifest of so many jobs, years for two regions, each with a different graph. */
+/** A manifest of a number of jobs: years for two regions, each with a different graph. */
 export const manifestOf = (jobs: number): Record<string, unknown> =>
   landsatManifest({
     run: '2026-11-23',
@@ -21,7 +21,7 @@ export interface WholeBatch {
   readonly polls: number;
 }
 
-/** @param failing part of the description of the jobs that fail at EE */
+/** @param failing part of the description of the jobs that fail at Earth Engine */
 export async function runWholeBatch(jobs: number, failing?: string): Promise<WholeBatch> {
   const harness = createHarness({
     environment: { MAX_ACTIVE_OPERATIONS: '100000' },

@@ -40,7 +40,7 @@ describe('canceling a job', () => {
     expect(statesOf(harness)).toEqual(['CANCELLED']);
   });
 
-  it('that EE finishes anyway ends as SUCCEEDED', async () => {
+  it('that Earth Engine finishes anyway ends as SUCCEEDED', async () => {
     const harness = createHarness({ simulator: { settings: { uncancellable: ['small'], pendingMs: 0 } } });
     await harness.submit({ data: smallJob() });
     await cancel(harness, { jobKey: 'test/1' });
@@ -50,7 +50,7 @@ describe('canceling a job', () => {
     expect(record.cancelRequestedAt).toBeDefined();
   });
 
-  it('is left to the poller at once if the Retry-After of EE is endless', async () => {
+  it('is left to the poller immediately if the Retry-After of Earth Engine is endless', async () => {
     const harness = createHarness({ simulator: { settings: slow } });
     await harness.submit({ data: smallJob() });
     harness.clock.advance(10_000);
@@ -95,7 +95,7 @@ describe('canceling a job', () => {
     expect(events).toHaveLength(2);
   });
 
-  it('with an unanswered send searches for its operation, and cancels it at EE', async () => {
+  it('with an unanswered send searches for its operation, and cancels it at Earth Engine', async () => {
     const harness = createHarness({ simulator: { settings: slow } });
     harness.simulator.failNext('export', { kind: 'lost' }, 1);
     harness.simulator.failNext('export', { kind: 'status', status: 503 }, 2);
@@ -122,7 +122,7 @@ describe('canceling a job', () => {
     expect(statesOf(harness)).toEqual([]);
   });
 
-  it.each(['before its request arrives', 'after EE has it and before that is recorded'])(
+  it.each(['before its request arrives', 'after Earth Engine has it and before that is recorded'])(
     'during its submission, %s',
     async (order) => {
       const harness = createHarness({ simulator: { settings: slow } });
@@ -209,7 +209,7 @@ describe('canceling a job', () => {
     expect(harness.simulator.counters().calls.cancel).toBe(0);
   });
 
-  it('that EE refuses to cancel now cancels it later', async () => {
+  it('is repeated later if Earth Engine refuses it now', async () => {
     const harness = createHarness({ simulator: { settings: slow } });
     await harness.submit({ data: smallJob() });
     harness.simulator.failNext('cancel', { kind: 'status', status: 429 }, 5);

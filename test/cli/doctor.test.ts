@@ -272,7 +272,7 @@ describe('doctor with real connections', () => {
     expect(problems.every(({ advice }) => advice?.includes('npm start'))).toBe(true);
   });
 
-  it("compares this machine's clock with the date of an answer", async () => {
+  it("compares this machine's clock with the date of a response", async () => {
     server = createServer((_request, response) => {
       response.sendDate = false;
       response.setHeader('date', new Date(clock.now().getTime() - 600_000).toUTCString());

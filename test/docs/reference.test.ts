@@ -170,7 +170,7 @@ describe('the queries of "reading results"', () => {
 });
 
 describe('the weekly batch', () => {
-  it('shows the manifest but for its request', () => {
+  it('shows the manifest, except for its request', () => {
     const shown = codeBlocks('docs/guides/weekly-batch.md').find(({ language }) => language === 'jsonc');
     const manifest = JSON.parse(readFileSync(join(root, 'docs/guides/weekly-batch.json'), 'utf8')) as {
       job: { request: object };

@@ -296,7 +296,7 @@ describe('a response about something else', () => {
   const requested = 'projects/my-project/operations/x';
 
   it.each(['projects/my-project/operations/y', 'projects/other/operations/x', 'projects/123/operations/y'])(
-    'does not answer a get: %s',
+    'is not accepted for a get: %s',
     async (name) => {
       await expect(naming(name).getOperation(requested, options)).rejects.toMatchObject({
         kind: 'UNANSWERED',
@@ -304,7 +304,7 @@ describe('a response about something else', () => {
     },
   );
 
-  it('does not answer an export: an operation of another project', async () => {
+  it('is not accepted for an export: an operation of another project', async () => {
     const request = exportRequest({});
     const elsewhere = naming('projects/other/operations/x').startExport('my-project', request, options);
     await expect(elsewhere).rejects.toMatchObject({ kind: 'UNANSWERED' });

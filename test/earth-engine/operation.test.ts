@@ -126,7 +126,7 @@ describe('an operation', () => {
     expect(metadata({ progress: -1 })?.progress).toBe(0);
   });
 
-  it('has a stage, if need be by its description, and units, whatever stages lack', () => {
+  it('has a stage, named by its description if it has no name, and units, whatever fields its stages lack', () => {
     const stages = [null, 7, {}, { description: 'Rendering', totalWorkUnits: 2 }];
     expect(metadata({ stages })).toMatchObject({ stage: 'Rendering', units: 0 });
     expect(metadata({ stages: [{ displayName: 'Ingest Assets' }] })).toMatchObject({

@@ -63,7 +63,7 @@ describe('the record id', () => {
     );
   });
 
-  it('and every requestId made from it are valid for EE, and are parsed to the same values', () => {
+  it('and every requestId made from it are valid for Earth Engine, and are parsed to the same values', () => {
     fc.assert(
       fc.property(keys, attempts, generations, (jobKey, attempt, generation) => {
         const recordId = recordIdOf({ project: 'p', jobKey, attempt });
@@ -92,7 +92,7 @@ describe('the record id', () => {
 });
 
 describe('the description', () => {
-  it('ends in the requestId, is valid for EE and has at most 100 characters', () => {
+  it('ends in the requestId, is valid for Earth Engine and has at most 100 characters', () => {
     fc.assert(
       fc.property(
         fc.string({ unit: 'binary', maxLength: 300 }),

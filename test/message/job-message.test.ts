@@ -90,7 +90,7 @@ describe('a valid message', () => {
     });
   });
 
-  it("gives EE the bare form of the Python client's numbers", () => {
+  it("gives Earth Engine the bare form of the Python client's numbers", () => {
     const wrapped = jobOf({
       request: { ...request, priority: { value: 7 }, videoOptions: { maxPixelsPerFrame: { value: '123' } } },
     });
@@ -444,7 +444,7 @@ describe('the size of a request', () => {
     },
   });
 
-  it('is limited, to the byte, to what EE accepts, as it would be sent', () => {
+  it('as it is sent is limited to exactly the bytes that Earth Engine accepts', () => {
     const overhead = 10_000_000;
     const job = jobOf(sized(overhead));
     const id = job.recordId.length;

@@ -22,7 +22,7 @@ export interface Options {
   readonly pollers?: number;
 }
 
-/** One in so many worlds is played to its end; of the worlds without a budget, one in seven. */
+/** One in this many worlds is played to its end; of the worlds without a budget, one in seven. */
 const LIVENESS_EVERY = 97;
 const MAX_STEPS_TO_END = 200;
 

@@ -52,7 +52,7 @@ describe('an event', () => {
     expect(JSON.parse(new TextDecoder().decode(data))).toMatchObject({ jobKey });
   });
 
-  it('keeps a job key of just 1,024 bytes as an attribute', () => {
+  it('keeps a job key of exactly 1,024 bytes as an attribute', () => {
     const jobKey = 'é'.repeat(512);
     expect(eventMessage(idOf(1), sample('FAILED', { jobKey }), event).attributes).toMatchObject({ jobKey });
   });

@@ -186,7 +186,7 @@ describe('a claim', () => {
     expect(claimAgain(record, by, policy, now).unanswered).toBe(0);
   });
 
-  it('by another account keeps the first account until no operation of that can exist', () => {
+  it('by another account keeps the first account until none of its sends can have started an operation', () => {
     const search = (ms: number) => ({
       startedAt: new Date(now.getTime() + ms),
       endedAt: new Date(now.getTime() + ms),

@@ -40,7 +40,7 @@ const withoutFence = (services: Services): Services =>
     },
   }));
 
-/** The stored bytes: the request is serialized anew each time, as by another version of the serializer. */
+/** The stored bytes: the request is serialized again each time, as by another version of the serializer. */
 const withoutStoredBytes = (services: Services): Services =>
   changeRecords(services, (records) => ({
     readRequest: async (id) => {

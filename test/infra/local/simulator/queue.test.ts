@@ -97,7 +97,7 @@ describe('the queue', () => {
     expect(await run(50)).toEqual(await run(60_000));
   });
 
-  it('runs 10,000 operations of an accelerated day', async () => {
+  it('runs the 10,000 operations of a day that passes in seconds', async () => {
     rig = createRig({ queueLimit: 20_000, startsPerSecond: 1, concurrency: 8 });
     for (let n = 0; n < 10_000; n++) {
       await rig.start({ requestId: `r${n}` });
