@@ -12,7 +12,8 @@ import type { ProjectStatus } from '../model/project-status.ts';
 /**
  * Whether a project's jobs may be sent now: the gate is a circuit breaker per project, and a probe is its half-open
  * state. When Earth Engine refuses one instance, the others know within GATE_CACHE_MS; what they send until then is
- * refused too.
+ * refused too. The gate's document also has what else is known about a project: whether its operations have the marker, and
+ * its quota status.
  */
 
 export const GATE_CACHE_MS = 5 * SECOND_MS;

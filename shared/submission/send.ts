@@ -210,6 +210,7 @@ async function giveUpId(claim: ClaimedSend): Promise<boolean> {
   return written;
 }
 
+/** Earth Engine refused the request, or did not respond to it: the record waits, or is rejected. */
 async function refused(claim: ClaimedSend, answer: EarthEngineError): Promise<Sent> {
   const { context, policy, stored } = claim;
   const { project } = stored.value;
