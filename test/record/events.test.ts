@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 
 import { ServiceError } from '../../shared/errors.ts';
-import { eventMessage } from '../../shared/record/events.ts';
+import type { ExportRecord } from '../../shared/model/record.ts';
+import { eventMessage, isOwnDecision } from '../../shared/record/events.ts';
 import type { OutgoingMessage, PublishOutcome } from '../../shared/publisher.ts';
 import { createHarness, type Harness } from '../harness.ts';
 import { sample } from './samples.ts';
@@ -50,6 +51,23 @@ describe('an event', () => {
     expect(attributes).not.toHaveProperty('jobKey');
     expect(attributes).toMatchObject({ recordId: idOf(1), kind: 'STATE' });
     expect(JSON.parse(new TextDecoder().decode(data))).toMatchObject({ jobKey });
+  });
+
+  it('has an id of its own, by the record, its revision, and the state', () => {
+    const { attributes } = eventMessage(idOf(1), sample('FAILED'), event);
+    expect(attributes).toMatchObject({ eventId: `${idOf(1)}:2:FAILED` });
+  });
+
+  it.each<[ExportRecord, boolean]>([
+    [sample('WAITING'), true],
+    [sample('REJECTED'), true],
+    [sample('CANCELLED', { operation: undefined }), true],
+    [sample('CANCELLED'), false],
+    [sample('PENDING'), false],
+    [sample('SUCCEEDED'), false],
+    [sample('LOST'), false],
+  ])('is published after the write only if this service decided it: %#', (record, isOwn) => {
+    expect(isOwnDecision(record)).toBe(isOwn);
   });
 
   it('keeps a job key of exactly 1,024 bytes as an attribute', () => {

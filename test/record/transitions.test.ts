@@ -207,6 +207,42 @@ describe('a claim', () => {
   });
 });
 
+describe('a record that is deferred', () => {
+  const dueAt = new Date(now.getTime() + HOUR_MS);
+  const deferred = (fields: object) => defer({ ...frozen('WAITING'), ...fields }, 'damaged', dueAt, now);
+
+  it.each([
+    ['QUEUE', 'SERVICE'],
+    ['RATE', 'SERVICE'],
+    ['ADOPTION', 'ADOPTION'],
+    ['PERMISSION', 'PERMISSION'],
+  ])('while it waits for %s, waits for %s: it leaves the head of the queue', (waitingFor, then) => {
+    expect(deferred({ waitingFor })).toMatchObject({
+      waitingFor: then,
+      dueAt,
+      error: { status: 'DEFERRED', message: 'damaged' },
+    });
+  });
+
+  it('keeps the reason why it is being rejected', () => {
+    expect(deferred({ rejecting: true })).toMatchObject({ error });
+  });
+});
+
+describe('the next generation', () => {
+  const next = { requestId: `${recordId}-g2`, description: `las-vegas_${recordId}-g2` };
+
+  it('starts without unanswered sends and searches, and keeps the claim', () => {
+    const record = frozen('SUBMITTING');
+    const searches = { firstEndedAt: now, lastStartedAt: now, refusedAt: now };
+    const found = { sends: 2, unanswered: 3, searches, firstSentAt: now };
+    const after = nextGeneration(record, found, next, now);
+    expect(after).toMatchObject({ ...next, generation: 2, unanswered: 0, submissions: 2, submittedAt: now });
+    expect(after.searches).toBeUndefined();
+    expect(after.claim).toEqual(record.claim);
+  });
+});
+
 describe('a record is held back', () => {
   const claimed = frozen('SUBMITTING');
   const waiting = frozen('WAITING');
