@@ -11,6 +11,8 @@ export type Mistake = [
     | 'deadLetters'
     | 'ingress'
     | 'database'
+    | 'keeping'
+    | 'publishing'
     | 'roles'
     | 'expiry'
     | 'indexes'
@@ -210,6 +212,55 @@ export const mistakes: readonly Mistake[] = [
     ['resources', 'google_firestore_database.this', 'point_in_time_recovery_enablement'],
     undefined,
     /recovery/,
+  ],
+  [
+    'messages that are kept for a day',
+    'keeping',
+    [...push, 'message_retention_duration'],
+    '86400s',
+    /as long as the code waits/,
+  ],
+  [
+    'few delivery attempts',
+    'keeping',
+    [...push, 'dynamic', 'dead_letter_policy', 0, 'content', 0, 'max_delivery_attempts'],
+    5,
+    /makes dead letters/,
+  ],
+  [
+    'a subscription that expires',
+    'keeping',
+    ['resources', 'google_pubsub_subscription.dead_letters', 'expiration_policy'],
+    undefined,
+    /dead_letters expires/,
+  ],
+  [
+    'a short deadline of Cloud Scheduler',
+    'keeping',
+    ['resources', 'google_cloud_scheduler_job.poll', 'attempt_deadline'],
+    '180s',
+    /a long poll as failed/,
+  ],
+  [
+    'records that are destroyed with the stack',
+    'keeping',
+    ['resources', 'google_firestore_database.this', 'deletion_policy'],
+    'DELETE',
+    /deletes the records/,
+  ],
+  [
+    'videos that are destroyed with the stack',
+    'keeping',
+    ['resources', 'google_storage_bucket.exports', 'force_destroy'],
+    true,
+    /deletes the videos/,
+  ],
+  [
+    'a topic that its publisher cannot publish to',
+    'publishing',
+    ['locals', 'publishes_to', 'sender', 0],
+    'jobs',
+    /sender can publish to jobs/,
   ],
   [
     'public access',

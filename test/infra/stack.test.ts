@@ -9,6 +9,7 @@ import * as queriesInUse from '../../shared/store/queries.ts';
 import type { Query } from '../../shared/store/queries.ts';
 import * as check from './checks.ts';
 import { exemptionProblems, indexProblems, neededIndex, type NamedQuery } from './indexes.ts';
+import { keepingProblems, publishingProblems } from './keeping.ts';
 import { mistakes } from './mistakes.ts';
 import { at, readStack, root, type Stack, withChange } from './stack.ts';
 
@@ -81,6 +82,8 @@ const checks = {
   deadLetters: check.deadLetterProblems,
   ingress: check.ingressProblems,
   database: check.databaseProblems,
+  keeping: keepingProblems,
+  publishing: publishingProblems,
   unused: (stack) => check.unusedProblems(stack, example ?? ''),
   roles: (stack) => check.roleProblems(stack, deployerText ?? ''),
   expiry: (stack) => check.expiryProblems(stack, expiring),
