@@ -68,91 +68,92 @@ export const polling: readonly Mutant[] = [
       },
     ],
   ),
-  ...mutantsOf('shared/polling/follow.ts', rules, [
-    {
-      name: 'lost-without-list',
-      removes: 'a complete list is read between the two 404s',
-      rule: 10,
-      find: 'return operation && { operation, asOf: complete.startedAt };',
-      replace: 'return operation && undefined;',
-    },
-    {
-      name: 'lost-with-half-a-list',
-      removes: 'a list that was not read to its end does not make a record LOST',
-      rule: 10,
-      find: "if (listed === 'UNFINISHED') {",
-      replace: "if (listed === 'UNFINISHED' && run.isOver()) {",
-      tests: [...rules, isolation, ...hostile],
-    },
-    {
-      name: 'first-404-forgotten',
-      removes: 'a later 404 does not move the first one',
-      rule: 10,
-      find: 'record.missingSince === undefined ? noteMissing',
-      replace: 'record.dueAt <= now ? noteMissing',
-      tests: [...rules, transitions, ...hostile],
-    },
-  ]),
-  ...mutantsOf('shared/polling/resume.ts', rules, [
-    {
-      name: 'search-before-the-lease-ended',
-      removes: 'a search starts after the lease of the last sender',
-      rule: 5,
-      find: "record.state === 'SUBMITTING' ? record.claim.leaseUntil : record.updatedAt",
-      replace: 'record.createdAt',
-      tests: [...rules, ...hostile],
-    },
-    {
-      name: 'half-a-search',
-      removes: 'a search that was not finished proves nothing',
-      rule: 5,
-      find: "if (listing === 'UNFINISHED') {",
-      replace: "if (listing === 'UNFINISHED' && run.isOver()) {",
-      tests: [isolation, ...rules, ...hostile],
-    },
-    {
-      name: 'failed-search',
-      removes: 'a search that failed sends nothing',
-      rule: 4,
-      find: 'if (listing instanceof EarthEngineError) {',
-      replace: "if (listing instanceof EarthEngineError && listing.kind === 'PERMISSION') {",
-      tests: ['test/submission/promises.test.ts', ...rules, ...hostile],
-    },
-    {
-      name: 'found-but-sent',
-      removes: 'an operation that a search found is adopted',
-      rule: 4,
-      find: 'if (found) {',
-      replace: 'if (found?.operation.done) {',
-    },
-    {
-      name: 'bytes-read-after-the-claim',
-      removes: 'the bytes are read before the claim is written',
-      rule: 2,
-      find: 'return await send(run, await replaceRecord(run, stored, claimed), request, lastSendAt(record));',
-      replace:
-        'return await send(run, await replaceRecord(run, await replaceRecord(run, stored, claimed), claimed), request, lastSendAt(record));',
-      tests: [...rules, ...hostile, 'test/submission/promises.test.ts'],
-    },
-    {
-      name: 'adoption-by-an-old-list',
-      removes: 'a resumed send that is refused reads a list from after the last send',
-      rule: 5,
-      find: 'request, lastSendAt(record));',
-      replace: 'request, new Date(0));',
-    },
-    {
-      name: 'other-account-not-searched',
-      removes: "another account's sends are searched for",
-      rule: 11,
-      find: 'mayHaveUnknownOperation(record) || sentByOtherAccount(record, serviceAccount)',
-      replace: 'mayHaveUnknownOperation(record)',
-      tests: [...rules, ...hostile],
-    },
-  ]),
+  ...mutantsOf(
+    'shared/polling/follow.ts',
+    ['test/polling/follow.test.ts', ...rules],
+    [
+      {
+        name: 'lost-without-list',
+        removes: 'a complete list is read between the two 404s',
+        rule: 10,
+        find: 'if (!isLostOn404(record, run.policy, run.clock.now()) || record.missingSince === undefined) {',
+        replace: 'if (record.missingSince === undefined || record.missingSince <= run.clock.now()) {',
+      },
+      {
+        name: 'lost-with-half-a-list',
+        removes: 'a list that was not read to its end does not make a record LOST',
+        rule: 10,
+        find: "if (listed === 'UNFINISHED') {",
+        replace: "if (listed === 'UNFINISHED' && run.isOver()) {",
+      },
+      {
+        name: 'first-404-forgotten',
+        removes: 'a later 404 does not move the first one',
+        rule: 10,
+        find: 'record.missingSince === undefined ? noteMissing',
+        replace: 'record.dueAt <= now ? noteMissing',
+      },
+    ],
+  ),
+  ...mutantsOf(
+    'shared/polling/resume.ts',
+    ['test/polling/resume.test.ts', ...rules],
+    [
+      {
+        name: 'search-before-the-lease-ended',
+        removes: 'a search starts after the lease of the last sender',
+        rule: 5,
+        find: "record.state === 'SUBMITTING' ? record.claim.leaseUntil : record.updatedAt",
+        replace: 'record.createdAt',
+      },
+      {
+        name: 'half-a-search',
+        removes: 'a search that was not finished proves nothing',
+        rule: 5,
+        find: "if (listing === 'UNFINISHED') {",
+        replace: "if (listing === 'UNFINISHED' && run.isOver()) {",
+      },
+      {
+        name: 'failed-search',
+        removes: 'a search that failed sends nothing',
+        rule: 4,
+        find: 'if (listing instanceof EarthEngineError) {',
+        replace: "if (listing instanceof EarthEngineError && listing.kind === 'PERMISSION') {",
+      },
+      {
+        name: 'found-but-sent',
+        removes: 'an operation that a search found is adopted',
+        rule: 4,
+        find: 'if (found) {',
+        replace: 'if (found?.operation.done) {',
+      },
+      {
+        name: 'bytes-read-after-the-claim',
+        removes: 'the bytes are read before the claim is written',
+        rule: 2,
+        find: '    const request = await store.records.readRequest(stored.id);\n    return await send(run, await replaceRecord(run, stored, claimed), request,',
+        replace:
+          '    const written = await replaceRecord(run, stored, claimed);\n    const request = await store.records.readRequest(stored.id);\n    return await send(run, written, request,',
+      },
+      {
+        name: 'adoption-by-an-old-list',
+        removes: 'a resumed send that is refused reads a list from after the last send',
+        rule: 5,
+        find: 'request, lastSendAt(record));',
+        replace: 'request, new Date(0));',
+      },
+      {
+        name: 'other-account-not-searched',
+        removes: "another account's sends are searched for",
+        rule: 11,
+        find: 'mayHaveUnknownOperation(record) || sentByOtherAccount(record, serviceAccount)',
+        replace: 'mayHaveUnknownOperation(record)',
+      },
+    ],
+  ),
   ...mutantsOf(
     'shared/polling/sweep-project.ts',
-    [...rules, ...hostile],
+    ['test/polling/sweep-project.test.ts', ...rules, ...hostile],
     [
       {
         name: 'sweep-without-active-records',
@@ -167,7 +168,6 @@ export const polling: readonly Mutant[] = [
         rule: 9,
         find: 'unanswered > 0 || isLongAgo(run, last?.value.completedAt)',
         replace: 'isLongAgo(run, last?.value.completedAt)',
-        tests: [...rules, ...hostile, 'test/scale/poll-cost.test.ts'],
       },
       {
         name: 'never-read-whole',
@@ -175,7 +175,6 @@ export const polling: readonly Mutant[] = [
         rule: 9,
         find: 'unanswered > 0 || isLongAgo(run, last?.value.completedAt)',
         replace: 'unanswered > 0',
-        tests: [...rules, ...hostile, 'test/scale/poll-cost.test.ts'],
       },
       {
         name: 'failed-write-not-due',
@@ -190,7 +189,6 @@ export const polling: readonly Mutant[] = [
         rule: 12,
         find: "record.state === 'WAITING' || isActive(record) ? markDue(record, run.clock.now())",
         replace: "record.state !== 'REJECTED' ? markDue(record as never, run.clock.now())",
-        tests: [...hostile, ...rules, 'test/submission/promises.test.ts'],
       },
       {
         name: 'failed-write-remembered',
@@ -198,7 +196,6 @@ export const polling: readonly Mutant[] = [
         rule: 12,
         find: 'await markDueAtOnce(run, stored);\n    return undefined;',
         replace: 'await markDueAtOnce(run, stored);\n    return stored.value;',
-        tests: [...rules, ...hostile, 'test/scale/poll-cost.test.ts'],
       },
       {
         name: 'marker-in-another-project',
@@ -207,19 +204,11 @@ export const polling: readonly Mutant[] = [
         find: 'if (found?.value.project !== project) {',
         replace: 'if (!found) {',
       },
-      {
-        name: 'ends-forgotten-too-early',
-        removes: 'a sweep remembers endings for T',
-        rule: 12,
-        find: 'completedAt.getTime() - policy.absenceMs;\n  return new Map',
-        replace: 'completedAt.getTime();\n  return new Map',
-        tests: ['test/scale/poll-cost.test.ts', ...rules, ...hostile],
-      },
     ],
   ),
   ...mutantsOf(
     'shared/polling/sweep-snapshot.ts',
-    ['test/scale/poll-cost.test.ts', ...rules, ...hostile],
+    ['test/polling/sweep-snapshot.test.ts'],
     [
       {
         name: 'ended-while-listed',

@@ -105,7 +105,7 @@ export const storing: readonly Mutant[] = [
   ),
   ...mutantsOf(
     'shared/store/request-parts.ts',
-    ['test/infra/local/memory-store.test.ts'],
+    ['test/store/request-parts.test.ts'],
     [
       {
         name: 'damaged-request',
@@ -165,7 +165,7 @@ export const storing: readonly Mutant[] = [
         tests: [
           'test/scale/gate.test.ts',
           'test/submission/rules-following.test.ts',
-          'test/store/contract.ts',
+          'test/infra/local/memory-store.test.ts',
         ],
       },
     ],
