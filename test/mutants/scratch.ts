@@ -9,8 +9,9 @@ import { type Mutant, mutate } from './mutant.ts';
 
 export const root = resolve(import.meta.dirname, '../..');
 
-/** A mutant can make a loop endless. The slowest test files need a fraction of this time. */
-const TIMEOUT_MS = 120_000;
+/** A mutant can make a loop endless. The slowest test file needs a fraction of this time. */
+const MUTANT_TIMEOUT_MS = 120_000;
+const UNCHANGED_TIMEOUT_MS = 1_200_000;
 
 export type Outcome =
   /** A test failed, or the tests did not end. */
@@ -57,8 +58,6 @@ export async function createScratch(interrupted: AbortSignal): Promise<Scratch> 
     await symlink(join(root, linked), join(directory, linked));
   }
 
-  const runTests = (tests: readonly string[], workers: number) =>
-    runVitest(directory, tests, workers, interrupted);
   return {
     async test(mutant) {
       const path = join(directory, mutant.file);
@@ -71,12 +70,13 @@ export async function createScratch(interrupted: AbortSignal): Promise<Scratch> 
       }
       try {
         await writeFile(path, changed);
-        return await runTests(mutant.tests, 1);
+        return await runVitest(directory, mutant.tests, 1, MUTANT_TIMEOUT_MS, interrupted);
       } finally {
         await writeFile(path, source);
       }
     },
-    testUnchanged: runTests,
+    testUnchanged: (tests, workers) =>
+      runVitest(directory, tests, workers, UNCHANGED_TIMEOUT_MS, interrupted),
     remove: () => rm(directory, { recursive: true, force: true }),
   };
 }
@@ -85,6 +85,7 @@ async function runVitest(
   directory: string,
   tests: readonly string[],
   workers: number,
+  timeoutMs: number,
   interrupted: AbortSignal,
 ): Promise<Outcome> {
   const report = join(directory, 'report.json');
@@ -119,7 +120,7 @@ async function runVitest(
   const timer = setTimeout(() => {
     isLate = true;
     kill();
-  }, TIMEOUT_MS);
+  }, timeoutMs);
   interrupted.addEventListener('abort', kill);
   const code = await new Promise<number>((resolve) => {
     child.once('error', () => resolve(127));
@@ -129,7 +130,7 @@ async function runVitest(
   interrupted.removeEventListener('abort', kill);
   interrupted.throwIfAborted();
   if (isLate) {
-    return { kind: 'KILLED', by: `no end within ${TIMEOUT_MS / 1000} s` };
+    return { kind: 'KILLED', by: `no end within ${timeoutMs / 1000} s` };
   }
   return outcomeOf(code, await readFile(report, 'utf8').catch(() => undefined), output);
 }

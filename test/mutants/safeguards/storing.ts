@@ -137,7 +137,7 @@ export const storing: readonly Mutant[] = [
   ),
   ...mutantsOf(
     'shared/store/pages.ts',
-    ['test/infra/local/memory-store.test.ts', 'test/scale/poll-cost.test.ts'],
+    ['test/store/pages.test.ts'],
     [
       {
         name: 'first-page-only',
@@ -149,7 +149,7 @@ export const storing: readonly Mutant[] = [
   ),
   ...mutantsOf(
     'shared/store/queries.ts',
-    ['test/scale/gate.test.ts', 'test/scale/poll-cost.test.ts'],
+    ['test/scale/gate.test.ts'],
     [
       {
         name: 'occupied-without-claims',
