@@ -97,6 +97,8 @@ async function runVitest(
       'run',
       ...tests,
       '--bail=1',
+      // Some tests measure time, and fail at times on a busy machine.
+      '--retry=2',
       `--maxWorkers=${workers}`,
       // The linked node_modules belong to the working tree.
       `--fsModuleCachePath=${join(directory, '.vitest-cache')}`,
