@@ -4,7 +4,7 @@ import { type Mutant, mutantsOf } from '../mutant.ts';
 export const storing: readonly Mutant[] = [
   ...mutantsOf(
     'shared/records.ts',
-    ['test/scale/events.test.ts', 'test/submission/promises.test.ts', 'test/record/events.test.ts'],
+    ['test/records.test.ts'],
     [
       {
         name: 'created-without-its-event',
