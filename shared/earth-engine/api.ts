@@ -50,7 +50,7 @@ export type EarthEngineErrorKind =
   | 'QUOTA_EXHAUSTED'
   /** 429: close the gate. */
   | 'RATE_LIMITED'
-  /** 408, 5xx, a lost connection, a timeout, an unreadable response: the call may have taken effect. */
+  /** 408, 499, 5xx, any response without Google's JSON error, a lost connection, a time-out: it may have taken effect. */
   | 'UNANSWERED'
   /** It certainly did not reach Earth Engine: no token, no address, connection refused. */
   | 'NOT_SENT'
@@ -58,7 +58,7 @@ export type EarthEngineErrorKind =
   | 'PERMISSION'
   /** The requestId was used before: look for its operation. */
   | 'ALREADY_STARTED'
-  /** A JSON 404 for an operation. (A 404 for `video:export` is REFUSED.) */
+  /** A 404 for an operation. (A 404 for `video:export` is REFUSED.) */
   | 'NOT_FOUND'
   /** Any other 4xx: the request is wrong, and a retry cannot succeed. */
   | 'REFUSED';

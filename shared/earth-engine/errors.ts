@@ -28,6 +28,7 @@ const statusNames: Readonly<Record<number, string>> = {
   404: 'NOT_FOUND',
   409: 'ALREADY_EXISTS',
   429: 'RESOURCE_EXHAUSTED',
+  499: 'CANCELLED',
   501: 'UNIMPLEMENTED',
   503: 'UNAVAILABLE',
   504: 'DEADLINE_EXCEEDED',
@@ -72,6 +73,10 @@ function kindOf(call: Call, httpStatus: number, body: ErrorBody): EarthEngineErr
   if (httpStatus === 429 || (httpStatus === 403 && body.rateLimited)) {
     return 'RATE_LIMITED';
   }
+  // A proxy on the way wrote it, even a 400, 403, or 404: the request may have reached Earth Engine before.
+  if (!body.fromGoogle) {
+    return 'UNANSWERED';
+  }
   if (call.kind === 'export') {
     const used = differentOperation.test(body.reply) || body.status === 'ALREADY_EXISTS';
     if (used || httpStatus === 409) {
@@ -81,14 +86,11 @@ function kindOf(call: Call, httpStatus: number, body: ErrorBody): EarthEngineErr
   if (httpStatus === 401 || httpStatus === 403) {
     return 'PERMISSION';
   }
-  if (httpStatus === 408 || httpStatus >= 500) {
+  // 499: the call was canceled on the way, and nothing shows what it did until then.
+  if (httpStatus === 408 || httpStatus === 499 || httpStatus >= 500) {
     return 'UNANSWERED';
   }
-  if (httpStatus === 404 && (call.kind === 'get' || call.kind === 'cancel')) {
-    // A proxy's 404 page is no evidence about the operation, and LOST is final.
-    return body.fromGoogle ? 'NOT_FOUND' : 'UNANSWERED';
-  }
-  return 'REFUSED';
+  return httpStatus === 404 && (call.kind === 'get' || call.kind === 'cancel') ? 'NOT_FOUND' : 'REFUSED';
 }
 
 interface ErrorBody {
@@ -102,7 +104,8 @@ interface ErrorBody {
 function parseBody(body: string): ErrorBody {
   const error = parseGoogleError(body);
   if (!error) {
-    return { reply: plainText(body), status: undefined, rateLimited: false, fromGoogle: false };
+    const fromGoogle = startOfGoogleError.test(body);
+    return { reply: plainText(body), status: undefined, rateLimited: false, fromGoogle };
   }
   const { message, status, details, errors } = error;
   return {
@@ -115,11 +118,15 @@ function parseBody(body: string): ErrorBody {
   };
 }
 
+/** A body that was cut because it is too long is no JSON, but still a refusal: it can quote the request. */
+const startOfGoogleError = /^\s{0,9}\{\s{0,9}"error":\s{0,9}\{\s{0,9}"code":\s{0,9}\d{3}\b/;
+
 function parseGoogleError(body: string): JsonObject | undefined {
   try {
     const json: unknown = JSON.parse(body);
     const error = isJsonObject(json) ? json['error'] : undefined;
-    return isJsonObject(error) ? error : undefined;
+    // Other APIs have an `error` too, with a text as its code or without one.
+    return isJsonObject(error) && typeof error['code'] === 'number' ? error : undefined;
   } catch {
     return undefined;
   }
@@ -155,14 +162,10 @@ function retryAfterMs(header: string | null, now: Date): number | undefined {
   return Number.isNaN(date) ? undefined : Math.min(DAY_MS, Math.max(0, date - now.getTime()));
 }
 
-/** Failures to connect: no part of the request can have left this machine. */
+/** Failures that come before a connection: no part of the request can have left this machine. */
 const notConnected = new Set([
-  'ECONNREFUSED',
   'ENOTFOUND',
   'EAI_AGAIN',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'EADDRNOTAVAIL',
   'UND_ERR_CONNECT_TIMEOUT',
   'ERR_TLS_CERT_ALTNAME_INVALID',
   'CERT_HAS_EXPIRED',
@@ -171,16 +174,29 @@ const notConnected = new Set([
   'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
 ]);
 
+/**
+ * Whether the connection failed before it was made. A code such as EHOSTUNREACH does not show it: reading from a
+ * connection fails with the same codes, after the request was written.
+ */
+function isNotConnected(cause: Error): boolean {
+  // Several addresses were tried.
+  if (cause instanceof AggregateError && cause.errors.length > 0) {
+    return cause.errors.every((each) => isNotConnected(asError(each)));
+  }
+  const { code, syscall } = cause as { code?: unknown; syscall?: unknown };
+  return syscall === 'connect' || notConnected.has(String(code));
+}
+
 /** The error for a call without a readable response. */
 export function connectionError(call: Call, error: Error, signal: AbortSignal): EarthEngineError {
   if (signal.aborted) {
     const reply = asError(signal.reason).message;
     return unanswered(call, 504, 'DEADLINE_EXCEEDED', `was abandoned: ${reply}`, error);
   }
-  // fetch wraps the connection's error. If it tried several addresses, that is an AggregateError, which has a code too.
+  // fetch wraps the connection's error.
   const cause = error.cause === undefined ? error : asError(error.cause);
   const code = 'code' in cause ? String(cause.code) : '';
-  if (notConnected.has(code)) {
+  if (isNotConnected(cause)) {
     return notSent(call, cause.message || code, error);
   }
   if (error instanceof SyntaxError) {

@@ -74,12 +74,18 @@ const rows: Row[] = [
   ['requestId used, in lower case', start, 400, google(400, different.toLowerCase()), 'ALREADY_STARTED'],
   ['requestId used, with an unexpected status', start, 500, google(500, different), 'ALREADY_STARTED'],
   ['ALREADY_EXISTS', start, 400, google(400, 'Exists', { status: 'ALREADY_EXISTS' }), 'ALREADY_STARTED'],
-  ['409', start, 409, '', 'ALREADY_STARTED'],
-  ['409 of a list', list, 409, '', 'REFUSED'],
+  ['409', start, 409, google(409, 'Conflict.'), 'ALREADY_STARTED'],
+  ['409 of a list', list, 409, google(409, 'Conflict.'), 'REFUSED'],
+  ['a proxy’s 409', start, 409, '', 'UNANSWERED'],
   ['no credentials', start, 401, google(401, 'Invalid credentials'), 'PERMISSION'],
   ['no permission', start, 403, google(403, "Permission 'x' denied"), 'PERMISSION'],
-  ['403 with HTML', list, 403, '<html><title>Forbidden</title></html>', 'PERMISSION'],
+  ['a proxy’s 403 with HTML', start, 403, '<html><title>Forbidden</title></html>', 'UNANSWERED'],
+  ['the same, to list', list, 403, '<html><title>Forbidden</title></html>', 'UNANSWERED'],
+  ['401 without a body', start, 401, '', 'UNANSWERED'],
   ['408', start, 408, '', 'UNANSWERED'],
+  ['499', start, 499, google(499, 'The operation was cancelled.', { status: 'CANCELLED' }), 'UNANSWERED'],
+  ['499 without a body', start, 499, '', 'UNANSWERED'],
+  ['499, to cancel', cancel, 499, google(499, 'The operation was cancelled.'), 'UNANSWERED'],
   ['500', start, 500, google(500, 'Internal error.'), 'UNANSWERED'],
   [
     'a proxy’s 502 with HTML',
@@ -108,8 +114,20 @@ const rows: Row[] = [
   ['a project that does not exist', start, 404, google(404, "Project 'projects/p' not found"), 'REFUSED'],
   ['the same, to list', list, 404, google(404, "Project 'projects/p' not found"), 'REFUSED'],
   ['a bad request', start, 400, google(400, "Invalid value at 'expression'"), 'REFUSED'],
-  ['a bad request with unusual JSON', start, 400, '{"error":"invalid"}', 'REFUSED'],
-  ['413 without a body', start, 413, '', 'REFUSED'],
+  ['a proxy’s 400 with HTML', start, 400, '<html><title>Error 400 (Bad Request)!!1</title>', 'UNANSWERED'],
+  ['a proxy’s 404 with HTML', start, 404, '<html><title>Error 404 (Not Found)!!1</title>', 'UNANSWERED'],
+  ['a proxy’s 404, to cancel', cancel, 404, '<html>Not found</html>', 'UNANSWERED'],
+  ['400 without a body', start, 400, '', 'UNANSWERED'],
+  ['a refusal that is too long to read', start, 400, google(400, 'x'.repeat(100_000)), 'REFUSED'],
+  ['413 without a body', start, 413, '', 'UNANSWERED'],
+  ['a bad request with unusual JSON', start, 400, '{"error":"invalid"}', 'UNANSWERED'],
+  [
+    'a bad request with another API’s JSON',
+    start,
+    400,
+    '{"error":{"code":"Bad","message":""}}',
+    'UNANSWERED',
+  ],
 ];
 
 describe('an error response', () => {
@@ -275,6 +293,26 @@ describe('an unanswered call', () => {
       kind: 'NOT_SENT',
     });
   });
+
+  const failing = (cause: Error) =>
+    createEarthEngine({
+      url: 'http://simulator',
+      fetch: () => Promise.reject(new TypeError('fetch failed', { cause })),
+    });
+  const failure = (syscall: string, code: string) =>
+    Object.assign(new Error(`${syscall} ${code}`), { syscall, code });
+
+  it.each(['EHOSTUNREACH', 'ENETUNREACH', 'ECONNREFUSED', 'EADDRNOTAVAIL', 'ETIMEDOUT'])(
+    'was not sent if connecting failed with %s, and may have been if reading or writing did',
+    async (code) => {
+      const connecting = failure('connect', code);
+      const several = new AggregateError([connecting, connecting]);
+      expect((await errorOf(start(failing(connecting)))).kind).toBe('NOT_SENT');
+      expect((await errorOf(start(failing(several)))).kind).toBe('NOT_SENT');
+      expect((await errorOf(start(failing(failure('read', code))))).kind).toBe('UNANSWERED');
+      expect((await errorOf(start(failing(failure('write', code))))).kind).toBe('UNANSWERED');
+    },
+  );
 
   it('leaves no listener on its caller’s signal', async () => {
     const { signal } = new AbortController();

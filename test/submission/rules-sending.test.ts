@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { MINUTE_MS, SECOND_MS } from '../../shared/clock.ts';
+import { responseError } from '../../shared/earth-engine/errors.ts';
 import { smallJob } from '../harness.ts';
 import { sendSlowly } from './slow-sender.ts';
 
@@ -185,6 +186,32 @@ describe('rule 4: an unanswered send', () => {
     harness.simulator.failNext('export', { kind: 'status', status: 403, message: 'denied' });
     await pollFor(harness, 3 * MINUTE_MS);
     expect(await theRecord(harness)).toMatchObject({ state: 'WAITING', unanswered: 1 });
+  });
+
+  // Removed: fromGoogle in kindOf; then 499 there.
+  it.each([
+    ['a 499', 499, '{"error":{"code":499,"message":"The operation was cancelled.","status":"CANCELLED"}}'],
+    ['a proxy’s 400', 400, '<html><title>Error 400 (Bad Request)!!1</title>'],
+    ['a proxy’s 403', 403, '<html><title>403 Forbidden</title>'],
+    ['a proxy’s 404', 404, '<html><title>Error 404 (Not Found)!!1</title>'],
+    ['a 413 without a body', 413, ''],
+  ])('is assumed for %s: the operation that started is recorded', async (_, httpStatus, body) => {
+    const harness = world();
+    const behindProxy = harness.instance((services) => ({
+      ...services,
+      earthEngine: {
+        ...services.earthEngine,
+        startExport: async (...call) => {
+          await services.earthEngine.startExport(...call);
+          const name = 'POST /v1/projects/demo-test/video:export';
+          throw responseError({ kind: 'export', name }, { httpStatus, body, retryAfter: null }, new Date());
+        },
+      },
+    }));
+    await behindProxy.submit({ data: smallJob() });
+    expect(await theRecord(harness)).toMatchObject({ state: 'WAITING', unanswered: 3 });
+    await pollFor(harness, MINUTE_MS);
+    expect(await theRecord(harness)).toMatchObject({ operation: harness.simulator.operations()[0]?.name });
   });
 
   // Removed: the counting of UNANSWERED answers in postUntilAnswered.
