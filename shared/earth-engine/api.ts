@@ -30,6 +30,7 @@ export interface Operation {
   readonly runAttempt: number | undefined;
   readonly destinationUris: readonly string[];
   readonly eecuSeconds: number | undefined;
+  readonly createTime: Date | undefined;
   /** Absent if Earth Engine sends 1970, as it has done for tasks that have not started. */
   readonly startTime: Date | undefined;
   readonly endTime: Date | undefined;

@@ -78,6 +78,7 @@ export function parseOperation(json: unknown): Operation | undefined {
     runAttempt: integer(metadata['attempt']),
     destinationUris: parseUris(metadata['destinationUris']),
     eecuSeconds: number(metadata['batchEecuUsageSeconds']),
+    createTime: time(metadata['createTime']),
     startTime: time(metadata['startTime']),
     endTime: time(metadata['endTime']),
     error: isJsonObject(error) ? parseError(error) : undefined,

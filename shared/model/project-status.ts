@@ -15,8 +15,12 @@ export const projectStatusSchema = z.object({
   closedFor: z.enum(queueReasons).optional(),
   /** The process that may send the one job that tests the queue. Leased, so that it ends if that process dies (rule 14). */
   probe: z.object({ token: z.string(), leaseUntil: z.date() }).optional(),
-  /** When an operation came back without the marker in its description: no id is given up until it is back (rule 5). */
+  /** When an operation came back without the marker in its description: searches may not find operations (rule 5). */
   markerMissingAt: z.date().optional(),
+  /** That operation. If a list shows its marker, only the response lacked it. */
+  markerMissingOn: z.string().optional(),
+  /** When a later operation had its marker again. Searches for records that were sent before stay inconclusive. */
+  markerSeenAt: z.date().optional(),
   /** Since when Earth Engine restricts this project's parallelism because its quota is used up; absent otherwise. */
   parallelismRestrictedAt: z.date().optional(),
   updatedAt: z.date(),

@@ -5,7 +5,7 @@ import { type ExportRecord, isInSubmission, type RecordInSubmission } from '../m
 import { claimAgain, isHeldBack, sentByOtherAccount, type Wait, wait } from '../record/transitions.ts';
 import { replaceRecord } from '../records.ts';
 import type { Stored } from '../store/store.ts';
-import { isMarkerMissing } from '../submission/gate.ts';
+import { emptySearch } from '../submission/empty-search.ts';
 import type { CompleteListing } from '../submission/listing.ts';
 import { noteOperation } from '../submission/note-operation.ts';
 import { type PollRun, readUntil } from './poll-run.ts';
@@ -49,7 +49,7 @@ export async function resume(run: PollRun, stored: Stored<ExportRecord>): Promis
     return { stored: noted.stored, sendOutcome: 'OPERATION' };
   }
   const { clock, newToken, policy, store } = run;
-  const search = listing && { ...listing, markerMissing: await isMarkerMissing(run, record.project) };
+  const search = listing && (await emptySearch(run, record, listing));
   const by = { token: newToken(), serviceAccount, search };
   const claimed = claimAgain(record, by, policy, clock.now());
   try {

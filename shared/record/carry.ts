@@ -1,7 +1,8 @@
 import { truncate } from '../text.ts';
 import { commonFields, type ExportRecord, protocolFields, type RecordInSubmission } from '../model/record.ts';
 
-const MAX_HISTORY = 50;
+/** A longer history has lost its middle. */
+export const MAX_HISTORY = 50;
 
 /** The named fields of a value, those that it does not have included. */
 export const pick = <T extends object, Field extends keyof T>(

@@ -1,17 +1,19 @@
+import { MINUTE_MS } from '../clock.ts';
 import type { ExportRecord, Searches, RecordInSubmission } from '../model/record.ts';
+import { MAX_HISTORY } from './carry.ts';
 import type { Policy } from './policy.ts';
 
 /** A complete listing of a project, in which a record's marker was not found. */
 export interface EmptySearch {
   readonly startedAt: Date;
   readonly endedAt: Date;
-  /** Earth Engine was seen to drop the marker in this project: then an empty search proves nothing (rule 5). */
-  readonly markerMissing?: boolean;
+  /** The list may contain the record's operation without its marker: then finding nothing proves nothing (rule 5). */
+  readonly inconclusive?: boolean;
 }
 
-/** What is known after one more complete search that found nothing; undefined if it could not have found the marker. */
+/** What is known after one more complete search that found nothing; undefined if it was inconclusive. */
 export function afterEmptySearch(searches: Searches | undefined, search: EmptySearch): Searches | undefined {
-  if (search.markerMissing) {
+  if (search.inconclusive) {
     return undefined;
   }
   return searches === undefined
@@ -59,6 +61,18 @@ export function mayGiveUpId(
     searches?.refusedAt !== undefined &&
     searches.refusedAt.getTime() <= searches.lastStartedAt.getTime()
   );
+}
+
+/** How far Earth Engine's clock and ours may be apart. */
+const CLOCK_SKEW_MS = MINUTE_MS;
+
+/**
+ * The earliest creation time that an operation of this record can have: nothing is sent before the first claim, and the
+ * history keeps that unless it was cut.
+ */
+export function earliestOperationAt({ history, createdAt }: ExportRecord): Date {
+  const firstClaim = history.length < MAX_HISTORY && history.find(({ state }) => state === 'SUBMITTING');
+  return new Date((firstClaim ? firstClaim.at : createdAt).getTime() - CLOCK_SKEW_MS);
 }
 
 /** The earliest start of the second search, which decides. */

@@ -8,6 +8,7 @@ import type { Services } from '../services.ts';
 import { recordQueries } from '../store/queries.ts';
 import { isReadable, type Stored } from '../store/store.ts';
 import type { ProjectStatus } from '../model/project-status.ts';
+import { afterResponse, lacksMarker } from './marker.ts';
 
 /**
  * Whether a project's jobs may be sent now: the gate is a circuit breaker per project, and a probe is its half-open
@@ -26,8 +27,8 @@ export interface Gate {
   admit(project: string): Promise<Admission>;
   /** Earth Engine accepts no more. Ends a probe that is under way. */
   close(project: string, reason: QueueReason, retryAfterMs: number | undefined): Promise<void>;
-  /** An operation came back with or without the marker in its description. Without, no id may be given up (rule 5). */
-  noteMarker(project: string, echoed: boolean): Promise<void>;
+  /** An operation came back with or without the marker in its description. Without, searches are inconclusive (rule 5). */
+  noteMarker(project: string, operation: string, echoed: boolean): Promise<void>;
 }
 
 type GateServices = Pick<Services, 'store' | 'config' | 'policy' | 'clock' | 'random' | 'log'>;
@@ -60,7 +61,7 @@ export function createGate(services: GateServices): Gate {
         : queued.some(isReadable)
           ? { waitingFor: 'QUEUE', dueAt: retryAt }
           : undefined;
-    const markerMissing = status?.value.markerMissingAt !== undefined;
+    const markerMissing = lacksMarker(status?.value);
     return { at, closed, markerMissing, room: config.maxActiveOperations - occupied };
   };
 
@@ -98,19 +99,18 @@ export function createGate(services: GateServices): Gate {
       const markerMissing = (await views.get(project)?.catch(() => undefined))?.markerMissing ?? false;
       views.set(project, Promise.resolve({ at: clock.now(), closed, markerMissing, room: 0 }));
     },
-    noteMarker: async (project, echoed) => {
+    noteMarker: async (project, operation, echoed) => {
       const seen = await recent(project);
       // Written only if it changed: the usual case, in which the marker is echoed, must cost nothing.
       if (echoed !== seen.markerMissing) {
         return;
       }
       await changeStatus(services, project, (status, now) => {
-        const { markerMissingAt, ...rest } = status;
-        if (echoed === (markerMissingAt === undefined)) {
-          return undefined;
+        const next = afterResponse(status, operation, echoed, now);
+        if (next) {
+          services.log.warning('project.marker', { project, echoed });
         }
-        services.log.warning('project.marker', { project, echoed });
-        return echoed ? rest : { ...rest, markerMissingAt: now };
+        return next;
       });
       views.delete(project);
     },
@@ -127,11 +127,6 @@ export async function readStatus(
     throw found.unreadable;
   }
   return found;
-}
-
-/** Whether Earth Engine was seen to drop the marker: then an empty search proves nothing (rule 5). */
-export async function isMarkerMissing(services: Pick<Services, 'store'>, project: string): Promise<boolean> {
-  return (await readStatus(services, project))?.value.markerMissingAt !== undefined;
 }
 
 /**

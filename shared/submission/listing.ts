@@ -26,9 +26,15 @@ export function marked(operation: Operation): MarkedOperation | undefined {
   return requestId && parsed ? { operation, requestId, recordId: parsed.recordId } : undefined;
 }
 
+/** Earth Engine can omit any field, so it may be one of ours: only its creation time can show that it is not. */
+const mayHideMarker = ({ type, description }: Operation): boolean =>
+  !description && (type === undefined || type === 'EXPORT_VIDEO');
+
 /** A complete list, and when reading it started and ended. */
-export interface CompleteListing extends EmptySearch {
+export interface CompleteListing extends Pick<EmptySearch, 'startedAt' | 'endedAt'> {
   readonly pages: number;
+  /** When the youngest operation was created that may hide a marker. -Infinity: there is none. Infinity: unknown. */
+  readonly hidingMs: number;
   /** By record id. */
   readonly operations: ReadonlyMap<string, readonly MarkedOperation[]>;
   /** An operation in the list, marked or not. */
@@ -57,6 +63,7 @@ function createListing(
   const byId = new Map<string, Operation>();
   const tokens = new Set<string>();
   const pages: (readonly MarkedOperation[])[] = [];
+  let hidingMs = -Infinity;
   let pageToken: string | undefined;
   let endedAt: Date | undefined;
   let reading: Promise<void> | undefined;
@@ -76,6 +83,9 @@ function createListing(
     for (const operation of page.operations) {
       // Even without a marker: Earth Engine has been seen to omit a description.
       byId.set(operationIdOf(operation.name), operation);
+      if (mayHideMarker(operation)) {
+        hidingMs = Math.max(hidingMs, operation.createTime?.getTime() ?? Infinity);
+      }
       const mark = marked(operation);
       if (mark) {
         ours.push(mark);
@@ -125,7 +135,7 @@ function createListing(
         }
         await read();
       }
-      return { startedAt, endedAt, operations, pages: pages.length, named };
+      return { startedAt, endedAt, operations, hidingMs, pages: pages.length, named };
     },
   };
 }

@@ -10,7 +10,7 @@ import { updateRecord } from '../records.ts';
 import type { Services } from '../services.ts';
 import type { Stored } from '../store/store.ts';
 import { type ClaimedSend, postUntilAnswered, type SendContext } from './claimed-send.ts';
-import { isMarkerMissing } from './gate.ts';
+import { emptySearch } from './empty-search.ts';
 import { noteOperation } from './note-operation.ts';
 
 /** Sending a claimed record's bytes, and recording what Earth Engine answered: steps 5 and 6 of the design. */
@@ -146,7 +146,8 @@ async function accepted(claim: ClaimedSend, operation: Operation, note?: string)
   const sender = { token, findings, serviceAccount };
   const found = { operation, requestId, sender, ...(note === undefined ? {} : { note }) };
   const { stored } = await noteOperation(context, claim.stored, found);
-  await context.gate.noteMarker(project, requestIdInDescription(operation.description ?? '') === requestId);
+  const echoed = requestIdInDescription(operation.description ?? '') === requestId;
+  await context.gate.noteMarker(project, operation.name, echoed);
   return { stored, sendOutcome: 'OPERATION' };
 }
 
@@ -177,7 +178,7 @@ async function adopt(claim: ClaimedSend, refusal: EarthEngineError): Promise<Sen
     const adopted = { operation: found.operation, requestId: found.requestId, sender, note: 'adopted' };
     return { stored: (await noteOperation(context, stored, adopted)).stored, sendOutcome: 'OPERATION' };
   }
-  const search = { ...listing, markerMissing: await isMarkerMissing(context, project) };
+  const search = await emptySearch(context, stored.value, listing);
   claim.findings = { ...claim.findings, searches: afterEmptySearch(claim.findings.searches, search) };
   return undefined;
 }

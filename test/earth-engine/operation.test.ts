@@ -46,6 +46,7 @@ describe('an operation', () => {
       runAttempt: 2,
       destinationUris: ['https://console.cloud.google.com/storage/browser/b/p'],
       eecuSeconds: 12.3,
+      createTime: new Date('2026-11-23T11:59:59Z'),
       startTime: new Date('2026-11-23T12:00:00.100Z'),
       endTime: new Date('2026-11-23T12:30:00.123Z'),
       error: { code: 3, message: 'User memory limit exceeded. (Error code: 3)' },

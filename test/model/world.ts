@@ -105,6 +105,7 @@ export function toOperation({ name, requestId, state, cancelRequested }: ModelOp
     runAttempt: undefined,
     destinationUris: [],
     eecuSeconds: undefined,
+    createTime: undefined,
     startTime: undefined,
     endTime: undefined,
     error: undefined,

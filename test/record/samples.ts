@@ -64,6 +64,7 @@ export function operationIn(state: string, change: Partial<Operation> = {}): Ope
     runAttempt: undefined,
     destinationUris: state === 'SUCCEEDED' ? ['gs://bucket/prefix.mp4'] : [],
     eecuSeconds: ended ? 12.5 : undefined,
+    createTime: start,
     startTime: state === 'PENDING' ? undefined : start,
     endTime: ended ? moment.now : undefined,
     error: state === 'FAILED' ? { code: 5, message: error.message } : undefined,

@@ -256,7 +256,7 @@ describe('rule 5: a search', () => {
     expect(await theRecord(harness)).toMatchObject({ operation: own?.name ?? 'none was started' });
   });
 
-  // Removed: markerMissing in afterEmptySearch.
+  // Removed: inconclusive in afterEmptySearch. More: inconclusive-lists.test.ts.
   it('gives up no id if Earth Engine drops the marker', async () => {
     const harness = world({ simulator: { settings: { omitDescription: true } } });
     await harness.submit({ data: smallJob({ jobKey: 'seen without a marker' }) });
