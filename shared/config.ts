@@ -88,7 +88,7 @@ export const environmentSchema = z
     RETRY_MAX_SECONDS: seconds(900).describe('Longest such wait; Retry-After is clamped to this range'),
     STALLED_HOURS: hours(24).describe('An operation without progress for this long is stalled'),
     SUBMIT_DEADLINE_HOURS: hours(72).describe(
-      'A job is rejected if an outage or a missing permission lasts longer than this',
+      'A job is rejected if an outage or a missing permission lasts longer than this; it is lost if its outcome stays unknown for so long',
     ),
     POLL_MIN_SECONDS: seconds(60).describe('Shortest time between two individual checks of an operation'),
     POLL_MAX_SECONDS: seconds(3600).describe(

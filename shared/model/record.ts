@@ -139,6 +139,12 @@ const protocol = {
     .describe(
       'When the current outage, or lack of a permission, began: `SUBMIT_DEADLINE_HOURS` count from here',
     ),
+  unsettledSince: z
+    .date()
+    .optional()
+    .describe(
+      'Since when only a proof that no operation exists could continue or end it: after `SUBMIT_DEADLINE_HOURS`, it is `LOST`',
+    ),
   /** Why it last had to wait, or why it will be rejected. */
   error: recordErrorSchema.optional(),
   /** Rule 7. */
@@ -226,7 +232,14 @@ export const recordSchema = z.discriminatedUnion('state', [
     error: recordErrorSchema,
   }),
   z.object({ ...terminal, state: state('REJECTED'), error: recordErrorSchema }),
-  z.object({ ...terminal, ...observed, state: state('LOST'), error: recordErrorSchema }),
+  z.object({
+    ...terminal,
+    ...observed,
+    state: state('LOST'),
+    // Absent if no search could show whether there is one.
+    operation: observed.operation.optional(),
+    error: recordErrorSchema,
+  }),
 ]);
 
 export type ExportRecord = z.infer<typeof recordSchema>;

@@ -73,6 +73,9 @@ export function countOutcome(run: PollRun, stored: Stored<ExportRecord>, sendOut
   if (state === 'REJECTED') {
     run.summary.rejected += 1;
   }
+  if (state === 'LOST') {
+    run.summary.lost += 1;
+  }
   if (sendOutcome === 'OPERATION') {
     run.summary.submitted += 1;
   }

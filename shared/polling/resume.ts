@@ -1,15 +1,20 @@
 import { EarthEngineError } from '../earth-engine/api.ts';
-import { StaleWriteError } from '../errors.ts';
+import { StaleWriteError, UnreadableError } from '../errors.ts';
 import { mayHaveUnknownOperation } from '../record/proof.ts';
-import { type ExportRecord, isInSubmission, type RecordInSubmission } from '../model/record.ts';
-import { claimAgain, isHeldBack, sentByOtherAccount, type Wait, wait } from '../record/transitions.ts';
+import {
+  type ExportRecord,
+  isInSubmission,
+  type RecordError,
+  type RecordInSubmission,
+} from '../model/record.ts';
+import { claimAgain, isHeldBack, sentByOtherAccount, type Wait } from '../record/transitions.ts';
 import { replaceRecord } from '../records.ts';
 import type { Stored } from '../store/store.ts';
 import { emptySearch } from '../submission/empty-search.ts';
 import type { CompleteListing } from '../submission/listing.ts';
 import { noteOperation } from '../submission/note-operation.ts';
 import { type PollRun, readUntil } from './poll-run.ts';
-import { giveBack, withDeadline } from '../record/give-back.ts';
+import { putOffUnsent } from '../record/give-back.ts';
 import { errorOf, holdBack, send, type Sent, serviceAccountOf } from '../submission/send.ts';
 
 /**
@@ -48,17 +53,19 @@ export async function resume(run: PollRun, stored: Stored<ExportRecord>): Promis
     const noted = await noteOperation(run, stored, { operation, requestId, note: 'adopted' });
     return { stored: noted.stored, sendOutcome: 'OPERATION' };
   }
-  const { clock, newToken, policy, store } = run;
+  const { clock, newToken, policy } = run;
   const search = listing && (await emptySearch(run, record, listing));
   const by = { token: newToken(), serviceAccount, search };
   const claimed = claimAgain(record, by, policy, clock.now());
+  const isHeld = isHeldBack(claimed, serviceAccount);
+  // Read before the claim is written: damaged bytes must not leave another claim, which counts as an unanswered send.
+  const request = isHeld ? undefined : await readRequest(run, stored);
+  if (request instanceof UnreadableError) {
+    return putOff(run, stored, record, { waitingFor: 'SERVICE', error: unreadable(request) }, 'OTHER');
+  }
   try {
-    if (isHeldBack(claimed, serviceAccount)) {
-      return await holdBack(run, await replaceRecord(run, stored, claimed));
-    }
-    // Read before the claim is written: damaged bytes then leave a record that can be deferred, not another claim.
-    const request = await store.records.readRequest(stored.id);
-    return await send(run, await replaceRecord(run, stored, claimed), request, lastSendAt(record));
+    const written = await replaceRecord(run, stored, claimed);
+    return await (request ? send(run, written, request, lastSendAt(record)) : holdBack(run, written));
   } catch (error) {
     if (error instanceof StaleWriteError) {
       return unchanged(stored);
@@ -89,36 +96,53 @@ async function searchFor(
   }
 }
 
-/**
- * The list or our own account is not available, so nothing may be sent either. The record waits as in any outage, whose
- * deadline counts from here. It is claimed and given back in one write.
- */
+/** The list or our own account is not available, so nothing may be sent either. */
 async function waitOut(
   run: PollRun,
   stored: Stored<ExportRecord>,
   record: RecordInSubmission,
   failure: EarthEngineError,
 ): Promise<Sent> {
-  const { clock, newToken, policy, random } = run;
-  const now = clock.now();
-  const { serviceAccount } = record;
-  const claimed = claimAgain(record, { token: newToken(), serviceAccount, search: undefined }, policy, now);
-  const { unanswered, searches } = claimed;
-  const findings = { sends: 0, unanswered, searches, firstSentAt: undefined };
-  const isDenied = failure.kind === 'PERMISSION';
-  const waitingFor = isDenied ? 'PERMISSION' : 'SERVICE';
-  // A record that is being rejected keeps its reason: what fails on the way does not replace it.
-  const how: Wait =
-    record.rejecting && record.error
-      ? { waitingFor, error: record.error, rejecting: true }
-      : withDeadline(record, { waitingFor, error: errorOf(failure) }, policy, now);
-  const moment = { now, random: random() };
-  const next =
-    unanswered === 0
-      ? giveBack(claimed, findings, how, policy, moment)
-      : wait(claimed, findings, how, policy, moment);
+  const waitingFor = failure.kind === 'PERMISSION' ? 'PERMISSION' : 'SERVICE';
+  return putOff(run, stored, record, { waitingFor, error: errorOf(failure) }, 'NOT_SENT');
+}
+
+async function readRequest(
+  run: PollRun,
+  { id }: Stored<ExportRecord>,
+): Promise<Uint8Array | UnreadableError> {
   try {
-    return { stored: await replaceRecord(run, stored, next), sendOutcome: 'NOT_SENT' };
+    return await run.store.records.readRequest(id);
+  } catch (error) {
+    if (!(error instanceof UnreadableError)) {
+      throw error;
+    }
+    run.summary.failed += 1;
+    run.log.error('record.failed', error, { recordId: id });
+    return error;
+  }
+}
+
+/** An operator can restore the bytes until the deadline. A retry would need the same bytes. */
+const unreadable = ({ message }: UnreadableError): RecordError => ({
+  code: 500,
+  status: 'REQUEST_UNREADABLE',
+  message,
+  retryable: false,
+});
+
+async function putOff(
+  run: PollRun,
+  stored: Stored<ExportRecord>,
+  record: RecordInSubmission,
+  how: Wait,
+  sendOutcome: 'NOT_SENT' | 'OTHER',
+): Promise<Sent> {
+  const { clock, newToken, policy, random } = run;
+  const moment = { now: clock.now(), random: random() };
+  const next = putOffUnsent(record, how, newToken(), policy, moment);
+  try {
+    return { stored: await replaceRecord(run, stored, next), sendOutcome };
   } catch (error) {
     if (error instanceof StaleWriteError) {
       return unchanged(stored);

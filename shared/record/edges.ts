@@ -21,6 +21,7 @@ export const edges: readonly Edge[] = [
   ['SUBMITTING', 'nextGeneration', 'SUBMITTING'],
   ['SUBMITTING', 'wait', 'WAITING'],
   ['SUBMITTING', 'reject', 'REJECTED'],
+  ['SUBMITTING', 'loseTrack', 'LOST'],
   ...between(submissionStates, 'cancelUnsent', ['CANCELLED']),
   ...between(submissionStates, 'recordOperation', operationStates),
   ...between(activeStates, 'observe', operationStates),

@@ -37,13 +37,13 @@ export function isOwnDecision(record: ExportRecord): boolean {
     case 'REJECTED':
       return true;
     case 'CANCELLED':
+    case 'LOST':
       return record.operation === undefined;
     case 'PENDING':
     case 'RUNNING':
     case 'CANCELLING':
     case 'SUCCEEDED':
     case 'FAILED':
-    case 'LOST':
       return false;
   }
 }

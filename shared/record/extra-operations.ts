@@ -1,6 +1,6 @@
 import { sameOperation } from '../earth-engine/operation.ts';
 import { parseRequestId } from '../model/ids.ts';
-import type { ExportRecord } from '../model/record.ts';
+import { type ExportRecord, isTerminal } from '../model/record.ts';
 import { grow } from './carry.ts';
 
 /**
@@ -31,7 +31,7 @@ export function noteExtraOperation(
 
 /**
  * Whether this service may cancel an extra operation: it belongs to another generation that this record sent, or the
- * record was canceled before it had an operation. So a record's own operation and its duplicate are never both
+ * record ended without an operation after its cancellation was requested. So a record's own operation and its duplicate are never both
  * canceled. Anyone can write a marker into a description, so the marker counts only for a requestId that this record
  * can have sent.
  */
@@ -41,7 +41,7 @@ export function isOursToCancel(record: ExportRecord, extraRequestId: string): bo
   }
   return 'operation' in record && record.operation !== undefined
     ? extraRequestId !== record.requestId
-    : record.state === 'CANCELLED';
+    : isTerminal(record) && record.cancelRequestedAt !== undefined;
 }
 
 /**

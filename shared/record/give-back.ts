@@ -1,11 +1,24 @@
 import { HOUR_MS } from '../clock.ts';
-import { type ExportRecord, isInSubmission, type SubmittingRecord } from '../model/record.ts';
+import {
+  type ExportRecord,
+  isInSubmission,
+  type RecordInSubmission,
+  type SubmittingRecord,
+} from '../model/record.ts';
 import type { Moment, Policy } from './policy.ts';
 import { isProvenAbsent } from './proof.ts';
 import { cancelUnsent } from './cancellation.ts';
-import { reject, type SendFindings, type Wait, wait } from './transitions.ts';
+import {
+  claimAgain,
+  isUnsettledTooLong,
+  loseTrack,
+  reject,
+  type SendFindings,
+  type Wait,
+  wait,
+} from './transitions.ts';
 
-/** Ends a claim whose holder sends no more: the record waits, is rejected, or is canceled. */
+/** Ends a claim whose holder sends no more: the record waits, is rejected or canceled, or is lost for want of a proof. */
 export function giveBack(
   record: SubmittingRecord,
   findings: SendFindings,
@@ -18,18 +31,45 @@ export function giveBack(
     const submissions = record.submissions + findings.sends;
     return cancelUnsent({ ...record, submissions }, policy, moment.now);
   }
-  return absent && how.rejecting
-    ? reject(record, findings, how.error, policy, moment.now)
-    : wait(record, findings, how, policy, moment);
+  if (absent && how.rejecting) {
+    return reject(record, findings, how.error, policy, moment.now);
+  }
+  const waiting = wait(record, findings, how, policy, moment);
+  return isUnsettledTooLong(waiting, policy, moment.now)
+    ? loseTrack(record, findings, how.error, policy, moment.now)
+    : waiting;
 }
 
-/** An outage or a missing permission that has lasted too long rejects the job (SUBMIT_DEADLINE_HOURS). */
+/**
+ * Claims a record and gives it back in one write: something else than Earth Engine's response to a send failed, such as
+ * the list, so nothing is sent. The record waits as in any outage, and the deadline counts from here.
+ */
+export function putOffUnsent(
+  record: RecordInSubmission,
+  how: Wait,
+  token: string,
+  policy: Policy,
+  moment: Moment,
+): ExportRecord {
+  const { serviceAccount } = record;
+  const claimed = claimAgain(record, { token, serviceAccount, search: undefined }, policy, moment.now);
+  const { unanswered, searches } = claimed;
+  const findings = { sends: 0, unanswered, searches, firstSentAt: undefined };
+  // A record that is being rejected keeps its reason: what fails on the way does not replace it.
+  const due: Wait =
+    record.rejecting && record.error
+      ? { ...how, error: record.error, rejecting: true }
+      : withDeadline(record, how, policy, moment.now);
+  return giveBack(claimed, findings, due, policy, moment);
+}
+
+/** An outage, a missing permission, or damaged bytes that have lasted too long rejects the job (SUBMIT_DEADLINE_HOURS). */
 export function withDeadline(record: ExportRecord, how: Wait, policy: Policy, now: Date): Wait {
   const since = isInSubmission(record) ? record.outageSince : undefined;
   if (since === undefined || now.getTime() - since.getTime() < policy.submitDeadlineMs) {
     return how;
   }
   const hours = Math.round(policy.submitDeadlineMs / HOUR_MS);
-  const message = `Earth Engine could not accept the job for ${hours} hours. Its last answer: ${how.error.message}`;
+  const message = `The job could not be sent for ${hours} hours. The last problem: ${how.error.message}`;
   return { ...how, error: { ...how.error, status: 'SUBMIT_DEADLINE', message }, rejecting: true };
 }

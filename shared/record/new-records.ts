@@ -37,7 +37,8 @@ type LaterField =
   | 'searches'
   | 'serviceAccount'
   | 'submittedAt'
-  | 'unpublishedEvents';
+  | 'unpublishedEvents'
+  | 'unsettledSince';
 
 /** A new field does not compile until it is set by `initialFields` or is in the list above. */
 type InitialFields = { [Field in Exclude<CommonField | ProtocolField, LaterField>]: WaitingRecord[Field] };

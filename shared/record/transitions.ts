@@ -1,4 +1,4 @@
-import { later } from '../clock.ts';
+import { HOUR_MS, later } from '../clock.ts';
 import {
   type ActiveRecord,
   type ExportRecord,
@@ -50,6 +50,7 @@ export function claimAgain(
     state: 'SUBMITTING',
     serviceAccount: otherAccount && !takesOver ? record.serviceAccount : by.serviceAccount,
     unanswered: takesOver ? 0 : unanswered,
+    unsettledSince: takesOver ? undefined : record.unsettledSince,
     searches: takesOver ? undefined : searches,
     claim: { token: by.token, leaseUntil },
     dueAt: leaseUntil,
@@ -112,6 +113,8 @@ export function wait(
   const { now } = moment;
   const queueing = isQueueReason(waitingFor);
   const outage = waitingFor === 'SERVICE' || waitingFor === 'PERMISSION';
+  const rejecting = (how.rejecting ?? record.rejecting) || undefined;
+  const isUnsettled = waitingFor === 'ADOPTION' || rejecting || record.cancelRequestedAt !== undefined;
   const next: WaitingRecord = {
     ...carry(record, now, { state: 'WAITING', note: shortNote(`${waitingFor}: ${error.message}`) }),
     ...carryProtocol(record),
@@ -119,8 +122,9 @@ export function wait(
     state: 'WAITING',
     waitingFor,
     error,
-    rejecting: (how.rejecting ?? record.rejecting) || undefined,
+    rejecting,
     waits: queueing || how.dueNow ? 0 : record.waits + 1,
+    unsettledSince: isUnsettled ? (record.unsettledSince ?? now) : undefined,
     outageSince: outage ? (record.outageSince ?? now) : queueing ? undefined : record.outageSince,
     dueAt: now,
   };
@@ -163,6 +167,44 @@ export function reject(
   };
 }
 
+/** Whether the time for a proof is over. A first search that found nothing leaves time for the second, which decides. */
+export function isUnsettledTooLong(
+  { unsettledSince, searches }: WaitingRecord,
+  policy: Policy,
+  now: Date,
+): boolean {
+  return (
+    unsettledSince !== undefined &&
+    now >= later(unsettledSince, policy.submitDeadlineMs) &&
+    (searches === undefined || now >= later(searches.firstEndedAt, 2 * policy.absenceMs))
+  );
+}
+
+/** Whether Earth Engine started an operation stays unknown: nothing proved it in time, one way or the other (rule 7). */
+export function loseTrack(
+  record: SubmittingRecord,
+  findings: SendFindings,
+  problem: RecordError,
+  policy: Policy,
+  now: Date,
+): RecordIn<'LOST'> {
+  const { submissions, submittedAt } = withFindings(record, findings);
+  const hours = Math.round(policy.submitDeadlineMs / HOUR_MS);
+  const message =
+    `Unknown outcome: for ${hours} hours, nothing proved whether Earth Engine started an operation. ` +
+    `Look for a task of ${record.project} whose description ends with ${record.requestId}, and for a video at ` +
+    `${record.destination}. Retry the job only if there is neither. The last problem: ${problem.message}`;
+  return {
+    ...carry(record, now, { state: 'LOST', note: 'outcome unknown' }),
+    submissions,
+    submittedAt,
+    state: 'LOST',
+    error: { code: 504, status: 'OUTCOME_UNKNOWN', message, retryable: true },
+    finishedAt: now,
+    expireAt: later(now, policy.retentionMs),
+  };
+}
+
 /**
  * Gives up the requestId for the next one. Written together with the bytes that carry the new id, before they are sent
  * (rule 2). No operation of the old id can exist, so no send is unanswered any more.
@@ -186,6 +228,7 @@ export function nextGeneration(
     generation: record.generation + 1,
     unanswered: 0,
     searches: undefined,
+    unsettledSince: undefined,
     claim: record.claim,
     dueAt: record.dueAt,
   };

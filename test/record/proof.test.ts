@@ -40,8 +40,8 @@ describe('two searches', () => {
     expect(isProvenAbsent({ unanswered: 1, searches: between }, policy)).toBe(true);
   });
 
-  it('start again if the marker was dropped meanwhile', () => {
-    const lost = afterEmptySearch(searchedAgainAt(T), { ...search(2 * T, 2 * T), markerMissing: true });
+  it('start again if one was inconclusive', () => {
+    const lost = afterEmptySearch(searchedAgainAt(T), { ...search(2 * T, 2 * T), inconclusive: true });
     expect(lost).toBeUndefined();
   });
 

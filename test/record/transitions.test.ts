@@ -20,6 +20,7 @@ import {
   claimAgain,
   defer,
   isHeldBack,
+  loseTrack,
   markDue,
   nextGeneration,
   reject,
@@ -76,6 +77,8 @@ const transitions: Readonly<Record<string, Apply>> = {
       : undefined,
   observe: (record, to) =>
     record && isActive(record) ? observe(record, operationIn(to), policy, moment, true) : undefined,
+  loseTrack: (record) =>
+    record?.state === 'SUBMITTING' ? loseTrack(record, noFindings, error, policy, now) : undefined,
   lose: (record) => (record && isActive(record) ? lose(record, policy, now) : undefined),
 };
 
