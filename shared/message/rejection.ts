@@ -1,6 +1,8 @@
 import { later } from '../clock.ts';
+import { ServiceError } from '../errors.ts';
 import type { Services } from '../services.ts';
 import { isReserved } from '../store/limits.ts';
+import { isReadable } from '../store/store.ts';
 import { truncateToBytes } from '../text.ts';
 import type { Envelope } from './envelope.ts';
 import { storableIssues } from '../issues.ts';
@@ -24,9 +26,10 @@ export interface RejectionDetail {
 
 /**
  * Writes `rejectedMessages/{messageId}` once, however often the message is delivered, then publishes the original to the
- * dead-letter topic, where it is kept for a replay. The document matters more: if publishing fails, that is only logged.
+ * dead-letter topic, where it is kept for a replay. The document says whether that is still to be done, because a process
+ * can die in between: the redelivery then does it.
  *
- * @throws what the store throws: the message is then redelivered
+ * @throws what the store throws, or PUBLISH_FAILED: the message is then redelivered
  */
 export async function rejectMessage(
   services: Pick<Services, 'store' | 'publisher' | 'config' | 'policy' | 'clock' | 'log'>,
@@ -35,6 +38,9 @@ export async function rejectMessage(
 ): Promise<void> {
   const { store, clock, log, policy } = services;
   const now = clock.now();
+  // A dead letter's original is in that topic already.
+  const isToKeep =
+    reason !== 'DEAD_LETTER' && envelope.data.length > 0 && envelope.data.length <= MAX_PUBLISHED_BYTES;
   const { messageId, publishTime, attributes, deliveryAttempt, data } = envelope;
   const rejected: RejectedMessage = {
     reason,
@@ -46,10 +52,12 @@ export async function rejectMessage(
     deliveryAttempt,
     recordId,
     batchId,
+    ...(isToKeep && { owesOriginal: true as const }),
     createdAt: now,
     expireAt: later(now, policy.retentionMs),
   };
   const outcome = await store.rejectedMessages.create(messageId, rejected);
+  const recorded = 'created' in outcome ? outcome.created : outcome.existing;
   log.warning('message.rejected', {
     messageId,
     reason,
@@ -58,9 +66,10 @@ export async function rejectMessage(
     issues: issues.length,
     path: rejected.issues[0]?.path,
   });
-  // A dead letter's original is in that topic already.
-  if ('created' in outcome && reason !== 'DEAD_LETTER') {
+  if (isReadable(recorded) && recorded.value.owesOriginal) {
     await keepOriginal(services, envelope, reason);
+    const { owesOriginal: _kept, ...kept } = recorded.value;
+    await store.rejectedMessages.replace(recorded, kept);
   }
 }
 
@@ -80,16 +89,16 @@ function storable(attributes: Readonly<Record<string, string>>): Record<string, 
 }
 
 async function keepOriginal(
-  { publisher, config, log }: Pick<Services, 'publisher' | 'config' | 'log'>,
+  { publisher, config }: Pick<Services, 'publisher' | 'config'>,
   { messageId, attributes, data }: Envelope,
   reason: string,
 ): Promise<void> {
-  if (data.length === 0 || data.length > MAX_PUBLISHED_BYTES) {
-    return;
-  }
   const message = { data, attributes: { ...attributes, rejectedMessageId: messageId, reason } };
   const [outcome] = await publisher.publish(config.topics.deadLetters, [message], KEEP_TIMEOUT_MS);
   if (outcome && 'error' in outcome) {
-    log.warning('message.not_kept', { messageId, error: outcome.error.message });
+    const { message: why } = outcome.error;
+    throw new ServiceError('PUBLISH_FAILED', `The original of ${messageId} could not be kept: ${why}`, {
+      cause: outcome.error,
+    });
   }
 }

@@ -27,6 +27,7 @@ export const rejectedMessageSchema = z.object({
   recordId: z.string().optional().describe('The record that it was for, if known'),
   batchId: z.string().optional().describe('The batch of the job'),
   replayedAt: z.date().optional().describe('When it was published again'),
+  owesOriginal: z.literal(true).optional().describe('Its original is not kept in the dead-letter topic yet'),
   createdAt: z.date().describe('When it was rejected'),
   expireAt: z.date().describe('When Firestore deletes it'),
 });

@@ -61,3 +61,34 @@ describe('a rejected message is a document that Firestore accepts', () => {
     expect(issues[0]?.message).toBe('\ufffd');
   });
 });
+
+describe('the original of a rejected message', () => {
+  const wrong = envelopeOf({ data: { nonsense: 'x'.repeat(20_000) }, messageId: 'm-1' });
+  const detail = { reason: 'INVALID_JOB', issues: [], source: 'submitExport' };
+  const keptOf = ({ publisher, config }: ReturnType<typeof createHarness>) =>
+    publisher.published.filter(({ topic }) => topic === config.topics.deadLetters);
+
+  it('is kept by the redelivery if the process died after it recorded the message', async () => {
+    const harness = createHarness();
+    const dying = { ...harness.publisher, publish: () => Promise.reject(new Error('killed')) };
+    await expect(rejectMessage({ ...harness.services, publisher: dying }, wrong, detail)).rejects.toThrow(
+      'killed',
+    );
+    expect(await harness.store.rejectedMessages.get('m-1')).toBeDefined();
+    await rejectMessage(harness.services, wrong, detail);
+    expect(keptOf(harness)).toMatchObject([
+      { message: { data: wrong.data, attributes: { rejectedMessageId: 'm-1' } } },
+    ]);
+  });
+
+  it('is kept by the redelivery if the dead-letter topic did not accept it', async () => {
+    const harness = createHarness();
+    harness.publisher.failing = true;
+    await expect(rejectMessage(harness.services, wrong, detail)).rejects.toMatchObject({
+      code: 'PUBLISH_FAILED',
+    });
+    harness.publisher.failing = false;
+    await rejectMessage(harness.services, wrong, detail);
+    expect(keptOf(harness)).toHaveLength(1);
+  });
+});
