@@ -28,6 +28,7 @@ const reasons: Readonly<Record<NotRetriedReason, string>> = {
   NO_ROOM: 'cannot have another attempt',
   BATCH_CANCELLING: 'belong to a batch that is still being canceled: wait until it has ended',
   UNREADABLE: 'have a record that cannot be read: fix or delete it manually',
+  REQUEST_DAMAGED: 'have a damaged request: submit them again with a higher attempt',
 };
 
 export async function retry(cli: Cli, ids: readonly string[], options: RetryOptions): Promise<ExitCode> {
@@ -44,7 +45,7 @@ export async function retry(cli: Cli, ids: readonly string[], options: RetryOpti
   } else {
     writeResult(cli, result, dryRun);
   }
-  return result.unknown.length > 0 ? exitCodes.FAILED : exitCodes.DONE;
+  return result.unknown.length > 0 || result.damaged.length > 0 ? exitCodes.FAILED : exitCodes.DONE;
 }
 
 function selectionsOf(ids: readonly string[], { batch, label }: RetryOptions): RetrySelection[] {
@@ -75,13 +76,14 @@ function merged(results: readonly RetryResult[]): RetryResult {
     started: results.reduce((sum, { started }) => sum + started, 0),
     attempts: results.flatMap(({ attempts }) => attempts),
     skipped,
+    damaged: results.flatMap(({ damaged }) => damaged),
     unknown: results.flatMap(({ unknown }) => unknown),
   };
 }
 
 function writeResult(
   { terminal }: Cli,
-  { started, attempts, skipped, unknown }: RetryResult,
+  { started, attempts, skipped, damaged, unknown }: RetryResult,
   dryRun: boolean,
 ): void {
   const isOnlyUnknown = started === 0 && unknown.length > 0 && Object.keys(skipped).length === 0;
@@ -96,6 +98,9 @@ function writeResult(
   }
   for (const [reason, count] of Object.entries(skipped) as [NotRetriedReason, number][]) {
     terminal.out(`${count} ${reasons[reason]}`);
+  }
+  for (const id of damaged) {
+    terminal.err(`ee-video-exports: ${id} is damaged and is not retried.`);
   }
   for (const id of unknown) {
     terminal.err(

@@ -1,6 +1,7 @@
 import pMap from 'p-map';
 
 import { later, MINUTE_MS } from '../clock.ts';
+import { UnreadableError } from '../errors.ts';
 import { withRequestId } from '../message/identity.ts';
 import { REQUEST_BYTES } from '../message/job-message.ts';
 import type { Job, VideoRequest } from '../model/job.ts';
@@ -25,7 +26,7 @@ const PAGE = 300;
 const RECORDS_AT_ONCE = 8;
 /** For one page of records. The batch does not finish before it expires. */
 const LEASE_MS = 5 * MINUTE_MS;
-/** So many new attempts are listed; the rest are only counted. */
+/** So many records are listed; the rest are only counted. */
 const MAX_LISTED = 100;
 
 /** The jobs to retry, if they did not succeed. */
@@ -56,7 +57,9 @@ export type NotRetriedReason =
   | 'NO_ROOM'
   /** Its batch is still being canceled: wait until it has finished. */
   | 'BATCH_CANCELLING'
-  | 'UNREADABLE';
+  | 'UNREADABLE'
+  /** Its stored request is missing or damaged, so only its sender can run it again. */
+  | 'REQUEST_DAMAGED';
 
 export interface RetryResult {
   /** How many attempts were created, or would be in a dry run. */
@@ -64,6 +67,8 @@ export interface RetryResult {
   /** The first of them. */
   readonly attempts: readonly { readonly recordId: string; readonly retryOf: string }[];
   readonly skipped: Readonly<Partial<Record<NotRetriedReason, number>>>;
+  /** The records that were skipped as UNREADABLE or REQUEST_DAMAGED; the first of them. */
+  readonly damaged: readonly string[];
   /** The selected record ids and job keys that have no record. */
   readonly unknown: readonly string[];
 }
@@ -76,6 +81,7 @@ export async function retryJobs(
 ): Promise<RetryResult> {
   const attempts: { recordId: string; retryOf: string }[] = [];
   const skipped: Partial<Record<NotRetriedReason, number>> = {};
+  const damaged: string[] = [];
   const unknown: string[] = [];
   let started = 0;
   const skip = (reason: NotRetriedReason): void => {
@@ -86,6 +92,10 @@ export async function retryJobs(
     const one = async (found: Found<ExportRecord>): Promise<void> => {
       const next = await nextAttempt(services, found, force);
       if ('skipped' in next) {
+        const isDamaged = next.skipped === 'UNREADABLE' || next.skipped === 'REQUEST_DAMAGED';
+        if (isDamaged && damaged.length < MAX_LISTED) {
+          damaged.push(found.id);
+        }
         return skip(next.skipped);
       }
       const { recordId, record, request } = next;
@@ -110,7 +120,7 @@ export async function retryJobs(
       await batches.release();
     }
   }
-  return { started, attempts, skipped, unknown };
+  return { started, attempts, skipped, damaged, unknown };
 }
 
 async function* pagesOf(
@@ -198,7 +208,10 @@ async function nextAttempt(
     return { skipped: 'LATER_ATTEMPT' };
   }
 
-  const stored = await services.store.records.readRequest(found.id);
+  const stored = await readRequest(services, found.id);
+  if (stored === undefined) {
+    return { skipped: 'REQUEST_DAMAGED' };
+  }
   const { bytes, description } = withRequestId(stored, recordId);
   if (bytes.length > REQUEST_BYTES) {
     return { skipped: 'NO_ROOM' };
@@ -208,6 +221,18 @@ async function nextAttempt(
     record: attemptAfter(services, found.id, record, recordId, description, bytes),
     request: bytes,
   };
+}
+
+/** The request of a record; undefined if it is damaged, which must not stop the other records. */
+async function readRequest({ store }: Services, id: string): Promise<Uint8Array | undefined> {
+  try {
+    return await store.records.readRequest(id);
+  } catch (error) {
+    if (error instanceof UnreadableError) {
+      return undefined;
+    }
+    throw error;
+  }
 }
 
 /** Whether any later attempt exists: the number in a message may skip some. */

@@ -5,6 +5,7 @@ import { finishBatches } from '../../shared/batch/finish-batches.ts';
 import { retryJobs } from '../../shared/retry/retry.ts';
 import { cancelExports } from '../../shared/cancellation/cancel-exports.ts';
 import { later } from '../../shared/clock.ts';
+import { UnreadableError } from '../../shared/errors.ts';
 import { recordIdOf } from '../../shared/model/ids.ts';
 import type { Services } from '../../shared/services.ts';
 import { createHarness, envelopeOf, type Harness, type HarnessOptions, smallJob } from '../harness.ts';
@@ -41,6 +42,7 @@ describe('retrying a job', () => {
       started: 1,
       attempts: [{ recordId: idOf('test/1', 2), retryOf: idOf('test/1') }],
       skipped: {},
+      damaged: [],
       unknown: ['test/2'],
     });
     await harness.untilQuiet();
@@ -181,6 +183,33 @@ describe('retrying a batch', () => {
       ({ message }) => message.attributes['kind'] === 'BATCH',
     );
     expect(new Set(events.map(({ message }) => message.attributes['eventId'])).size).toBe(2);
+  });
+
+  it('skips and lists jobs whose stored request is damaged, and goes on', async () => {
+    const harness = await expanded(failing(['small', transient], ['n-', transient]));
+    await harness.untilQuiet();
+    const damaged = idOf('small/2026-11-23/0');
+    const { records } = harness.store;
+    const services: Services = {
+      ...harness.services,
+      store: {
+        ...harness.store,
+        records: {
+          ...records,
+          readRequest: async (id) => {
+            if (id === damaged) {
+              throw new UnreadableError(id, 'part 0 is missing');
+            }
+            return records.readRequest(id);
+          },
+        },
+      },
+    };
+    expect(await retryJobs(services, { batchId: 'small@2026-11-23' })).toMatchObject({
+      started: 4,
+      skipped: { REQUEST_DAMAGED: 1 },
+      damaged: [damaged],
+    });
   });
 
   it('that is being canceled waits until that is over', async () => {
