@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 
 import type { Config } from '../shared/config.ts';
 import type { Publisher } from '../shared/publisher.ts';
+import type { KeptMessages } from '../shared/pubsub/kept-messages.ts';
 import type { Clock } from '../shared/clock.ts';
 import type { Services } from '../shared/services.ts';
 import type { Store } from '../shared/store/store.ts';
@@ -15,6 +16,8 @@ export interface Connections {
   config(): Promise<Config>;
   store(): Promise<Store>;
   publisher(): Promise<Publisher>;
+  /** The subscription that keeps dead letters. */
+  keptMessages(): Promise<KeptMessages>;
   /** All of them, for actions that the service performs too. */
   services(): Promise<Services>;
   close(): Promise<void>;
@@ -34,6 +37,7 @@ export function createConnections(
   let config: Promise<Config> | undefined;
   let store: Promise<Store> | undefined;
   let publisher: Promise<Publisher> | undefined;
+  let kept: Promise<KeptMessages & { close(): Promise<void> }> | undefined;
   let services: Promise<Services> | undefined;
 
   async function readSettings(): Promise<Config> {
@@ -55,6 +59,20 @@ export function createConnections(
     await untilReady('Pub/Sub', pubsubEmulatorHost);
     const { createPublisher } = await import('../shared/pubsub/publisher.ts');
     return createPublisher({ projectId: googleCloudProject, emulatorHost: pubsubEmulatorHost, clock });
+  }
+  async function openKeptMessages() {
+    const { googleCloudProject, pubsubEmulatorHost, topics } = await connections.config();
+    await untilReady('Pub/Sub', pubsubEmulatorHost);
+    const [{ createKeptMessages }, { keptSubscription }] = await Promise.all([
+      import('../shared/pubsub/kept-messages.ts'),
+      import('../shared/dead-letters/replay.ts'),
+    ]);
+    const subscription = keptSubscription(topics);
+    return createKeptMessages({
+      projectId: googleCloudProject,
+      emulatorHost: pubsubEmulatorHost,
+      subscription,
+    });
   }
   async function openServices(): Promise<Services> {
     const [
@@ -106,10 +124,11 @@ export function createConnections(
     config: () => (config ??= readSettings()),
     store: () => (store ??= openStore()),
     publisher: () => (publisher ??= openPublisher()),
+    keptMessages: () => (kept ??= openKeptMessages()),
     services: () => (services ??= openServices()),
     async close() {
       // A client that failed to open was reported when it was used.
-      await Promise.allSettled([close(publisher), close(store)]);
+      await Promise.allSettled([close(publisher), close(kept), close(store)]);
     },
   };
   return connections;

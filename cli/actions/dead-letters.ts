@@ -1,7 +1,7 @@
 import {
-  keptSubscription,
   type ReplayedMessage,
   replayKeptMessages,
+  type ReplayResult,
 } from '../../shared/dead-letters/replay.ts';
 import type { RejectedMessage } from '../../shared/model/rejected-message.ts';
 import { rejectedMessageListQueries } from '../../shared/store/list-queries.ts';
@@ -86,22 +86,38 @@ const keptOutcomes: ReadonlySet<ReplayedMessage['outcome']> = new Set([
   'FAILED',
 ]);
 
+/** A replay of so many messages takes about ten seconds. */
+const PROGRESS_EVERY = 100;
+
 export async function replay(
   cli: Cli,
   messageIds: readonly string[],
   { reason, dryRun = false }: ReplayCommandOptions,
 ): Promise<ExitCode> {
   const { terminal } = cli;
-  const results = await replayKept(cli, messageIds, { dryRun, ...(reason && { reason }) });
-  const unknown = messageIds.filter((id) => !results.some(({ messageId }) => messageId === id));
+  const [services, kept] = await Promise.all([cli.services(), cli.keptMessages()]);
+  const result = await replayKeptMessages(services, kept, {
+    dryRun,
+    ...(messageIds.length > 0 && { messageIds }),
+    ...(reason && { reasons: reason }),
+    onProgress: (count) => {
+      if (count % PROGRESS_EVERY === 0) {
+        terminal.err(`${plural(count, 'message')} so far`);
+      }
+    },
+  });
+  const { messages, isInterrupted } = result;
+  const unknown = isInterrupted
+    ? []
+    : messageIds.filter((id) => !messages.some(({ messageId }) => messageId === id));
   if (cli.json) {
-    writeJson(cli, { messages: results });
-  } else if (results.length > 0 || unknown.length === 0) {
-    for (const { messageId, outcome, topic, recordId } of results) {
+    writeJson(cli, result);
+  } else if (messages.length > 0 || unknown.length === 0) {
+    for (const { messageId, outcome, topic, recordId } of messages) {
       const to = [topic, recordId].filter(Boolean).join('  ');
       terminal.out(`${messageId}  ${outcomeWords[outcome]}  ${to}`.trimEnd());
     }
-    terminal.err(`${plural(results.length, 'message')}${dryRun ? '; nothing was published' : ''}.`);
+    terminal.err(summaryOf(result, dryRun));
   }
   if (unknown.length > 0) {
     throw new CliError(
@@ -109,29 +125,21 @@ export async function replay(
       `No message ${printable(unknown.join(', '))} is kept with the reason ${(reason ?? ['DEAD_LETTER']).join(' or ')}. To see ids and reasons (for --reason), run dead-letters list.`,
     );
   }
-  return results.some(({ outcome }) => keptOutcomes.has(outcome)) ? exitCodes.FAILED : exitCodes.DONE;
+  if (isInterrupted) {
+    return exitCodes.INTERRUPTED;
+  }
+  return messages.some(({ outcome }) => keptOutcomes.has(outcome)) ? exitCodes.FAILED : exitCodes.DONE;
 }
 
-async function replayKept(
-  cli: Cli,
-  messageIds: readonly string[],
-  { reason, dryRun = false }: ReplayCommandOptions,
-): Promise<ReplayedMessage[]> {
-  const services = await cli.services();
-  const { googleCloudProject, pubsubEmulatorHost, topics } = services.config;
-  const { createKeptMessages } = await import('../../shared/pubsub/kept-messages.ts');
-  const kept = createKeptMessages({
-    projectId: googleCloudProject,
-    emulatorHost: pubsubEmulatorHost,
-    subscription: keptSubscription(topics),
-  });
-  try {
-    return await replayKeptMessages(services, kept, {
-      dryRun,
-      ...(messageIds.length > 0 && { messageIds }),
-      ...(reason && { reasons: reason }),
-    });
-  } finally {
-    await kept.close();
+function summaryOf({ messages, rejectedAgain, keptSince, isInterrupted }: ReplayResult, dryRun: boolean) {
+  const parts = [`${isInterrupted ? 'Interrupted: ' : ''}${plural(messages.length, 'message')}`];
+  if (dryRun) {
+    parts.push('nothing was published');
+  } else if (rejectedAgain > 0) {
+    parts.push(`${rejectedAgain} rejected again so far, and kept again`);
   }
+  if (keptSince > 0) {
+    parts.push(`${keptSince} kept since the start, for another replay`);
+  }
+  return `${parts.join('; ')}.`;
 }

@@ -156,6 +156,7 @@ function watchingCli({ clock, config, store }: Stage, terminal: Terminal, interr
     config: async () => config,
     store: async () => store,
     publisher: unused,
+    keptMessages: unused,
     services: unused,
     readStdin: unused,
     close: unused,

@@ -27,6 +27,8 @@ export interface ReplayOptions {
   readonly messageIds?: readonly string[];
   /** Only reports what would be done. */
   readonly dryRun?: boolean;
+  /** Called after each message, with the number of messages so far. */
+  readonly onProgress?: (count: number) => void;
 }
 
 export interface ReplayedMessage {
@@ -46,53 +48,109 @@ export interface ReplayedMessage {
   readonly recordId?: string;
 }
 
+export interface ReplayResult {
+  readonly messages: readonly ReplayedMessage[];
+  /** How many of the published messages are rejected again already. They are kept again, for another replay. */
+  readonly rejectedAgain: number;
+  /** How many other messages were kept after this replay began, and are left for another one. */
+  readonly keptSince: number;
+  readonly isInterrupted: boolean;
+}
+
+/** Bounds the memory: a message has up to 10 MB. */
 const PULLED_AT_ONCE = 10;
+/**
+ * So many pulls in a row without a new message end a replay. Messages that it leaves are redelivered after their
+ * acknowledgment deadline, so pulls of a long replay need not ever be empty.
+ */
+const MAX_STALE_PULLS = 20;
+const READ_AT_ONCE = 300;
 const PUBLISH_TIMEOUT_MS = 30_000;
 
+type ReplayServices = Pick<Services, 'store' | 'publisher' | 'config' | 'clock' | 'log' | 'stopping'>;
+
 /**
- * Replays every kept message that the options select; the rest stay. A single message that fails does not throw.
+ * Replays every message that the options select and that was kept before now, each once; the rest stay. A message that is
+ * rejected again is kept again, so without this bound a replay would never end. A single message that fails does not throw.
  *
  * @throws ServiceError STORE_TIMEOUT if the store does not answer
  */
 export async function replayKeptMessages(
-  services: Pick<Services, 'store' | 'publisher' | 'config' | 'clock' | 'log'>,
+  services: ReplayServices,
   kept: KeptMessages,
   options: ReplayOptions = {},
-): Promise<ReplayedMessage[]> {
-  const results: ReplayedMessage[] = [];
-  // Released only at the end: otherwise they would be pulled again at once. Does not keep the bytes in memory.
+): Promise<ReplayResult> {
+  const { clock, stopping } = services;
+  const startedAt = clock.now();
+  const messages: ReplayedMessage[] = [];
+  const seen = new Set<string>();
+  /** The ids of what this replay published: what is rejected again has them, whatever the clocks of Pub/Sub say. */
+  const published = new Set<string>();
+  let keptSince = 0;
+  // Released only at the end: otherwise they would be pulled again at once.
   const releases: (() => Promise<void>)[] = [];
   try {
-    for (;;) {
-      const messages = await kept.pull(PULLED_AT_ONCE);
-      if (messages.length === 0) {
-        return results;
+    for (let stalePulls = 0; stalePulls < MAX_STALE_PULLS && !stopping.aborted;) {
+      const pulled = await kept.pull(PULLED_AT_ONCE);
+      if (pulled.length === 0) {
+        break;
       }
-      for (const message of messages) {
-        const result = await replayOrFail(services, message, options);
-        if (result) {
-          results.push(result);
+      stalePulls = pulled.some(({ messageId }) => !seen.has(messageId)) ? 0 : stalePulls + 1;
+      for (const message of pulled) {
+        const isNew = !seen.has(message.messageId) && !stopping.aborted;
+        seen.add(message.messageId);
+        const isOwn = published.has(rejectedMessageIdIn(message.attributes) ?? '');
+        const isLate = !isOwn && message.publishTime !== undefined && message.publishTime > startedAt;
+        keptSince += isNew && isLate ? 1 : 0;
+        const replayed =
+          isNew && !isOwn && !isLate ? await replayOrFail(services, message, options) : undefined;
+        if (!replayed?.isDone) {
+          // Not the message itself: its bytes would stay in memory.
+          releases.push(message.release);
         }
-        if (result?.outcome === 'REPLAYED' || result?.outcome === 'REPLAYED_BEFORE') {
-          await message.acknowledge();
-        } else {
-          releases.push(() => message.release());
+        if (replayed) {
+          messages.push(replayed.message);
+          options.onProgress?.(messages.length);
+        }
+        if (replayed?.publishedAs !== undefined) {
+          published.add(replayed.publishedAs);
         }
       }
     }
   } finally {
     await Promise.all(releases.map((release) => release()));
   }
+  const rejectedAgain = await countRejected(services, [...published]);
+  return { messages, rejectedAgain, keptSince, isInterrupted: stopping.aborted };
+}
+
+async function countRejected({ store }: ReplayServices, messageIds: readonly string[]): Promise<number> {
+  let rejected = 0;
+  for (let start = 0; start < messageIds.length; start += READ_AT_ONCE) {
+    rejected += (await store.rejectedMessages.getMany(messageIds.slice(start, start + READ_AT_ONCE))).length;
+  }
+  return rejected;
+}
+
+interface Replayed {
+  readonly message: ReplayedMessage;
+  /** It is published and acknowledged. */
+  readonly isDone?: boolean;
+  readonly publishedAs?: string;
 }
 
 /** One message that cannot be replayed must not hold up the others. */
 async function replayOrFail(
-  services: Pick<Services, 'store' | 'publisher' | 'config' | 'clock' | 'log'>,
+  services: ReplayServices,
   message: KeptMessage,
   options: ReplayOptions,
-): Promise<ReplayedMessage | undefined> {
+): Promise<Replayed | undefined> {
   try {
-    return await replayOne(services, message, options);
+    const replayed = await replayOne(services, message, options);
+    if (replayed?.isDone) {
+      await message.acknowledge();
+    }
+    return replayed;
   } catch (error) {
     // A store that does not answer will not answer for the next message either.
     if (error instanceof ServiceError && error.code === 'STORE_TIMEOUT') {
@@ -100,15 +158,15 @@ async function replayOrFail(
     }
     const { messageId } = message;
     services.log.error('message.replay_failed', error, { messageId });
-    return { messageId, outcome: 'FAILED' };
+    return { message: { messageId, outcome: 'FAILED' } };
   }
 }
 
 async function replayOne(
-  services: Pick<Services, 'store' | 'publisher' | 'config' | 'clock' | 'log'>,
+  services: ReplayServices,
   message: KeptMessage,
   { reasons = ['DEAD_LETTER'], messageIds, dryRun = false }: ReplayOptions,
-): Promise<ReplayedMessage | undefined> {
+): Promise<Replayed | undefined> {
   const { store, publisher, config, clock, log } = services;
   const messageId = rejectedMessageIdIn(message.attributes) ?? message.messageId;
   const found = await store.rejectedMessages.get(messageId);
@@ -122,25 +180,26 @@ async function replayOne(
   const job = rejected?.value.recordId === undefined ? {} : { recordId: rejected.value.recordId };
   const topic = sourceTopic(config.topics, message, rejected?.value);
   if (topic === undefined) {
-    return { messageId, outcome: 'UNKNOWN_SOURCE', ...job };
+    return { message: { messageId, outcome: 'UNKNOWN_SOURCE', ...job } };
   }
   if (rejected?.value.replayedAt) {
-    return { messageId, outcome: 'REPLAYED_BEFORE', topic, ...job };
+    return { message: { messageId, outcome: 'REPLAYED_BEFORE', topic, ...job }, isDone: true };
   }
   if (dryRun) {
-    return { messageId, outcome: 'WOULD_REPLAY', topic, ...job };
+    return { message: { messageId, outcome: 'WOULD_REPLAY', topic, ...job } };
   }
 
   const [outcome] = await publisher.publish(topic, [original(message, rejected?.value)], PUBLISH_TIMEOUT_MS);
   if (!outcome || 'error' in outcome) {
     log.warning('message.not_replayed', { messageId, topic, error: outcome?.error.message });
-    return { messageId, outcome: 'NOT_PUBLISHED', topic, ...job };
+    return { message: { messageId, outcome: 'NOT_PUBLISHED', topic, ...job } };
   }
   if (rejected) {
     await markReplayed(services, rejected, clock.now());
   }
   log.info('message.replayed', { messageId, topic, replayedAs: outcome.messageId, ...job });
-  return { messageId, outcome: 'REPLAYED', topic, ...job };
+  const replayed = { messageId, outcome: 'REPLAYED', topic, ...job } as const;
+  return { message: replayed, isDone: true, publishedAs: outcome.messageId };
 }
 
 async function markReplayed(

@@ -9,9 +9,9 @@ export interface KeptMessage {
   readonly publishTime: Date | undefined;
   readonly attributes: Readonly<Record<string, string>>;
   readonly data: Uint8Array;
-  acknowledge(): Promise<void>;
+  readonly acknowledge: () => Promise<void>;
   /** Lets it be pulled again. */
-  release(): Promise<void>;
+  readonly release: () => Promise<void>;
 }
 
 export interface KeptMessages {
@@ -29,7 +29,10 @@ interface ReceivedMessage {
     readonly data?: Uint8Array | null;
     readonly attributes?: Readonly<Record<string, string>> | null;
     readonly messageId: string;
-    readonly publishTime?: { readonly seconds?: string | number | null } | null;
+    readonly publishTime?: {
+      readonly seconds?: string | number | null;
+      readonly nanos?: number | null;
+    } | null;
   };
 }
 
@@ -71,7 +74,9 @@ export function createKeptMessages({
 
   const kept = ({ ackId, message }: ReceivedMessage): KeptMessage => ({
     messageId: message.messageId,
-    publishTime: message.publishTime ? new Date(Number(message.publishTime.seconds) * SECOND_MS) : undefined,
+    publishTime: message.publishTime
+      ? new Date(Number(message.publishTime.seconds) * SECOND_MS + (message.publishTime.nanos ?? 0) / 1e6)
+      : undefined,
     attributes: { ...message.attributes },
     data: message.data ?? new Uint8Array(0),
     acknowledge: async () => void (await call('acknowledge', { ackIds: [ackId] })),

@@ -197,3 +197,56 @@ describe('dead-letters list', () => {
     expect(JSON.parse(one.out)).toMatchObject({ messages: [{ id: '2' }] });
   });
 });
+
+describe('dead-letters replay', () => {
+  const rigWithDeadLetters = (count: number) => {
+    const messages = Array.from({ length: count }, (_, n) => ({
+      messageId: `m-${n}`,
+      publishTime: undefined,
+      attributes: { CloudPubSubDeadLetterSourceSubscription: 'video-export-jobs-push' },
+      data: Buffer.from('{}'),
+      acknowledge: async () => {},
+      release: async () => {},
+    }));
+    return createRig({
+      connect: () => ({ keptMessages: async () => ({ pull: async (limit) => messages.splice(0, limit) }) }),
+    });
+  };
+
+  it('shows progress, and how many messages are rejected again', async () => {
+    const rig = rigWithDeadLetters(250);
+    // The publisher's ids are numbers, and the messages with these ids are rejected.
+    for (const id of ['1', '7']) {
+      rig.store.put(`rejectedMessages/${id}`, {
+        reason: 'INVALID_JOB',
+        issues: [],
+        source: 'submitExport',
+        attributes: {},
+        data: '',
+        createdAt: rig.clock.now(),
+        expireAt: rig.clock.now(),
+      });
+    }
+    const { code, out, err } = await rig.run('dead-letters', 'replay');
+    expect(code).toBe(0);
+    expect(out.split('\n')[0]).toBe('m-0  published again  video-export-jobs');
+    expect(err).toBe(
+      '100 messages so far\n200 messages so far\n250 messages; 2 rejected again so far, and kept again.\n',
+    );
+  });
+
+  it('prints what it did when it is interrupted', async () => {
+    const rig = rigWithDeadLetters(20);
+    const publish = rig.publisher.publish.bind(rig.publisher);
+    rig.publisher.publish = (topic, messages, timeoutMs) => {
+      if (rig.publisher.published.length === 4) {
+        rig.interrupt();
+      }
+      return publish(topic, messages, timeoutMs);
+    };
+    const { code, out, err } = await rig.run('dead-letters', 'replay');
+    expect(code).toBe(130);
+    expect(out.trim().split('\n')).toHaveLength(5);
+    expect(err).toBe('Interrupted: 5 messages.\n');
+  });
+});

@@ -82,6 +82,7 @@ export function createRig({
           config: async () => readConfig(chosen),
           store: async () => readConfig(chosen) && store,
           publisher: async () => publisher,
+          keptMessages: async () => ({ pull: async () => [] }),
           services: async () => ({
             config: readConfig(chosen),
             policy: policyOf(readConfig(chosen)),

@@ -2,13 +2,14 @@ import { readFileSync } from 'node:fs';
 
 import { beforeEach, describe, expect, it } from 'vitest';
 
+import { later } from '../../shared/clock.ts';
 import { readConfig } from '../../shared/config.ts';
 import { silentLog } from '../../shared/log.ts';
 import { recordDeadLetter } from '../../shared/dead-letters/record-dead-letter.ts';
 import { type Envelope, parseEnvelope } from '../../shared/message/envelope.ts';
 import { parseJobMessage } from '../../shared/message/job-message.ts';
 import { type KeptMessage, type KeptMessages } from '../../shared/pubsub/kept-messages.ts';
-import { replayKeptMessages } from '../../shared/dead-letters/replay.ts';
+import { replayKeptMessages, type ReplayOptions } from '../../shared/dead-letters/replay.ts';
 import { rejectMessage } from '../../shared/message/rejection.ts';
 import type { OutgoingMessage, Publisher, PublishOutcome } from '../../shared/publisher.ts';
 import { policyOf } from '../../shared/record/policy.ts';
@@ -44,7 +45,16 @@ const publisher: Publisher = {
   close: () => Promise.resolve(),
 };
 const clock = { now: () => now, sleep: () => Promise.resolve() };
-const services = () => ({ store, publisher, config, policy: policyOf(config), clock, log: silentLog });
+const stopping = new AbortController().signal;
+const services = () => ({
+  store,
+  publisher,
+  config,
+  policy: policyOf(config),
+  clock,
+  log: silentLog,
+  stopping,
+});
 
 beforeEach(() => {
   store = createMemoryStore();
@@ -206,24 +216,39 @@ describe('recordDeadLetter', () => {
   });
 });
 
+interface TestMessage {
+  readonly id: string;
+  readonly data: Uint8Array;
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly publishTime?: Date;
+}
+
 interface Kept extends KeptMessages {
   readonly left: string[];
+  add(message: TestMessage): void;
+  /** Ends the acknowledgment deadlines of the messages that are held. */
+  endHolds(): void;
 }
 
 /** Returns messages that are neither held nor acknowledged, as a pull subscription does. */
-function keep(...messages: { id: string; data: Uint8Array; attributes: Record<string, string> }[]): Kept {
+function keep(...messages: TestMessage[]): Kept {
   const held = new Set<string>();
   const left = messages.map(({ id }) => id);
   return {
     left,
+    add: (message) => {
+      messages.push(message);
+      left.push(message.id);
+    },
+    endHolds: () => held.clear(),
     pull(limit) {
       const free = messages.filter(({ id }) => left.includes(id) && !held.has(id)).slice(0, limit);
       return Promise.resolve(
-        free.map(({ id, data, attributes }): KeptMessage => {
+        free.map(({ id, data, attributes, publishTime }): KeptMessage => {
           held.add(id);
           return {
             messageId: id,
-            publishTime: new Date('2026-11-23T11:00:00.000Z'),
+            publishTime: publishTime ?? new Date('2026-11-23T11:00:00.000Z'),
             attributes,
             data,
             acknowledge: () => Promise.resolve(void left.splice(left.indexOf(id), 1)),
@@ -235,11 +260,15 @@ function keep(...messages: { id: string; data: Uint8Array; attributes: Record<st
   };
 }
 
+/** What a replay does with each message. */
+const replayed = async (kept: Kept, options?: ReplayOptions) =>
+  (await replayKeptMessages(services(), kept, options)).messages;
+
 describe('replayKeptMessages', () => {
   it('publishes the whole message to its first topic, without the attributes that dead-lettering added', async () => {
     await recordDeadLetter(services(), delivered(jobData, { ...forwarded, retryOf: 've1-x' }));
     const kept = keep({ id: 'dead-1', data: jobData, attributes: { ...forwarded, retryOf: 've1-x' } });
-    await expect(replayKeptMessages(services(), kept)).resolves.toEqual([
+    await expect(replayed(kept)).resolves.toEqual([
       { messageId: 'dead-1', outcome: 'REPLAYED', topic: 'video-export-jobs', recordId: theJob().recordId },
     ]);
     expect(published).toEqual([
@@ -276,9 +305,7 @@ describe('replayKeptMessages', () => {
     const message = { id: 'dead-1', data: jobData, attributes: forwarded };
     await replayKeptMessages(services(), keep(message));
     const again = keep(message);
-    await expect(replayKeptMessages(services(), again)).resolves.toMatchObject([
-      { outcome: 'REPLAYED_BEFORE' },
-    ]);
+    await expect(replayed(again)).resolves.toMatchObject([{ outcome: 'REPLAYED_BEFORE' }]);
     expect(published).toHaveLength(1);
     expect(again.left).toEqual([]);
   });
@@ -287,7 +314,7 @@ describe('replayKeptMessages', () => {
     publishOutcome = { error: new Error('unavailable') };
     await recordDeadLetter(services(), delivered(jobData, forwarded));
     const kept = keep({ id: 'dead-1', data: jobData, attributes: forwarded });
-    await expect(replayKeptMessages(services(), kept)).resolves.toMatchObject([{ outcome: 'NOT_PUBLISHED' }]);
+    await expect(replayed(kept)).resolves.toMatchObject([{ outcome: 'NOT_PUBLISHED' }]);
     expect(kept.left).toEqual(['dead-1']);
     expect((await rejectedMessage('dead-1'))?.replayedAt).toBeUndefined();
   });
@@ -301,9 +328,9 @@ describe('replayKeptMessages', () => {
       data: original?.data ?? new Uint8Array(),
       attributes: { ...original?.attributes },
     });
-    await expect(replayKeptMessages(services(), kept)).resolves.toEqual([]);
+    await expect(replayed(kept)).resolves.toEqual([]);
     expect(kept.left).toEqual(['dead-7']);
-    await expect(replayKeptMessages(services(), kept, { reasons: ['INVALID_JOB'] })).resolves.toEqual([
+    await expect(replayed(kept, { reasons: ['INVALID_JOB'] })).resolves.toEqual([
       { messageId: 'job-7', outcome: 'REPLAYED', topic: 'video-export-jobs' },
     ]);
     expect(published[0]?.message.attributes).toEqual({ originalPublishTime: '2026-11-23T11:00:00.000Z' });
@@ -311,7 +338,7 @@ describe('replayKeptMessages', () => {
 
   it('changes nothing in a dry run', async () => {
     const kept = keep({ id: 'dead-1', data: jobData, attributes: forwarded });
-    await expect(replayKeptMessages(services(), kept, { dryRun: true })).resolves.toMatchObject([
+    await expect(replayed(kept, { dryRun: true })).resolves.toMatchObject([
       { outcome: 'WOULD_REPLAY', topic: 'video-export-jobs' },
     ]);
     expect([published, kept.left]).toEqual([[], ['dead-1']]);
@@ -324,7 +351,7 @@ describe('replayKeptMessages', () => {
       attributes: forwarded,
     }));
     const kept = keep(...messages);
-    const results = await replayKeptMessages(services(), kept, { messageIds: ['dead-3', 'dead-24'] });
+    const results = await replayed(kept, { messageIds: ['dead-3', 'dead-24'] });
     expect(results.map(({ messageId }) => messageId)).toEqual(['dead-3', 'dead-24']);
     expect(kept.left).toHaveLength(23);
   });
@@ -339,7 +366,8 @@ describe('replayKeptMessages', () => {
     const get = (id: string) =>
       id === 'dead-2' ? Promise.reject(new Error('unreadable')) : rejectedMessages.get(id);
     const failing = { ...store, rejectedMessages: { ...rejectedMessages, get } };
-    await expect(replayKeptMessages({ ...services(), store: failing }, kept)).resolves.toMatchObject([
+    const { messages } = await replayKeptMessages({ ...services(), store: failing }, kept);
+    expect(messages).toMatchObject([
       { messageId: 'dead-1', outcome: 'REPLAYED' },
       { messageId: 'dead-2', outcome: 'FAILED' },
       { messageId: 'dead-3', outcome: 'REPLAYED' },
@@ -349,9 +377,96 @@ describe('replayKeptMessages', () => {
 
   it('reports that the topic is unknown, and keeps the message', async () => {
     const kept = keep({ id: 'dead-1', data: jobData, attributes: {} });
-    await expect(replayKeptMessages(services(), kept)).resolves.toEqual([
-      { messageId: 'dead-1', outcome: 'UNKNOWN_SOURCE' },
-    ]);
+    await expect(replayed(kept)).resolves.toEqual([{ messageId: 'dead-1', outcome: 'UNKNOWN_SOURCE' }]);
     expect(kept.left).toEqual(['dead-1']);
+  });
+
+  describe('of messages that are rejected again', () => {
+    const bad = Buffer.from('{"request":1}');
+    const reject = async (messageId: string): Promise<TestMessage> => {
+      published = [];
+      await rejectMessage(services(), delivered(bad, {}, messageId), {
+        reason: 'INVALID_JOB',
+        issues: [],
+        source: 'submitExport',
+      });
+      const original = published.pop()?.message;
+      return { id: `kept-${messageId}`, data: bad, attributes: { ...original?.attributes } };
+    };
+    /** The jobs topic, with a function behind it that rejects each message at once, and the dead-letter topic keeps it. */
+    const rejecting = (kept: Kept, keptAt: Date) => {
+      let count = 0;
+      const jobs: Publisher = {
+        ...publisher,
+        publish: async () => {
+          count += 1;
+          const messageId = `again-${count}`;
+          kept.add({ ...(await reject(messageId)), publishTime: keptAt });
+          return [{ messageId }];
+        },
+      };
+      return { ...services(), publisher: jobs };
+    };
+
+    it.each([
+      ['later, as it is', later(now, 1000)],
+      ['earlier, by another clock', later(now, -1000)],
+    ])('publishes each once and counts them, if they are kept %s', async (_, keptAt) => {
+      const kept = keep(await reject('a'), await reject('b'));
+      const result = await replayKeptMessages(rejecting(kept, keptAt), kept, { reasons: ['INVALID_JOB'] });
+      expect(result).toMatchObject({
+        messages: [
+          { messageId: 'a', outcome: 'REPLAYED' },
+          { messageId: 'b', outcome: 'REPLAYED' },
+        ],
+        rejectedAgain: 2,
+        keptSince: 0,
+        isInterrupted: false,
+      });
+      expect(kept.left).toEqual(['kept-again-1', 'kept-again-2']);
+    });
+
+    it('leaves what is kept after it began, and counts it', async () => {
+      const kept = keep(await reject('a'), { ...(await reject('b')), publishTime: later(now, 1) });
+      expect(await replayKeptMessages(services(), kept, { reasons: ['INVALID_JOB'] })).toMatchObject({
+        messages: [{ messageId: 'a', outcome: 'REPLAYED' }],
+        keptSince: 1,
+      });
+      expect(kept.left).toEqual(['kept-b']);
+    });
+
+    it('ends although messages that it leaves are redelivered', async () => {
+      const kept = keep(await reject('a'), await reject('b'));
+      const redelivering: Kept = {
+        ...kept,
+        pull: (limit) => {
+          kept.endHolds();
+          return kept.pull(limit);
+        },
+      };
+      expect(await replayed(redelivering)).toEqual([]);
+      expect(kept.left).toEqual(['kept-a', 'kept-b']);
+    });
+
+    it('stops at an interruption, with the results so far, and reports progress', async () => {
+      const letters = await Promise.all(Array.from({ length: 25 }, (_, n) => reject(`m-${n}`)));
+      const kept = keep(...letters);
+      const interrupt = new AbortController();
+      const progress: number[] = [];
+      const result = await replayKeptMessages({ ...services(), stopping: interrupt.signal }, kept, {
+        reasons: ['INVALID_JOB'],
+        onProgress: (count) => {
+          progress.push(count);
+          if (count === 13) {
+            interrupt.abort();
+          }
+        },
+      });
+      expect(result).toMatchObject({ isInterrupted: true });
+      expect(result.messages).toHaveLength(13);
+      expect(progress).toEqual(Array.from({ length: 13 }, (_, n) => n + 1));
+      expect(kept.left).toHaveLength(12);
+      expect((await kept.pull(100)).length).toBe(12);
+    });
   });
 });

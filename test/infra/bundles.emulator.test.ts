@@ -213,13 +213,14 @@ describe('a message that fails permanently', () => {
           () => {},
           () => new Date(),
         ),
+        stopping: new AbortController().signal,
       };
       const transition = logged('record.transition');
-      await expect(replayKeptMessages(services, kept)).resolves.toEqual([
-        { messageId, recordId, topic: topics.jobs, outcome: 'REPLAYED' },
-      ]);
+      await expect(replayKeptMessages(services, kept)).resolves.toMatchObject({
+        messages: [{ messageId, recordId, topic: topics.jobs, outcome: 'REPLAYED' }],
+      });
       await expect(transition).resolves.toMatchObject({ recordId });
-      await expect(replayKeptMessages(services, kept)).resolves.toEqual([]);
+      await expect(replayKeptMessages(services, kept)).resolves.toMatchObject({ messages: [] });
       const submitted = simulator.exportCalls.filter(({ requestId }) => requestId === recordId);
       expect(submitted).toHaveLength(1);
       const record = await store.records.get(recordId);
