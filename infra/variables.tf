@@ -188,6 +188,12 @@ variable "settings" {
     error_message = "submit_timeout_seconds must be less than submit_lease_seconds, because otherwise two senders could overlap."
   }
 
+  # Until then, Pub/Sub can deliver or replay a message whose job would otherwise run twice.
+  validation {
+    condition     = var.settings.retention_days >= 31
+    error_message = "retention_days must be at least 31: Pub/Sub can replay dead letters for 31 days."
+  }
+
   # A delivery must end before Pub/Sub's maximum acknowledgement deadline of 600 s.
   validation {
     condition     = var.settings.submit_lease_seconds <= 540

@@ -98,7 +98,12 @@ export const environmentSchema = z
     MAX_ACTIVE_OPERATIONS: whole(2700).describe(
       'Limit per Earth Engine project, whose queue of 3,000 is shared with its other users',
     ),
-    RETENTION_DAYS: whole(90).describe('How long Firestore keeps documents that are finished'),
+    RETENTION_DAYS: whole(90)
+      .refine(
+        (days) => days >= 31,
+        'at least 31, because Pub/Sub can deliver a message for 7 days and replay a dead letter for 31: if its record was deleted by then, its job would run twice',
+      )
+      .describe('How long Firestore keeps documents that are finished'),
     JOBS_TOPIC: topic('video-export-jobs').describe('Job messages'),
     BATCHES_TOPIC: topic('video-export-batches').describe('Batch manifests'),
     CANCELLATIONS_TOPIC: topic('video-export-cancellations').describe('Cancellations'),

@@ -6,6 +6,21 @@ import { ConfigError } from '../shared/errors.ts';
 const read = (environment: Record<string, string>) =>
   readConfig({ GOOGLE_CLOUD_PROJECT: 'demo-test', ...environment });
 
+describe('RETENTION_DAYS', () => {
+  it.each(['1', '7', '30'])(
+    'of %s are rejected: a message could arrive after its record was deleted',
+    (days) => {
+      expect(() => read({ RETENTION_DAYS: days })).toThrow(
+        /RETENTION_DAYS must be at least 31, because Pub\/Sub can .* its job would run twice/,
+      );
+    },
+  );
+
+  it('can be 31', () => {
+    expect(read({ RETENTION_DAYS: '31' }).retentionDays).toBe(31);
+  });
+});
+
 describe('a duration', () => {
   it.each([
     'SUBMIT_LEASE_SECONDS',
