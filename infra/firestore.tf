@@ -1,8 +1,10 @@
 locals {
   # By collection: one composite index for each query of shared/store/queries.ts that needs more than Firestore's automatic
-  # indexes. Fields are ascending by default. test/infra compares this list with the queries.
+  # indexes. Fields are ascending by default, and `contains` means a list. test/infra compares this list with the queries.
   composites = {
     videoExports = {
+      also-retries        = ["alsoBatches contains", "retryOf"]
+      also-state          = ["alsoBatches contains", "state"]
       batch-created       = ["batchId", "createdAt"]
       batch-retries       = ["batchId", "retryOf"]
       batch-eecu          = ["batchId", "state", "eecuSeconds"]
@@ -83,8 +85,9 @@ resource "google_firestore_index" "this" {
   dynamic "fields" {
     for_each = each.value.fields
     content {
-      field_path = split(" ", fields.value)[0]
-      order      = endswith(fields.value, " desc") ? "DESCENDING" : "ASCENDING"
+      field_path   = split(" ", fields.value)[0]
+      array_config = endswith(fields.value, " contains") ? "CONTAINS" : null
+      order        = endswith(fields.value, " contains") ? null : endswith(fields.value, " desc") ? "DESCENDING" : "ASCENDING"
     }
   }
 }

@@ -1,13 +1,17 @@
+import pMap from 'p-map';
+
 import { later, MINUTE_MS } from '../clock.ts';
-import { ServiceError } from '../errors.ts';
+import { ServiceError, StaleWriteError } from '../errors.ts';
 import { type Envelope, readJsonData } from '../message/envelope.ts';
 import { jobRules, type JobRules } from '../message/job-message.ts';
 import type { Issue } from '../model/rejected-message.ts';
 import { rejectMessage } from '../message/rejection.ts';
 import type { OutgoingMessage } from '../publisher.ts';
-import { isOfBatch } from '../record/batches.ts';
+import type { ExportRecord } from '../model/record.ts';
+import { isOfBatch, withBatch } from '../record/batches.ts';
+import { updateRecord } from '../records.ts';
 import type { Services } from '../services.ts';
-import { isReadable, type Stored } from '../store/store.ts';
+import { type Found, isReadable, type Stored } from '../store/store.ts';
 import type { Batch } from '../model/batch.ts';
 import { changeBatch, readBatch, releaseBatch } from './change-batch.ts';
 import { checkExpansion } from './check-expansion.ts';
@@ -28,6 +32,7 @@ const PUBLISH_TIMEOUT_MS = 30_000;
 /** A chunk is published before its progress is written, so after a crash, at most one chunk is published twice. */
 const CHUNK_JOBS = 500;
 const CHUNK_BYTES = 8_000_000;
+const WRITES_AT_ONCE = 16;
 
 const SOURCE = 'expandBatch';
 
@@ -226,10 +231,10 @@ function chunkFrom(expansion: Expansion, from: number): number {
 
 /**
  * Publishes a chunk, except for jobs that already have a record with the same content, from another batch or from a single
- * message: these would never get a record of this batch, so they are only counted. A job whose record has other content is
- * published anyway, so that it is recorded as a rejected message.
+ * message: these records are shared, and count for this batch too. A job whose record has other content is published anyway,
+ * so that it is recorded as a rejected message.
  *
- * @returns how many were not published
+ * @returns how many records have no room for this batch, and are only counted
  */
 async function publishChunk(
   services: Services,
@@ -242,16 +247,22 @@ async function publishChunk(
   const ids = new Map(jobs.map((job) => [recordIdOfJob(expansion, job, rules), job]));
   const known = await store.records.getMany([...ids.keys()].filter((id) => id !== undefined));
   const skipped = new Set<number>();
-  for (const found of known) {
+  let existing = 0;
+  const share = async (found: Found<ExportRecord>): Promise<void> => {
     const job = ids.get(found.id);
-    if (job === undefined || !isReadable(found) || isOfBatch(found.value, expansion.manifest.id)) {
-      continue;
+    if (job === undefined || !isReadable(found)) {
+      return;
     }
     const { contentHash } = found.value;
     if (contentHash === undefined || contentHash === contentHashOfJob(expansion, job, rules)) {
-      skipped.add(job);
+      const shared = await shareRecord(services, found, expansion.manifest.id);
+      if (shared !== 'DELETED') {
+        skipped.add(job);
+        existing += shared === 'FULL' ? 1 : 0;
+      }
     }
-  }
+  };
+  await pMap(known, share, { concurrency: WRITES_AT_ONCE });
   const messages: OutgoingMessage[] = jobs
     .filter((job) => !skipped.has(job))
     .map((job) => ({ data: expansion.message(job), attributes: {} }));
@@ -267,7 +278,26 @@ async function publishChunk(
       },
     );
   }
-  return skipped.size;
+  return existing;
+}
+
+/** Adds the batch to a record, unless it is there already or the record has too many batches. */
+async function shareRecord(
+  services: Services,
+  found: Stored<ExportRecord>,
+  batchId: string,
+): Promise<'SHARED' | 'FULL' | 'DELETED'> {
+  try {
+    const { stored } = await updateRecord(services, found, (record) =>
+      withBatch(record, batchId, services.clock.now()),
+    );
+    return isOfBatch(stored.value, batchId) ? 'SHARED' : 'FULL';
+  } catch (error) {
+    if (error instanceof StaleWriteError) {
+      return 'DELETED';
+    }
+    throw error;
+  }
 }
 
 /** Writes the progress, if this delivery still has the claim. With the last chunk the batch becomes RUNNING. */

@@ -5,7 +5,7 @@ import type { Services } from '../services.ts';
 import { batchQueries, recordQueries, rejectedMessageQueries } from '../store/queries.ts';
 import { pages } from '../store/pages.ts';
 import { isReadable, type Stored } from '../store/store.ts';
-import { type Batch, ON_THE_WAY_MS, reopenedBatch } from '../model/batch.ts';
+import { type Batch, LAST_ARRIVAL_MS, ON_THE_WAY_MS, reopenedBatch } from '../model/batch.ts';
 import { changeBatch } from './change-batch.ts';
 import { eachBatch } from './each-batch.ts';
 
@@ -40,23 +40,25 @@ function lateSince({ clock }: Services): Date {
   return later(now, now.getUTCMinutes() === 0 ? -ON_THE_WAY_MS : -HOUR_MS);
 }
 
-/** If no late job has arrived, this costs one read. If one has, the next run counts it and publishes another event. */
+/** Costs one read and one count if no job has arrived. The next run counts a job that has, and publishes another event. */
 async function reopenForLateJob(services: Services, { id, value }: Stored<Batch>): Promise<void> {
   const { finishedAt } = value;
   if (value.state !== 'FINISHED' || finishedAt === undefined) {
     return;
   }
-  const [late] = await services.store.records.find(recordQueries.ofBatchSince(id, later(finishedAt, 1)), {
-    limit: 1,
-  });
-  if (!late) {
+  const { records } = services.store;
+  const [[late], shared] = await Promise.all([
+    records.find(recordQueries.ofBatchSince(id, later(finishedAt, 1)), { limit: 1 }),
+    records.count(recordQueries.alsoUnfinishedOfBatch(id)),
+  ]);
+  if (!late && shared === 0) {
     return;
   }
   const { written } = await changeBatch(services, id, (batch) =>
     batch?.state === 'FINISHED' && batch.revision === value.revision ? reopenedBatch(batch) : undefined,
   );
   if (written) {
-    services.log.warning('batch.reopened', { batchId: id, recordId: late.id });
+    services.log.warning('batch.reopened', { batchId: id, recordId: late?.id, shared });
   }
 }
 
@@ -65,17 +67,44 @@ async function finishBatch(services: Services, stored: Stored<Batch>): Promise<b
   const { store, clock, log, policy } = services;
   const { id, value: batch } = stored;
   const isGrowing = batch.claim !== undefined && batch.claim.leaseUntil > clock.now();
-  if (isGrowing || (await store.records.count(recordQueries.unfinishedOfBatch(id))) > 0) {
+  if (
+    isGrowing ||
+    (await store.records.count(recordQueries.unfinishedOfBatch(id))) > 0 ||
+    (await store.records.count(recordQueries.alsoUnfinishedOfBatch(id))) > 0
+  ) {
     return false;
   }
-  const rejectedMessages = await allJobsEnded(services, stored);
-  if (rejectedMessages === undefined) {
+  const withoutRecord = await jobsWithoutRecord(services, stored);
+  if (withoutRecord === undefined) {
     return false;
   }
 
+  const totals = { ...(await totalsOf(services, id)), ...withoutRecord };
+  const now = clock.now();
+  const { claim: _over, ...rest } = batch;
+  const finished = await store.batches.replace(stored, {
+    ...rest,
+    ...totals,
+    state: 'FINISHED',
+    owesEvent: true,
+    revision: batch.revision + 1,
+    finishedAt: now,
+    updatedAt: now,
+    expireAt: later(now, policy.retentionMs),
+  });
+  log.info('batch.finished', { batchId: id, jobs: batch.jobs, ...totals });
+  await publishEvent(services, finished);
+  return true;
+}
+
+/** Shared jobs count in each of their batches, but their cost counts only in the batch that created the record. */
+async function totalsOf({ store: { records } }: Services, id: string) {
   const [eecuSeconds, ...totals] = await Promise.all([
-    store.records.sum(recordQueries.terminalOfBatch(id), 'eecuSeconds'),
-    ...terminalStates.map((state) => store.records.count(recordQueries.ofBatchIn(id, [state]))),
+    records.sum(recordQueries.terminalOfBatch(id), 'eecuSeconds'),
+    ...terminalStates.map(async (state) => {
+      const own = await records.count(recordQueries.ofBatchIn(id, [state]));
+      return own + (await records.count(recordQueries.alsoOfBatchIn(id, [state])));
+    }),
   ]);
   const counts: Batch['counts'] = {};
   terminalStates.forEach((state, index) => {
@@ -84,49 +113,39 @@ async function finishBatch(services: Services, stored: Stored<Batch>): Promise<b
       counts[state] = total;
     }
   });
-  const now = clock.now();
-  const { claim: _over, ...rest } = batch;
-  const finished = await store.batches.replace(stored, {
-    ...rest,
-    state: 'FINISHED',
-    counts,
-    rejectedMessages,
-    eecuSeconds,
-    owesEvent: true,
-    revision: batch.revision + 1,
-    finishedAt: now,
-    updatedAt: now,
-    expireAt: later(now, policy.retentionMs),
-  });
-  log.info('batch.finished', { batchId: id, jobs: batch.jobs, counts, rejectedMessages, eecuSeconds });
-  await publishEvent(services, finished);
-  return true;
+  return { counts, eecuSeconds };
 }
 
 /**
  * Checks, for a batch without unfinished records, whether every published job has ended: each has a record in this batch
- * (later attempts do not count), has or had a record in another batch, or was rejected. A job whose message is still on its
- * way is missing.
+ * (later attempts do not count), which another batch may have created, or was rejected. A job whose message is still on its
+ * way has none. When no message can arrive anymore, jobs that are still missing do not hold up the batch: their records were
+ * deleted while the batch was running.
  *
- * @returns how many were rejected; undefined if jobs are missing
+ * @returns how many jobs have no record, and why; undefined if jobs may still arrive
  */
-async function allJobsEnded(
-  { store }: Services,
+async function jobsWithoutRecord(
+  { store, clock }: Services,
   { id, value: batch }: Stored<Batch>,
-): Promise<number | undefined> {
-  const [records, retries, elsewhere, rejected] = await Promise.all([
+): Promise<Pick<Batch, 'rejectedMessages' | 'expired'> | undefined> {
+  const [records, retries, shared, sharedRetries, rejected] = await Promise.all([
     store.records.count(recordQueries.terminalOfBatch(id)),
     store.records.count(recordQueries.retriesOfBatch(id)),
     store.records.count(recordQueries.alsoOfBatch(id)),
+    store.records.count(recordQueries.alsoRetriesOfBatch(id)),
     store.rejectedMessages.count(rejectedMessageQueries.ofBatch(id)),
   ]);
-  const missing = batch.published - (batch.existing ?? 0) - elsewhere - (records - retries);
-  if (missing > rejected) {
+  const missing = batch.published - (batch.existing ?? 0) - (shared - sharedRetries) - (records - retries);
+  const hasAllMessages = clock.now() >= later(batch.expandedAt ?? batch.createdAt, LAST_ARRIVAL_MS);
+  if (missing > rejected && !hasAllMessages) {
     return undefined;
   }
   // A message that was published twice is rejected twice, so rejected messages are counted by record id.
   const distinct = rejected === 0 ? 0 : await countRejectedJobs(store, id);
-  return missing > distinct ? undefined : distinct;
+  if (missing <= distinct) {
+    return { rejectedMessages: distinct };
+  }
+  return hasAllMessages ? { rejectedMessages: distinct, expired: missing - distinct } : undefined;
 }
 
 async function countRejectedJobs(store: Services['store'], batchId: string): Promise<number> {

@@ -10,7 +10,7 @@ import { isTerminal } from '../model/record.ts';
 import type { Services } from '../services.ts';
 import { batchQueries, recordQueries } from '../store/queries.ts';
 import { pages } from '../store/pages.ts';
-import { isReadable, type Stored } from '../store/store.ts';
+import { type Found, isReadable, type Stored } from '../store/store.ts';
 import { cancelOperations, isToCancelAtEarthEngine, requestCancelling } from './cancel-record.ts';
 
 /**
@@ -36,7 +36,10 @@ export async function markBatch(
 ): Promise<Stored<Batch> | undefined> {
   // A finished batch may have unfinished jobs: late ones, and others that were published with its batchId.
   const readAt = services.clock.now();
-  const unfinished = await services.store.records.count(recordQueries.unfinishedOfBatch(batchId));
+  const { records } = services.store;
+  const unfinished =
+    (await records.count(recordQueries.unfinishedOfBatch(batchId))) +
+    (await records.count(recordQueries.alsoUnfinishedOfBatch(batchId)));
   const { stored } = await changeBatch(services, batchId, (batch, now) => {
     if (!batch) {
       return unseenBatch(batchId, messageId, now);
@@ -98,18 +101,30 @@ export async function cancelRecordsOf(
   let records = 0;
   const isOver = () => stopping.aborted || clock.now() >= deadline;
   let isComplete = !isOver();
-  for await (const page of isComplete ? pages(store.records, query, PAGE) : []) {
+  const cancelPage = async (page: readonly Found<ExportRecord>[]): Promise<void> => {
     const open = page
       .filter(isReadable)
       .filter(({ value }) => !isTerminal(value) && !value.cancelRequestedAt);
     records += open.length;
     await pMap(open, (stored) => cancelOne(services, stored, running), { concurrency: WRITES_AT_ONCE });
+  };
+  for await (const page of isComplete ? pages(store.records, query, PAGE) : []) {
+    await cancelPage(page);
     const last = page.at(-1);
     if (page.length === PAGE && last && isReadable(last)) {
       await saveProgress(services, batch.id, last.value.createdAt);
     }
     if (page.length === PAGE && isOver()) {
       isComplete = false;
+      break;
+    }
+  }
+  // A record can become shared long after it was created, so these are read as a whole each time.
+  const shared = recordQueries.alsoUnfinishedOfBatch(batch.id);
+  for await (const page of isComplete ? pages(store.records, shared, PAGE) : []) {
+    await cancelPage(page);
+    if (isOver()) {
+      isComplete = page.length < PAGE;
       break;
     }
   }
@@ -155,7 +170,7 @@ async function saveProgress(services: Services, batchId: string, through: Date):
 
 /**
  * The part of a pollExports run that continues the cancellation of batches: cancels what has appeared since it stopped.
- * Costs one read per batch if there is nothing.
+ * Costs two reads per batch if there is nothing.
  */
 export async function cancelLateArrivals(services: Services, deadline: Date): Promise<void> {
   const query = batchQueries.cancelledSince(later(services.clock.now(), -ON_THE_WAY_MS));

@@ -31,7 +31,7 @@ export const batchSchema = z.object({
     .int()
     .min(0)
     .optional()
-    .describe('How many of those had a record before, from another batch or from a single message'),
+    .describe('How many of those have a record that belongs to too many batches to store this one too'),
   /** Others leave a claimed batch alone, and it is not finished. */
   claim: z
     .object({ token: z.string(), leaseUntil: z.date() })
@@ -45,8 +45,15 @@ export const batchSchema = z.object({
   counts: z
     .partialRecord(z.enum(recordStates), z.int().min(0))
     .optional()
-    .describe('How many records it has by state, earlier attempts included, once it is finished'),
+    .describe(
+      'How many records it has by state once it is finished, including earlier attempts and jobs that it shares with other batches',
+    ),
   rejectedMessages: z.int().min(0).optional().describe('How many of its jobs never became a record'),
+  expired: z
+    .int()
+    .min(0)
+    .optional()
+    .describe('How many of its jobs have no record anymore, or never had one because their message was lost'),
   eecuSeconds: z.number().optional().describe('What all attempts cost'),
   owesEvent: z.literal(true).optional().describe('The event that it is finished is pending'),
   revision: z.int().min(1).describe('Incremented by every write; part of the `eventId`'),
@@ -61,12 +68,19 @@ export type Batch = z.infer<typeof batchSchema>;
 /** Pub/Sub delivers a job's message no later than this (`message_retention_duration`). */
 export const ON_THE_WAY_MS = 7 * DAY_MS;
 
-/** A finished batch, RUNNING again. What was counted at its end is counted again. */
+/**
+ * No message of a batch arrives later than this after all were published: one is on its way for up to 7 days, and can be
+ * replayed from the dead-letter topic's subscription for another 31 (`message_retention_duration`).
+ */
+export const LAST_ARRIVAL_MS = ON_THE_WAY_MS + 31 * DAY_MS;
+
+/** A finished batch, RUNNING again. What was counted at its end is counted anew. */
 export function reopenedBatch(batch: Batch) {
   const {
     finishedAt: _finished,
     expireAt: _expiry,
     counts: _counts,
+    expired: _expired,
     eecuSeconds: _eecu,
     owesEvent: _event,
     ...rest

@@ -5,8 +5,11 @@ import type { ExportRecord } from '../model/record.ts';
 /** Any publisher may submit the same job in any number of batches; a record must stay small. */
 const MAX_ALSO = 100;
 
+export const batchesOf = ({ batchId, alsoBatches = [] }: ExportRecord): string[] =>
+  batchId === undefined ? alsoBatches : [batchId, ...alsoBatches];
+
 export const isOfBatch = (record: ExportRecord, batchId: string): boolean =>
-  record.batchId === batchId || (record.alsoBatches ?? []).includes(batchId);
+  batchesOf(record).includes(batchId);
 
 /**
  * Adds a batch whose message found this record, so that the batch does not wait for another record. A record that was

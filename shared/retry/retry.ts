@@ -8,6 +8,7 @@ import type { Job, VideoRequest } from '../model/job.ts';
 import { nextAttemptId } from '../model/ids.ts';
 import { type ExportRecord, isTerminal, type RecordState, type TerminalRecord } from '../model/record.ts';
 import { enqueue } from '../record/new-records.ts';
+import { batchesOf } from '../record/batches.ts';
 import { createRecord } from '../records.ts';
 import type { Services } from '../services.ts';
 import { type Query, recordQueries } from '../store/queries.ts';
@@ -99,7 +100,7 @@ export async function retryJobs(
         return skip(next.skipped);
       }
       const { recordId, record, request } = next;
-      if (!(await batches.reopen(record.batchId))) {
+      if (!(await batches.reopen(batchesOf(record)))) {
         return skip('BATCH_CANCELLING');
       }
       if (!dryRun) {
@@ -131,6 +132,7 @@ async function* pagesOf(
   const { store, config } = services;
   if ('batchId' in selection) {
     yield* pages(store.records, recordQueries.ofBatchIn(selection.batchId, unsuccessful), PAGE);
+    yield* pages(store.records, recordQueries.alsoOfBatchIn(selection.batchId, unsuccessful), PAGE);
   } else if ('label' in selection) {
     // The new attempts have the label too, and may appear on a later page.
     for await (const page of pages(store.records, recordQueries.ofLabel(...selection.label), PAGE)) {
@@ -257,12 +259,16 @@ function attemptAfter(
   const job: Job = { recordId, jobKey, attempt, project, batchId, labels, contentHash, destination, request };
   const now = clock.now();
   const waiting = enqueue(job, { requestId: recordId, description, messageId, retryOf }, 'QUEUE', now, now);
-  return { ...waiting, history: [{ state: 'WAITING', at: now, note: `retries ${retryOf}` }] };
+  return {
+    ...waiting,
+    alsoBatches: record.alsoBatches,
+    history: [{ state: 'WAITING', at: now, note: `retries ${retryOf}` }],
+  };
 }
 
 interface Reopening {
-  /** @returns false while the batch is still being canceled */
-  reopen(batchId: string | undefined): Promise<boolean>;
+  /** @returns false while one of the batches is still being canceled */
+  reopen(batchIds: readonly string[]): Promise<boolean>;
   release(): Promise<void>;
 }
 
@@ -286,13 +292,13 @@ function createReopening(services: Services, dryRun: boolean): Reopening {
     return mayRetry;
   };
   return {
-    reopen: async (batchId) => {
-      if (batchId === undefined) {
-        return true;
-      }
-      const reopening = reopened.get(batchId) ?? reopen(batchId);
-      reopened.set(batchId, reopening);
-      return reopening;
+    reopen: async (batchIds) => {
+      const reopenings = batchIds.map((batchId) => {
+        const reopening = reopened.get(batchId) ?? reopen(batchId);
+        reopened.set(batchId, reopening);
+        return reopening;
+      });
+      return (await Promise.all(reopenings)).every((mayRetry) => mayRetry);
     },
     release: async () => {
       for (const batchId of reopened.keys()) {

@@ -124,6 +124,27 @@ export const recordQueries = {
     where: [['alsoBatches', 'array-contains', batchId]],
     orderBy: [],
   }),
+  alsoOfBatchIn: (batchId: string, states: readonly RecordState[]): Query => ({
+    where: [
+      ['alsoBatches', 'array-contains', batchId],
+      ['state', 'in', states],
+    ],
+    orderBy: [],
+  }),
+  alsoUnfinishedOfBatch: (batchId: string): Query => ({
+    where: [
+      ['alsoBatches', 'array-contains', batchId],
+      ['state', 'in', [...submissionStates, ...activeStates]],
+    ],
+    orderBy: [],
+  }),
+  alsoRetriesOfBatch: (batchId: string): Query => ({
+    where: [
+      ['alsoBatches', 'array-contains', batchId],
+      ['retryOf', '>', ''],
+    ],
+    orderBy: [['retryOf', 'asc']],
+  }),
   /** Attempts that retry earlier ones. */
   retriesOfBatch: (batchId: string): Query => ({
     where: [

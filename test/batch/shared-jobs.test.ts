@@ -2,7 +2,9 @@ import { describe, expect, it } from 'vitest';
 
 import { expandBatch } from '../../shared/batch/expand-batch.ts';
 import { cancelExports } from '../../shared/cancellation/cancel-exports.ts';
+import { retryJobs } from '../../shared/retry/retry.ts';
 import { recordIdOf } from '../../shared/model/ids.ts';
+import { createMemoryStore } from '../../infra/local/memory/store.ts';
 import { createHarness, envelopeOf, type Harness, smallJob } from '../harness.ts';
 import { batchOf } from './batches.ts';
 import { smallManifest } from './manifests.ts';
@@ -11,6 +13,21 @@ import { smallManifest } from './manifests.ts';
 
 const idOf = (jobKey: string) => recordIdOf({ project: 'demo-test', jobKey, attempt: 1 });
 const fast = { simulator: { settings: { pendingMs: 0, startsPerSecond: 100, concurrency: 10 } } };
+
+/** Operations that do not end on their own. */
+const slow = {
+  pendingMs: 0,
+  startsPerSecond: 100,
+  concurrency: 100,
+  runMs: [1e12, 1e12] as [number, number],
+};
+
+async function pollFor(harness: Harness, minutes: number): Promise<void> {
+  for (let minute = 0; minute < minutes; minute += 1) {
+    harness.clock.advance(60_000);
+    await harness.poll();
+  }
+}
 
 const expand = ({ services }: Harness, manifest: Record<string, unknown>) =>
   expandBatch(services, envelopeOf({ data: manifest }));
@@ -52,6 +69,85 @@ describe('two batches that have the same jobs', () => {
       batchId: 'one@2026-11-23',
       alsoBatches: ['two@2026-11-23'],
     });
+  });
+
+  it('are both FINISHED only when the shared jobs have ended, and both count them', async () => {
+    const harness = createHarness({ simulator: { settings: slow } });
+    await expand(harness, sharing('one'));
+    await expand(harness, sharing('two'));
+    await deliverJobs(harness);
+    await pollFor(harness, 3);
+    expect(await batchOf(harness, 'two@2026-11-23')).toMatchObject({ state: 'RUNNING' });
+    for (const { name } of harness.simulator.operations()) {
+      harness.simulator.endOperation(name, { state: 'SUCCEEDED' });
+    }
+    await pollFor(harness, 3);
+    for (const id of ['one@2026-11-23', 'two@2026-11-23']) {
+      expect(await batchOf(harness, id)).toMatchObject({ state: 'FINISHED', counts: { SUCCEEDED: 2 } });
+    }
+  });
+
+  it.each([
+    ['messages', true],
+    ['manifest', false],
+  ])('are canceled with either batch, whose %s found them', async (_, areOnTheirWay) => {
+    const harness = createHarness({ simulator: { settings: slow } });
+    await expand(harness, sharing('one'));
+    if (!areOnTheirWay) {
+      await deliverJobs(harness);
+    }
+    await expand(harness, sharing('two'));
+    await deliverJobs(harness);
+    await pollFor(harness, 1);
+    expect(
+      await cancelExports(harness.services, envelopeOf({ data: { batchId: 'two@2026-11-23' } })),
+    ).toMatchObject({ records: 2, operations: 2 });
+    await pollFor(harness, 5);
+    expect(harness.simulator.operations().map(({ state }) => state)).toEqual(['CANCELLED', 'CANCELLED']);
+    for (const id of ['one@2026-11-23', 'two@2026-11-23']) {
+      expect(await batchOf(harness, id)).toMatchObject({ state: 'FINISHED', counts: { CANCELLED: 2 } });
+    }
+  });
+
+  it('are retried with either batch, and both are RUNNING until the retry has ended', async () => {
+    const harness = createHarness({ simulator: { settings: slow } });
+    await expand(harness, sharing('one'));
+    await expand(harness, sharing('two'));
+    await deliverJobs(harness);
+    await cancelExports(harness.services, envelopeOf({ data: { batchId: 'one@2026-11-23' } }));
+    await pollFor(harness, 5);
+    const batches = ['one@2026-11-23', 'two@2026-11-23'];
+    expect(await retryJobs(harness.services, { batchId: 'two@2026-11-23' })).toMatchObject({ started: 2 });
+    await pollFor(harness, 3);
+    for (const id of batches) {
+      expect(await batchOf(harness, id)).toMatchObject({ state: 'RUNNING' });
+    }
+    for (const { name } of harness.simulator.operations().slice(2)) {
+      harness.simulator.endOperation(name, { state: 'SUCCEEDED' });
+    }
+    await pollFor(harness, 3);
+    for (const id of batches) {
+      expect(await batchOf(harness, id)).toMatchObject({
+        state: 'FINISHED',
+        counts: { CANCELLED: 2, SUCCEEDED: 2 },
+      });
+    }
+  });
+
+  it('are RUNNING again if a message that arrives late shares a job that runs', async () => {
+    const harness = createHarness({ simulator: { settings: { ...slow, runMs: [1000, 1000] } } });
+    await expand(harness, sharing('two'));
+    const [first, second] = takeJobs(harness);
+    await harness.submit({ data: first?.data ?? '' });
+    await harness.submit({ data: smallJob({ jobKey: 'extra', batchId: 'two@2026-11-23' }) });
+    await pollFor(harness, 3);
+    expect(await batchOf(harness, 'two@2026-11-23')).toMatchObject({ state: 'FINISHED' });
+    harness.simulator.set(slow);
+    await expand(harness, sharing('one'));
+    await deliverJobs(harness);
+    await harness.submit({ data: second?.data ?? '' });
+    await pollFor(harness, 2);
+    expect(await batchOf(harness, 'two@2026-11-23')).toMatchObject({ state: 'RUNNING' });
   });
 
   it('count a job once if it was published twice', async () => {
@@ -213,5 +309,60 @@ describe('a batch whose manifest is no longer delivered', () => {
     await expect(expandBatch(dying, envelopeOf({ data: smallManifest(2) }))).rejects.toThrow('killed');
     await cancelExports(harness.services, envelopeOf({ data: { batchId: 'small@2026-11-23' } }));
     expect(await batchOf(harness)).not.toHaveProperty('expireAt');
+  });
+});
+
+describe('a batch that runs longer than its records are kept', () => {
+  const days = 86_400_000;
+
+  it('is FINISHED when its last job ends, and counts the jobs whose records are deleted', async () => {
+    const store = createMemoryStore();
+    const harness = createHarness({
+      store,
+      environment: { RETENTION_DAYS: '31' },
+      simulator: { settings: slow },
+    });
+    await expand(harness, smallManifest(3));
+    const [first, second, third] = takeJobs(harness);
+    await harness.submit({ data: first?.data ?? '' });
+    await harness.submit({ data: second?.data ?? '' });
+    const strict = harness.instance((services) => ({
+      ...services,
+      config: { ...services.config, allowedDestinations: ['gs://other/*'] },
+    }));
+    await strict.submit({ data: third?.data ?? '', messageId: 'rejected' });
+    await pollFor(harness, 1);
+    const [early, late] = harness.simulator.operations();
+    harness.simulator.endOperation(early?.name ?? '', { state: 'SUCCEEDED' });
+    await pollFor(harness, 2);
+    harness.clock.advance(32 * days);
+    for (const { id, value } of await harness.records()) {
+      if ('expireAt' in value && value.expireAt < harness.clock.now()) {
+        store.remove(`videoExports/${id}`);
+      }
+    }
+    store.remove('rejectedMessages/rejected');
+    harness.clock.advance(7 * days);
+    await pollFor(harness, 2);
+    expect(await batchOf(harness)).toMatchObject({ state: 'RUNNING' });
+    harness.simulator.endOperation(late?.name ?? '', { state: 'SUCCEEDED' });
+    await pollFor(harness, 60);
+    expect(await batchOf(harness)).toMatchObject({
+      state: 'FINISHED',
+      counts: { SUCCEEDED: 1 },
+      rejectedMessages: 0,
+      expired: 2,
+    });
+  });
+
+  it('is not FINISHED while a message may still arrive', async () => {
+    const harness = createHarness(fast);
+    await expand(harness, smallManifest(2));
+    const [first] = takeJobs(harness);
+    await harness.submit({ data: first?.data ?? '' });
+    await runToEnd(harness);
+    harness.clock.advance(37 * days);
+    await harness.poll();
+    expect(await batchOf(harness)).toMatchObject({ state: 'RUNNING' });
   });
 });

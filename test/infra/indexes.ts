@@ -8,18 +8,23 @@ import { at, type Stack } from './stack.ts';
  */
 export interface NeededIndex {
   readonly equal: readonly string[];
-  /** `field` or `field desc` */
+  /** `field` or `field desc`; `field contains` among the equal ones is a list */
   readonly ordered: readonly string[];
 }
 
 /** @param summed a field that the database sums over the matches: the index must contain it too */
 export function neededIndex({ where, orderBy }: Query, summed?: string): NeededIndex | undefined {
-  const equal = new Set(where.filter(([, op]) => op === '==' || op === 'in').map(([field]) => field));
+  const isEquality = (op: string) => op === '==' || op === 'in' || op === 'array-contains';
+  const equal = new Set(
+    where
+      .filter(([, op]) => isEquality(op))
+      .map(([field, op]) => (op === 'array-contains' ? `${field} contains` : field)),
+  );
   const ordered = orderBy
     .filter(([field]) => !equal.has(field))
     .map(([field, direction]) => (direction === 'desc' ? `${field} desc` : field));
   const names = new Set(ordered.map((field) => field.replace(/ desc$/, '')));
-  const compared = where.filter(([field, op]) => op !== '==' && op !== 'in' && !names.has(field));
+  const compared = where.filter(([field, op]) => !isEquality(op) && !names.has(field));
   for (const [field] of compared) {
     ordered.unshift(field);
   }
