@@ -16,7 +16,9 @@ import { isOutdated, noteOperation } from '../submission/note-operation.ts';
 import type { Sweep } from '../model/project-status.ts';
 import type { PollRun } from './poll-run.ts';
 import {
+  assumedEntry,
   endedBefore,
+  isAssumed,
   isFollowed,
   hasChanged,
   type SweepSnapshot,
@@ -56,7 +58,8 @@ export async function sweepProject(run: PollRun, project: string): Promise<void>
   }
   // A list that is too long for a third of the run may end early, once the operations of all active records were seen.
   const readAllUntil = readsAll ? later(startedAt, config.pollBudgetMs / 3) : startedAt;
-  const seen = await readList(run, project, last?.value, { active, readAllUntil });
+  const expected = { active, readAllUntil, mayAssume: unanswered === 0 };
+  const seen = await readList(run, project, last?.value, expected);
   await saveSnapshot(run, project, last, seen);
 }
 
@@ -92,7 +95,12 @@ async function readList(
   run: PollRun,
   project: string,
   last: Sweep | undefined,
-  expected: { readonly active: number; readonly readAllUntil: Date },
+  expected: {
+    readonly active: number;
+    readonly readAllUntil: Date;
+    /** False while a send is unanswered: a queued operation may be the one that it started. */
+    readonly mayAssume: boolean;
+  },
 ): Promise<Seen> {
   const policy = run.policy;
   const before: SweepSnapshot = last ? unpack(last.known) : new Map();
@@ -107,7 +115,7 @@ async function readList(
     const enough = followed + queued.length >= expected.active && run.clock.now() >= expected.readAllUntil;
     if (seen.complete || enough) {
       // Exactly as many as the active records that are left: then they belong to those, which need not be read.
-      const isExact = followed + queued.length === expected.active;
+      const isExact = expected.mayAssume && followed + queued.length === expected.active;
       followed += isExact ? assumePending(queued, seen) : await updateRecords(run, project, queued, seen);
       queued = [];
       if (seen.complete || followed >= expected.active) {
@@ -127,7 +135,9 @@ async function readList(
         continue;
       }
       const key = nameKey(operation.name);
-      const entry = before.get(key);
+      const remembered = before.get(key);
+      const isKnown = remembered !== undefined && (expected.mayAssume || !isAssumed(remembered));
+      const entry = isKnown ? remembered : undefined;
       if (operation.endTime) {
         seen.endedAt.set(key, operation.endTime);
       }
@@ -167,7 +177,7 @@ function keepUnseen(before: SweepSnapshot, { known }: Seen): void {
 /** Remembers queued operations as those of PENDING records. */
 function assumePending(queued: readonly MarkedOperation[], { known }: Seen): number {
   for (const { operation } of queued) {
-    known.set(nameKey(operation.name), snapshotEntry(operation, { progress: 0 }));
+    known.set(nameKey(operation.name), assumedEntry(operation));
   }
   return queued.length;
 }

@@ -12,8 +12,8 @@ import type { Sweep } from '../model/project-status.ts';
 export type SweepSnapshot = Map<number, SnapshotEntry>;
 
 /**
- * State and progress in 12 bits: the recorded progress in hundredths, Earth Engine's state, whether it is done, and
- * whether a record follows it. A record follows one operation; a duplicate, or an operation of another deployment, has
+ * State and progress in 13 bits: the recorded progress in hundredths, Earth Engine's state, whether it is done, whether a
+ * record follows it, and whether that is only assumed. A record follows one operation; a duplicate, or an operation of another deployment, has
  * no record.
  */
 type SnapshotEntry = number;
@@ -22,6 +22,7 @@ const ENTRY_BYTES = 8;
 const STATE = 128;
 const DONE = STATE * 8;
 const FOLLOWED = DONE * 2;
+const ASSUMED = FOLLOWED * 2;
 
 export function unpack(packed: Uint8Array): SweepSnapshot {
   const known: SweepSnapshot = new Map();
@@ -55,6 +56,12 @@ export function snapshotEntry(
   const hundredths = Math.ceil((recorded?.progress ?? 0) * 100 - 1e-6);
   return stateOf(operation) + (recorded ? FOLLOWED : 0) + hundredths;
 }
+
+/** A queued operation that a record is assumed to follow, because there are as many as active records. */
+export const assumedEntry = (operation: Operation): SnapshotEntry =>
+  snapshotEntry(operation, { progress: 0 }) + ASSUMED;
+
+export const isAssumed = (entry: SnapshotEntry): boolean => entry >= ASSUMED;
 
 /** Whether an operation's record must be read: its state is new, or progress moved by a tenth since it was recorded. */
 export function hasChanged(operation: Operation, entry: SnapshotEntry | undefined): boolean {

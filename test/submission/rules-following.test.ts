@@ -15,6 +15,7 @@ import {
   eventKinds,
   faulty,
   pollFor,
+  refusal,
   startAtEarthEngine,
   T_MS,
   theRecord,
@@ -143,6 +144,50 @@ describe('rule 9: the sweep', () => {
     const record = await theRecord(harness);
     expect(record).toMatchObject({ operation: harness.simulator.operations()[0]?.name });
     expect(record.history.at(-1)?.note).toBe('adopted by the sweep');
+  });
+});
+
+describe('rule 9: while a send is unanswered, the sweep', () => {
+  /** One PENDING record whose operation no list shows, and an unanswered send whose operation every list shows. */
+  async function oneHidden(before: (harness: Harness, poll: () => Promise<unknown>) => Promise<void>) {
+    const harness = world({ simulator: { settings: { concurrency: 0 } } });
+    await harness.submit({ data: smallJob({ jobKey: 'listed once' }) });
+    const hidden = harness.simulator.operations()[0]?.name;
+    const poller = harness.instance((services) => ({
+      ...services,
+      earthEngine: {
+        ...services.earthEngine,
+        listOperations: async (...call) => {
+          const page = await services.earthEngine.listOperations(...call);
+          return { ...page, operations: page.operations.filter(({ name }) => name !== hidden) };
+        },
+      },
+    }));
+    await before(harness, () => poller.poll());
+    const unanswered = (await harness.records()).find(({ value }) => value.jobKey === 'unanswered');
+    expect(unanswered?.value).toMatchObject({ operation: harness.simulator.operations()[1]?.name });
+  }
+
+  // Removed: mayAssume in isExact.
+  it('assumes of no queued operation that another record follows it', async () => {
+    await oneHidden(async (harness, poll) => {
+      harness.simulator.failNext('export', { kind: 'lost' }, 3);
+      await harness.submit({ data: smallJob({ jobKey: 'unanswered' }) });
+      await poll();
+    });
+  });
+
+  // Removed: isAssumed in readList.
+  it('reads the records of queued operations that earlier sweeps assumed to be followed', async () => {
+    await oneHidden(async (harness, poll) => {
+      const sender = sendSlowly(harness, undefined, 'unanswered');
+      await sender.posted;
+      await sender.arrive();
+      await poll();
+      sender.fail(refusal('UNANSWERED', 503));
+      await sender.submitted;
+      await poll();
+    });
   });
 });
 

@@ -18,6 +18,7 @@ export interface SlowSender {
 export function sendSlowly(
   harness: Harness,
   change: (services: Services) => Services = (services) => services,
+  jobKey = 'test/1',
 ): SlowSender {
   const posted = Promise.withResolvers<void>();
   const answer = Promise.withResolvers<Operation>();
@@ -39,7 +40,7 @@ export function sendSlowly(
   );
   return {
     posted: posted.promise,
-    submitted: process.submit({ data: smallJob() }),
+    submitted: process.submit({ data: smallJob({ jobKey }) }),
     posts: () => posts,
     arrive: () => {
       if (!arrive) {
