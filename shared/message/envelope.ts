@@ -3,6 +3,7 @@ import { hash } from 'node:crypto';
 import { z } from 'zod';
 
 import { isDocumentId, isTimestamp } from '../store/limits.ts';
+import { hasTooManyContainers, MAX_CONTAINERS } from './containers.ts';
 import { mismatch } from '../issues.ts';
 import type { Issue } from '../model/rejected-message.ts';
 
@@ -112,6 +113,13 @@ export function readJsonData(
 ): { readonly json: unknown } | { readonly issues: Issue[] } {
   if (envelope.problem) {
     return { issues: [envelope.problem] };
+  }
+  if (hasTooManyContainers(envelope.data)) {
+    return {
+      issues: [
+        dataIssue(`has more than ${MAX_CONTAINERS} objects and arrays; allowed: at most ${MAX_CONTAINERS}`),
+      ],
+    };
   }
   let text: string;
   try {

@@ -133,6 +133,7 @@ const hostile: readonly (readonly [string, object, string, RegExp])[] = [
   ['bad UTF-8', { data: Buffer.from([0x22, 0xff, 0xfe, 0x22]).toString('base64') }, 'INVALID_DATA', /^data$/],
   ['20 MB', { data: base64(smallJob({ labels: { x: 'x'.repeat(20_000_000) } })) }, 'INVALID_JOB', /labels/],
   ['20 MB that is not JSON', { data: base64('x'.repeat(20_000_000)) }, 'INVALID_DATA', /^data$/],
+  ['a constant of empty arrays', { data: base64(emptyArrays(3_000_000)) }, 'INVALID_DATA', /^data$/],
   ['deep nesting', { data: base64(deep(10_000)) }, 'INVALID_JOB', /^$|^data|message/],
   [
     'a deep graph',
@@ -217,6 +218,13 @@ const hostile: readonly (readonly [string, object, string, RegExp])[] = [
     /bucketCorsUris$/,
   ],
 ];
+
+function emptyArrays(count: number): string {
+  const constant = `[${'[],'.repeat(count - 1)}[]]`;
+  return JSON.stringify(
+    withExpression({ result: '0', values: { '0': { constantValue: 'ARRAYS' } } }),
+  ).replace('"ARRAYS"', constant);
+}
 
 function nestOf(levels: number): string {
   return `${'['.repeat(levels)}{"__proto__":1}${']'.repeat(levels)}`;

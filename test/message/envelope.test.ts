@@ -148,6 +148,29 @@ describe('the data', () => {
     expect(issueOf({ data: none })).toMatchObject([{ message: 'is missing; allowed: JSON in UTF-8' }]);
   });
 
+  it.each([
+    ['empty arrays', '[]'],
+    ['empty objects', '{}'],
+    ['arrays with spaces', '[ ]'],
+    ['objects with brackets in text', '{"\\"[{":"\\\\"}'],
+  ])('may have a million objects and arrays, but no more: %s', (_, item) => {
+    const array = (items: number) => base64(`[${Array(items).fill(item).join()}]`);
+    expect(issueOf({ data: array(999_999) })).toBeUndefined();
+    expect(issueOf({ data: array(1_000_000) })).toEqual([
+      { path: 'data', message: 'has more than 1000000 objects and arrays; allowed: at most 1000000' },
+    ]);
+  });
+
+  it('that is nested a million times is rejected', () => {
+    expect(issueOf({ data: base64('['.repeat(2_000_000)) })).toMatchObject([
+      { message: expect.stringContaining('objects and arrays') as string },
+    ]);
+  });
+
+  it('may have any number of brackets in text', () => {
+    expect(issueOf({ data: base64(JSON.stringify('[{'.repeat(2_000_000))) })).toBeUndefined();
+  });
+
   it('may have 20 MB, which are read quickly', () => {
     const start = performance.now();
     const envelope = inPush({ data: base64(JSON.stringify({ x: 'y'.repeat(20_000_000) })) });
