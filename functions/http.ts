@@ -1,8 +1,10 @@
 import type { HttpFunction } from '@google-cloud/functions-framework';
 
+import { SECOND_MS } from '../shared/clock.ts';
 import { traceFields } from '../shared/log.ts';
 import { type Envelope, parseEnvelope } from '../shared/message/envelope.ts';
 import { config, drain, loadRuntime, log, type Runtime } from './runtime.ts';
+import { createTurns, NoTurnError } from './turns.ts';
 
 /**
  * HTTP in, HTTP out. A 2xx response acknowledges a message, 5xx requests redelivery. Errors are logged, and never in the
@@ -64,6 +66,10 @@ async function answer(
     if (error instanceof NotAnEnvelope) {
       return { status: 400, body: { error: 'the body is neither a Pub/Sub push nor a CloudEvent with one' } };
     }
+    if (error instanceof NoTurnError) {
+      traced.info('request.no_turn', { error: error.message });
+      return { status: 503 };
+    }
     traced.error('request.failed', error);
     return { status: 500 };
   }
@@ -73,15 +79,43 @@ class NotAnEnvelope extends Error {
   override readonly name = 'NotAnEnvelope';
 }
 
+/**
+ * A message of 10 MB takes 200 to 400 MB while it is parsed, so an instance has memory for only one at a time. Smaller messages
+ * do not wait: together they take less, since an instance gets only a few at once.
+ */
+const LARGE_BYTES = 1_000_000;
+const LARGE_BYTES_AT_ONCE = 10_000_000;
+/** Less than the timeout of each function. After it, the function responds with 503, and Pub/Sub redelivers the message. */
+const PATIENCE_MS = 30 * SECOND_MS;
+const turns = createTurns(LARGE_BYTES_AT_ONCE, PATIENCE_MS);
+
 /** A function that receives pushed messages. It acknowledges a message when `work` resolves. */
 export function onMessage(work: (runtime: Runtime, envelope: Envelope) => Promise<unknown>): HttpFunction {
   return onPost(async (runtime, request) => {
-    const { headers, rawBody } = request;
-    const envelope = parseEnvelope({ headers, body: request.body as unknown, rawBody });
-    if (envelope === undefined) {
-      throw new NotAnEnvelope();
+    const envelope = takeEnvelope(request);
+    const bytes = envelope.data.length;
+    if (bytes <= LARGE_BYTES) {
+      await work(runtime, envelope);
+    } else {
+      await turns.take(bytes, async () => {
+        if (drain.isDraining()) {
+          throw new NoTurnError('The process is stopping');
+        }
+        await work(runtime, envelope);
+      });
     }
-    await work(runtime, envelope);
     return undefined;
   });
+}
+
+/** Leaves the request without its body, which the framework otherwise keeps until the response, twice. */
+function takeEnvelope(request: Request): Envelope {
+  const { headers, rawBody } = request;
+  const envelope = parseEnvelope({ headers, body: request.body as unknown, rawBody });
+  request.body = undefined;
+  delete request.rawBody;
+  if (envelope === undefined) {
+    throw new NotAnEnvelope();
+  }
+  return envelope;
 }

@@ -32,9 +32,8 @@ locals {
     NODE_COMPILE_CACHE_PORTABLE = "1"
   }
 
-  # Memory: after its first message, a function uses 180 MB, and Node's heap limit is 64 MB below the memory limit. A message
-  # of 10 MB needs 60 MB as text, as objects, and as the bytes to send. The concurrency is how many of those fit. Cloud Run
-  # requires a whole CPU for a concurrency above 1.
+  # Memory: `npm run bench -- memory` measures each function with as many messages of 10 MB as its concurrency allows, and fails
+  # above 80 % of the limit. Cloud Run requires a whole CPU for a concurrency above 1.
   functions = {
     # A delivery mostly waits for Earth Engine, for about a second, so one CPU can handle 8 at a time. 10 × 8 deliveries stay
     # below Earth Engine's 100 requests per second and project. The timeout is the lease of a claim, because a sender must
@@ -65,7 +64,7 @@ locals {
     }
     recordDeadLetter = {
       description = "Records each message that no function could handle"
-      memory      = "512Mi", cpu = "1", concurrency = 4
+      memory      = "1Gi", cpu = "1", concurrency = 4
       max         = 3, timeout_seconds = 60
     }
   }
