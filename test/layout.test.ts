@@ -9,7 +9,17 @@ import { tableRows } from './docs/pages.ts';
  * layers below it. An entry is a folder or a file.
  */
 const layers: readonly (readonly string[])[] = [
-  ['clock.ts', 'json.ts', 'text.ts', 'errors.ts', 'log.ts', 'rpc-codes.ts', 'publisher.ts', 'config.ts'],
+  [
+    'clock.ts',
+    'json.ts',
+    'text.ts',
+    'errors.ts',
+    'log.ts',
+    'rpc-codes.ts',
+    'publisher.ts',
+    'steps.ts',
+    'config.ts',
+  ],
   ['model', 'issues.ts'],
   ['earth-engine'],
   ['store'],

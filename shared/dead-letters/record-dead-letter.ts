@@ -2,11 +2,12 @@ import { carry } from '../record/carry.ts';
 import type { ExportRecord } from '../model/record.ts';
 import { updateRecord } from '../records.ts';
 import type { Services } from '../services.ts';
+import { runInSteps, type Steps } from '../steps.ts';
 import { isDocumentId } from '../store/limits.ts';
 import { truncate } from '../text.ts';
 import { isReadable } from '../store/store.ts';
 import { type Envelope, readJsonData } from '../message/envelope.ts';
-import { jobRules, parseJobMessage } from '../message/job-message.ts';
+import { jobRules, parseJobMessageInSteps } from '../message/job-message.ts';
 import type { Job } from '../model/job.ts';
 import type { Issue } from '../model/rejected-message.ts';
 import { rejectMessage } from '../message/rejection.ts';
@@ -44,7 +45,7 @@ export async function recordDeadLetter(
     return { outcome: 'KNOWN', messageId: known };
   }
   const cause = causeOf(envelope);
-  const { job, recordId, batchId, issues } = readJob(services, envelope);
+  const { job, recordId, batchId, issues } = await runInSteps(readJob(services, envelope));
   const found = job && (await store.records.get(job.recordId));
   if (job && found && isReadable(found)) {
     const note = `dead letter ${envelope.messageId}: ${cause}`;
@@ -96,12 +97,13 @@ interface LetterJob {
 }
 
 /** Most dead letters are jobs. Any other is recorded without guessing what is wrong with it. */
-function readJob({ config }: Pick<Services, 'config'>, envelope: Envelope): LetterJob {
+function* readJob({ config }: Pick<Services, 'config'>, envelope: Envelope): Steps<LetterJob> {
   const data = readJsonData(envelope);
   if ('issues' in data) {
     return { issues: data.issues };
   }
-  const reading = parseJobMessage(data.json, jobRules(config));
+  yield;
+  const reading = yield* parseJobMessageInSteps(data.json, jobRules(config));
   const { recordId, batchId } = 'job' in reading ? reading.job : reading;
   return { ...('job' in reading ? { job: reading.job } : {}), recordId, batchId, issues: [] };
 }

@@ -1,7 +1,8 @@
 import { hash } from 'node:crypto';
 
 import { type ByteWriter, createByteWriter, type Digest } from './canonical-bytes.ts';
-import { type Entry, type Graph, type GraphNode, tags } from './graph.ts';
+import { type Entry, type Graph, type GraphNode, STEP_ENTRIES, tags } from './graph.ts';
+import type { Steps } from '../steps.ts';
 
 /**
  * The meaning of a graph as one hash, in time linear in its size however often its nodes are shared.
@@ -38,11 +39,11 @@ const here: Digest = '';
  * @param reachable the keys that `result` leads to; the others do not affect the hash
  * @throws TooManyNamesError
  */
-export function hashGraph(
+export function* hashGraph(
   graph: Graph,
   order: readonly string[],
   reachable: ReadonlySet<string>,
-): { readonly hash: string; readonly freeNames: FreeNames } {
+): Steps<{ readonly hash: string; readonly freeNames: FreeNames }> {
   const functions = findFunctions(graph, order);
   const summaries = new Map<string, Summary>();
   const context: Context = {
@@ -55,6 +56,9 @@ export function hashGraph(
   };
   for (const key of order) {
     summaries.set(key, summarize(entryOf(graph, key).node, context));
+    if (summaries.size % STEP_ENTRIES === 0) {
+      yield;
+    }
   }
 
   const freeNames = new Map<string, Places>();

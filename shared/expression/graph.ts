@@ -37,6 +37,9 @@ export type GraphNode =
   | { readonly kind: 'reference'; readonly target: string };
 
 /** Whatever is hashed begins with one of these bytes, so two different kinds never have the same bytes. */
+/** Reading or hashing this many entries takes about a millisecond. */
+export const STEP_ENTRIES = 256;
+
 export const tags = {
   null: 1,
   false: 2,

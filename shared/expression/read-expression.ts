@@ -3,6 +3,7 @@ import { type FreeNames, hashGraph, TooManyNamesError } from './graph-hash.ts';
 import { createIssueList, formatPath, type IssueList, quote } from '../issues.ts';
 import { readGraph } from './read-graph.ts';
 import type { Issue } from '../model/rejected-message.ts';
+import { runAtOnce, type Steps } from '../steps.ts';
 
 const base = ['request', 'expression'];
 
@@ -16,20 +17,25 @@ export type ExpressionReading = { readonly graphHash: string } | { readonly issu
  *
  * References, not inlining, make a graph deep, so nothing here recurses along them.
  */
-export function readExpression(expression: unknown): ExpressionReading {
+export const readExpression = (expression: unknown): ExpressionReading =>
+  runAtOnce(readExpressionInSteps(expression));
+
+export function* readExpressionInSteps(expression: unknown): Steps<ExpressionReading> {
   const issues = createIssueList();
-  const graph = readGraph(expression, base, issues);
+  const graph = yield* readGraph(expression, base, issues);
   if (!graph || issues.count > 0) {
     return { issues: issues.list() };
   }
 
+  yield;
   const { order, reachable } = sortEntries(graph, issues);
   if (issues.count > 0) {
     return { issues: issues.list() };
   }
 
   try {
-    const { hash, freeNames } = hashGraph(graph, order, reachable);
+    yield;
+    const { hash, freeNames } = yield* hashGraph(graph, order, reachable);
     rejectUnboundNames(graph, freeNames, issues);
     return issues.count > 0 ? { issues: issues.list() } : { graphHash: hash };
   } catch (error) {

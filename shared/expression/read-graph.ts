@@ -1,8 +1,9 @@
 import { createByteWriter } from './canonical-bytes.ts';
-import type { Entry, Graph, GraphNode } from './graph.ts';
+import { type Entry, type Graph, type GraphNode, STEP_ENTRIES } from './graph.ts';
 import { at, fieldsOf, type GraphReader, readMember, readTarget, reject } from './graph-reader.ts';
 import type { IssueList } from '../issues.ts';
 import { isJsonObject, type JsonObject } from '../json.ts';
+import type { Steps } from '../steps.ts';
 import { readBytes, readConstant, readInteger } from './read-constants.ts';
 import { readArray, readDictionary } from './read-containers.ts';
 import { readDefinition, readInvocation } from './read-functions.ts';
@@ -33,11 +34,11 @@ const kinds = [...readKind.keys()].join(', ');
  * @param base the expression's own path, `['request', 'expression']`
  * @returns what could be read, with an issue for each part that could not; undefined if nothing could be read
  */
-export function readGraph(
+export function* readGraph(
   expression: unknown,
   base: readonly string[],
   issues: IssueList,
-): Graph | undefined {
+): Steps<Graph | undefined> {
   const reader: GraphReader = {
     path: [...base],
     issues,
@@ -58,14 +59,16 @@ export function readGraph(
   }
   reader.values = values;
 
-  const entries = at(reader, 'values', () => readEntries(reader));
+  reader.path.push('values');
+  const entries = yield* readEntries(reader);
+  reader.path.pop();
   // What `result` refers to is not a target of the last entry.
   reader.targets = [];
   const result = at(reader, 'result', () => readTarget(reader, fields['result']));
   return result === undefined ? undefined : { entries, result };
 }
 
-function readEntries(reader: GraphReader): Map<string, Entry> {
+function* readEntries(reader: GraphReader): Steps<Map<string, Entry>> {
   const { issues, values } = reader;
   const entries = new Map<string, Entry>();
   for (const key of Object.keys(values)) {
@@ -77,6 +80,9 @@ function readEntries(reader: GraphReader): Map<string, Entry> {
     const node = readMember(reader, key, values[key], 1);
     if (node) {
       entries.set(key, { key, node, targets: reader.targets, calls: reader.calls });
+    }
+    if (entries.size % STEP_ENTRIES === 0) {
+      yield;
     }
   }
   return entries;

@@ -36,11 +36,6 @@ export function serializeRequest(request: VideoRequest, requestId: string): Uint
   return Buffer.from(JSON.stringify(sentRequest(request, requestId)));
 }
 
-/** The length of what `serializeRequest` would return. */
-export function serializedLength(request: VideoRequest, requestId: string): number {
-  return Buffer.byteLength(JSON.stringify(sentRequest(request, requestId)));
-}
-
 /**
  * A serialized request under another generation of its id, to be sent after an id was used up.
  *

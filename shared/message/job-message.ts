@@ -1,15 +1,16 @@
 import { z } from 'zod';
 
 import { type AllowList, type Config, isAllowed } from '../config.ts';
-import { readExpression } from '../expression/read-expression.ts';
+import { readExpressionInSteps } from '../expression/read-expression.ts';
 import { recordIdOf } from '../model/ids.ts';
-import { contentHashOf, serializedLength } from './identity.ts';
+import { contentHashOf, serializeRequest } from './identity.ts';
 import { createIssueList, type IssueList, mismatch, type Path } from '../issues.ts';
 import { jobMessageSchema, recordableFields } from './job-schema.ts';
 import type { Expression, Job, VideoRequest } from '../model/job.ts';
 
 import { isJsonObject, type JsonNode, pathOf, unusableName } from '../json.ts';
 import type { Issue } from '../model/rejected-message.ts';
+import { runAtOnce, type Steps } from '../steps.ts';
 import { isTooWide } from './width.ts';
 import { addZodIssues, valueAt } from './zod-issues.ts';
 
@@ -40,7 +41,13 @@ export interface InvalidJob {
   readonly recordId: string | undefined;
 }
 
-export type JobReading = { readonly job: Job } | InvalidJob;
+/** A job with the bytes to send (`serializeRequest`), which are made in any case to check their size. */
+export interface ReadJob {
+  readonly job: Job;
+  readonly bytes: Uint8Array;
+}
+
+export type JobReading = ReadJob | InvalidJob;
 
 /** The fields of a job that are known without hashing its graph. */
 export type JobFields = Omit<Job, 'recordId' | 'contentHash'>;
@@ -49,11 +56,14 @@ const schema = jobMessageSchema(z.unknown().optional());
 type Message = z.output<typeof schema>;
 
 /** Reads a decoded job message: returns the job, or every issue of the message. */
-export function parseJobMessage(json: unknown, rules: JobRules): JobReading {
+export const parseJobMessage = (json: unknown, rules: JobRules): JobReading =>
+  runAtOnce(parseJobMessageInSteps(json, rules));
+
+export function* parseJobMessageInSteps(json: unknown, rules: JobRules): Steps<JobReading> {
   const issues = createIssueList();
   const fields = readFields(json, rules, issues);
   const expression = expressionIn(json);
-  const reading = expression === undefined ? undefined : readExpression(expression);
+  const reading = expression === undefined ? undefined : yield* readExpressionInSteps(expression);
   const graphIssues = reading && 'issues' in reading ? reading.issues : [];
   if (!fields || !reading || 'issues' in reading) {
     return invalid(json, rules, [...issues.list(), ...graphIssues]);
@@ -61,12 +71,16 @@ export function parseJobMessage(json: unknown, rules: JobRules): JobReading {
 
   const contentHash = contentHashOf(fields.request, reading.graphHash);
   const recordId = recordIdOf({ ...fields, contentHash });
-  const bytes = serializedLength(fields.request, recordId);
-  if (bytes > REQUEST_BYTES) {
-    issues.add(['request'], `found ${bytes} bytes as it would be sent; allowed: at most ${REQUEST_BYTES}`);
+  yield;
+  const bytes = serializeRequest(fields.request, recordId);
+  if (bytes.length > REQUEST_BYTES) {
+    issues.add(
+      ['request'],
+      `found ${bytes.length} bytes as it would be sent; allowed: at most ${REQUEST_BYTES}`,
+    );
     return invalid(json, rules, issues.list());
   }
-  return { job: { ...fields, recordId, contentHash } };
+  return { job: { ...fields, recordId, contentHash }, bytes };
 }
 
 /**

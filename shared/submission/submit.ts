@@ -3,8 +3,8 @@ import { EarthEngineError } from '../earth-engine/api.ts';
 import { UnreadableError } from '../errors.ts';
 import { type Envelope, readJsonData } from '../message/envelope.ts';
 import { markedDescription } from '../model/ids.ts';
-import { differingPaths, sentRequest, serializeRequest } from '../message/identity.ts';
-import { jobRules, parseJobMessage } from '../message/job-message.ts';
+import { differingPaths, sentRequest } from '../message/identity.ts';
+import { jobRules, type JobRules, parseJobMessageInSteps, type ReadJob } from '../message/job-message.ts';
 import type { Job } from '../model/job.ts';
 import { type RejectionDetail, rejectMessage } from '../message/rejection.ts';
 import { withBatch } from '../record/batches.ts';
@@ -12,6 +12,7 @@ import type { ExportRecord } from '../model/record.ts';
 import { claim, enqueue, enqueueInOutage, type JobSource } from '../record/new-records.ts';
 import { createRecord, updateRecord } from '../records.ts';
 import type { Services } from '../services.ts';
+import { runInSteps, type Steps } from '../steps.ts';
 import { isReadable, type Stored } from '../store/store.ts';
 import type { Gate } from './gate.ts';
 import { createListings } from './listing.ts';
@@ -42,30 +43,39 @@ const SOURCE = 'submitExport';
  * @throws what the store rejects with before the claim is known to be written: the message is then redelivered
  */
 export async function submit(services: Services, gate: Gate, envelope: Envelope): Promise<Submitted> {
-  const data = readJsonData(envelope);
-  if ('issues' in data) {
-    return reject(services, envelope, { reason: 'INVALID_DATA', issues: data.issues });
-  }
-  const reading = parseJobMessage(data.json, jobRules(services.config));
-  if ('issues' in reading) {
-    const { issues, recordId, batchId } = reading;
-    return reject(services, envelope, { reason: 'INVALID_JOB', issues, recordId, batchId });
-  }
-  return submitJob({ ...services, gate, listings: createListings(services) }, envelope, reading.job);
+  const reading = await runInSteps(readJob(envelope, jobRules(services.config)));
+  return 'reason' in reading
+    ? reject(services, envelope, reading)
+    : submitJob({ ...services, gate, listings: createListings(services) }, envelope, reading);
 }
 
-async function reject(
-  services: Services,
-  envelope: Envelope,
-  detail: Omit<RejectionDetail, 'source'>,
-): Promise<Submitted> {
+type Rejection = Omit<RejectionDetail, 'source'>;
+
+function* readJob(envelope: Envelope, rules: JobRules): Steps<ReadJob | Rejection> {
+  const data = readJsonData(envelope);
+  if ('issues' in data) {
+    return { reason: 'INVALID_DATA', issues: data.issues };
+  }
+  yield;
+  const reading = yield* parseJobMessageInSteps(data.json, rules);
+  if ('job' in reading) {
+    return reading;
+  }
+  const { issues, recordId, batchId } = reading;
+  return { reason: 'INVALID_JOB', issues, recordId, batchId };
+}
+
+async function reject(services: Services, envelope: Envelope, detail: Rejection): Promise<Submitted> {
   await rejectMessage(services, envelope, { ...detail, source: SOURCE });
   return { outcome: 'REJECTED_MESSAGE', reason: detail.reason };
 }
 
-async function submitJob(services: SendContext, envelope: Envelope, job: Job): Promise<Submitted> {
+async function submitJob(
+  services: SendContext,
+  envelope: Envelope,
+  { job, bytes }: ReadJob,
+): Promise<Submitted> {
   const { recordId } = job;
-  const bytes = serializeRequest(job.request, recordId);
   const source: JobSource = {
     requestId: recordId,
     description: markedDescription(job.request.description, recordId),
