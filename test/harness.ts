@@ -83,6 +83,8 @@ export interface TestMessage {
   readonly data: unknown;
   readonly messageId?: string;
   readonly attributes?: Readonly<Record<string, string>>;
+  /** By default, all messages are published at the same time. */
+  readonly publishTime?: Date;
 }
 
 export interface Harness extends Instance {
@@ -223,7 +225,7 @@ export function simulatedEarthEngine(
 let messages = 0;
 
 /** A push request as Pub/Sub sends it. */
-export function pushBody({ data, messageId, attributes }: TestMessage): object {
+export function pushBody({ data, messageId, attributes, publishTime }: TestMessage): object {
   messages += 1;
   const bytes =
     data instanceof Uint8Array ? data : Buffer.from(typeof data === 'string' ? data : JSON.stringify(data));
@@ -231,7 +233,7 @@ export function pushBody({ data, messageId, attributes }: TestMessage): object {
     message: {
       data: Buffer.from(bytes).toString('base64'),
       messageId: messageId ?? `message-${messages}`,
-      publishTime: '2026-11-23T12:00:00.000Z',
+      publishTime: publishTime?.toISOString() ?? '2026-11-23T12:00:00.000Z',
       ...(attributes ? { attributes } : {}),
     },
     subscription: 'projects/demo-test/subscriptions/video-export-jobs',

@@ -91,7 +91,8 @@ export async function expandBatch(services: Services, envelope: Envelope): Promi
       ? reject(services, envelope, 'CONFLICT', [otherManifest(manifest.id)])
       : { outcome: claimed.concluded, batchId: manifest.id };
   }
-  return publishJobs(services, { expansion, rules, deadline, ...claimed });
+  const { publishTime } = envelope;
+  return publishJobs(services, { expansion, rules, deadline, publishTime, ...claimed });
 }
 
 async function reject(
@@ -179,6 +180,7 @@ interface Expanding extends Claimed {
   readonly expansion: Expansion;
   readonly rules: JobRules;
   readonly deadline: Date;
+  readonly publishTime: Date | undefined;
 }
 
 async function publishJobs(services: Services, expanding: Expanding): Promise<Expanded> {
@@ -238,7 +240,7 @@ function chunkFrom(expansion: Expansion, from: number): number {
  */
 async function publishChunk(
   services: Services,
-  { expansion, rules }: Expanding,
+  { expansion, rules, publishTime }: Expanding,
   from: number,
   count: number,
 ): Promise<number> {
@@ -263,9 +265,13 @@ async function publishChunk(
     }
   };
   await pMap(known, share, { concurrency: WRITES_AT_ONCE });
+  // A job exists since its manifest was published: a cancellation that is published while the manifest is expanded applies.
+  const attributes: Record<string, string> = publishTime
+    ? { originalPublishTime: publishTime.toISOString() }
+    : {};
   const messages: OutgoingMessage[] = jobs
     .filter((job) => !skipped.has(job))
-    .map((job) => ({ data: expansion.message(job), attributes: {} }));
+    .map((job) => ({ data: expansion.message(job), attributes }));
   const outcomes = await publisher.publish(config.topics.jobs, messages, PUBLISH_TIMEOUT_MS);
   const failed = outcomes.find((outcome) => 'error' in outcome);
   if (failed) {

@@ -7,6 +7,7 @@ import { HOUR_MS, later, MINUTE_MS } from '../clock.ts';
 import { StaleWriteError } from '../errors.ts';
 import type { ActiveRecord, ExportRecord } from '../model/record.ts';
 import { isTerminal } from '../model/record.ts';
+import { existedAt } from '../record/cancellation.ts';
 import type { Services } from '../services.ts';
 import { batchQueries, recordQueries } from '../store/queries.ts';
 import { pages } from '../store/pages.ts';
@@ -27,12 +28,15 @@ const APPEARS_WITHIN_MS = 2 * MINUTE_MS;
  * Marks a batch as canceled, so that it stops expanding and records that appear later are canceled too. If there is no batch
  * with this id yet, it is created as canceled, so that a later manifest is not expanded.
  *
+ * @param requestedAt when the cancellation was published. One that is redelivered after the batch was retried, or was
+ * published before that, changes nothing
  * @returns undefined if the batch has finished and has nothing left to cancel, except for what may still arrive
  */
 export async function markBatch(
   services: Services,
   batchId: string,
   messageId: string,
+  requestedAt: Date,
 ): Promise<Stored<Batch> | undefined> {
   // A finished batch may have unfinished jobs: late ones, and others that were published with its batchId.
   const readAt = services.clock.now();
@@ -42,27 +46,30 @@ export async function markBatch(
     (await records.count(recordQueries.alsoUnfinishedOfBatch(batchId)));
   const { stored } = await changeBatch(services, batchId, (batch, now) => {
     if (!batch) {
-      return unseenBatch(batchId, messageId, now);
+      return { ...unseenBatch(batchId, messageId, now), cancelRequestedAt: requestedAt };
+    }
+    const known = [batch.cancelRequestedAt, batch.ignoresCancellationsUntil];
+    if (known.some((time) => time !== undefined && requestedAt <= time)) {
+      return undefined;
     }
     if (batch.state === 'FINISHED' && (batch.manifestHash === '' || unfinished > 0)) {
       const { cancelledThrough: _through, ...running } = reopenedBatch(batch);
-      return { ...running, cancelRequestedAt: now };
-    }
-    if (batch.cancelRequestedAt !== undefined) {
-      return undefined;
+      return { ...running, cancelRequestedAt: requestedAt };
     }
     if (batch.state === 'FINISHED') {
       return {
         ...batch,
-        cancelRequestedAt: now,
+        cancelRequestedAt: requestedAt,
         cancelledThrough: later(readAt, -APPEARS_WITHIN_MS),
       };
     }
     // Keeps the claim of the delivery that expands it, which may still publish more than is written here.
-    const { expireAt: _expiry, ...expanding } = batch;
-    return { ...expanding, state: 'RUNNING', cancelRequestedAt: now };
+    // A new cancellation of a canceled batch also covers what was published between the two.
+    const { expireAt: _expiry, cancelledThrough: _through, ...expanding } = batch;
+    return { ...expanding, state: 'RUNNING', cancelRequestedAt: requestedAt };
   });
-  return stored?.value.state === 'FINISHED' ? undefined : stored;
+  const isCancelled = stored?.value.cancelRequestedAt !== undefined && stored.value.state !== 'FINISHED';
+  return isCancelled ? stored : undefined;
 }
 
 function unseenBatch(id: string, messageId: string, now: Date) {
@@ -87,7 +94,7 @@ export interface BatchCancelled {
   readonly operations: number;
 }
 
-/** Cancels the records of a marked batch that have appeared since the last call. */
+/** Cancels the records of a marked batch that have appeared since the last call, and existed when it was canceled. */
 export async function cancelRecordsOf(
   services: Services,
   batch: Stored<Batch>,
@@ -95,6 +102,7 @@ export async function cancelRecordsOf(
 ): Promise<BatchCancelled> {
   const { clock, store, stopping } = services;
   const startedAt = clock.now();
+  const { cancelRequestedAt: requestedAt = startedAt } = batch.value;
   const query = recordQueries.ofBatchSince(batch.id, batch.value.cancelledThrough ?? new Date(0));
   // Waiting records are canceled first, since they could be sent while EE's rate limit delays the rest.
   const running: Stored<ActiveRecord>[] = [];
@@ -104,9 +112,11 @@ export async function cancelRecordsOf(
   const cancelPage = async (page: readonly Found<ExportRecord>[]): Promise<void> => {
     const open = page
       .filter(isReadable)
-      .filter(({ value }) => !isTerminal(value) && !value.cancelRequestedAt);
+      .filter(({ value }) => !isTerminal(value) && !value.cancelRequestedAt && existedAt(value, requestedAt));
     records += open.length;
-    await pMap(open, (stored) => cancelOne(services, stored, running), { concurrency: WRITES_AT_ONCE });
+    await pMap(open, (stored) => cancelOne(services, stored, requestedAt, running), {
+      concurrency: WRITES_AT_ONCE,
+    });
   };
   for await (const page of isComplete ? pages(store.records, query, PAGE) : []) {
     await cancelPage(page);
@@ -143,10 +153,11 @@ export async function cancelRecordsOf(
 async function cancelOne(
   services: Services,
   stored: Stored<ExportRecord>,
+  requestedAt: Date,
   running: Stored<ActiveRecord>[],
 ): Promise<void> {
   try {
-    const after = await requestCancelling(services, stored);
+    const after = await requestCancelling(services, stored, requestedAt);
     if (isToCancelAtEarthEngine(after)) {
       running.push(after);
     }

@@ -8,7 +8,7 @@ import { rejectMessage } from '../message/rejection.ts';
 import { isTooWide } from '../message/width.ts';
 import { addZodIssues } from '../message/zod-issues.ts';
 import { type ExportRecord, isTerminal } from '../model/record.ts';
-import { cancelUnseen } from '../record/cancellation.ts';
+import { cancelUnseen, existedAt } from '../record/cancellation.ts';
 import { createRecord } from '../records.ts';
 import type { Services } from '../services.ts';
 import { recordQueries } from '../store/queries.ts';
@@ -35,8 +35,8 @@ export type Cancelled =
     };
 
 /**
- * Handles one delivery of a cancellation. Records that have ended do not change, and repeating it is harmless. When it
- * resolves, the message may be acknowledged: what is not canceled yet is marked, and the poller continues.
+ * Handles one delivery of a cancellation, which applies to what existed when it was published: a retry, and jobs that were
+ * published later, stay. Records that have ended do not change, and repeating it is harmless. When it resolves, the message may be acknowledged: what is not canceled yet is marked, and the poller continues.
  *
  * @throws what the store throws: the message is then redelivered
  */
@@ -55,20 +55,22 @@ export async function cancelExports(services: Services, envelope: Envelope): Pro
     addZodIssues(parsed.error, data.json, issues);
     return reject(services, envelope, 'INVALID_CANCELLATION', issues.list());
   }
+  // A cancellation that was posted without Pub/Sub applies to what exists now.
+  const requestedAt = envelope.publishTime ?? services.clock.now();
   const { batchId } = parsed.data;
   if (batchId !== undefined) {
-    const batch = await markBatch(services, batchId, envelope.messageId);
+    const batch = await markBatch(services, batchId, envelope.messageId, requestedAt);
     const { records, operations } = batch
       ? await cancelRecordsOf(services, batch, deadline)
       : { records: 0, operations: 0 };
     services.log.info('batch.cancelled', { batchId, records, operations });
     return { outcome: 'CANCELLED', records, operations };
   }
-  const found = await findRecords(services, parsed.data, envelope.messageId);
+  const found = await findRecords(services, parsed.data, envelope.messageId, requestedAt);
   if ('issues' in found) {
     return reject(services, envelope, 'INVALID_CANCELLATION', found.issues);
   }
-  return cancelRecords(services, found.records, deadline);
+  return cancelRecords(services, found.records, requestedAt, deadline);
 }
 
 async function reject(
@@ -84,11 +86,12 @@ async function reject(
 async function cancelRecords(
   services: Services,
   open: readonly Stored<ExportRecord>[],
+  requestedAt: Date,
   deadline: Date,
 ): Promise<Cancelled> {
   const marked: Stored<ExportRecord>[] = [];
   for (const stored of open) {
-    marked.push(await requestCancelling(services, stored));
+    marked.push(await requestCancelling(services, stored, requestedAt));
   }
   const operations = await cancelOperations(services, marked.filter(isToCancelAtEarthEngine), deadline);
   for (const { id, value } of marked) {
@@ -104,13 +107,14 @@ async function findRecords(
   services: Services,
   cancellation: Cancellation,
   messageId: string,
+  requestedAt: Date,
 ): Promise<Records> {
   const { store, config } = services;
   const { recordId, jobKey, attempt, project = config.earthEngineProject } = cancellation;
   if (recordId !== undefined) {
     const found = await store.records.get(recordId);
     const message = `found ${describe(recordId)}, which has no record; to cancel a job before its message arrives, use its jobKey`;
-    return found ? openAmong([found]) : { issues: [{ path: 'recordId', message }] };
+    return found ? openAmong(services, [found], requestedAt) : { issues: [{ path: 'recordId', message }] };
   }
   if (jobKey === undefined) {
     return { records: [] };
@@ -121,9 +125,9 @@ async function findRecords(
   }
   const attempts = attempt === undefined ? await attemptsAt(services, project, jobKey) : [];
   if (attempts.length > 0) {
-    return openAmong(attempts);
+    return openAmong(services, attempts, requestedAt);
   }
-  return unseen(services, { project, jobKey, attempt: attempt ?? 1 }, messageId);
+  return unseen(services, { project, jobKey, attempt: attempt ?? 1 }, messageId, requestedAt);
 }
 
 async function attemptsAt(
@@ -139,26 +143,41 @@ async function unseen(
   services: Services,
   job: { readonly project: string; readonly jobKey: string; readonly attempt: number },
   messageId: string,
+  requestedAt: Date,
 ): Promise<Records> {
   const { clock, policy } = services;
   const recordId = recordIdOf(job);
   const record = cancelUnseen({ ...job, recordId }, messageId, policy, clock.now());
   const outcome = await createRecord(services, recordId, record);
   if ('existing' in outcome) {
-    return openAmong([outcome.existing]);
+    return openAmong(services, [outcome.existing], requestedAt);
   }
   return { records: [outcome.created] };
 }
 
-function openAmong(found: readonly Found<ExportRecord>[]): Records {
+async function openAmong(
+  services: Services,
+  found: readonly Found<ExportRecord>[],
+  requestedAt: Date,
+): Promise<Records> {
   const records: Stored<ExportRecord>[] = [];
   const issues: Issue[] = [];
   for (const each of found) {
     if (!isReadable(each)) {
       issues.push({ path: '', message: `the record ${each.id} cannot be read; repair it first` });
-    } else if (!isTerminal(each.value)) {
+    } else if (!isTerminal(each.value) && (await appliesTo(services, each.value, requestedAt))) {
       records.push(each);
     }
   }
   return issues.length > 0 ? { issues } : { records };
+}
+
+/** A retry of a record that this cancellation canceled already was created after it, whatever the clocks say. */
+async function appliesTo({ store }: Services, record: ExportRecord, requestedAt: Date): Promise<boolean> {
+  if (!existedAt(record, requestedAt)) {
+    return false;
+  }
+  const previous = record.retryOf === undefined ? undefined : await store.records.get(record.retryOf);
+  const cancelledAt = previous && isReadable(previous) ? previous.value.cancelRequestedAt : undefined;
+  return cancelledAt === undefined || cancelledAt < requestedAt;
 }

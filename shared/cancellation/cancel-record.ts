@@ -21,20 +21,26 @@ import { cancelAtEarthEngine } from '../submission/note-operation.ts';
 const CHECK_AFTER_MS = 10 * MINUTE_MS;
 
 /**
- * The record with its cancellation, by rule 8; undefined if there is nothing to write. A waiting job ends at once if it
+ * The record with its cancellation, by rule 8, which was published at `requestedAt`; undefined if there is nothing to write. A waiting job ends at once if it
  * cannot have an operation. If it is being sent, or may have been sent, its operation is canceled when it is found.
  */
-export function cancellationOf(record: ExportRecord, policy: Policy, now: Date): ExportRecord | undefined {
+export function cancellationOf(
+  record: ExportRecord,
+  requestedAt: Date,
+  policy: Policy,
+  now: Date,
+): ExportRecord | undefined {
   if (isTerminal(record)) {
     return undefined;
   }
   if (record.state === 'WAITING' && isProvenAbsent(record, policy)) {
-    return cancelUnsent(record, policy, now);
+    const cancelRequestedAt = record.cancelRequestedAt ?? requestedAt;
+    return cancelUnsent({ ...record, cancelRequestedAt }, policy, now);
   }
   if (record.cancelRequestedAt !== undefined) {
     return undefined;
   }
-  const requested = requestCancellation(record, now);
+  const requested = requestCancellation(record, now, requestedAt);
   return isActive(requested)
     ? { ...requested, dueAt: earlier(requested.dueAt, later(now, CHECK_AFTER_MS)) }
     : requested;
@@ -46,10 +52,13 @@ const earlier = (one: Date, other: Date): Date => (one < other ? one : other);
 export async function requestCancelling(
   services: Services,
   stored: Stored<ExportRecord>,
+  requestedAt: Date,
 ): Promise<Stored<ExportRecord>> {
   const { clock, policy } = services;
   const now = clock.now();
-  const updated = await updateRecord(services, stored, (record) => cancellationOf(record, policy, now));
+  const updated = await updateRecord(services, stored, (record) =>
+    cancellationOf(record, requestedAt, policy, now),
+  );
   return updated.stored;
 }
 

@@ -37,11 +37,15 @@ export const batchSchema = z.object({
     .object({ token: z.string(), leaseUntil: z.date() })
     .optional()
     .describe('The process that adds jobs to it, and until when'),
-  cancelRequestedAt: z.date().optional().describe('When its cancellation was requested'),
+  cancelRequestedAt: z.date().optional().describe('When its cancellation was published'),
   cancelledThrough: z
     .date()
     .optional()
     .describe('Records of the batch that were created before this are canceled, as far as possible'),
+  ignoresCancellationsUntil: z
+    .date()
+    .optional()
+    .describe('Cancellations that were published earlier have no effect, since the batch was retried'),
   counts: z
     .partialRecord(z.enum(recordStates), z.int().min(0))
     .optional()

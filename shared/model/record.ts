@@ -81,6 +81,10 @@ const common = {
       'SHA-256 over what the request means; absent if the job was canceled before its message arrived',
     ),
   messageId: z.string().describe('The message that created the record'),
+  publishedAt: z
+    .date()
+    .optional()
+    .describe('When that message was published, or its manifest; absent for a retry'),
   description: z
     .string()
     .describe("The operation's description: the text from the request and the requestId"),

@@ -1,8 +1,26 @@
-import { later } from '../clock.ts';
+import { later, SECOND_MS } from '../clock.ts';
+import type { Job } from '../model/job.ts';
 import type { ExportRecord, RecordError, RecordIn, RecordInSubmission } from '../model/record.ts';
 import { carry, grow } from './carry.ts';
-import { DEFAULT_PRIORITY } from './new-records.ts';
+import { DEFAULT_PRIORITY, enqueue, type JobSource } from './new-records.ts';
 import type { Policy } from './policy.ts';
+
+/**
+ * The clocks of Pub/Sub and of a process of the service differ by less. If the bound is too long, a late cancellation may end
+ * a retry that began seconds after it: the retry shows as CANCELLED, and costs nothing. If it is too short, a job that
+ * someone cancels right after its retry keeps running unnoticed.
+ */
+export const CLOCKS_DIFFER_MS = 30 * SECOND_MS;
+
+/**
+ * Whether a cancellation that was published at `requestedAt` applies to a record: only if the record's message was published
+ * by then too. A retry has no message, and its `createdAt` is by another clock.
+ */
+export const existedAt = (
+  { publishedAt, createdAt }: Pick<ExportRecord, 'publishedAt' | 'createdAt'>,
+  requestedAt: Date,
+): boolean =>
+  publishedAt === undefined ? createdAt <= later(requestedAt, CLOCKS_DIFFER_MS) : publishedAt <= requestedAt;
 
 /** A job that is canceled before its message arrives: when the message does arrive, nothing is sent (rule 8). */
 export function cancelUnseen(
@@ -32,6 +50,23 @@ export function cancelUnseen(
   };
 }
 
+/** A job whose batch was canceled before its message arrived. It has its request, so that it can be retried. */
+export function cancelOnArrival(
+  job: Job,
+  source: JobSource,
+  requestedAt: Date,
+  policy: Policy,
+  now: Date,
+): RecordIn<'CANCELLED'> {
+  const unsent = { ...enqueue(job, source, 'QUEUE', now, now), cancelRequestedAt: requestedAt };
+  const note = 'its batch was canceled before its message arrived';
+  return {
+    ...cancelUnsent(unsent, policy, now),
+    revision: unsent.revision,
+    history: [{ state: 'CANCELLED', at: now, note }],
+  };
+}
+
 const cancelledError: RecordError = {
   code: 1,
   status: 'CANCELLED',
@@ -40,10 +75,10 @@ const cancelledError: RecordError = {
 };
 
 /** Notes a requested cancellation. The process that writes this, or finds the operation, cancels it at Earth Engine. */
-export function requestCancellation(record: ExportRecord, now: Date): ExportRecord {
+export function requestCancellation(record: ExportRecord, now: Date, requestedAt = now): ExportRecord {
   return {
     ...record,
-    cancelRequestedAt: now,
+    cancelRequestedAt: requestedAt,
     revision: record.revision + 1,
     updatedAt: now,
     history: grow(record.history, { state: record.state, at: now, note: 'cancellation requested' }),

@@ -17,6 +17,7 @@ export const edges: readonly Edge[] = [
   ['NEW', 'enqueue', 'WAITING'],
   ['NEW', 'enqueueInOutage', 'WAITING'],
   ['NEW', 'cancelUnseen', 'CANCELLED'],
+  ['NEW', 'cancelOnArrival', 'CANCELLED'],
   ...between(submissionStates, 'claimAgain', ['SUBMITTING']),
   ['SUBMITTING', 'nextGeneration', 'SUBMITTING'],
   ['SUBMITTING', 'wait', 'WAITING'],

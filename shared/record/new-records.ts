@@ -19,6 +19,7 @@ export interface JobSource {
   /** With the marker, as Earth Engine stores it. */
   readonly description: string;
   readonly messageId: string;
+  readonly publishedAt?: Date | undefined;
   readonly serviceAccount?: string | undefined;
   readonly retryOf?: string | undefined;
 }
@@ -53,6 +54,7 @@ function initialFields(job: Job, source: JobSource, now: Date, state: string, no
     labels: { ...job.labels },
     contentHash: job.contentHash,
     messageId: source.messageId,
+    publishedAt: source.publishedAt,
     description: source.description,
     destination: job.destination,
     priority: job.request.priority ?? DEFAULT_PRIORITY,

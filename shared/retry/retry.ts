@@ -9,6 +9,7 @@ import { nextAttemptId } from '../model/ids.ts';
 import { type ExportRecord, isTerminal, type RecordState, type TerminalRecord } from '../model/record.ts';
 import { enqueue } from '../record/new-records.ts';
 import { batchesOf } from '../record/batches.ts';
+import { CLOCKS_DIFFER_MS } from '../record/cancellation.ts';
 import { createRecord } from '../records.ts';
 import type { Services } from '../services.ts';
 import { type Query, recordQueries } from '../store/queries.ts';
@@ -266,6 +267,9 @@ function attemptAfter(
   };
 }
 
+const latest = (time: Date, ...others: readonly (Date | undefined)[]): Date =>
+  others.reduce<Date>((known, other) => (other && other > known ? other : known), time);
+
 interface Reopening {
   /** @returns false while one of the batches is still being canceled */
   reopen(batchIds: readonly string[]): Promise<boolean>;
@@ -274,7 +278,8 @@ interface Reopening {
 
 /**
  * Makes batches RUNNING before their jobs are retried, and keeps them from finishing until the new records exist (rule 13).
- * This ends an earlier cancellation, since a retry means that the job is wanted.
+ * This ends an earlier cancellation, since a retry means that the job is wanted: it has no effect if it is redelivered, nor
+ * has another one that was published before the retry.
  */
 function createReopening(services: Services, dryRun: boolean): Reopening {
   const token = services.newToken();
@@ -286,8 +291,13 @@ function createReopening(services: Services, dryRun: boolean): Reopening {
       if (!batch || !mayRetry || dryRun || batch.state === 'EXPANDING') {
         return undefined;
       }
-      const { cancelRequestedAt: _request, cancelledThrough: _through, ...running } = reopenedBatch(batch);
-      return { ...running, claim: { token, leaseUntil: later(now, LEASE_MS) } };
+      const { cancelRequestedAt, cancelledThrough: _through, ...running } = reopenedBatch(batch);
+      const retriedAt = later(now, -CLOCKS_DIFFER_MS);
+      const ignoresCancellationsUntil =
+        batch.state === 'FINISHED'
+          ? latest(retriedAt, cancelRequestedAt, batch.ignoresCancellationsUntil)
+          : batch.ignoresCancellationsUntil;
+      return { ...running, ignoresCancellationsUntil, claim: { token, leaseUntil: later(now, LEASE_MS) } };
     });
     return mayRetry;
   };

@@ -14,7 +14,12 @@ import {
   type RecordState,
   terminalStates,
 } from '../../shared/model/record.ts';
-import { cancelUnseen, cancelUnsent, requestCancellation } from '../../shared/record/cancellation.ts';
+import {
+  cancelOnArrival,
+  cancelUnseen,
+  cancelUnsent,
+  requestCancellation,
+} from '../../shared/record/cancellation.ts';
 import { claim, enqueue, enqueueInOutage } from '../../shared/record/new-records.ts';
 import {
   claimAgain,
@@ -57,6 +62,7 @@ const transitions: Readonly<Record<string, Apply>> = {
     record
       ? undefined
       : cancelUnseen({ recordId, project: 'demo-ee', jobKey: 'k', attempt: 1 }, '1', policy, now),
+  cancelOnArrival: (record) => (record ? undefined : cancelOnArrival(job, source, now, policy, now)),
   claimAgain: (record) =>
     record && isInSubmission(record) ? claimAgain(record, by, policy, now) : undefined,
   nextGeneration: (record) =>
