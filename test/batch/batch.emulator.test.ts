@@ -48,7 +48,8 @@ describe('a batch in Firestore', () => {
     expect(await store.batches.get(batchId)).toMatchObject({
       value: { state: 'FINISHED', jobs: 30, counts: { CANCELLED: 30 } },
     });
-    expect(harness.simulator.operations().map(({ state }) => state)).toEqual(Array(30).fill('CANCELLED'));
+    // The other ten jobs arrived after the cancellation, and were never sent.
+    expect(harness.simulator.operations().map(({ state }) => state)).toEqual(Array(20).fill('CANCELLED'));
 
     harness.simulator.set({ runMs: [1000, 1000] });
     expect(await retryJobs(harness.services, { label: ['a-team', 'water'] })).toMatchObject({ started: 30 });
