@@ -4,11 +4,12 @@ import { later, MINUTE_MS, SECOND_MS } from '../../shared/clock.ts';
 import {
   afterEmptySearch,
   afterRefusal,
+  earliestOperationAt,
   isProvenAbsent,
   mayGiveUpId,
   secondSearchAt,
 } from '../../shared/record/proof.ts';
-import { policy, start } from './samples.ts';
+import { frozen, policy, start } from './samples.ts';
 
 /** What proves that no operation exists (rules 5 to 7), one bound at a time. */
 
@@ -96,5 +97,21 @@ describe('a refusal', () => {
   it('is the first one: a later one does not replace it', () => {
     const refused = afterRefusal(first, at(2 * MINUTE_MS));
     expect(afterRefusal(refused, at(3 * MINUTE_MS + SECOND_MS))).toEqual(refused);
+  });
+});
+
+describe('the earliest time of a record’s operation', () => {
+  const record = frozen('WAITING');
+  const entries = (count: number) => Array.from({ length: count }, () => ({ state: 'WAITING', at: start }));
+  const claimed = { state: 'SUBMITTING', at: at(60 * MINUTE_MS) };
+
+  it('is a minute before its first claim', () => {
+    const history = [...entries(1), claimed];
+    expect(earliestOperationAt({ ...record, createdAt: start, history })).toEqual(at(59 * MINUTE_MS));
+  });
+
+  it('is a minute before it was created if its history may have been cut', () => {
+    const history = [...entries(49), claimed];
+    expect(earliestOperationAt({ ...record, createdAt: start, history })).toEqual(at(-MINUTE_MS));
   });
 });

@@ -114,6 +114,23 @@ describe('rule 3: a sender checks its own lease before each POST, and', () => {
     expect(sender.posts()).toBe(1);
   });
 
+  // Removed: leaseUntil in send, so that only the time for all tries limits it.
+  it('sends nothing if its lease is over before the first POST', async () => {
+    const harness = world();
+    const paused = harness.instance((services) => {
+      const { records } = services.store;
+      const create: typeof records.create = async (...record) => {
+        const created = await records.create(...record);
+        harness.clock.advance(121 * SECOND_MS);
+        return created;
+      };
+      return { ...services, store: { ...services.store, records: { ...records, create } } };
+    });
+    await paused.submit({ data: smallJob() });
+    expect(harness.simulator.exportCalls).toHaveLength(0);
+    expect(await theRecord(harness)).toMatchObject({ state: 'WAITING', unanswered: 0, submissions: 0 });
+  });
+
   // Removed: mayStillSend before another try; then each of its two checks.
   it('sends nothing once the job was canceled', async () => {
     const harness = world();
@@ -273,6 +290,32 @@ describe('rule 5: a search', () => {
     expect(harness.simulator.operations()).toHaveLength(2);
   });
 
+  // Removed: sentUntil in adopt, so that the list that the sweep began before the send was searched.
+  it('for an ID that is refused starts after the send that may have started its operation', async () => {
+    const harness = world();
+    harness.simulator.failNext('export', { kind: 'status', status: 403, message: 'denied' });
+    await harness.submit({ data: smallJob() });
+    // Another job keeps the sweep reading the list.
+    harness.clock.advance(1);
+    await harness.submit({ data: smallJob({ jobKey: 'other' }) });
+    harness.clock.advance(20 * MINUTE_MS);
+    const message = 'A different Operation was already started with the given request_id';
+    harness.simulator.failNext('export', { kind: 'lost' });
+    harness.simulator.failNext('export', { kind: 'status', status: 400, message });
+    const poller = harness.instance((services) => ({
+      ...services,
+      earthEngine: {
+        ...services.earthEngine,
+        startExport: (...call) => {
+          harness.clock.advance(SECOND_MS);
+          return services.earthEngine.startExport(...call);
+        },
+      },
+    }));
+    await poller.poll();
+    expect(await theRecord(harness)).toMatchObject({ operation: harness.simulator.operations()[1]?.name });
+  });
+
   // Removed: the listings that adopt and searchFor share (a new one for each).
   it('shares one listing with the sweep and the other searches of a run', async () => {
     const harness = world();
@@ -347,6 +390,21 @@ describe('rule 7: a job is REJECTED only if no send is unanswered:', () => {
     expect(await theRecord(harness)).toMatchObject({ state: 'WAITING', rejecting: true });
     await harness.untilQuiet();
     expect((await theRecord(harness)).state).toBe('SUCCEEDED');
+  });
+
+  // Removed: searches: undefined for an unanswered send in postUntilAnswered.
+  it('an unanswered send after the first search restarts the count', async () => {
+    const harness = world();
+    harness.simulator.failNext('export', { kind: 'reset' }, 3);
+    await harness.submit({ data: smallJob() });
+    // Each poll searches first, then sends without an answer.
+    harness.simulator.failNext('export', { kind: 'reset' }, 1000);
+    await pollFor(harness, 2 * T_MS);
+    await cancel(harness);
+    await pollFor(harness, T_MS - MINUTE_MS);
+    expect((await theRecord(harness)).state).toBe('WAITING');
+    await pollFor(harness, 3 * MINUTE_MS);
+    expect((await theRecord(harness)).state).toBe('CANCELLED');
   });
 
   it('two searches T apart end it', async () => {
