@@ -20,6 +20,7 @@ export interface Options {
   readonly pollersAccount?: string;
   readonly deliveries?: number;
   readonly pollers?: number;
+  readonly dropsMarkers?: boolean;
 }
 
 /** One in this many worlds is played to its end; of the worlds without a budget, one in seven. */
@@ -34,9 +35,11 @@ const none: Budget = {
   refusedForGood: 0,
   cancel: 0,
   lag: 0,
+  hide: 0,
 };
 
-function begin({ budget, pollersAccount = 'a', deliveries = 2, pollers = 2 }: Options): World {
+function begin(options: Options): World {
+  const { budget, pollersAccount = 'a', deliveries = 2, pollers = 2, dropsMarkers = false } = options;
   const delivery = (): Process => ({ kind: 'delivery', account: 'a', at: 'ready' });
   const poller = (): Process => ({ kind: 'poller', account: pollersAccount, at: 'ready' });
   return {
@@ -50,6 +53,7 @@ function begin({ budget, pollersAccount = 'a', deliveries = 2, pollers = 2 }: Op
     processes: [...Array.from({ length: deliveries }, delivery), ...Array.from({ length: pollers }, poller)],
     budget: { ...none, ...budget },
     tokens: 0,
+    dropsMarkers,
   };
 }
 
@@ -150,7 +154,13 @@ function violationOf({ record, operations, inFlight }: World): string | undefine
   if (operations.length > 1) {
     return 'two operations for one job';
   }
-  if (record && isTerminal(record) && !('operation' in record && record.operation !== undefined)) {
+  // LOST promises nothing: an operation may exist.
+  if (
+    record &&
+    isTerminal(record) &&
+    record.state !== 'LOST' &&
+    !('operation' in record && record.operation !== undefined)
+  ) {
     if (operations.length > 0) {
       return `${record.state} although Earth Engine has an operation`;
     }

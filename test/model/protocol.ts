@@ -57,6 +57,12 @@ export interface Rules {
   readonly proof: boolean;
   /** Rule 8: a canceled job with an unanswered send is searched for. */
   readonly cancelSearches: boolean;
+  /** Rule 5: a list that may hide the operation proves nothing. */
+  readonly conclusive: boolean;
+  /** Rule 5: after a marker was missing, lists prove nothing. */
+  readonly markerFlag: boolean;
+  /** Rule 7: what is not proven within the deadline is LOST. */
+  readonly deadline: boolean;
   /** Rule 11: another account's sends count as unanswered. */
   readonly otherAccounts: boolean;
 }
@@ -67,6 +73,9 @@ export const allRules: Rules = {
   takeOver: true,
   proof: true,
   cancelSearches: true,
+  conclusive: true,
+  markerFlag: true,
+  deadline: true,
   otherAccounts: true,
 };
 
@@ -191,8 +200,9 @@ function poll(world: World, { account }: Process, self: Self, rules: Rules): Mov
     const mustSearch =
       mayHaveUnknownOperation(record) || (rules.otherAccounts && sentByOtherAccount(record, account));
     const now = at(nowMs);
-    const search = mustSearch ? { startedAt: now, endedAt: now } : undefined;
-    for (const { listed, spent, hides } of listings(world)) {
+    for (const { listed, spent, hides, isHiding } of listings(world)) {
+      const inconclusive = isInconclusive(world, isHiding, rules);
+      const search = mustSearch ? { startedAt: now, endedAt: now, inconclusive } : undefined;
       const found = mustSearch ? listed[0] : undefined;
       if (found) {
         moves.push(...noted(world, found, self, 'finds it in a search'));
@@ -211,24 +221,42 @@ function poll(world: World, { account }: Process, self: Self, rules: Rules): Mov
   return moves;
 }
 
-/** What a list may show: everything, or not the operations younger than T. */
-function listings(
-  world: World,
-): { listed: readonly ModelOperation[]; spent: Partial<World>; hides: string }[] {
-  const { operations, nowMs, budget } = world;
-  const old = operations.filter(({ sentAtMs }) => nowMs - sentAtMs >= policy.absenceMs);
-  const whole = { listed: operations, spent: {}, hides: '' };
-  return old.length === operations.length || budget.lag === 0
-    ? [whole]
-    : [
-        whole,
-        { listed: old, spent: { budget: { ...budget, lag: budget.lag - 1 } }, hides: ' (the list lags)' },
-      ];
+interface ModelListing {
+  readonly listed: readonly ModelOperation[];
+  readonly spent: Partial<World>;
+  readonly hides: string;
+  /** It shows an operation without a description, which is younger than the record. */
+  readonly isHiding: boolean;
 }
+
+/** What a list may show: everything, not the operations younger than T, or operations without their descriptions. */
+function listings({ operations, nowMs, budget, dropsMarkers }: World): ModelListing[] {
+  if (dropsMarkers) {
+    // Their descriptions are cut, so nothing shows that they could be ours.
+    return [{ listed: [], spent: {}, hides: ' (markers are cut)', isHiding: false }];
+  }
+  const shown: ModelListing[] = [{ listed: operations, spent: {}, hides: '', isHiding: false }];
+  const old = operations.filter(({ sentAtMs }) => nowMs - sentAtMs >= policy.absenceMs);
+  if (old.length < operations.length && budget.lag > 0) {
+    const spent = { budget: { ...budget, lag: budget.lag - 1 } };
+    shown.push({ listed: old, spent, hides: ' (the list lags)', isHiding: false });
+  }
+  if (operations.length > 0 && budget.hide > 0) {
+    const spent = { budget: { ...budget, hide: budget.hide - 1 } };
+    shown.push({ listed: [], spent, hides: ' (without descriptions)', isHiding: true });
+  }
+  return shown;
+}
+
+const isInconclusive = ({ dropsMarkers }: World, isHiding: boolean, rules: Rules): boolean =>
+  (isHiding && rules.conclusive) || (dropsMarkers && rules.markerFlag);
 
 /** The sweep sees one operation, which may be known already. */
 function sweep(world: World, record: ExportRecord, self: Self): Move[] {
-  return world.operations.flatMap((operation) => {
+  // Without a marker, only an operation whose name is known is seen.
+  const isSeen = ({ name }: ModelOperation): boolean =>
+    !world.dropsMarkers || ('operation' in record && record.operation === name);
+  return world.operations.filter(isSeen).flatMap((operation) => {
     const found = { operation: toOperation(operation), requestId: operation.requestId };
     const isNew = afterOperation(record, found, policy, self.moment) !== undefined;
     return isNew || shouldCancel(record, found) ? noted(world, operation, self, 'sweeps') : [];
@@ -350,7 +378,7 @@ function conclude(world: World, holder: Holder, answer: Answer, self: Self, rule
 function adopt(
   world: World,
   holder: Holder,
-  { listed, spent, hides }: ReturnType<typeof listings>[number],
+  { listed, spent, hides, isHiding }: ModelListing,
   self: Self,
   rules: Rules,
 ): Move[] {
@@ -359,8 +387,9 @@ function adopt(
     return noted(world, found, self, 'adopts');
   }
   const now = at(world.nowMs);
+  const inconclusive = isInconclusive(world, isHiding, rules);
   const refused = afterRefusal(holder.findings.searches, now);
-  const searches = afterEmptySearch(refused, { startedAt: now, endedAt: now });
+  const searches = afterEmptySearch(refused, { startedAt: now, endedAt: now, inconclusive });
   const findings: SendFindings = { ...holder.findings, searches };
   const after: World = { ...world, ...spent };
   if (givesUp(findings, rules)) {
@@ -410,7 +439,8 @@ function putOff(
   what: string,
 ): Move {
   const record = held(world, holder, rules);
-  const next = record && giveBack(record, findings, how, policy, self.moment);
+  const limits = rules.deadline ? policy : { ...policy, submitDeadlineMs: Infinity };
+  const next = record && giveBack(record, findings, how, limits, self.moment);
   return { what, world: self.rest(next ? self.write(next) : {}) };
 }
 

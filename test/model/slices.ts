@@ -21,6 +21,17 @@ export const slices: readonly Slice[] = [
     ...alone,
   },
   { name: 'an unanswered send and a cancellation', budget: { unanswered: 1, cancel: 1, lag: 1 }, ...alone },
+  {
+    name: 'an unanswered send, lists without descriptions, a refusal, a cancellation',
+    budget: { unanswered: 1, refusal: 2, hide: 2, cancel: 1 },
+    ...alone,
+  },
+  {
+    name: 'markers are missing; an unanswered send, a refusal, a cancellation',
+    budget: { unanswered: 1, refusal: 2, refusedForGood: 1, cancel: 1 },
+    dropsMarkers: true,
+    ...alone,
+  },
   { name: 'a full queue uses up ids', budget: { unanswered: 1, queueFull: 2, refusal: 1 }, ...alone },
   { name: 'two deliveries, two pollers, a crash', budget: { crash: 1, unanswered: 1, refusal: 1 } },
   {
@@ -43,6 +54,29 @@ export const controls: readonly (Slice & { readonly without: keyof Rules; readon
     without: 'leaseCheck',
     breaks: /^CANCELLED although Earth Engine has an operation$/,
     budget: { cancel: 1 },
+    ...alone,
+  },
+  {
+    name: 'rule 5, which counts no list that hides descriptions',
+    without: 'conclusive',
+    breaks: /^two operations for one job$/,
+    budget: { unanswered: 1, refusal: 2, hide: 2 },
+    ...alone,
+  },
+  {
+    name: 'rule 5, which counts no list while markers are missing',
+    without: 'markerFlag',
+    breaks: /^CANCELLED although Earth Engine has an operation$/,
+    budget: { crash: 1, cancel: 1 },
+    dropsMarkers: true,
+    ...alone,
+  },
+  {
+    name: 'rule 7, the deadline after which an unknown outcome is LOST',
+    without: 'deadline',
+    breaks: /^stuck in WAITING$/,
+    budget: { unanswered: 1, cancel: 1 },
+    dropsMarkers: true,
     ...alone,
   },
   {

@@ -14,7 +14,8 @@ export const policy: Policy = {
   retryMinMs: TICK_MS,
   retryMaxMs: 2 * TICK_MS,
   absenceMs: 4 * TICK_MS,
-  submitDeadlineMs: 1000 * TICK_MS,
+  /** Long enough for every proof; the end of a world without one is only played to. */
+  submitDeadlineMs: 24 * TICK_MS,
   pollMinMs: 2 * TICK_MS,
   pollMaxMs: 4 * TICK_MS,
   stalledMs: 1000 * TICK_MS,
@@ -33,6 +34,8 @@ export interface World {
   readonly processes: readonly Process[];
   readonly budget: Budget;
   readonly tokens: number;
+  /** Earth Engine cuts descriptions, so no list shows a marker, and a response showed that. */
+  readonly dropsMarkers: boolean;
 }
 
 export interface Request {
@@ -59,6 +62,8 @@ export interface Budget {
   readonly cancel: number;
   /** Lists that do not show a young operation. */
   readonly lag: number;
+  /** Lists that show operations without their descriptions. */
+  readonly hide: number;
 }
 
 export interface Holder {
@@ -146,6 +151,8 @@ const memoryMs: Readonly<Record<string, number>> = {
   deadlineMs: TICK_MS,
   sentAtMs: policy.absenceMs,
   cancelRequestedAt: 0,
+  // Only the end of the deadline makes a difference, and LOST promises nothing: without this, too many worlds differ.
+  unsettledSince: 0,
 };
 
 /**
