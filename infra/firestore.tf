@@ -11,6 +11,8 @@ locals {
       batch-newest        = ["batchId", "createdAt desc"]
       batch-state         = ["batchId", "state"]
       batch-state-created = ["batchId", "state", "createdAt"]
+      project-due         = ["project", "state", "dueAt"]
+      project-due-waiting = ["project", "state", "waitingFor", "dueAt"]
       project-queue       = ["project", "state", "waitingFor", "priority desc", "createdAt"]
       project-state       = ["project", "state"]
       project-unanswered  = ["project", "unanswered"]

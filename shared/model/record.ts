@@ -162,9 +162,10 @@ const protocol = {
 export const queueReasons = ['QUEUE', 'RATE', 'QUOTA'] as const;
 export type QueueReason = (typeof queueReasons)[number];
 
-export const waitingForSchema = z
-  .enum([...queueReasons, 'SERVICE', 'PERMISSION', 'ADOPTION'])
-  .describe('Why the job waits');
+/** Why a job waits for its own due time instead. */
+export const otherReasons = ['SERVICE', 'PERMISSION', 'ADOPTION'] as const;
+
+export const waitingForSchema = z.enum([...queueReasons, ...otherReasons]).describe('Why the job waits');
 export type WaitingFor = z.infer<typeof waitingForSchema>;
 
 /** What Earth Engine reports about an operation. */

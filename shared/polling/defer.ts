@@ -5,15 +5,21 @@ import { type ExportRecord, isTerminal } from '../model/record.ts';
 import { defer } from '../record/transitions.ts';
 import { replaceRecord } from '../records.ts';
 import { type Found, isReadable } from '../store/store.ts';
-import { noteProjectFailure, type PollRun } from './poll-run.ts';
+import type { PollRun } from './poll-run.ts';
+import { noteFailure, type Purpose } from './project-failures.ts';
 
 /** Logs and defers a record that failed. The failure is the record's own, and the run goes on. */
-export async function recordFailed(run: PollRun, found: Found<ExportRecord>, thrown: unknown): Promise<void> {
+export async function recordFailed(
+  run: PollRun,
+  found: Found<ExportRecord>,
+  thrown: unknown,
+  work: { readonly purpose: Purpose; readonly startedAt: Date },
+): Promise<void> {
   const error = asError(thrown);
   run.summary.failed += 1;
   run.log.error('record.failed', error, { recordId: found.id });
-  if (isReadable(found) && error instanceof EarthEngineError && costsTime(error)) {
-    noteProjectFailure(run, found.value.project);
+  if (isReadable(found) && error instanceof EarthEngineError) {
+    noteFailure(run, found.value.project, work.purpose, work.startedAt);
   }
   await deferRecord(run, found, error).catch((failure: unknown) =>
     run.log.error('record.not_deferred', failure, { recordId: found.id }),
@@ -41,9 +47,3 @@ async function deferRecord(run: PollRun, found: Found<ExportRecord>, { message }
     }
   }
 }
-
-/** The project's other records will fail the same way, and slowly. A quick error may be this record's own. */
-const costsTime = ({ kind, httpStatus }: EarthEngineError): boolean =>
-  kind === 'PERMISSION' || kind === 'NOT_SENT' || httpStatus === GATEWAY_TIMEOUT;
-
-const GATEWAY_TIMEOUT = 504;

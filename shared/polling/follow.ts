@@ -5,7 +5,7 @@ import { updateRecord } from '../records.ts';
 import type { Stored } from '../store/store.ts';
 import { marked, type ObservedOperation } from '../submission/listing.ts';
 import { noteOperation } from '../submission/note-operation.ts';
-import { readUntil, type PollRun } from './poll-run.ts';
+import type { PollRun } from './poll-run.ts';
 
 const GET_TIMEOUT_MS = 20_000;
 
@@ -61,7 +61,7 @@ async function listedSinceMissing(
     return undefined;
   }
   const listing = run.listings.since(record.project, record.missingSince);
-  const complete = await listing.complete(readUntil(run, listing));
+  const complete = await listing.complete(run.ends.searches);
   if (!complete) {
     return 'UNFINISHED';
   }

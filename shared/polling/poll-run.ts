@@ -1,10 +1,11 @@
 import { later } from '../clock.ts';
 import type { ExportRecord } from '../model/record.ts';
 import type { Stored } from '../store/store.ts';
-import type { Feeding } from '../submission/gate.ts';
-import type { Listing } from '../submission/listing.ts';
-import type { SendOutcome } from '../submission/send.ts';
 import type { SendContext } from '../submission/claimed-send.ts';
+import type { SendOutcome } from '../submission/send.ts';
+import type { ProjectGate } from './project-gate.ts';
+import { noteFailure, noteSuccess, type Purpose } from './project-failures.ts';
+import type { ProjectFailures } from './project-failures.ts';
 
 /** What pollExports returns, and logs once as `poll.finished`. */
 export interface PollSummary {
@@ -26,49 +27,48 @@ export interface PollSummary {
   seconds: number;
 }
 
-export interface ProjectGate {
-  feeding: Feeding;
-  readonly token: string;
-  /** When the gate was last read. An open one is read again soon: another instance may have closed it. */
-  lookedAt: Date;
-  /** How many more jobs may be sent under MAX_ACTIVE_OPERATIONS. */
-  room: number;
+/**
+ * When each part of a run ends at the latest. A part that is slow in every run must leave time for the next one: a list
+ * that takes longer than a run would otherwise stop all queues forever.
+ */
+export interface RunParts {
+  readonly sweeps: Date;
+  /** Lists that searches read. */
+  readonly searches: Date;
+  readonly due: Date;
+  /** Feeding the queues, and the run. */
+  readonly run: Date;
+}
+
+export function partsOf(startedAt: Date, budgetMs: number): RunParts {
+  return {
+    sweeps: later(startedAt, budgetMs / 3),
+    searches: later(startedAt, budgetMs / 2),
+    due: later(startedAt, (budgetMs * 2) / 3),
+    run: later(startedAt, budgetMs),
+  };
 }
 
 /** The state of one run, shared by its parts. */
 export interface PollRun extends SendContext {
   readonly summary: PollSummary;
   readonly startedAt: Date;
-  readonly deadline: Date;
+  readonly ends: RunParts;
   /** By project: what this run may do with its queue. */
-  readonly gates: Map<string, ProjectGate>;
-  /** By project: how many times in a row it did not answer, or denied permission. */
-  readonly projectFailures: Map<string, number>;
-  isOver(): boolean;
+  readonly gates: Map<string, Promise<ProjectGate>>;
+  readonly failures: ProjectFailures;
+  /** Whether a part of the run is over; without one, the whole run. */
+  isOver(part?: keyof RunParts): boolean;
 }
 
-/**
- * Each call to a project that does not answer or denies permission takes time. After this many failures in a row, the
- * rest of its records wait for the next run, so that other projects are not delayed.
- */
-const MAX_PROJECT_FAILURES = 3;
-
-export function noteProjectFailure({ projectFailures }: PollRun, project: string): void {
-  projectFailures.set(project, (projectFailures.get(project) ?? 0) + 1);
-}
-
-export function isProjectFailing({ projectFailures }: PollRun, project: string): boolean {
-  return (projectFailures.get(project) ?? 0) >= MAX_PROJECT_FAILURES;
-}
-
-/** Until when a list is read: a slow or endless one must not take the time of all other projects. */
-export function readUntil({ config, deadline }: PollRun, { startedAt }: Listing): Date {
-  const half = later(startedAt, config.pollBudgetMs / 2);
-  return half < deadline ? half : deadline;
-}
-
-/** Counts the outcome of sending a record. */
-export function countOutcome(run: PollRun, stored: Stored<ExportRecord>, sendOutcome: SendOutcome): void {
+/** Counts the outcome of sending a record, on which this run has worked since `startedAt`. */
+export function countOutcome(
+  run: PollRun,
+  stored: Stored<ExportRecord>,
+  sendOutcome: SendOutcome,
+  purpose: Purpose,
+  startedAt: Date,
+): void {
   const { project, state } = stored.value;
   if (state === 'REJECTED') {
     run.summary.rejected += 1;
@@ -80,8 +80,8 @@ export function countOutcome(run: PollRun, stored: Stored<ExportRecord>, sendOut
     run.summary.submitted += 1;
   }
   if (sendOutcome === 'OUTAGE' || sendOutcome === 'PERMISSION' || sendOutcome === 'NOT_SENT') {
-    noteProjectFailure(run, project);
+    noteFailure(run, project, purpose, startedAt);
   } else {
-    run.projectFailures.delete(project);
+    noteSuccess(run, project, purpose);
   }
 }

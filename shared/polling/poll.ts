@@ -4,26 +4,22 @@ import { finishBatches } from '../batch/finish-batches.ts';
 import { cancelLateArrivals } from '../cancellation/cancel-batch.ts';
 import { later, SECOND_MS } from '../clock.ts';
 import type { EarthEngine } from '../earth-engine/api.ts';
-import type { ExportRecord } from '../model/record.ts';
 import { flushEvents } from '../records.ts';
 import type { Services } from '../services.ts';
-import { type Query, recordQueries } from '../store/queries.ts';
+import { recordQueries } from '../store/queries.ts';
 import { pages } from '../store/pages.ts';
-import { type Found, isReadable, type Stored } from '../store/store.ts';
-import { feedQueue, resumeThroughGate } from './feed.ts';
-import { followOperation } from './follow.ts';
+import { isReadable } from '../store/store.ts';
 import type { Gate } from '../submission/gate.ts';
 import { createListings } from '../submission/listing.ts';
-import { resume } from './resume.ts';
-import { countOutcome, isProjectFailing, type PollSummary, type PollRun } from './poll-run.ts';
-import { recordFailed } from './defer.ts';
+import { dueOperations, dueWaiting, eachDue, overdueClaims } from './due.ts';
+import { feedQueue } from './feed.ts';
+import { partsOf, type PollRun, type PollSummary, type RunParts } from './poll-run.ts';
+import { endUnusedProbes } from './project-gate.ts';
 import { sweepProject } from './sweep-project.ts';
 
 /** One run of the poller: records what changed at Earth Engine, works on due records, and feeds the queues. */
 
 const PAGE = 100;
-/** Records in progress at once: enough to hide Earth Engine's latency, few enough for its 100 requests a second. */
-const CONCURRENCY = 16;
 const PROJECTS_AT_ONCE = 4;
 
 export async function pollExports(services: Services, gate: Gate): Promise<PollSummary> {
@@ -45,7 +41,7 @@ export async function pollExports(services: Services, gate: Gate): Promise<PollS
     },
     seconds: 0,
   };
-  const deadline = later(startedAt, config.pollBudgetMs);
+  const ends = partsOf(startedAt, config.pollBudgetMs);
   const counted: Services = { ...services, earthEngine: counting(services.earthEngine, summary) };
   const run: PollRun = {
     ...counted,
@@ -53,40 +49,39 @@ export async function pollExports(services: Services, gate: Gate): Promise<PollS
     listings: createListings(counted),
     summary,
     startedAt,
-    deadline,
+    ends,
     gates: new Map(),
-    projectFailures: new Map(),
-    isOver: () => stopping.aborted || clock.now() >= deadline,
+    failures: new Map(),
+    isOver: (part = 'run') => stopping.aborted || clock.now() >= ends[part],
   };
 
   // Independent queries run together: most runs find nothing and take as long as their queries.
-  const [projects, overdue] = await Promise.all([
-    projectsInUse(run),
-    // Claims that ran out come first: nothing else may delay them beyond a lease and a poll (rule 14).
-    eachDue(run, recordQueries.overdueSubmitting, resumeOne),
+  const projects = projectsInUse(run).then((found) => inTurns(run, found));
+  const [overdue] = await Promise.all([
+    eachDue(run, overdueClaims, projects),
+    // At the same time: a search for a claim's operation may read a slow list.
+    projects.then((found) => eachProject(run, found, 'sweeps', sweepProject)),
   ]);
-  await pMap(projects, (project) => isolated(run, project, () => sweepProject(run, project)), {
-    concurrency: PROJECTS_AT_ONCE,
-  });
-  const [dueWaiting, dueOperations] = await Promise.all([
-    eachDue(run, recordQueries.dueWaiting, resumeThroughGate),
-    eachDue(run, recordQueries.dueOperations, followOperation),
+  const [waitingLeft, operationsLeft] = await Promise.all([
+    eachDue(run, dueWaiting, projects),
+    eachDue(run, dueOperations, projects),
     // Before the queues are fed: a record that will be canceled must not be sent first.
-    cancelLateArrivals(run, later(clock.now(), (deadline.getTime() - clock.now().getTime()) / 2)),
+    cancelLateArrivals(run, ends.due),
   ]);
-  await pMap(projects, (project) => isolated(run, project, () => feedQueue(run, project)), {
-    concurrency: PROJECTS_AT_ONCE,
-  });
+  await eachProject(run, await projects, 'run', feedQueue);
+  await endUnusedProbes(run);
   await Promise.all([
     flushPendingEvents(run),
     // These are only a few counts, so they run even if the queues took all the time: a batch must not wait for a quiet
     // hour.
-    finishBatches(run, later(deadline, 10 * SECOND_MS)),
+    finishBatches(run, later(ends.run, 10 * SECOND_MS)),
   ]);
 
   const [waiting, ...due] = await Promise.all([
     store.records.count(recordQueries.waiting()),
-    ...[overdue, dueWaiting, dueOperations].flat().map((query) => store.records.count(query(clock.now()))),
+    ...[overdue, waitingLeft, operationsLeft]
+      .flat()
+      .map(({ query }) => store.records.count(query(clock.now()))),
   ]);
   summary.waiting = waiting;
   summary.remaining = due.reduce((sum, count) => sum + count, 0);
@@ -97,8 +92,6 @@ export async function pollExports(services: Services, gate: Gate): Promise<PollS
   });
   return summary;
 }
-
-type DueQuery = (now: Date) => Query;
 
 /** The projects of all records that are not final, with one read each. */
 async function projectsInUse({ store }: PollRun): Promise<string[]> {
@@ -119,52 +112,6 @@ async function projectsInUse({ store }: PollRun): Promise<string[]> {
   }
 }
 
-/**
- * Works on every due record, page by page, until none is left or the run's time is over.
- *
- * @returns the query if records may be left: an idle run counts nothing
- */
-async function eachDue(
-  run: PollRun,
-  query: DueQuery,
-  work: (run: PollRun, stored: Stored<ExportRecord>) => Promise<void>,
-): Promise<DueQuery[]> {
-  if (run.isOver()) {
-    return [query];
-  }
-  let foundAny = false;
-  for await (const page of pages(run.store.records, query(run.startedAt), PAGE)) {
-    foundAny = true;
-    await pMap(page, (found) => eachOne(run, found, work), { concurrency: CONCURRENCY });
-    if (run.isOver()) {
-      break;
-    }
-  }
-  return foundAny ? [query] : [];
-}
-
-/** Works on one record. If that fails, the record is deferred and the run goes on. */
-async function eachOne(
-  run: PollRun,
-  found: Found<ExportRecord>,
-  work: (run: PollRun, stored: Stored<ExportRecord>) => Promise<void>,
-): Promise<void> {
-  if (run.isOver()) {
-    return;
-  }
-  run.summary.due += 1;
-  try {
-    if (!isReadable(found)) {
-      throw found.unreadable;
-    }
-    if (!isProjectFailing(run, found.value.project)) {
-      await work(run, found);
-    }
-  } catch (thrown) {
-    await recordFailed(run, found, thrown);
-  }
-}
-
 /** Publishes pending events, a page at a time, until the topic accepts none. */
 async function flushPendingEvents(run: PollRun): Promise<void> {
   if (run.isOver()) {
@@ -179,21 +126,34 @@ async function flushPendingEvents(run: PollRun): Promise<void> {
   }
 }
 
-async function isolated(run: PollRun, project: string, work: () => Promise<void>): Promise<void> {
-  if (run.isOver()) {
-    return;
+/** With more projects than are worked on at once, each run starts with another one, so that the slowest is not always first. */
+function inTurns({ random }: PollRun, projects: readonly string[]): readonly string[] {
+  if (projects.length <= PROJECTS_AT_ONCE) {
+    return projects;
   }
-  try {
-    await work();
-  } catch (error) {
-    run.summary.failed += 1;
-    run.log.error('project.failed', error, { project });
-  }
+  const first = Math.floor(random() * projects.length);
+  return [...projects.slice(first), ...projects.slice(0, first)];
 }
 
-async function resumeOne(run: PollRun, stored: Stored<ExportRecord>): Promise<void> {
-  const sent = await resume(run, stored);
-  countOutcome(run, sent.stored, sent.sendOutcome);
+/** Works on each project until that part of the run is over. If one fails, the others go on. */
+async function eachProject(
+  run: PollRun,
+  projects: readonly string[],
+  part: keyof RunParts,
+  work: (run: PollRun, project: string) => Promise<void>,
+): Promise<void> {
+  const isolated = async (project: string): Promise<void> => {
+    if (run.isOver(part)) {
+      return;
+    }
+    try {
+      await work(run, project);
+    } catch (error) {
+      run.summary.failed += 1;
+      run.log.error('project.failed', error, { project });
+    }
+  };
+  await pMap(projects, isolated, { concurrency: PROJECTS_AT_ONCE });
 }
 
 async function oldestWaitingSeconds({ store, clock }: PollRun): Promise<number> {

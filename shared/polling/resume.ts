@@ -13,7 +13,7 @@ import type { Stored } from '../store/store.ts';
 import { emptySearch } from '../submission/empty-search.ts';
 import type { CompleteListing } from '../submission/listing.ts';
 import { noteOperation } from '../submission/note-operation.ts';
-import { type PollRun, readUntil } from './poll-run.ts';
+import type { PollRun } from './poll-run.ts';
 import { putOffUnsent } from '../record/give-back.ts';
 import { errorOf, holdBack, send, type Sent, serviceAccountOf } from '../submission/send.ts';
 
@@ -87,7 +87,7 @@ async function searchFor(
 ): Promise<CompleteListing | EarthEngineError | 'UNFINISHED'> {
   try {
     const listing = run.listings.since(record.project, lastSendAt(record));
-    return (await listing.complete(readUntil(run, listing))) ?? 'UNFINISHED';
+    return (await listing.complete(run.ends.searches)) ?? 'UNFINISHED';
   } catch (error) {
     if (error instanceof EarthEngineError) {
       return error;

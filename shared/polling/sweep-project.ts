@@ -1,20 +1,18 @@
 import pMap from 'p-map';
 
-import { later } from '../clock.ts';
-import type { Operation } from '../earth-engine/api.ts';
+import { EarthEngineError, type Operation } from '../earth-engine/api.ts';
 import { sameOperation } from '../earth-engine/operation.ts';
 import { StaleWriteError } from '../errors.ts';
 import { type Policy } from '../record/policy.ts';
-import { markDue } from '../record/transitions.ts';
 import { type ActiveRecord, type ExportRecord, isActive, isInSubmission } from '../model/record.ts';
-import { updateRecord } from '../records.ts';
 import { recordQueries } from '../store/queries.ts';
 import { isReadable, type Stored } from '../store/store.ts';
 import { followOperation } from './follow.ts';
 import type { MarkedOperation } from '../submission/listing.ts';
-import { isOutdated, noteOperation } from '../submission/note-operation.ts';
+import { isOutdated, markDueAtOnce, noteOperation } from '../submission/note-operation.ts';
 import type { Sweep } from '../model/project-status.ts';
 import type { PollRun } from './poll-run.ts';
+import { isFailing, noteFailure } from './project-failures.ts';
 import {
   assumedEntry,
   endedBefore,
@@ -40,7 +38,7 @@ const WRITERS = 16;
  * (rule 9).
  */
 export async function sweepProject(run: PollRun, project: string): Promise<void> {
-  const { store, config, startedAt } = run;
+  const { store } = run;
   const [active, unanswered, stored] = await Promise.all([
     store.records.count(recordQueries.active(project)),
     store.records.count(recordQueries.unanswered(project)),
@@ -56,9 +54,7 @@ export async function sweepProject(run: PollRun, project: string): Promise<void>
     await followEach(run, project, active);
     return;
   }
-  // A list that is too long for a third of the run may end early, once the operations of all active records were seen.
-  const readAllUntil = readsAll ? later(startedAt, config.pollBudgetMs / 3) : startedAt;
-  const expected = { active, readAllUntil, mayAssume: unanswered === 0 };
+  const expected = { active, readsAll, mayAssume: unanswered === 0 };
   const seen = await readList(run, project, last?.value, expected);
   await saveSnapshot(run, project, last, seen);
 }
@@ -72,9 +68,17 @@ async function followEach(run: PollRun, project: string, active: number): Promis
 }
 
 async function followOne(run: PollRun, stored: Stored<ExportRecord>): Promise<void> {
+  const { project } = stored.value;
+  if (run.isOver('sweeps') || isFailing(run, project, 'due')) {
+    return;
+  }
+  const startedAt = run.clock.now();
   try {
     await followOperation(run, stored);
   } catch (error) {
+    if (error instanceof EarthEngineError) {
+      noteFailure(run, project, 'due', startedAt);
+    }
     run.summary.failed += 1;
     run.log.error('record.failed', error, { recordId: stored.id });
   }
@@ -90,14 +94,14 @@ interface Seen {
   complete: boolean;
 }
 
-/** Reads pages until the operations of all active records were seen, the list ends, or the run's time is over. */
+/** Reads pages until the operations of all active records were seen, the list ends, or the time for sweeps is over. */
 async function readList(
   run: PollRun,
   project: string,
   last: Sweep | undefined,
   expected: {
     readonly active: number;
-    readonly readAllUntil: Date;
+    readonly readsAll: boolean;
     /** False while a send is unanswered: a queued operation may be the one that it started. */
     readonly mayAssume: boolean;
   },
@@ -111,14 +115,16 @@ async function readList(
   let followed = 0;
   /** Operations that wait in Earth Engine's queue and were never seen before. */
   let queued: MarkedOperation[] = [];
-  while (!run.isOver()) {
-    const enough = followed + queued.length >= expected.active && run.clock.now() >= expected.readAllUntil;
-    if (seen.complete || enough) {
+  for (;;) {
+    // A list that is too long for that is continued by no later sweep: what it did not show becomes due.
+    const isOver = run.isOver('sweeps');
+    const enough = !expected.readsAll && followed + queued.length >= expected.active;
+    if (seen.complete || enough || isOver) {
       // Exactly as many as the active records that are left: then they belong to those, which need not be read.
       const isExact = expected.mayAssume && followed + queued.length === expected.active;
       followed += isExact ? assumePending(queued, seen) : await updateRecords(run, project, queued, seen);
       queued = [];
-      if (seen.complete || followed >= expected.active) {
+      if (seen.complete || isOver || followed >= expected.active) {
         break;
       }
     }
@@ -244,19 +250,9 @@ async function bringUpToDate(
   } catch (error) {
     run.summary.failed += 1;
     run.log.error('record.failed', error, { recordId: stored.id });
+    // The next sweep may skip an operation that has ended.
     await markDueAtOnce(run, stored);
     return undefined;
-  }
-}
-
-/** The next sweep may skip an operation that has ended, so its record becomes due (rule 12). */
-async function markDueAtOnce(run: PollRun, stored: Stored<ExportRecord>): Promise<void> {
-  try {
-    await updateRecord(run, stored, (record) =>
-      record.state === 'WAITING' || isActive(record) ? markDue(record, run.clock.now()) : undefined,
-    );
-  } catch (error) {
-    run.log.error('record.not_due', error, { recordId: stored.id });
   }
 }
 

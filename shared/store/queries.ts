@@ -1,9 +1,11 @@
 import {
   activeStates,
+  otherReasons,
   queueReasons,
   type RecordState,
   submissionStates,
   terminalStates,
+  type WaitingFor,
 } from '../model/record.ts';
 
 /**
@@ -36,7 +38,17 @@ export const recordQueries = {
   dueWaiting: (now: Date): Query => ({
     where: [
       ['state', '==', 'WAITING'],
-      ['waitingFor', 'in', ['SERVICE', 'PERMISSION', 'ADOPTION']],
+      ['waitingFor', 'in', otherReasons],
+      ['dueAt', '<=', now],
+    ],
+    orderBy: [['dueAt', 'asc']],
+  }),
+  /** Those of one project, for some reasons only. */
+  dueWaitingOf: (project: string, reasons: readonly WaitingFor[], now: Date): Query => ({
+    where: [
+      ['project', '==', project],
+      ['state', '==', 'WAITING'],
+      ['waitingFor', 'in', reasons],
       ['dueAt', '<=', now],
     ],
     orderBy: [['dueAt', 'asc']],
@@ -44,6 +56,14 @@ export const recordQueries = {
   /** Operations that sweeps missed, to get one by one. */
   dueOperations: (now: Date): Query => ({
     where: [
+      ['state', 'in', activeStates],
+      ['dueAt', '<=', now],
+    ],
+    orderBy: [['dueAt', 'asc']],
+  }),
+  dueOperationsOf: (project: string, now: Date): Query => ({
+    where: [
+      ['project', '==', project],
       ['state', 'in', activeStates],
       ['dueAt', '<=', now],
     ],

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import { projectStatusSchema } from '../../shared/model/project-status.ts';
 import { isReadable } from '../../shared/store/store.ts';
+import { changeStatus } from '../../shared/submission/gate.ts';
 import { createHarness, type Harness, smallJob } from '../harness.ts';
 import { createWatched } from './watched.ts';
 
@@ -133,6 +134,67 @@ describe("a project's gate", () => {
     expect(await harness.poll()).toMatchObject({ submitted: 0, waiting: 1 });
     harness.clock.advance(120_000);
     expect(await harness.poll()).toMatchObject({ submitted: 1, waiting: 0 });
+  });
+
+  it.each([403, 500])(
+    'is probed by the head of the queue, not by due jobs that always get %i',
+    async (code) => {
+      const harness = createHarness({
+        simulator: {
+          settings: { startsPerSecond: 1000 },
+          onRequest: (request, call) =>
+            call === 'export' && new TextDecoder().decode(request.body).includes('"description":"poison')
+              ? { kind: 'status', status: code }
+              : undefined,
+        },
+      });
+      for (let n = 0; n < 60; n += 1) {
+        await harness.submit({ data: smallJob({ jobKey: `poison/${n}` }, { description: 'poison' }) });
+      }
+      harness.simulator.failNext('export', { kind: 'status', status: 429 });
+      await harness.submit(job('head'));
+      await harness.submit(job('next'));
+      // All of them are due, and the gate's time is over.
+      harness.clock.advance(15 * 60_000);
+      expect(await harness.poll()).toMatchObject({ submitted: 2 });
+    },
+  );
+
+  it('stays closed if every probe fails, at the cost of a few calls, and the next run probes again', async () => {
+    const harness = await closedGate();
+    for (let n = 0; n < 100; n += 1) {
+      await harness.submit(job(`denied/${n}`));
+    }
+    harness.simulator.set({ queueLimit: 1000, denied: { [PROJECT]: 'NO_PERMISSION' } });
+    harness.clock.advance(40_000);
+    const before = exportsOf(harness);
+    await harness.poll();
+    expect(exportsOf(harness) - before).toBeLessThanOrEqual(20);
+    expect((await status(harness))?.probe).toBeUndefined();
+    harness.simulator.set({ denied: {} });
+    expect(await harness.poll()).toMatchObject({ submitted: 81 });
+  });
+
+  it('is probed by due jobs, one after another, if the queue is empty', async () => {
+    const harness = createHarness({ simulator: { settings: { startsPerSecond: 1000 } } });
+    harness.simulator.failNext('export', { kind: 'status', status: 403 }, 10);
+    for (let n = 0; n < 10; n += 1) {
+      await harness.submit(job(`due/${n}`));
+    }
+    harness.simulator.failNext('export', { kind: 'status', status: 429 });
+    await harness.submit(job('queued'));
+    harness.clock.advance(40_000);
+    expect(await harness.poll()).toMatchObject({ submitted: 1 });
+    // The queue is empty now. Closed by hand, since a refused job would be in the queue.
+    await changeStatus(harness.services, PROJECT, (open, now) => ({
+      ...open,
+      closures: 1,
+      closedUntil: now,
+    }));
+    harness.clock.advance(15 * 60_000);
+    harness.simulator.failNext('export', { kind: 'status', status: 403 }, 3);
+    expect(await harness.poll()).toMatchObject({ submitted: 7 });
+    expect(await status(harness)).not.toHaveProperty('closedUntil');
   });
 
   it('is not kept closed by a probe whose job is refused', async () => {

@@ -138,8 +138,8 @@ describe('a project without permission', () => {
     const summary = await harness.poll();
     expect(await states(harness, 'good-project')).toEqual({ SUCCEEDED: 300 });
     expect(await states(harness, 'denied-project')).toEqual({ PENDING: 300, WAITING: 20 });
-    // The calls that were in flight at once; the rest are skipped.
-    expect(harness.simulator.counters().calls.get - before.get).toBeLessThanOrEqual(16);
+    // Quick failures in a row, and the calls that were in flight at once; the rest are skipped.
+    expect(harness.simulator.counters().calls.get - before.get).toBeLessThanOrEqual(50 + 16);
     expect(summary.calls.list).toBeLessThanOrEqual(3);
 
     harness.simulator.set({ denied: {} });
@@ -211,14 +211,15 @@ describe("a run's time", () => {
     endAll(harness, 'demo-test');
     const poller = slow(harness);
     const changes: number[] = [];
-    for (let run = 0; run < 5; run += 1) {
+    for (let run = 0; run < 7; run += 1) {
       const summary = await poller.poll();
       changes.push(summary.changed);
       // The budget, and the calls in flight when it ended.
       expect(summary.seconds).toBeLessThanOrEqual(240 + 16 * 10);
       expect(summary.remaining).toBe(100 - changes.reduce((sum, changed) => sum + changed, 0));
     }
-    expect(changes.at(0)).toBeGreaterThanOrEqual(24);
+    // The rest of the budget is reserved for feeding the queues.
+    expect(changes.at(0)).toBeGreaterThanOrEqual((240 / 10) * (2 / 3));
     expect(await states(harness, 'demo-test')).toEqual({ SUCCEEDED: 100 });
   });
 });
