@@ -120,7 +120,8 @@ export function wait(
     ...carryProtocol(record),
     ...withFindings(record, findings),
     state: 'WAITING',
-    waitingFor,
+    // Nothing is sent for it any more, whatever the last attempt met: it must not wait behind a closed gate.
+    waitingFor: rejecting || record.cancelRequestedAt !== undefined ? 'ADOPTION' : waitingFor,
     error,
     rejecting,
     waits: queueing || how.dueNow ? 0 : record.waits + 1,

@@ -6,7 +6,7 @@ import { observe, recordOperation } from '../record/observe.ts';
 import { hasEnded } from '../record/operation-state.ts';
 import { type Moment, type Policy } from '../record/policy.ts';
 import { type ExportRecord, isActive, isInSubmission } from '../model/record.ts';
-import type { SendFindings } from '../record/transitions.ts';
+import { markDue, type SendFindings } from '../record/transitions.ts';
 import { updateRecord, type UpdateResult } from '../records.ts';
 import type { Services } from '../services.ts';
 import type { Stored } from '../store/store.ts';
@@ -38,7 +38,7 @@ type FoundServices = Pick<
  * Records the operation, updates its record, or notes it as extra; then cancels it at Earth Engine if that was
  * requested.
  *
- * @throws EarthEngineError when the cancellation failed: the record is written nevertheless
+ * @throws EarthEngineError when the cancellation failed: the record is written nevertheless, and due
  */
 export async function noteOperation(
   services: FoundServices,
@@ -51,9 +51,29 @@ export async function noteOperation(
     afterOperation(record, found, policy, moment),
   );
   if (shouldCancel(result.stored.value, found)) {
-    await cancelAtEarthEngine(services, found.operation.name, stored.value.project);
+    try {
+      await cancelAtEarthEngine(services, found.operation.name, stored.value.project);
+    } catch (error) {
+      // Otherwise, it might be repeated only at the next individual check, up to POLL_MAX_SECONDS later.
+      await markDueAtOnce(services, result.stored);
+      throw error;
+    }
   }
   return result;
+}
+
+/** Makes a record due, because what must follow a write failed, or the write itself (rule 12). Logs if that fails, too. */
+export async function markDueAtOnce(services: FoundServices, stored: Stored<ExportRecord>): Promise<void> {
+  const now = services.clock.now();
+  try {
+    await updateRecord(services, stored, (record) =>
+      (record.state === 'WAITING' || isActive(record)) && record.dueAt > now
+        ? markDue(record, now)
+        : undefined,
+    );
+  } catch (error) {
+    services.log.error('record.not_due', error, { recordId: stored.id });
+  }
 }
 
 /** The record once the operation is known; undefined if nothing changes. */
