@@ -248,11 +248,11 @@ export const polling: readonly Mutant[] = [
       tests: [isolation, ...hostile],
     },
     {
-      name: 'one-page-of-due-records',
-      removes: 'the budget of a run bounds its work',
-      find: '    if (run.isOver()) {\n      break;\n    }',
-      replace: '',
-      tests: [isolation, 'test/scale/poll-cost.test.ts', ...hostile],
+      name: 'work-after-the-budget',
+      removes: 'the budget of a run ends its work',
+      find: 'if (run.isOver()) {\n    return;\n  }\n  run.summary.due += 1;',
+      replace: 'run.summary.due += 1;',
+      tests: ['test/polling/feed.test.ts'],
     },
   ]),
   ...mutantsOf(
@@ -270,6 +270,7 @@ export const polling: readonly Mutant[] = [
         removes: 'a slow list takes at most half of a run',
         find: 'return half < deadline ? half : deadline;',
         replace: 'return deadline;',
+        tests: ['test/polling/feed.test.ts'],
       },
     ],
   ),
@@ -291,7 +292,7 @@ export const polling: readonly Mutant[] = [
         rule: 14,
         find: "    gate.feeding = 'CLOSED';\n  }\n  const sendOutcome",
         replace: '  }\n  const sendOutcome',
-        tests: [gate, ...rules, isolation],
+        tests: ['test/polling/feed.test.ts'],
       },
       {
         name: 'probe-kept-by-a-failure',
@@ -310,14 +311,15 @@ export const polling: readonly Mutant[] = [
       {
         name: 'more-than-there-is-room',
         removes: 'MAX_ACTIVE_OPERATIONS limits what the poller sends',
-        find: "if (gate.feeding === 'CLOSED' || gate.room <= 0) {",
-        replace: "if (gate.feeding === 'CLOSED') {",
+        find: "if (feeding === 'CLOSED' || gate.room <= 0) {",
+        replace: "if (feeding === 'CLOSED') {",
+        tests: ['test/polling/feed.test.ts'],
       },
     ],
   ),
   ...mutantsOf(
     'shared/submission/gate.ts',
-    [gate, ...rules],
+    ['test/submission/gate.test.ts', gate, ...rules],
     [
       {
         name: 'gate-without-end',
@@ -366,14 +368,12 @@ export const polling: readonly Mutant[] = [
         removes: 'a new job waits behind those that wait',
         find: ': queued.some(isReadable)',
         replace: ': queued.length > 2',
-        tests: [gate, ...hostile, ...rules],
       },
       {
         name: 'instance-overfills',
         removes: 'an instance counts what it sends against the free slots',
         find: 'seen.room -= 1;',
         replace: '',
-        tests: [gate, 'test/scale/burst.test.ts'],
       },
       {
         name: 'marker-flag-stays',
@@ -381,7 +381,6 @@ export const polling: readonly Mutant[] = [
         rule: 5,
         find: 'return echoed ? rest : { ...rest, markerMissingAt: now };',
         replace: 'return { ...rest, markerMissingAt: now };',
-        tests: [...rules, ...hostile],
       },
     ],
   ),

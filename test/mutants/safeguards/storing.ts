@@ -149,7 +149,7 @@ export const storing: readonly Mutant[] = [
   ),
   ...mutantsOf(
     'shared/store/queries.ts',
-    ['test/scale/gate.test.ts'],
+    ['test/submission/gate.test.ts'],
     [
       {
         name: 'occupied-without-claims',

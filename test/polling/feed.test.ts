@@ -1,0 +1,99 @@
+import { describe, expect, it } from 'vitest';
+
+import { later, MINUTE_MS, SECOND_MS } from '../../shared/clock.ts';
+import type { Operation } from '../../shared/earth-engine/api.ts';
+import { resumeThroughGate } from '../../shared/polling/feed.ts';
+import { readUntil } from '../../shared/polling/poll-run.ts';
+import { changeStatus } from '../../shared/submission/gate.ts';
+import { createHarness, smallJob } from '../harness.ts';
+import { beginRun } from './runs.ts';
+
+const project = 'demo-test';
+
+/** Records that wait for the end of an outage. */
+async function waiting(count: number, limit = 100) {
+  const harness = createHarness({ environment: { MAX_ACTIVE_OPERATIONS: String(limit) } });
+  harness.simulator.failNext('export', { kind: 'unreachable' }, 3 * Math.min(count, limit));
+  for (let n = 0; n < count; n += 1) {
+    await harness.submit({ data: smallJob({ jobKey: `job ${n}` }) });
+  }
+  harness.clock.advance(MINUTE_MS);
+  return { harness, records: await harness.records() };
+}
+
+describe('a probe', () => {
+  it('is alone: no other record of the run is sent until it is answered', async () => {
+    const { harness, records } = await waiting(2);
+    await changeStatus(harness.services, project, (status, now) => ({
+      ...status,
+      closures: 1,
+      closedFor: 'QUEUE',
+      closedUntil: later(now, -SECOND_MS),
+    }));
+    const posted = Promise.withResolvers<void>();
+    const answered = Promise.withResolvers<Operation>();
+    let posts = 0;
+    const run = beginRun(harness, {
+      startExport: async (...call) => {
+        posts += 1;
+        posted.resolve();
+        await answered.promise;
+        return harness.services.earthEngine.startExport(...call);
+      },
+    });
+    const [first, second] = records;
+    if (!first || !second) {
+      throw new Error('there are no records');
+    }
+    const probing = resumeThroughGate(run, first);
+    await posted.promise;
+    await resumeThroughGate(run, second);
+    expect(posts).toBe(1);
+    answered.resolve({} as Operation);
+    await probing;
+    await resumeThroughGate(run, second);
+    expect(posts).toBe(2);
+  });
+});
+
+describe('MAX_ACTIVE_OPERATIONS', () => {
+  it('limits what one run sends', async () => {
+    const { harness, records } = await waiting(3, 2);
+    const run = beginRun(harness);
+    for (const record of records) {
+      await resumeThroughGate(run, record);
+    }
+    expect(harness.simulator.operations()).toHaveLength(2);
+  });
+});
+
+describe('a list', () => {
+  it('takes at most half of the budget, and never more than the rest of it', () => {
+    const harness = createHarness();
+    const run = beginRun(harness);
+    const { startedAt, deadline, config } = run;
+    const listingAt = (date: Date) => ({ ...run.listings.since(project, startedAt), startedAt: date });
+    expect(readUntil(run, listingAt(startedAt))).toEqual(later(startedAt, config.pollBudgetMs / 2));
+    expect(readUntil(run, listingAt(later(deadline, -SECOND_MS)))).toEqual(deadline);
+  });
+});
+
+describe('the budget of a run', () => {
+  it('ends its work, even in the middle of a page', async () => {
+    const { harness } = await waiting(60);
+    const poller = harness.instance((services) => ({
+      ...services,
+      earthEngine: {
+        ...services.earthEngine,
+        startExport: async (...call) => {
+          harness.clock.advance(20 * SECOND_MS);
+          return services.earthEngine.startExport(...call);
+        },
+      },
+    }));
+    await poller.poll();
+    const started = harness.simulator.operations().length;
+    expect(started).toBeGreaterThan(5);
+    expect(started).toBeLessThan(40);
+  });
+});
