@@ -1,6 +1,5 @@
-import { later } from '../../shared/clock.ts';
 import type { EarthEngine } from '../../shared/earth-engine/api.ts';
-import type { PollRun } from '../../shared/polling/poll-run.ts';
+import { partsOf, type PollRun } from '../../shared/polling/poll-run.ts';
 import { createGate } from '../../shared/submission/gate.ts';
 import { createListings } from '../../shared/submission/listing.ts';
 import type { Harness } from '../harness.ts';
@@ -11,7 +10,7 @@ export function beginRun(harness: Harness, change: Partial<EarthEngine> = {}): P
   const earthEngine = { ...services.earthEngine, ...change };
   const changed = { ...services, earthEngine };
   const startedAt = clock.now();
-  const deadline = later(startedAt, config.pollBudgetMs);
+  const ends = partsOf(startedAt, config.pollBudgetMs);
   return {
     ...changed,
     gate: createGate(changed),
@@ -29,9 +28,9 @@ export function beginRun(harness: Harness, change: Partial<EarthEngine> = {}): P
       seconds: 0,
     },
     startedAt,
-    deadline,
+    ends,
     gates: new Map(),
-    projectFailures: new Map(),
-    isOver: () => clock.now() >= deadline,
+    failures: new Map(),
+    isOver: (part = 'run') => clock.now() >= ends[part],
   };
 }
