@@ -7,7 +7,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/**/*.emulator.test.ts'],
+          exclude: ['test/**/*.{emulator,terraform}.test.ts'],
           testTimeout: 20_000,
         },
       },
@@ -20,6 +20,14 @@ export default defineConfig({
           hookTimeout: 60_000,
           // They mostly wait for processes and emulators; more at once would only make each of them slower.
           maxWorkers: 3,
+        },
+      },
+      {
+        test: {
+          name: 'terraform',
+          include: ['test/**/*.terraform.test.ts'],
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
         },
       },
     ],

@@ -60,7 +60,7 @@ function explainServiceError(error: ServiceError): Problem {
         return problem(
           'INDEX_MISSING',
           `Firestore has no index for this query (${detailOf(asError(error.cause))})`,
-          'Apply infra/firestore.tf (for a label, list it in indexed_labels), or remove a filter',
+          'Apply the Terraform configuration of infra/ (for a label, list it in indexed_labels), or remove a filter',
         );
       }
       return explainClientError(error.cause) ?? problem(error.code, error.message);

@@ -1,30 +1,53 @@
 output "dead_letter_subscription" {
   description = "The subscription that keeps dead letters until you replay or purge them."
-  value       = google_pubsub_subscription.dead_letters.name
+  value       = module.exports.dead_letter_subscription
+}
+
+output "environment" {
+  description = "Shell commands that configure the command line for this stack: eval \"$(terraform -chdir=infra output -raw environment)\""
+  value       = module.exports.environment
+}
+
+output "first_job" {
+  description = "A job that can write to the first destination of this stack."
+  value       = module.exports.first_job
 }
 
 output "functions" {
   description = "The URL of each function."
-  value       = { for target, function in google_cloudfunctions2_function.this : target => function.service_config[0].uri }
+  value       = module.exports.functions
+}
+
+output "grants" {
+  description = "Commands that the owners of other projects' buckets must run."
+  value       = module.exports.grants
+}
+
+output "next_steps" {
+  description = "The commands that submit the first job and watch it."
+  value       = <<-EOT
+    eval "$(terraform -chdir=infra output -raw environment)"
+    terraform -chdir=infra output -raw first_job > first-job.json
+    npx ee-video-exports submit first-job.json --watch
+  EOT
 }
 
 output "publish" {
   description = "The command that publishes a job from a file."
-  value       = "gcloud pubsub topics publish ${google_pubsub_topic.this["jobs"].name} --project=${var.project_id} --message=\"$(cat job.json)\""
-  depends_on  = [google_pubsub_subscription.push]
+  value       = module.exports.publish
 }
 
 output "records" {
   description = "The records, in the Google Cloud console."
-  value       = "https://console.cloud.google.com/firestore/databases/${replace(local.database, "/[()]/", "-")}/data/panel/videoExports?project=${var.project_id}"
+  value       = module.exports.records
 }
 
 output "sender" {
-  description = "The account that calls Earth Engine. Grant it read access to the private assets that jobs use, and write access to buckets in other projects."
-  value       = google_service_account.function["sender"].email
+  description = "The account that calls Earth Engine. Grant it read access to the private assets that jobs use."
+  value       = module.exports.sender
 }
 
 output "topics" {
   description = "The ids of the topics, by purpose."
-  value       = { for key, topic in google_pubsub_topic.this : key => topic.id }
+  value       = module.exports.topics
 }

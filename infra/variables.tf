@@ -1,13 +1,16 @@
 variable "alerts" {
-  description = "The recipients of alerts, and the thresholds."
+  description = "The recipients of alerts, and the thresholds. channels are ids of notification channels (projects/P/notificationChannels/N), for example for Slack or PagerDuty. runbook_url is the web address of OPERATIONS.md in your repository; the alerts link to it."
   type = object({
+    auto_close_after_minutes = optional(number, 1440)
+    channels                 = optional(set(string), [])
     emails                   = optional(set(string), [])
+    failed_per_hour          = optional(number, 20)
     oldest_waiting_hours     = optional(number, 24)
     poll_silent_minutes      = optional(number, 15)
     push_backlog_minutes     = optional(number, 30)
     rejected_per_hour        = optional(number, 20)
     renotify_interval_hours  = optional(number, 24)
-    auto_close_after_minutes = optional(number, 1440)
+    runbook_url              = optional(string)
   })
   default = {}
 
@@ -18,6 +21,16 @@ variable "alerts" {
     )
     error_message = "poll_silent_minutes must be between 5 (a run can take 4) and 1410 (Cloud Monitoring's limit for metric absence)."
   }
+
+  validation {
+    condition     = alltrue([for id in var.alerts.channels : can(regex("^projects/[^/]+/notificationChannels/[0-9]+$", id))])
+    error_message = "A notification channel's id has the form projects/PROJECT/notificationChannels/NUMBER. Run: gcloud beta monitoring channels list --format='value(name)'"
+  }
+
+  validation {
+    condition     = length(var.alerts.channels) + length(var.alerts.emails) == 0 || can(regex("^https://", var.alerts.runbook_url))
+    error_message = "Alerts with recipients need runbook_url: the https:// address of infra/OPERATIONS.md in your repository."
+  }
 }
 
 variable "allowed_destinations" {
@@ -27,19 +40,9 @@ variable "allowed_destinations" {
 }
 
 variable "bundle_directory" {
-  description = "The directory that contains the zip file of each function. `npm run build` creates it."
+  description = "The directory that contains the zip file of each function. Default: build/deploy of this repository, where `npm run build` creates them."
   type        = string
-  default     = "../build/deploy"
-}
-
-variable "deployer" {
-  description = "Creates an account for deployments by Cloud Build. state_bucket is the bucket with Terraform's state. To deploy on every push, also set repository (projects/P/locations/L/connections/C/repositories/R) and branch."
-  type = object({
-    state_bucket = string
-    repository   = optional(string)
-    branch       = optional(string, "^main$")
-  })
-  default = null
+  default     = null
 }
 
 variable "earth_engine_projects" {
@@ -60,23 +63,50 @@ variable "event_subscribers" {
 }
 
 variable "export_buckets" {
-  description = "Buckets for the videos, by name. A bucket is created unless `create` is false. The service can write only to these buckets."
+  description = "Buckets for the videos, by name. The service can write only to these buckets. A bucket is created unless `create` is false. If you cannot change the access to a bucket of another project, also set `grant` to false; `terraform output grants` prints the command for its owner."
   type = map(object({
     create            = optional(bool, true)
     delete_after_days = optional(number)
+    grant             = optional(bool, true)
     location          = optional(string)
   }))
   default = {}
+
+  validation {
+    condition     = alltrue([for bucket in var.export_buckets : bucket.grant || !bucket.create])
+    error_message = "`grant` can be false only for a bucket with `create = false`."
+  }
 }
 
 variable "firestore" {
-  description = "The Firestore database. You cannot change its location later. If the database exists already, set `create` to false."
+  description = "The Firestore database. You cannot change its location later. If the database exists already, set `create` to false: its rules, its protection, and its backups then stay as they are. Backups are in addition to point-in-time recovery; daily ones can be kept for up to 98 days, weekly ones too."
   type = object({
-    create   = optional(bool, true)
-    database = optional(string, "(default)")
-    location = optional(string)
+    create             = optional(bool, true)
+    daily_backup_days  = optional(number)
+    database           = optional(string, "(default)")
+    location           = optional(string)
+    weekly_backup_days = optional(number)
   })
   default = {}
+
+  validation {
+    condition     = var.firestore.create || (var.firestore.daily_backup_days == null && var.firestore.weekly_backup_days == null)
+    error_message = "Backups are scheduled only for a database with `create = true`."
+  }
+
+  validation {
+    condition = alltrue([
+      for days in [var.firestore.daily_backup_days, var.firestore.weekly_backup_days] :
+      days == null ? true : days >= 1 && days <= 98
+    ])
+    error_message = "Firestore keeps a backup for 1 to 98 days."
+  }
+}
+
+variable "hold_messages" {
+  description = "Keeps new messages in their subscriptions, for up to 7 days, instead of delivering them. Records and running exports are not affected."
+  type        = bool
+  default     = false
 }
 
 variable "indexed_labels" {
@@ -109,14 +139,36 @@ variable "instances" {
   }
 }
 
+variable "kms_key_name" {
+  description = "Encrypts the database, topics, buckets, images, and functions with this key (projects/P/locations/L/keyRings/R/cryptoKeys/K). The key must be in the region of the stack. You cannot change the key of a database later."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.kms_key_name == null || can(regex("^projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+$", var.kms_key_name))
+    error_message = "A key's name has the form projects/PROJECT/locations/LOCATION/keyRings/RING/cryptoKeys/KEY."
+  }
+
+  validation {
+    condition     = var.kms_key_name == null || try(split("/", var.kms_key_name)[3] == var.region, false)
+    error_message = "The key must be in the region of the stack."
+  }
+}
+
 variable "labels" {
   description = "Labels for all resources that support labels."
   type        = map(string)
   default     = { app = "ee-video-exports" }
 }
 
+variable "operators" {
+  description = "IAM members that can replay dead letters, retry and cancel jobs, change stored settings, run the schedules, and read logs and metrics."
+  type        = set(string)
+  default     = []
+}
+
 variable "paused" {
-  description = "Stops the poller and the schedules. Messages are still received; see OPERATIONS.md."
+  description = "Stops the poller and the schedules. Messages are still received; see OPERATIONS.md, which also describes how a pause survives the next deployment."
   type        = bool
   default     = false
 }
@@ -166,7 +218,7 @@ variable "schedules" {
 }
 
 variable "settings" {
-  description = "The settings of the service; see docs/reference.md. The name of each duration contains its unit."
+  description = "The settings of the service; see README.md. The name of each duration contains its unit."
   type = object({
     earthengine_api_url    = optional(string, "https://earthengine.googleapis.com")
     max_active_operations  = optional(number, 2700)
@@ -225,4 +277,18 @@ variable "topics" {
     jobs          = optional(string, "video-export-jobs")
   })
   default = {}
+}
+
+variable "vpc" {
+  description = "Sends the functions' outgoing requests through a Serverless VPC Access connector (projects/P/locations/L/connectors/C): only those to private addresses, or, with egress = \"ALL_TRAFFIC\", all of them."
+  type = object({
+    connector = string
+    egress    = optional(string, "PRIVATE_RANGES_ONLY")
+  })
+  default = null
+
+  validation {
+    condition     = var.vpc == null || contains(["ALL_TRAFFIC", "PRIVATE_RANGES_ONLY"], try(var.vpc.egress, ""))
+    error_message = "egress must be ALL_TRAFFIC or PRIVATE_RANGES_ONLY."
+  }
 }

@@ -1,10 +1,11 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
 import { interruption } from './local/interrupt.ts';
 import { readOptions, wrongOption } from './local/options.ts';
+import { terraformObstacle } from './terraform.ts';
 
 /**
  * The one list of checks. `npm run verify` runs it, and so do .ci/run and cloudbuild.yaml.
@@ -27,35 +28,6 @@ export interface Check {
 
 const npm = (script: string, ...options: readonly string[]) => ['npm', 'run', '-s', script, '--', ...options];
 
-/** A script that runs Terraform without a network, as `node SCRIPT DIRECTORY COMMAND…`. */
-const wrapper = process.env['TERRAFORM_WRAPPER'];
-
-/** @param needsProvider `init` and all that follows it use the provider, which comes from Terraform's registry */
-function terraform(args: readonly string[], seconds: number, needsProvider = true): Check {
-  return {
-    name: `terraform ${args[0]}`,
-    seconds,
-    command: wrapper ? ['node', wrapper, 'infra', ...args] : ['terraform', '-chdir=infra', ...args],
-    async obstacle() {
-      if (spawnSync('terraform', ['-version']).error !== undefined) {
-        return 'Terraform is not installed';
-      }
-      return !needsProvider || wrapper || (await isReachable('https://registry.terraform.io'))
-        ? undefined
-        : 'registry.terraform.io, which has the Google provider, cannot be reached';
-    },
-  };
-}
-
-async function isReachable(url: string): Promise<boolean> {
-  try {
-    await fetch(url, { method: 'HEAD', signal: AbortSignal.timeout(10_000) });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 export const checks: readonly Check[] = [
   { name: 'format', seconds: 120, command: npm('format:check') },
   { name: 'lint', seconds: 240, command: npm('lint') },
@@ -67,10 +39,20 @@ export const checks: readonly Check[] = [
   { name: 'demo, embedded', seconds: 120, command: npm('demo', '--embedded') },
   { name: 'chaos', seconds: 300, command: npm('chaos', '--jobs', '150', '--seconds', '30', '--seed', '7') },
   { name: 'fault matrix', seconds: 360, command: npm('matrix', '--seeds', '2') },
-  terraform(['fmt', '-check', '-recursive'], 60, false),
-  terraform(['init', '-backend=false', '-input=false'], 300),
-  terraform(['validate'], 120),
-  terraform(['test'], 300),
+  {
+    name: 'terraform fmt',
+    seconds: 60,
+    command: ['terraform', 'fmt', '-check', '-recursive', 'infra'],
+    obstacle: () => terraformObstacle(false),
+  },
+  // Includes `terraform init`, `validate`, and `test` for each configuration.
+  {
+    name: 'terraform tests',
+    seconds: 900,
+    command: npm('test:terraform'),
+    countsTests: true,
+    obstacle: terraformObstacle,
+  },
 ];
 
 export interface Outcome {

@@ -138,7 +138,7 @@ type PushedTarget = Exclude<Target, 'pollExports'>;
 export const eventsSubscription = (topics: Topics): string => `${topics.events}-local`;
 
 /**
- * Creates the topics and subscriptions of infra/pubsub.tf, with retries every second.
+ * Creates the topics and subscriptions of the module, with retries every second.
  *
  * @param endpoints the address of each function that receives messages
  * @returns the subscriptions, to delete at the end

@@ -16,11 +16,11 @@ const { now } = moment;
 
 describe('the cancellation of a record', () => {
   it('ends a waiting job at once if every send was answered', () => {
-    expect(cancellationOf(sample('WAITING', { unanswered: 0 }), policy, now)?.state).toBe('CANCELLED');
+    expect(cancellationOf(sample('WAITING', { unanswered: 0 }), now, policy, now)?.state).toBe('CANCELLED');
   });
 
   it('waits for the searches if a send was not answered', () => {
-    expect(cancellationOf(sample('WAITING', { unanswered: 1 }), policy, now)).toMatchObject({
+    expect(cancellationOf(sample('WAITING', { unanswered: 1 }), now, policy, now)).toMatchObject({
       state: 'WAITING',
       waitingFor: 'ADOPTION',
       cancelRequestedAt: now,
@@ -30,15 +30,15 @@ describe('the cancellation of a record', () => {
 
   it('makes an operation due within minutes, in case the call gets lost', () => {
     const dueLate = sample('PENDING', { dueAt: later(now, 60 * MINUTE_MS) });
-    expect(cancellationOf(dueLate, policy, now)).toHaveProperty('dueAt', later(now, 10 * MINUTE_MS));
+    expect(cancellationOf(dueLate, now, policy, now)).toHaveProperty('dueAt', later(now, 10 * MINUTE_MS));
     const dueSoon = sample('PENDING', { dueAt: later(now, MINUTE_MS) });
-    expect(cancellationOf(dueSoon, policy, now)).toHaveProperty('dueAt', later(now, MINUTE_MS));
+    expect(cancellationOf(dueSoon, now, policy, now)).toHaveProperty('dueAt', later(now, MINUTE_MS));
   });
 
   it.each(['SUCCEEDED', 'FAILED', 'CANCELLED', 'REJECTED', 'LOST'] as const)(
     'changes nothing in %s',
     (state) => {
-      expect(cancellationOf(frozen(state), policy, now)).toBeUndefined();
+      expect(cancellationOf(frozen(state), now, policy, now)).toBeUndefined();
     },
   );
 });

@@ -19,7 +19,7 @@ function differences(subject: string, found: readonly string[], wanted: readonly
 /** Never set in a deployment: a function would call an address that does not exist there. */
 const isEmulatorHost = (name: string) => name.endsWith('_EMULATOR_HOST');
 
-const nodeVariables = ['NODE_COMPILE_CACHE', 'NODE_COMPILE_CACHE_PORTABLE', 'NODE_ENV'];
+const nodeVariables = ['LOG_EXECUTION_ID', 'NODE_COMPILE_CACHE', 'NODE_COMPILE_CACHE_PORTABLE', 'NODE_ENV'];
 
 export function environmentProblems(stack: Stack): string[] {
   const known = Object.keys(environmentSchema.shape).filter((name) => !isEmulatorHost(name));
@@ -59,7 +59,7 @@ export function defaultProblems(stack: Stack): string[] {
   });
 }
 
-export function unusedProblems(stack: Stack, tfvarsExample: string): string[] {
+export function unusedProblems(stack: Stack, rootModule: Stack, tfvarsExample: string): string[] {
   const unused = (kind: 'var' | 'local', names: readonly string[]) =>
     names
       .filter((name) => !new RegExp(`\\b${kind}\\.${name}\\b`).test(stack.text))
@@ -69,9 +69,9 @@ export function unusedProblems(stack: Stack, tfvarsExample: string): string[] {
     ...unused('var', Object.keys(stack.variables)),
     ...unused('local', Object.keys(stack.locals)),
     ...examples
-      .filter((name) => stack.variables[name] === undefined)
+      .filter((name) => rootModule.variables[name] === undefined)
       .map((name) => `terraform.tfvars.example sets ${name}, which is not a variable`),
-    ...Object.entries(stack.variables)
+    ...Object.entries({ ...stack.variables, ...rootModule.variables })
       .filter(([, block]) => !block['description'])
       .map(([name]) => `var.${name} has no description`),
   ];
@@ -184,7 +184,7 @@ export function deadLetterProblems(stack: Stack): string[] {
   }
   for (const grant of ['google_pubsub_topic_iam_member', 'google_pubsub_subscription_iam_member']) {
     const member = at(stack.resources, `${grant}.dead_letters`, 'member');
-    if (member !== '${local.pubsub_agent}') {
+    if (!String(member).includes('google_project_service_identity.this["pubsub.googleapis.com"].member')) {
       problems.push(`Pub/Sub lacks ${grant}.dead_letters`);
     }
   }
@@ -195,10 +195,14 @@ export function deadLetterProblems(stack: Stack): string[] {
 const rolesByFile = {
   stack: [
     'roles/artifactregistry.writer',
+    'roles/cloudkms.cryptoKeyEncrypterDecrypter',
+    'roles/cloudscheduler.jobRunner',
     'roles/datastore.user',
     'roles/datastore.viewer',
     'roles/iam.serviceAccountTokenCreator',
     'roles/logging.logWriter',
+    'roles/logging.viewer',
+    'roles/monitoring.viewer',
     'roles/pubsub.publisher',
     'roles/pubsub.subscriber',
     'roles/run.invoker',
@@ -208,14 +212,19 @@ const rolesByFile = {
   ],
   // Terraform's account, created only if Cloud Build deploys.
   deployer: [
+    'roles/artifactregistry.admin',
+    'roles/cloudbuild.builds.approver',
     'roles/cloudbuild.builds.editor',
     'roles/cloudfunctions.developer',
+    'roles/cloudkms.admin',
     'roles/cloudscheduler.admin',
     'roles/datastore.owner',
     'roles/firebaserules.admin',
     'roles/iam.roleAdmin',
     'roles/iam.serviceAccountAdmin',
     'roles/iam.serviceAccountUser',
+    'roles/iam.workloadIdentityPoolViewer',
+    'roles/iam.workloadIdentityUser',
     'roles/logging.configWriter',
     'roles/logging.logWriter',
     'roles/monitoring.editor',
@@ -224,7 +233,11 @@ const rolesByFile = {
     'roles/run.admin',
     'roles/serviceusage.serviceUsageAdmin',
     'roles/storage.admin',
+    // The verifier, for the bucket of the bundles.
+    'roles/storage.objectCreator',
     'roles/storage.objectUser',
+    'roles/storage.objectViewer',
+    'roles/vpcaccess.user',
   ],
 } as const;
 
@@ -234,9 +247,9 @@ const earthEnginePermissions = {
 };
 
 export function roleProblems(stack: Stack, deployerText: string): string[] {
-  const roles = (text: string) => [...new Set(text.match(/\broles\/[\w.]+/g))];
+  const roles = (text: string) => [...new Set(text.match(/(?<!\/)\broles\/[\w.]+/g))];
   const problems = [
-    ...differences('the stack', roles(stack.text.replace(deployerText, '')), rolesByFile.stack),
+    ...differences('the stack', roles(stack.text), rolesByFile.stack),
     ...differences('the deployer', roles(deployerText), rolesByFile.deployer),
   ];
   for (const [name, block] of Object.entries(stack.resources)) {
@@ -247,7 +260,7 @@ export function roleProblems(stack: Stack, deployerText: string): string[] {
       problems.push(`${name} is open to the public`);
     }
   }
-  for (const name of ['records', 'readers']) {
+  for (const name of ['records', 'readers', 'operator_records']) {
     const condition = String(
       at(stack.resources, `google_project_iam_member.${name}`, 'condition', 0, 'expression'),
     );
@@ -273,9 +286,29 @@ export function roleProblems(stack: Stack, deployerText: string): string[] {
   return problems.concat(differences('Earth Engine', keysOf(granted), keysOf(earthEnginePermissions)));
 }
 
+/** CI may grant the roles in this list, so it must name each role that the module grants for a whole project. */
+export function projectRoleProblems(stack: Stack): string[] {
+  const listed = JSON.stringify(at(stack.locals, 'project_roles'));
+  const granted = Object.entries(stack.resources)
+    .filter(([name]) => name.startsWith('google_project_iam_member.'))
+    .map(([, block]) => String(block['role']));
+  const roles = granted.flatMap((role) =>
+    role === '${each.value.role}'
+      ? (JSON.stringify(at(stack.locals, '_operator_roles')).match(/roles\/[\w.]+/g) ?? [])
+      : [role],
+  );
+  return roles
+    .filter(
+      (role) =>
+        role.startsWith('roles/') && !listed.includes(`"${role}"`) && !listed.includes(`\\"${role}\\"`),
+    )
+    .map((role) => `local.project_roles lacks ${role}`);
+}
+
 export function ingressProblems(stack: Stack): string[] {
   const service = at(stack.resources, 'google_cloudfunctions2_function.this', 'service_config', 0);
-  const token = at(stack.resources, 'google_pubsub_subscription.push', 'push_config', 0, 'oidc_token', 0);
+  const push = at(stack.resources, 'google_pubsub_subscription.push', 'dynamic', 'push_config', 0);
+  const token = at(push, 'content', 0, 'oidc_token', 0);
   const poll = at(stack.resources, 'google_cloud_scheduler_job.poll', 'http_target', 0, 'oidc_token', 0);
   return [
     ...(at(service, 'ingress_settings') === 'ALLOW_INTERNAL_ONLY'
@@ -294,6 +327,10 @@ export function expiryProblems(stack: Stack, expiring: readonly string[]): strin
     ...differences('local.expiring', groups, expiring),
     ...(at(field, 'ttl_config') === undefined ? ['expireAt is not a TTL field'] : []),
     ...(at(field, 'field') === 'expireAt' ? [] : ['TTL is on another field']),
+    ...(String(at(stack.locals, 'expiring')).includes('setintersection(local.own_collections,') &&
+    String(at(stack.locals, 'shareable_names')).startsWith('${var.firestore.create ?')
+      ? []
+      : ['TTL would delete documents of another app in its collections request and rejectedMessages']),
   ];
 }
 
@@ -306,6 +343,9 @@ export function databaseProblems(stack: Stack): string[] {
     ...(at(database, 'point_in_time_recovery_enablement') === 'POINT_IN_TIME_RECOVERY_ENABLED'
       ? []
       : ['no point-in-time recovery']),
+    ...['google_firebaserules_ruleset.this', 'google_firebaserules_release.this']
+      .filter((name) => at(stack.resources, name, 'count') !== '${var.firestore.create ? 1 : 0}')
+      .map((name) => `${name} would replace the rules of another app`),
   ];
 }
 
@@ -316,12 +356,13 @@ export function monitoringProblems(stack: Stack, source: string, guide: string):
       at(stack.locals, kind) as Record<string, { event: string; field?: string; labels?: string[] }>,
     ),
   );
-  const metrics = ['counters', 'gauges'].flatMap((kind) => keysOf(at(stack.locals, kind)));
-  const alerts = Object.values(
-    at(stack.locals, 'alerts') as Record<string, { name: string; filter: string }>,
-  );
+  const metrics = [
+    ...['counters', 'gauges'].flatMap((kind) => keysOf(at(stack.locals, kind))),
+    'scheduler_failures',
+  ];
+  const alerts = Object.values(at(stack.locals, 'alerts') as Record<string, { name: string }>);
   const names = [...alerts.map(({ name }) => name), 'Poller not running'];
-  const used = [...stack.text.matchAll(/(?:_metric}|_user_metric})\/(\w+)/g)].map(([, name = '']) => name);
+  const used = [...stack.text.matchAll(/(?:_metric|_ours)}\/(\w+)/g)].map(([, name = '']) => name);
   return [
     ...events
       .filter(({ event }) => !source.includes(`'${event}'`))

@@ -3,10 +3,12 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 
 import { type CloudBuild, readCloudBuild, root, withChange } from './stack.ts';
 
-const build = await readCloudBuild();
+const verify = await readCloudBuild('cloudbuild.yaml');
+const deploy = await readCloudBuild('cloudbuild-deploy.yaml');
 const { scripts } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as {
   scripts: Record<string, string>;
 };
@@ -28,11 +30,14 @@ function before(build: CloudBuild, id: string): Set<string> {
   return found;
 }
 
-function problems(build: CloudBuild): string[] {
+const commandOf = ({ entrypoint = '', args }: CloudBuild['steps'][number]) => [entrypoint, ...args].join(' ');
+
+/** @param last the step that has to wait for all others */
+function problems(build: CloudBuild, last: string): string[] {
   const ids = build.steps.map(({ id }) => id);
   const found: string[] = [];
   for (const [index, step] of build.steps.entries()) {
-    const command = [step.entrypoint ?? '', ...step.args].join(' ');
+    const command = commandOf(step);
     for (const [, script = ''] of command.matchAll(/npm run ([\w:-]+)/g)) {
       if (!(script in scripts)) {
         found.push(`${step.id}: package.json has no script ${script}`);
@@ -54,14 +59,9 @@ function problems(build: CloudBuild): string[] {
       }
     }
   }
-  for (const id of ['install', 'verify', 'build', 'settings', 'plan']) {
-    if (!before(build, 'apply').has(id)) {
-      found.push(`apply does not wait for ${id}`);
-    }
-  }
-  for (const { id } of build.steps.filter(({ id }) => !['install', 'terraform', 'verify'].includes(id))) {
-    if (!before(build, id).has('verify')) {
-      found.push(`${id} does not wait for the tests`);
+  for (const id of ids.filter((id) => id !== last)) {
+    if (!before(build, last).has(id)) {
+      found.push(`${last} does not wait for ${id}`);
     }
   }
   if (build.options.logging !== 'CLOUD_LOGGING_ONLY') {
@@ -71,52 +71,119 @@ function problems(build: CloudBuild): string[] {
   if (account === undefined || !deployer.includes(`"${account}"`)) {
     found.push('runs as an account that deployer.tf does not create');
   }
+  if (
+    account?.endsWith('deployer') &&
+    build.steps.some((step) => /\b(?:npm|npx|node)\b/.test(commandOf(step)))
+  ) {
+    found.push('code of packages runs with the rights of the deployer');
+  }
   return found;
 }
 
-describe('cloudbuild.yaml', () => {
-  it('runs existing commands as its own account, and stops if a test fails', () => {
-    expect(problems(build)).toEqual([]);
-  });
+describe('Cloud Build', () => {
+  it.each<[string, CloudBuild, string]>([
+    ['verifies', verify, 'upload'],
+    ['deploys', deploy, 'apply'],
+  ])(
+    '%s with existing commands, as its own account, each step after the one that it needs',
+    (_what, build, last) => {
+      expect(problems(build, last)).toEqual([]);
+    },
+  );
 
   it('applies the plan', () => {
-    const args = (id: string) => build.steps.find((step) => step.id === id)?.args ?? [];
+    const args = (id: string) => deploy.steps.find((step) => step.id === id)?.args ?? [];
     expect(args('plan').join(' ')).toContain('-out=plan');
     expect(args('apply').at(-1)).toBe('plan');
   });
 
-  const step = (id: string) => build.steps.findIndex((other) => other.id === id);
+  const step = (build: CloudBuild, id: string) => build.steps.findIndex((other) => other.id === id);
 
-  it.each<[string, readonly (string | number)[], unknown, RegExp]>([
-    ['a script that does not exist', ['steps', step('build'), 'args'], ['run', 'bundle'], /no script bundle/],
+  it.each<[string, CloudBuild, readonly (string | number)[], unknown, RegExp]>([
     [
-      'a file that does not exist',
-      ['steps', step('rules'), 'args', 0],
-      'infra/rules.ts',
-      /no infra\/rules\.ts/,
+      'a missing script',
+      verify,
+      ['steps', step(verify, 'build'), 'args'],
+      ['run', 'bundle'],
+      /no script bundle/,
     ],
     [
-      'a build before the tests',
-      ['steps', step('build'), 'waitFor'],
+      'bundles of a commit that failed',
+      verify,
+      ['steps', step(verify, 'build'), 'waitFor'],
       ['install'],
-      /build does not wait for the tests/,
+      /upload does not wait for verify/,
     ],
     [
       'an apply without a plan',
-      ['steps', step('apply'), 'waitFor'],
-      ['verify'],
+      deploy,
+      ['steps', step(deploy, 'apply'), 'waitFor'],
+      ['settings'],
       /apply does not wait for plan/,
     ],
-    ['a step that is not there', ['steps', step('plan'), 'waitFor'], ['biuld'], /waits for biuld/],
+    ['a missing step', deploy, ['steps', step(deploy, 'plan'), 'waitFor'], ['setings'], /waits for setings/],
     [
       'an unknown substitution',
+      deploy,
       ['substitutions', '_STATE_BUCKET'],
       undefined,
       /_STATE_BUCKET\}? has no default/,
     ],
-    ['no logs', ['options', 'logging'], 'LEGACY', /logs/],
-    ['the default account', ['serviceAccount'], 'projects/p/serviceAccounts/default@x', /does not create/],
-  ])('%s is found', (_mistake, path, value, problem) => {
-    expect(problems(withChange(build, path, value)).join('\n')).toMatch(problem);
+    ['no logs', deploy, ['options', 'logging'], 'LEGACY', /logs/],
+    ['the default account', deploy, ['serviceAccount'], 'projects/p/serviceAccounts/default@x', /not create/],
+    [
+      'packages with deploy rights',
+      deploy,
+      ['steps', step(deploy, 'bundles'), 'args'],
+      ['-euc', 'npm ci && npm run build'],
+      /code of packages/,
+    ],
+  ])('%s is detected', (_mistake, build, path, value, problem) => {
+    expect(problems(withChange(build, path, value), build.steps.at(-1)?.id ?? '').join('\n')).toMatch(
+      problem,
+    );
+  });
+});
+
+interface Workflow {
+  readonly permissions: Readonly<Record<string, string>>;
+  readonly jobs: Readonly<
+    Record<
+      string,
+      {
+        readonly needs?: string;
+        readonly environment?: string;
+        readonly permissions?: Readonly<Record<string, string>>;
+        readonly steps: readonly { readonly run?: string; readonly uses?: string }[];
+      }
+    >
+  >;
+}
+
+describe('the example for GitHub Actions', async () => {
+  const text = await readFile(join(root, 'docs/examples/github-actions.yaml'), 'utf8');
+  const { permissions, jobs } = parse(text) as Workflow;
+  const runs = (job: string) => (jobs[job]?.steps ?? []).flatMap(({ run }) => run ?? []);
+
+  it('verifies without any access to Google Cloud', () => {
+    expect(permissions).toEqual({ contents: 'read' });
+    expect(jobs['verify']?.permissions).toBeUndefined();
+    expect(runs('verify')).toEqual(['npm ci', 'npm run verify -- --no-skip', 'npm run build']);
+  });
+
+  it('deploys after an approval, without code of packages, as Cloud Build does', () => {
+    expect(jobs['deploy']).toMatchObject({
+      needs: 'verify',
+      environment: 'production',
+      permissions: { 'id-token': 'write' },
+    });
+    expect(runs('deploy').filter((run) => /\b(?:npm|npx|node)\b/.test(run))).toEqual([]);
+    const cloudBuild = deploy.steps
+      .map(commandOf)
+      .join('\n')
+      .replaceAll('${_STATE_BUCKET}', '"$STATE_BUCKET"');
+    for (const run of runs('deploy').filter((run) => run.startsWith('terraform'))) {
+      expect(cloudBuild).toContain(run.replace(/^terraform (?=.* apply)/, ' '));
+    }
   });
 });

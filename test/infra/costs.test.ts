@@ -7,7 +7,7 @@ import { MINUTE_MS } from '../../shared/clock.ts';
 import { createHarness, smallJob } from '../harness.ts';
 import { createMemoryStore } from '../../infra/local/memory/store.ts';
 import { countStore } from '../counting-store.ts';
-import { root } from './stack.ts';
+import { at, keysOf, readStack, root } from './stack.ts';
 
 /** Counts the operations from which OPERATIONS.md computes the costs. */
 
@@ -46,9 +46,18 @@ async function countedRun() {
   };
 }
 
+const guide = await readFile(join(root, 'infra/OPERATIONS.md'), 'utf8');
+
+/** The rows of the table whose last column has this heading, without the heading. */
+function table(heading: string): string[][] {
+  const lines = guide.split('\n');
+  const start = lines.findIndex((line) => line.endsWith(`| ${heading} |`)) + 2;
+  const end = lines.indexOf('', start);
+  return lines.slice(start, end).map((line) => line.slice(2, -2).split(' | '));
+}
+
 describe('the cost of a job', () => {
-  it('is what OPERATIONS.md states', async () => {
-    const guide = await readFile(join(root, 'infra/OPERATIONS.md'), 'utf8');
+  it('is counted as OPERATIONS.md states it', async () => {
     const stated = (item: string) => Number(guide.match(new RegExp(`\\| ${item} \\| (\\d+) `))?.[1]);
     const { events, ...counts } = await countedRun();
     for (const [item, count] of Object.entries(counts)) {
@@ -57,5 +66,37 @@ describe('the cost of a job', () => {
       expect(count, message).toBeGreaterThanOrEqual(stated(item) * 0.75);
     }
     expect(guide).toContain(`${Math.ceil(events)} events of 3 kB`);
+  });
+
+  it.each(['$ per 1,000 jobs', '$ per month'])('adds up in the table %s', (heading) => {
+    const rows = table(heading);
+    const amounts = rows.map((row) => Number(row.at(-1)?.replaceAll('*', '')));
+    const sum = amounts.pop() ?? 0;
+    expect(rows.at(-1)?.[0]).toBe('**sum**');
+    expect(rows.length).toBeGreaterThan(5);
+    expect(amounts.reduce((total, amount) => total + amount, 0)).toBeCloseTo(sum, 4);
+  });
+
+  it('results in the totals per month', () => {
+    const sum = (heading: string) => Number(table(heading).at(-1)?.at(-1)?.replaceAll('*', ''));
+    const [, , ...jobs] = guide.match(/^\| (jobs per month) \| ([\d,]+) \| ([\d,]+) \| ([\d,]+) \|$/m) ?? [];
+    const [, ...totals] =
+      guide.match(/\*\*total.*?\*\* \| \*\*(.*?)\*\* \| \*\*(.*?)\*\* \| \*\*(.*?)\*\* \|/) ?? [];
+    expect(jobs).toEqual(['100', '3,000', '100,000']);
+    for (const [n, total] of totals.entries()) {
+      const count = Number(jobs[n]?.replaceAll(',', ''));
+      expect(Number(total)).toBeCloseTo(sum('$ per month') + (count / 1000) * sum('$ per 1,000 jobs'), 2);
+    }
+  });
+
+  it('counts the metrics and the conditions of the alerts', async () => {
+    const { locals, resources } = await readStack();
+    const metrics = keysOf(at(locals, 'counters')).length + keysOf(at(locals, 'gauges')).length;
+    // scheduler_failures is separate.
+    expect(guide).toContain(`| ${metrics + 1} metrics |`);
+    const thresholds = Object.values(at(locals, 'alerts') as Record<string, { conditions: unknown[] }>);
+    const pollSilent = at(resources, 'google_monitoring_alert_policy.poll_silent', 'conditions') as unknown[];
+    const conditions = thresholds.reduce((sum, alert) => sum + alert.conditions.length, pollSilent.length);
+    expect(guide).toContain(`| ${conditions} conditions |`);
   });
 });

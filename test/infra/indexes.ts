@@ -79,7 +79,7 @@ export function indexProblems(stack: Stack, queries: readonly NamedQuery[]): str
 
 /** A query for a field without an index fails in Firestore, but not in the emulator. */
 export function exemptionProblems(stack: Stack, queries: readonly NamedQuery[]): string[] {
-  const unindexed = at(stack.locals, 'unindexed') as Record<string, string[]>;
+  const unindexed = at(stack.locals, 'large_fields') as Record<string, string[]>;
   return queries.flatMap(({ name, collection, query, summed }) => {
     const fields = [
       ...query.where.map(([field]) => field),

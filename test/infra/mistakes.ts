@@ -14,6 +14,7 @@ export type Mistake = [
     | 'keeping'
     | 'publishing'
     | 'roles'
+    | 'grants'
     | 'expiry'
     | 'indexes'
     | 'exemptions'
@@ -195,7 +196,7 @@ export const mistakes: readonly Mistake[] = [
   [
     'pushes without a token',
     'ingress',
-    [...push, 'push_config', 0, 'oidc_token'],
+    [...push, 'dynamic', 'push_config', 0, 'content', 0, 'oidc_token'],
     undefined,
     /have no token/,
   ],
@@ -298,10 +299,31 @@ export const mistakes: readonly Mistake[] = [
     /can read every bucket/,
   ],
   [
+    'TTL on a collection of another app',
+    'expiry',
+    ['locals', 'shareable_names'],
+    ['request', 'rejectedMessages'],
+    /delete documents of another app .* request/,
+  ],
+  [
+    'rules for a database of another app',
+    'database',
+    ['resources', 'google_firebaserules_release.this', 'count'],
+    1,
+    /release\.this would replace the rules/,
+  ],
+  [
+    'a grant that CI could not make',
+    'grants',
+    ['resources', 'google_project_iam_member.builder', 'role'],
+    'roles/editor',
+    /project_roles lacks roles\/editor/,
+  ],
+  [
     'documents that never expire',
     'expiry',
     ['locals', 'expiring'],
-    '${toset(["videoExports"])}',
+    '${setintersection(local.own_collections, ["videoExports"])}',
     /lacks .*rejectedMessages/,
   ],
   [
@@ -329,7 +351,7 @@ export const mistakes: readonly Mistake[] = [
   [
     'a query for a field that is not indexed',
     'exemptions',
-    ['locals', 'unindexed', 'videoExports', 0],
+    ['locals', 'large_fields', 'videoExports', 0],
     'unpublishedEvents',
     /pendingEvents uses/,
   ],

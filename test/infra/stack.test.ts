@@ -11,12 +11,19 @@ import * as check from './checks.ts';
 import { exemptionProblems, indexProblems, neededIndex, type NamedQuery } from './indexes.ts';
 import { keepingProblems, publishingProblems } from './keeping.ts';
 import { mistakes } from './mistakes.ts';
-import { at, readStack, root, type Stack, withChange } from './stack.ts';
+import { at, readStack, root, rootDirectory, type Stack, withChange } from './stack.ts';
 
 const stack = await readStack();
+const rootModule = await readStack(rootDirectory);
 const read = (file: string) => readFile(join(root, file), 'utf8');
-const [example, deployerText, guide] = await Promise.all(
-  ['infra/terraform.tfvars.example', 'infra/deployer.tf', 'infra/OPERATIONS.md'].map(read),
+const [example, deployerText, guide, moduleVariables, rootVariables] = await Promise.all(
+  [
+    'infra/terraform.tfvars.example',
+    'infra/deployer.tf',
+    'infra/OPERATIONS.md',
+    'infra/modules/ee-video-exports/variables.tf',
+    'infra/variables.tf',
+  ].map(read),
 );
 
 /** The service's code: everything that can log, query and publish. */
@@ -84,8 +91,9 @@ const checks = {
   database: check.databaseProblems,
   keeping: keepingProblems,
   publishing: publishingProblems,
-  unused: (stack) => check.unusedProblems(stack, example ?? ''),
+  unused: (stack) => check.unusedProblems(stack, rootModule, example ?? ''),
   roles: (stack) => check.roleProblems(stack, deployerText ?? ''),
+  grants: check.projectRoleProblems,
   expiry: (stack) => check.expiryProblems(stack, expiring),
   indexes: (stack) => indexProblems(stack, queries),
   exemptions: (stack) => exemptionProblems(stack, queries),
@@ -111,6 +119,41 @@ describe('the stack and the code agree', () => {
   it('every sum in the code is listed here', () => {
     const summed = [...source.matchAll(/\.sum\([^;]*?'(\w+)'\)/g)].map(([, field]) => field);
     expect([...new Set(Object.values(sums).flat())]).toEqual(expect.arrayContaining(summed));
+  });
+});
+
+describe('the root module', () => {
+  it('declares the variables of the module, word for word', () => {
+    expect(rootVariables).toBe(moduleVariables);
+  });
+
+  it('passes each of them on', async () => {
+    const main = await read('infra/main.tf');
+    const passed = [...main.matchAll(/^  (\w+) += var\.(\w+)$/gm)].map(([, argument, variable]) => [
+      argument,
+      variable,
+    ]);
+    expect(passed.filter(([argument, variable]) => argument !== variable)).toEqual([
+      ['project', 'project_id'],
+    ]);
+    const names = passed.map(([argument]) => argument).filter((name) => name !== 'project');
+    expect(new Set(names)).toEqual(new Set(Object.keys(stack.variables)));
+  });
+
+  it('pins exact provider versions, in every root', async () => {
+    const roots = await Promise.all(
+      ['infra/main.tf', 'infra/environments/staging/main.tf', 'infra/environments/production/main.tf'].map(
+        read,
+      ),
+    );
+    const versions = roots.map((text) => [...text.matchAll(/^ +version = "(.*)"$/gm)].map(([, v]) => v));
+    expect(new Set(versions.map(String))).toEqual(new Set(['6.50.0,0.13.1']));
+  });
+
+  it('sets every variable in its tests, because Terraform also reads terraform.tfvars there', async () => {
+    const test = await read('infra/tests/root.tftest.hcl');
+    const pinned = [...(test.match(/^variables \{[\s\S]*?^\}/m)?.[0] ?? '').matchAll(/^  (\w+) +=/gm)];
+    expect(new Set(pinned.map(([, name]) => name))).toEqual(new Set(Object.keys(rootModule.variables)));
   });
 });
 

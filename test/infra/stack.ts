@@ -8,6 +8,10 @@ import { parse } from 'yaml';
 
 export const root = resolve(import.meta.dirname, '../..');
 
+/** The module, and the root module of this repository's deployment. */
+export const moduleDirectory = join(root, 'infra/modules/ee-video-exports');
+export const rootDirectory = join(root, 'infra');
+
 /** HCL as JSON: blocks are arrays, expressions are `${…}` strings. */
 export interface Stack {
   readonly locals: Readonly<Record<string, unknown>>;
@@ -21,18 +25,17 @@ export interface Stack {
 type Block = Record<string, unknown>;
 
 interface Converted {
-  readonly locals: readonly Block[];
+  readonly locals?: readonly Block[];
   readonly variable: Readonly<Record<string, readonly Block[]>>;
   readonly resource: Readonly<Record<string, Readonly<Record<string, readonly Block[]>>>>;
 }
 
-export async function readStack(): Promise<Stack> {
-  const directory = join(root, 'infra');
+export async function readStack(directory = moduleDirectory): Promise<Stack> {
   const files = (await readdir(directory)).filter((file) => file.endsWith('.tf'));
   const texts = await Promise.all(files.map((file) => readFile(join(directory, file), 'utf8')));
   const converted = (await convertFiles(directory)) as Converted;
   return {
-    locals: Object.assign({}, ...converted.locals) as Block,
+    locals: Object.assign({}, ...(converted.locals ?? [])) as Block,
     variables: Object.fromEntries(
       Object.entries(converted.variable).map(([name, [block]]) => [name, block ?? {}]),
     ),
@@ -101,6 +104,6 @@ export interface CloudBuild {
   readonly options: { readonly logging: string };
 }
 
-export async function readCloudBuild(): Promise<CloudBuild> {
-  return parse(await readFile(join(root, 'cloudbuild.yaml'), 'utf8')) as CloudBuild;
+export async function readCloudBuild(file: string): Promise<CloudBuild> {
+  return parse(await readFile(join(root, file), 'utf8')) as CloudBuild;
 }

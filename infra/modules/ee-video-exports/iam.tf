@@ -35,10 +35,30 @@ locals {
       for member in members : "${topic}/${member}" => { member = member, topic = topic }
     }
   ]...)
-  builder_roles = toset([
-    "roles/artifactregistry.writer",
-    "roles/logging.logWriter",
-  ])
+  # Every role of this file that is granted for a whole project, by project. CI may grant these and no others.
+  project_roles = {
+    for project in distinct(concat([var.project_id], local.earth_engine_projects)) : project => concat(
+      contains(local.earth_engine_projects, project) ? concat(
+        [for account in keys(local.earth_engine_permissions) : "projects/${project}/roles/videoExport${title(account)}"],
+        ["roles/serviceusage.serviceUsageConsumer"],
+      ) : [],
+      project == var.project_id ? [
+        "roles/cloudscheduler.jobRunner",
+        "roles/datastore.user",
+        "roles/datastore.viewer",
+        "roles/logging.logWriter",
+        "roles/logging.viewer",
+        "roles/monitoring.viewer",
+        "roles/storage.objectViewer",
+      ] : [],
+    )
+  }
+  # For the pause in apis.tf.
+  builder_grants = [
+    google_artifact_registry_repository_iam_member.builder.id,
+    google_project_iam_member.builder.id,
+    google_project_iam_member.builder_source.id,
+  ]
 }
 
 # Earth Engine. A custom role belongs to one project, so each Earth Engine project has its own.
@@ -93,6 +113,58 @@ resource "google_project_iam_member" "readers" {
   }
 }
 
+# Operators: what the command line and OPERATIONS.md need, and no more.
+
+locals {
+  # A retry publishes events, and a replay publishes to the original topic.
+  _operator_topics = merge([
+    for topic in ["jobs", "batches", "cancellations", "events"] : {
+      for member in var.operators : "${topic}/${member}" => { member = member, topic = topic }
+    }
+  ]...)
+  _operator_roles = merge([
+    for role in ["roles/cloudscheduler.jobRunner", "roles/logging.viewer", "roles/monitoring.viewer"] : {
+      for member in var.operators : "${role}/${member}" => { member = member, role = role }
+    }
+  ]...)
+}
+
+resource "google_project_iam_member" "operator_records" {
+  for_each = var.operators
+  project  = var.project_id
+  role     = "roles/datastore.user"
+  member   = each.value
+
+  condition {
+    title      = "video-exports-database"
+    expression = "resource.name == 'projects/${var.project_id}/databases/${var.firestore.database}'"
+  }
+}
+
+resource "google_project_iam_member" "operators" {
+  for_each = local._operator_roles
+  project  = var.project_id
+  role     = each.value.role
+  member   = each.value.member
+}
+
+resource "google_pubsub_topic_iam_member" "operators" {
+  for_each = local._operator_topics
+  project  = var.project_id
+  topic    = google_pubsub_topic.this[each.value.topic].id
+  role     = "roles/pubsub.publisher"
+  member   = each.value.member
+}
+
+# Also to purge dead letters, which is a seek.
+resource "google_pubsub_subscription_iam_member" "operators" {
+  for_each     = var.operators
+  project      = var.project_id
+  subscription = google_pubsub_subscription.dead_letters.id
+  role         = "roles/pubsub.subscriber"
+  member       = each.value
+}
+
 # Pub/Sub.
 
 resource "google_pubsub_topic_iam_member" "functions" {
@@ -126,7 +198,7 @@ resource "google_pubsub_topic_iam_member" "dead_letters" {
   project = var.project_id
   topic   = google_pubsub_topic.this["dead_letters"].id
   role    = "roles/pubsub.publisher"
-  member  = local.pubsub_agent
+  member  = google_project_service_identity.this["pubsub.googleapis.com"].member
 }
 
 resource "google_pubsub_subscription_iam_member" "dead_letters" {
@@ -134,10 +206,11 @@ resource "google_pubsub_subscription_iam_member" "dead_letters" {
   project      = var.project_id
   subscription = google_pubsub_subscription.push[each.key].id
   role         = "roles/pubsub.subscriber"
-  member       = local.pubsub_agent
+  member       = google_project_service_identity.this["pubsub.googleapis.com"].member
 }
 
-# Calling the functions. A function that is re-created is a new Cloud Run service without the grant.
+# Calling the functions. A function that is re-created is a new Cloud Run service without the grant. The trigger is the id, which
+# changes only then: with the whole function as the trigger, each update would start by removing the grant.
 
 resource "google_cloud_run_v2_service_iam_member" "invoker" {
   for_each = google_cloudfunctions2_function.this
@@ -148,23 +221,21 @@ resource "google_cloud_run_v2_service_iam_member" "invoker" {
   member   = google_service_account.invoker.member
 
   lifecycle {
-    replace_triggered_by = [google_cloudfunctions2_function.this[each.key]]
+    replace_triggered_by = [google_cloudfunctions2_function.this[each.key].id]
   }
 }
 
 resource "google_service_account_iam_member" "push_tokens" {
   service_account_id = google_service_account.invoker.name
   role               = "roles/iam.serviceAccountTokenCreator"
-  member             = local.pubsub_agent
-  # Google creates the agent together with the first topic.
-  depends_on = [google_pubsub_topic.this]
+  member             = google_project_service_identity.this["pubsub.googleapis.com"].member
 }
 
 # Storage: Earth Engine writes the videos as the account that started the export. To overwrite a video, it must be able to
 # delete the old one.
 
 resource "google_storage_bucket_iam_member" "exports" {
-  for_each = var.export_buckets
+  for_each = { for name, bucket in var.export_buckets : name => bucket if bucket.grant }
   bucket   = each.value.create ? google_storage_bucket.exports[each.key].name : each.key
   role     = "roles/storage.objectUser"
   member   = google_service_account.function["sender"].member
@@ -173,10 +244,17 @@ resource "google_storage_bucket_iam_member" "exports" {
 # The build of the functions.
 
 resource "google_project_iam_member" "builder" {
-  for_each = local.builder_roles
-  project  = var.project_id
-  role     = each.value
-  member   = google_service_account.builder.member
+  project = var.project_id
+  role    = "roles/logging.logWriter"
+  member  = google_service_account.builder.member
+}
+
+resource "google_artifact_registry_repository_iam_member" "builder" {
+  project    = var.project_id
+  location   = google_artifact_registry_repository.this.location
+  repository = google_artifact_registry_repository.this.name
+  role       = "roles/artifactregistry.writer"
+  member     = google_service_account.builder.member
 }
 
 # Cloud Functions copies the source into its own bucket, which it creates together with the first function of a region.

@@ -39,13 +39,19 @@ locals {
     },
   )
 
+  # TTL and index exemptions apply to every collection with that name in the database. Another app's `request` or
+  # `rejectedMessages` must not lose documents: in a database that this stack does not create, those two are left alone.
+  shareable_names = var.firestore.create ? ["request", "rejectedMessages"] : []
+  own_collections = toset(concat(["videoExports", "videoExportBatches", "videoExportSweeps"], local.shareable_names))
+
   # Collection groups whose documents have expireAt. No query uses this field, and an index of ever-growing times would limit
   # the write rate.
-  expiring = toset(["videoExports", "request", "rejectedMessages", "videoExportBatches"])
+  expiring = setintersection(local.own_collections, ["videoExports", "request", "rejectedMessages", "videoExportBatches"])
 
   # Fields that are large or that no query uses. Without the exemption, each write updates one index entry for each item of a
   # list or map. The index truncates values above 1,500 bytes anyway.
-  unindexed = {
+  unindexed = { for collection, fields in local.large_fields : collection => fields if contains(local.own_collections, collection) }
+  large_fields = {
     videoExports       = ["claim", "description", "error", "extraOperations", "history", "missing", "outputUris", "searches"]
     request            = ["data"]
     rejectedMessages   = ["attributes", "data", "issues"]
@@ -75,7 +81,63 @@ resource "google_firestore_database" "this" {
   point_in_time_recovery_enablement = "POINT_IN_TIME_RECOVERY_ENABLED"
   # `terraform destroy` keeps the records.
   deletion_policy = "ABANDON"
-  depends_on      = [google_project_service.this]
+
+  dynamic "cmek_config" {
+    for_each = var.kms_key_name[*]
+    content {
+      kms_key_name = cmek_config.value
+    }
+  }
+
+  depends_on = [time_sleep.apis, time_sleep.encryption]
+}
+
+resource "google_firestore_backup_schedule" "daily" {
+  count     = var.firestore.daily_backup_days == null ? 0 : 1
+  project   = var.project_id
+  database  = local.database
+  retention = "${var.firestore.daily_backup_days * 86400}s"
+
+  daily_recurrence {}
+}
+
+resource "google_firestore_backup_schedule" "weekly" {
+  count     = var.firestore.weekly_backup_days == null ? 0 : 1
+  project   = var.project_id
+  database  = local.database
+  retention = "${var.firestore.weekly_backup_days * 86400}s"
+
+  weekly_recurrence {
+    day = "SUNDAY"
+  }
+}
+
+# Rules, only for a database of this stack: in another database, they would replace those of its apps.
+
+resource "google_firebaserules_ruleset" "this" {
+  count   = var.firestore.create ? 1 : 0
+  project = var.project_id
+
+  source {
+    files {
+      name    = "firestore.rules"
+      content = file("${path.module}/firestore.rules")
+    }
+  }
+
+  # The release refers to the old ruleset until it is updated.
+  lifecycle {
+    create_before_destroy = true
+  }
+
+  depends_on = [time_sleep.apis]
+}
+
+resource "google_firebaserules_release" "this" {
+  count        = var.firestore.create ? 1 : 0
+  project      = var.project_id
+  name         = local.database == "(default)" ? "cloud.firestore" : "cloud.firestore/${local.database}"
+  ruleset_name = "projects/${var.project_id}/rulesets/${google_firebaserules_ruleset.this[0].name}"
 }
 
 resource "google_firestore_index" "this" {

@@ -10,11 +10,12 @@ locals {
 }
 
 resource "google_pubsub_topic" "this" {
-  for_each   = var.topics
-  project    = var.project_id
-  name       = each.value
-  labels     = var.labels
-  depends_on = [google_project_service.this]
+  for_each     = var.topics
+  project      = var.project_id
+  name         = each.value
+  labels       = var.labels
+  kms_key_name = var.kms_key_name
+  depends_on   = [time_sleep.apis, time_sleep.encryption]
 }
 
 # Push subscriptions rather than Eventarc: Eventarc limits events to 512 KB, but a job can have 10 MB, and Terraform cannot set
@@ -31,12 +32,16 @@ resource "google_pubsub_subscription" "push" {
   ack_deadline_seconds       = 600
   message_retention_duration = "604800s"
 
-  push_config {
-    push_endpoint = google_cloudfunctions2_function.this[each.key].service_config[0].uri
+  # Without an endpoint, the subscription keeps its messages. Dead letters are recorded even then.
+  dynamic "push_config" {
+    for_each = var.hold_messages && each.value.dead_letters ? [] : [google_cloudfunctions2_function.this[each.key].service_config[0].uri]
+    content {
+      push_endpoint = push_config.value
 
-    oidc_token {
-      service_account_email = google_service_account.invoker.email
-      audience              = google_cloudfunctions2_function.this[each.key].service_config[0].uri
+      oidc_token {
+        service_account_email = google_service_account.invoker.email
+        audience              = push_config.value
+      }
     }
   }
 

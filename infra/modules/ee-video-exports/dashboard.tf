@@ -1,30 +1,29 @@
 locals {
-  _user_metric = "resource.type=\"cloud_run_revision\" AND metric.type=\"${local._metric}"
   # For each chart: the title, the series, and how they are aggregated.
   charts = [
     {
       title   = "Records by new state"
-      filter  = "${local._user_metric}/transitions\""
+      filter  = "${local._ours}/transitions\""
       aligner = "ALIGN_DELTA", reducer = "REDUCE_SUM", by = ["metric.label.state"]
     },
     {
       title   = "Jobs waiting"
-      filter  = "${local._user_metric}/waiting\""
+      filter  = "${local._ours}/waiting\""
       aligner = "ALIGN_PERCENTILE_99", reducer = "REDUCE_MAX", by = []
     },
     {
       title   = "Oldest waiting job (seconds)"
-      filter  = "${local._user_metric}/oldest_waiting_seconds\""
+      filter  = "${local._ours}/oldest_waiting_seconds\""
       aligner = "ALIGN_PERCENTILE_99", reducer = "REDUCE_MAX", by = []
     },
     {
       title   = "Records changed per run"
-      filter  = "${local._user_metric}/changed\""
+      filter  = "${local._ours}/changed\""
       aligner = "ALIGN_PERCENTILE_99", reducer = "REDUCE_MAX", by = []
     },
     {
       title   = "Rejected messages by reason"
-      filter  = "${local._user_metric}/rejections\""
+      filter  = "${local._ours}/rejections\""
       aligner = "ALIGN_DELTA", reducer = "REDUCE_SUM", by = ["metric.label.reason"]
     },
     {
@@ -52,33 +51,37 @@ resource "google_monitoring_dashboard" "this" {
     mosaicLayout = {
       columns = 48
       tiles = [
-        for i, chart in local.charts : {
-          xPos   = (i % 2) * 24
-          yPos   = floor(i / 2) * 12
-          width  = 24
-          height = 12
-          widget = {
-            title = chart.title
-            xyChart = {
-              dataSets = [{
-                plotType = "LINE"
-                timeSeriesQuery = {
-                  timeSeriesFilter = {
-                    filter = chart.filter
-                    aggregation = {
-                      alignmentPeriod    = "300s"
-                      perSeriesAligner   = chart.aligner
-                      crossSeriesReducer = chart.reducer
-                      groupByFields      = chart.by
+        # Cloud Monitoring drops zeros and empty lists. If they were here, every plan would show a change.
+        for i, chart in local.charts : merge(
+          { for key, value in { xPos = (i % 2) * 24, yPos = floor(i / 2) * 12 } : key => value if value != 0 },
+          {
+            width  = 24
+            height = 12
+            widget = {
+              title = chart.title
+              xyChart = {
+                dataSets = [{
+                  plotType = "LINE"
+                  timeSeriesQuery = {
+                    timeSeriesFilter = {
+                      filter = chart.filter
+                      aggregation = merge(
+                        {
+                          alignmentPeriod    = "300s"
+                          perSeriesAligner   = chart.aligner
+                          crossSeriesReducer = chart.reducer
+                        },
+                        { for key, value in { groupByFields = chart.by } : key => value if length(value) > 0 },
+                      )
                     }
                   }
-                }
-              }]
+                }]
+              }
             }
-          }
-        }
+          },
+        )
       ]
     }
   })
-  depends_on = [google_logging_metric.counter, google_logging_metric.gauge]
+  depends_on = [time_sleep.apis]
 }

@@ -27,6 +27,8 @@ locals {
   # Settings of Node itself. Without `production`, the framework's responses contain error messages and stack traces. The
   # bundle's gcp-build step creates the compile cache.
   node_environment = {
+    # Off, or the framework rewrites each line of the service's structured log. Cloud Functions sets it if nothing else does.
+    LOG_EXECUTION_ID            = "false"
     NODE_ENV                    = "production"
     NODE_COMPILE_CACHE          = "/workspace/.compile-cache"
     NODE_COMPILE_CACHE_PORTABLE = "1"
@@ -77,11 +79,14 @@ resource "google_cloudfunctions2_function" "this" {
   name        = "video-export-${lower(replace(each.key, "/([A-Z])/", "-$1"))}"
   description = each.value.description
   labels      = var.labels
+  # The repository has the same key.
+  kms_key_name = var.kms_key_name
 
   build_config {
-    runtime         = "nodejs24"
-    entry_point     = each.key
-    service_account = google_service_account.builder.id
+    runtime           = "nodejs24"
+    entry_point       = each.key
+    service_account   = google_service_account.builder.id
+    docker_repository = google_artifact_registry_repository.this.id
 
     source {
       storage_source {
@@ -104,6 +109,8 @@ resource "google_cloudfunctions2_function" "this" {
     min_instance_count               = coalesce(try(var.instances[each.key].min, null), 0)
     service_account_email            = google_service_account.function[local.runs_as[each.key]].email
     timeout_seconds                  = each.value.timeout_seconds
+    vpc_connector                    = try(var.vpc.connector, null)
+    vpc_connector_egress_settings    = try(var.vpc.egress, null)
 
     # Requests from Pub/Sub and Cloud Scheduler of this project to the run.app address count as internal. They also need a
     # token of the invoker.
@@ -118,8 +125,8 @@ resource "google_cloudfunctions2_function" "this" {
   }
 
   depends_on = [
-    google_project_iam_member.builder,
-    google_project_iam_member.builder_source,
+    time_sleep.build_grants,
+    time_sleep.encryption,
     # Without its grants, a function would fail its first messages.
     google_firestore_database.this,
     google_project_iam_member.records,

@@ -26,7 +26,7 @@ resource "google_service_account" "function" {
     lower(replace(each.key, "/([A-Z])/", "-$1"))
   ])
   display_name = each.value
-  depends_on   = [google_project_service.this]
+  depends_on   = [time_sleep.apis]
 }
 
 # Can only call the functions. Pub/Sub and Cloud Scheduler use its tokens.
@@ -34,7 +34,7 @@ resource "google_service_account" "invoker" {
   project      = var.project_id
   account_id   = "video-export-invoker"
   display_name = "Calls the video export functions"
-  depends_on   = [google_project_service.this]
+  depends_on   = [time_sleep.apis]
 }
 
 # Builds images from the uploaded source. The default account is an editor in old projects and has no roles in new ones.
@@ -42,5 +42,5 @@ resource "google_service_account" "builder" {
   project      = var.project_id
   account_id   = "video-export-builder"
   display_name = "Builds the video export functions"
-  depends_on   = [google_project_service.this]
+  depends_on   = [time_sleep.apis]
 }
