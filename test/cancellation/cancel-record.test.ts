@@ -49,7 +49,10 @@ async function requested(harness: Harness, jobs: number): Promise<Stored<ActiveR
   }
   const records = await harness.records();
   return Promise.all(
-    records.map((stored) => requestCancelling(harness.services, stored) as Promise<Stored<ActiveRecord>>),
+    records.map(
+      (stored) =>
+        requestCancelling(harness.services, stored, harness.clock.now()) as Promise<Stored<ActiveRecord>>,
+    ),
   );
 }
 

@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 
 import { later, MINUTE_MS, SECOND_MS } from '../../shared/clock.ts';
 import type { Operation } from '../../shared/earth-engine/api.ts';
-import { resumeThroughGate } from '../../shared/polling/feed.ts';
-import { readUntil } from '../../shared/polling/poll-run.ts';
+import { partsOf } from '../../shared/polling/poll-run.ts';
+import { resumeThroughGate } from '../../shared/polling/project-gate.ts';
 import { changeStatus } from '../../shared/submission/gate.ts';
 import { createHarness, smallJob } from '../harness.ts';
 import { beginRun } from './runs.ts';
@@ -45,13 +45,14 @@ describe('a probe', () => {
     if (!first || !second) {
       throw new Error('there are no records');
     }
-    const probing = resumeThroughGate(run, first);
+    const probing = resumeThroughGate(run, first, 'due');
     await posted.promise;
-    await resumeThroughGate(run, second);
+    const following = resumeThroughGate(run, second, 'due');
+    await new Promise((resolve) => setImmediate(resolve));
     expect(posts).toBe(1);
     answered.resolve({} as Operation);
-    await probing;
-    await resumeThroughGate(run, second);
+    await Promise.all([probing, following]);
+    await resumeThroughGate(run, second, 'due');
     expect(posts).toBe(2);
   });
 });
@@ -61,20 +62,21 @@ describe('MAX_ACTIVE_OPERATIONS', () => {
     const { harness, records } = await waiting(3, 2);
     const run = beginRun(harness);
     for (const record of records) {
-      await resumeThroughGate(run, record);
+      await resumeThroughGate(run, record, 'due');
     }
     expect(harness.simulator.operations()).toHaveLength(2);
   });
 });
 
-describe('a list', () => {
-  it('takes at most half of the budget, and never more than the rest of it', () => {
-    const harness = createHarness();
-    const run = beginRun(harness);
-    const { startedAt, deadline, config } = run;
-    const listingAt = (date: Date) => ({ ...run.listings.since(project, startedAt), startedAt: date });
-    expect(readUntil(run, listingAt(startedAt))).toEqual(later(startedAt, config.pollBudgetMs / 2));
-    expect(readUntil(run, listingAt(later(deadline, -SECOND_MS)))).toEqual(deadline);
+describe('the parts of a run', () => {
+  it('end one after another: sweeps, searches, due records, and the queues', () => {
+    const startedAt = new Date('2026-11-23T12:00:00Z');
+    expect(partsOf(startedAt, 6 * MINUTE_MS)).toEqual({
+      sweeps: later(startedAt, 2 * MINUTE_MS),
+      searches: later(startedAt, 3 * MINUTE_MS),
+      due: later(startedAt, 4 * MINUTE_MS),
+      run: later(startedAt, 6 * MINUTE_MS),
+    });
   });
 });
 

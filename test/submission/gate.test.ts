@@ -79,11 +79,12 @@ describe('a closed gate', () => {
 describe('a project whose operations lack the marker', () => {
   it('is noted, until an operation has its marker again', async () => {
     const { harness, gate } = await holding([]);
-    await gate.noteMarker(project, true);
+    const operation = `projects/${project}/operations/A`;
+    await gate.noteMarker(project, operation, true);
     expect(await statusOf(harness)).toBeUndefined();
-    await gate.noteMarker(project, false);
+    await gate.noteMarker(project, operation, false);
     expect(await statusOf(harness)).toHaveProperty('markerMissingAt');
-    await gate.noteMarker(project, true);
+    await gate.noteMarker(project, operation, true);
     expect(await statusOf(harness)).not.toHaveProperty('markerMissingAt');
   });
 });
