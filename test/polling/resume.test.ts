@@ -130,7 +130,7 @@ describe('a record that another service account sent', () => {
 });
 
 describe('a record whose bytes are damaged', () => {
-  it('is not claimed', async () => {
+  it('waits as in an outage, without another claim', async () => {
     const { harness, stored } = await unanswered('reset');
     harness.clock.advance(MINUTE_MS);
     const run = beginRun(harness);
@@ -144,7 +144,13 @@ describe('a record whose bytes are damaged', () => {
         },
       },
     };
-    await expect(resume({ ...run, store: damaged }, stored)).rejects.toThrow(UnreadableError);
-    expect(await harness.record(stored.id)).toEqual(stored.value);
+    await resume({ ...run, store: damaged }, stored);
+    expect(await harness.record(stored.id)).toMatchObject({
+      state: 'WAITING',
+      waitingFor: 'SERVICE',
+      error: { status: 'REQUEST_UNREADABLE' },
+      submissions: 3,
+      unanswered: 3,
+    });
   });
 });

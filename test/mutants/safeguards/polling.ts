@@ -131,16 +131,16 @@ export const polling: readonly Mutant[] = [
         name: 'bytes-read-after-the-claim',
         removes: 'the bytes are read before the claim is written',
         rule: 2,
-        find: '    const request = await store.records.readRequest(stored.id);\n    return await send(run, await replaceRecord(run, stored, claimed), request,',
+        find: '  const request = isHeld ? undefined : await readRequest(run, stored);',
         replace:
-          '    const written = await replaceRecord(run, stored, claimed);\n    const request = await store.records.readRequest(stored.id);\n    return await send(run, written, request,',
+          '  await replaceRecord(run, stored, claimed);\n  const request = isHeld ? undefined : await readRequest(run, stored);',
       },
       {
         name: 'adoption-by-an-old-list',
         removes: 'a resumed send that is refused reads a list from after the last send',
         rule: 5,
-        find: 'request, lastSendAt(record));',
-        replace: 'request, new Date(0));',
+        find: 'request, lastSendAt(record))',
+        replace: 'request, new Date(0))',
       },
       {
         name: 'other-account-not-searched',
@@ -155,6 +155,20 @@ export const polling: readonly Mutant[] = [
     'shared/polling/sweep-project.ts',
     ['test/polling/sweep-project.test.ts', ...rules, ...hostile],
     [
+      {
+        name: 'sweep-assumes-too-much',
+        removes: 'no queued operation is assumed to be followed while a send is unanswered',
+        rule: 9,
+        find: 'expected.mayAssume && followed',
+        replace: 'followed',
+      },
+      {
+        name: 'sweep-keeps-assumptions',
+        removes: 'what was assumed is read while a send is unanswered',
+        rule: 9,
+        find: '(expected.mayAssume || !isAssumed(remembered))',
+        replace: 'true',
+      },
       {
         name: 'sweep-without-active-records',
         removes: 'a project with an unanswered send is swept even if nothing is active',
@@ -374,13 +388,6 @@ export const polling: readonly Mutant[] = [
         removes: 'an instance counts what it sends against the free slots',
         find: 'seen.room -= 1;',
         replace: '',
-      },
-      {
-        name: 'marker-flag-stays',
-        removes: 'a marker that is seen again counts again',
-        rule: 5,
-        find: 'return echoed ? rest : { ...rest, markerMissingAt: now };',
-        replace: 'return { ...rest, markerMissingAt: now };',
       },
     ],
   ),

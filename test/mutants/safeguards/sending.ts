@@ -73,10 +73,10 @@ export const sending: readonly Mutant[] = [
       },
       {
         name: 'search-without-markers',
-        removes: 'an empty search proves nothing if markers are dropped',
+        removes: 'an inconclusive search proves nothing',
         rule: 5,
-        find: 'if (search.markerMissing) {',
-        replace: 'if (search.markerMissing === null) {',
+        find: 'if (search.inconclusive) {',
+        replace: 'if (search.inconclusive === null) {',
       },
       {
         name: 'refusal-after-both-searches',
@@ -204,8 +204,8 @@ export const sending: readonly Mutant[] = [
         name: 'generation-keeps-searches',
         removes: 'a new ID has not been searched for',
         rule: 6,
-        find: '    unanswered: 0,\n    searches: undefined,\n    claim: record.claim,',
-        replace: '    unanswered: 0,\n    claim: record.claim,',
+        find: '    searches: undefined,\n    unsettledSince: undefined,\n',
+        replace: '    unsettledSince: undefined,\n',
       },
       {
         name: 'outage-starts-anew',
@@ -245,8 +245,16 @@ export const sending: readonly Mutant[] = [
         name: 'rejected-without-proof',
         removes: 'a job is rejected only if nothing can have started',
         rule: 7,
-        find: 'return absent && how.rejecting\n',
-        replace: 'return how.rejecting\n',
+        find: 'if (absent && how.rejecting) {',
+        replace: 'if (how.rejecting) {',
+      },
+      {
+        name: 'outcome-unknown-forever',
+        removes: 'a record that nothing settles ends as LOST',
+        rule: 7,
+        find: 'return isUnsettledTooLong(waiting, policy, moment.now)\n',
+        replace: 'return waiting.state !== "WAITING"\n',
+        tests: ['test/submission/outcome-unknown.test.ts'],
       },
       {
         name: 'no-deadline',
@@ -344,7 +352,7 @@ export const sending: readonly Mutant[] = [
         rule: 5,
         find: 'await context.gate.noteMarker(project,',
         replace: 'void (project,',
-        tests: [...rules, ...hostile],
+        tests: ['test/submission/inconclusive-lists.test.ts'],
       },
     ],
   ),
@@ -526,6 +534,70 @@ export const sending: readonly Mutant[] = [
         rule: 5,
         find: 'if (known && known.startedAt >= since) {',
         replace: 'if (known) {',
+      },
+    ],
+  ),
+  ...mutantsOf(
+    'shared/submission/empty-search.ts',
+    ['test/submission/inconclusive-lists.test.ts'],
+    [
+      {
+        name: 'undescribed-operations',
+        removes: 'an operation without a description may be the one that is searched for',
+        rule: 5,
+        find: 'const isHidden = hidingMs >= earliest.getTime();',
+        replace: 'const isHidden = false;',
+      },
+      {
+        name: 'old-undescribed-operations',
+        removes: 'an operation that is older than the record hides nothing',
+        find: 'const isHidden = hidingMs >= earliest.getTime();',
+        replace: 'const isHidden = hidingMs > 0;',
+      },
+      {
+        name: 'marker-flag-stays',
+        removes: 'a list that shows the missing marker clears the note of it',
+        rule: 5,
+        find: 'if (lacking && marked(lacking)) {',
+        replace: 'if (lacking === null) {',
+      },
+    ],
+  ),
+  ...mutantsOf(
+    'shared/submission/marker.ts',
+    ['test/submission/inconclusive-lists.test.ts'],
+    [
+      {
+        name: 'markers-that-are-back',
+        removes: 'markers that are back prove nothing about earlier sends',
+        rule: 5,
+        find: '(status.markerSeenAt === undefined || earliest <= status.markerSeenAt)',
+        replace: 'status.markerSeenAt === undefined',
+      },
+    ],
+  ),
+  ...mutantsOf(
+    'shared/record/transitions.ts',
+    ['test/submission/outcome-unknown.test.ts'],
+    [
+      {
+        name: 'lost-before-the-second-search',
+        removes: 'a search that found nothing leaves time for the second one',
+        find: '(searches === undefined || now >= later(searches.firstEndedAt, 2 * policy.absenceMs))',
+        replace: 'true',
+      },
+    ],
+  ),
+  ...mutantsOf(
+    'shared/record/extra-operations.ts',
+    ['test/submission/outcome-unknown.test.ts'],
+    [
+      {
+        name: 'lost-and-canceled',
+        removes: 'an operation of a canceled job that was lost is canceled when it turns up',
+        rule: 9,
+        find: 'isTerminal(record) && record.cancelRequestedAt !== undefined',
+        replace: "record.state === 'CANCELLED'",
       },
     ],
   ),
