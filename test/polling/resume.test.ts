@@ -130,7 +130,7 @@ describe('a record that another service account sent', () => {
 });
 
 describe('a record whose bytes are damaged', () => {
-  it('waits as in an outage, without another claim', async () => {
+  it('waits, and no send is counted', async () => {
     const { harness, stored } = await unanswered('reset');
     harness.clock.advance(MINUTE_MS);
     const run = beginRun(harness);
@@ -144,13 +144,14 @@ describe('a record whose bytes are damaged', () => {
         },
       },
     };
-    await resume({ ...run, store: damaged }, stored);
-    expect(await harness.record(stored.id)).toMatchObject({
+    const { sendOutcome } = await resume({ ...run, store: damaged }, stored);
+    expect(sendOutcome).toBe('OTHER');
+    const record = await harness.record(stored.id);
+    expect(record).toMatchObject({
       state: 'WAITING',
-      waitingFor: 'SERVICE',
-      error: { status: 'REQUEST_UNREADABLE' },
-      submissions: 3,
       unanswered: 3,
+      error: { status: 'REQUEST_UNREADABLE' },
     });
+    expect(record.submissions).toBe(stored.value.submissions);
   });
 });

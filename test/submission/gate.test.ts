@@ -79,12 +79,12 @@ describe('a closed gate', () => {
 describe('a project whose operations lack the marker', () => {
   it('is noted, until an operation has its marker again', async () => {
     const { harness, gate } = await holding([]);
-    const operation = `projects/${project}/operations/A`;
-    await gate.noteMarker(project, operation, true);
+    await gate.noteMarker(project, 'projects/demo-ee/operations/OP1', true);
     expect(await statusOf(harness)).toBeUndefined();
-    await gate.noteMarker(project, operation, false);
+    await gate.noteMarker(project, 'projects/demo-ee/operations/OP1', false);
     expect(await statusOf(harness)).toHaveProperty('markerMissingAt');
-    await gate.noteMarker(project, operation, true);
-    expect(await statusOf(harness)).not.toHaveProperty('markerMissingAt');
+    expect(await statusOf(harness)).not.toHaveProperty('markerSeenAt');
+    await gate.noteMarker(project, 'projects/demo-ee/operations/OP1', true);
+    expect(await statusOf(harness)).toHaveProperty('markerSeenAt', harness.clock.now());
   });
 });

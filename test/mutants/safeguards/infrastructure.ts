@@ -4,7 +4,7 @@ const stack = ['test/infra/stack.test.ts'];
 
 /** Terraform: roles, timeouts, and what keeps messages and documents. */
 export const infrastructure: readonly Mutant[] = [
-  ...mutantsOf('infra/functions.tf', stack, [
+  ...mutantsOf('infra/modules/ee-video-exports/functions.tf', stack, [
     {
       name: 'submit-beyond-its-lease',
       removes: 'submitExport cannot send after its lease',
@@ -37,7 +37,7 @@ export const infrastructure: readonly Mutant[] = [
       replace: '',
     },
   ]),
-  ...mutantsOf('infra/pubsub.tf', stack, [
+  ...mutantsOf('infra/modules/ee-video-exports/pubsub.tf', stack, [
     {
       name: 'redelivered-while-handled',
       removes: 'no message is redelivered while a function handles it',
@@ -84,11 +84,11 @@ export const infrastructure: readonly Mutant[] = [
     {
       name: 'push-without-token',
       removes: 'a push has a token',
-      find: '    oidc_token {\n      service_account_email = google_service_account.invoker.email\n      audience              = google_cloudfunctions2_function.this[each.key].service_config[0].uri\n    }\n',
+      find: '      oidc_token {\n        service_account_email = google_service_account.invoker.email\n        audience              = push_config.value\n      }\n',
       replace: '',
     },
   ]),
-  ...mutantsOf('infra/service-accounts.tf', stack, [
+  ...mutantsOf('infra/modules/ee-video-exports/service-accounts.tf', stack, [
     {
       name: 'two-senders',
       removes: 'both functions that send use one account',
@@ -97,7 +97,7 @@ export const infrastructure: readonly Mutant[] = [
       replace: 'pollExports      = "expandBatch"',
     },
   ]),
-  ...mutantsOf('infra/iam.tf', stack, [
+  ...mutantsOf('infra/modules/ee-video-exports/iam.tf', stack, [
     {
       name: 'sender-cannot-list',
       removes: 'the sender can list operations',
@@ -121,8 +121,8 @@ export const infrastructure: readonly Mutant[] = [
     {
       name: 'database-owner',
       removes: 'the functions have no more roles than they need',
-      find: 'role     = "roles/datastore.user"',
-      replace: 'role     = "roles/datastore.owner"',
+      find: 'role     = "roles/datastore.user"\n  member   = each.value.member',
+      replace: 'role     = "roles/datastore.owner"\n  member   = each.value.member',
     },
     {
       name: 'builder-reads-every-bucket',
@@ -133,7 +133,7 @@ export const infrastructure: readonly Mutant[] = [
     {
       name: 'dead-letters-not-forwarded',
       removes: 'Pub/Sub can forward dead letters',
-      find: '  topic   = google_pubsub_topic.this["dead_letters"].id\n  role    = "roles/pubsub.publisher"\n  member  = local.pubsub_agent',
+      find: '  topic   = google_pubsub_topic.this["dead_letters"].id\n  role    = "roles/pubsub.publisher"\n  member  = google_project_service_identity.this["pubsub.googleapis.com"].member',
       replace:
         '  topic   = google_pubsub_topic.this["dead_letters"].id\n  role    = "roles/pubsub.publisher"\n  member  = google_service_account.invoker.member',
     },
@@ -144,7 +144,7 @@ export const infrastructure: readonly Mutant[] = [
       replace: 'sender           = ["dead_letters"]',
     },
   ]),
-  ...mutantsOf('infra/scheduler.tf', stack, [
+  ...mutantsOf('infra/modules/ee-video-exports/scheduler.tf', stack, [
     {
       name: 'long-polls-counted-as-failed',
       removes: 'Cloud Scheduler waits for a whole poll',
@@ -158,12 +158,12 @@ export const infrastructure: readonly Mutant[] = [
       replace: '',
     },
   ]),
-  ...mutantsOf('infra/firestore.tf', stack, [
+  ...mutantsOf('infra/modules/ee-video-exports/firestore.tf', stack, [
     {
       name: 'records-never-expire',
       removes: 'documents that are finished expire',
-      find: 'expiring = toset(["videoExports", "request", ',
-      replace: 'expiring = toset(["request", ',
+      find: 'expiring = toset(["videoExports", ',
+      replace: 'expiring = toset([',
     },
     {
       name: 'database-not-protected',
@@ -191,7 +191,7 @@ export const infrastructure: readonly Mutant[] = [
       replace: '',
     },
   ]),
-  ...mutantsOf('infra/storage.tf', stack, [
+  ...mutantsOf('infra/modules/ee-video-exports/storage.tf', stack, [
     {
       name: 'videos-destroyed-with-the-stack',
       removes: 'terraform destroy keeps the videos',

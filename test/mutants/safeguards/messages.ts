@@ -93,8 +93,8 @@ export const messages: readonly Mutant[] = [
       {
         name: 'request-size',
         removes: 'a request that Earth Engine does not read is rejected',
-        find: 'if (bytes > REQUEST_BYTES) {',
-        replace: 'if (bytes > 2 * REQUEST_BYTES) {',
+        find: 'if (bytes.length > REQUEST_BYTES) {',
+        replace: 'if (bytes.length > 2 * REQUEST_BYTES) {',
       },
       {
         name: 'allowed-projects',
@@ -250,8 +250,8 @@ export const messages: readonly Mutant[] = [
       {
         name: 'dead-letter-kept-twice',
         removes: 'a dead letter is not published to its own topic again',
-        find: " && reason !== 'DEAD_LETTER'",
-        replace: '',
+        find: "reason !== 'DEAD_LETTER' && envelope.data.length > 0",
+        replace: 'envelope.data.length > 0',
       },
       {
         name: 'reserved-attribute',
@@ -314,6 +314,30 @@ export const messages: readonly Mutant[] = [
         find: ': text === pattern,',
         replace: ': text.startsWith(pattern),',
         tests: ['test/config.test.ts', 'test/message/job-message.test.ts'],
+      },
+    ],
+  ),
+  ...mutantsOf(
+    'shared/message/rejection.ts',
+    ['test/message/rejection.test.ts', 'test/dead-letters/dead-letters.test.ts'],
+    [
+      {
+        name: 'original-lost-by-a-crash',
+        removes: 'a redelivery keeps the original if the first delivery died before it did',
+        find: 'if (isReadable(recorded) && recorded.value.owesOriginal) {',
+        replace: "if ('created' in outcome && isReadable(recorded) && recorded.value.owesOriginal) {",
+      },
+    ],
+  ),
+  ...mutantsOf(
+    'shared/config.ts',
+    ['test/config.test.ts'],
+    [
+      {
+        name: 'records-deleted-before-redelivery',
+        removes: 'a record outlives every message that can create it again',
+        find: '(days) => days >= 31,',
+        replace: '(days) => days >= 1,',
       },
     ],
   ),
