@@ -10,7 +10,8 @@ import { createHarness, type Harness, smallJob } from '../harness.ts';
 import { refusal, startAtEarthEngine } from '../submission/rules-world.ts';
 import { beginRun } from './runs.ts';
 
-const settings = { forgetIdsAfterMs: 10 * SECOND_MS };
+const endless: [number, number] = [1e9, 1e9];
+const settings = { forgetIdsAfterMs: 10 * SECOND_MS, runMs: endless };
 
 /** A record in WAITING whose sends got no answer; `fault` is what became of the first. */
 async function unanswered(fault: 'lost' | 'reset') {
@@ -46,11 +47,24 @@ describe('a record with an unanswered send', () => {
   it('is searched for in a list that started after the send, even if another one was read before', async () => {
     const harness = createHarness({ simulator: { settings } });
     const run = beginRun(harness);
-    await run.listings.since('demo-test', harness.clock.now()).complete();
-    harness.clock.advance(SECOND_MS);
-    harness.simulator.failNext('export', { kind: 'lost' });
-    harness.simulator.failNext('export', { kind: 'reset' }, 2);
-    await harness.submit({ data: smallJob() });
+    let posts = 0;
+    const losing = harness.instance((services) => ({
+      ...services,
+      earthEngine: {
+        ...services.earthEngine,
+        startExport: async (...call) => {
+          posts += 1;
+          if (posts === 1) {
+            harness.clock.advance(SECOND_MS);
+            await run.listings.since('demo-test', harness.clock.now()).complete();
+            harness.clock.advance(SECOND_MS);
+            await services.earthEngine.startExport(...call);
+          }
+          throw refusal('UNANSWERED', 503);
+        },
+      },
+    }));
+    await losing.submit({ data: smallJob() });
     const exported = exportsOf(harness);
     harness.clock.advance(MINUTE_MS);
     expect((await resume(run, await theOnly(harness))).sendOutcome).toBe('OPERATION');
@@ -75,11 +89,11 @@ describe('a record with an unanswered send', () => {
   it('is not sent if the list has no end', async () => {
     const { harness, stored } = await unanswered('lost');
     const exported = exportsOf(harness);
-    const endless: EarthEngine['listOperations'] = async () => {
+    const withoutEnd: EarthEngine['listOperations'] = async () => {
       harness.clock.advance(10 * SECOND_MS);
       return { operations: [], nextPageToken: String(harness.clock.now().getTime()) };
     };
-    const resumed = await resume(beginRun(harness, { listOperations: endless }), stored);
+    const resumed = await resume(beginRun(harness, { listOperations: withoutEnd }), stored);
     expect(resumed).toEqual({ sendOutcome: 'OTHER', stored });
     expect(exportsOf(harness)).toBe(exported);
   });

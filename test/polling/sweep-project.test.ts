@@ -35,9 +35,11 @@ const withoutWrites = (run: PollRun): PollRun => ({
 
 describe('a sweep', () => {
   it('adopts the operation of an unanswered send, although the last sweep was complete', async () => {
-    const harness = createHarness({ simulator: { settings } });
+    const harness = createHarness({ simulator: { settings: { ...settings, runMs: [1, 1] } } });
     await harness.submit({ data: smallJob({ jobKey: 'seen' }) });
+    harness.clock.advance(5 * MINUTE_MS);
     await sweepProject(beginRun(harness), project);
+    expect((await recordOf(harness, 'seen')).state).toBe('SUCCEEDED');
     harness.simulator.failNext('export', { kind: 'lost' });
     harness.simulator.failNext('export', { kind: 'reset' }, 2);
     await harness.submit({ data: smallJob({ jobKey: 'lost' }) });

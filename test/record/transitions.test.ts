@@ -319,6 +319,20 @@ describe('an operation that Earth Engine reports', () => {
     });
   });
 
+  it('that moves in small steps is written now and then, so that it does not look stalled', () => {
+    const step = operationIn('RUNNING', { progress: 0.25, runAttempt: 1 });
+    const after = (hours: number) => ({ now: new Date(now.getTime() + hours * HOUR_MS), random: 0 });
+    expect(observe(running, step, policy, after(5), false)).toBeUndefined();
+    expect(observe(running, step, policy, after(7), false)).toMatchObject({ movedAt: after(7).now });
+  });
+
+  it('is not missing any longer, although nothing else changed', () => {
+    const missing = { ...running, missingSince: now };
+    const after = observe(missing, operationIn('RUNNING', { progress: 0.2 }), policy, moment, false);
+    expect(after).toBeDefined();
+    expect(after).not.toHaveProperty('missingSince');
+  });
+
   it('is stalled even if Earth Engine omits fields', () => {
     const later = { now: new Date(now.getTime() + 25 * HOUR_MS), random: 0 };
     const without = operationIn('RUNNING', { runAttempt: undefined, progress: undefined });

@@ -162,8 +162,8 @@ export const infrastructure: readonly Mutant[] = [
     {
       name: 'records-never-expire',
       removes: 'documents that are finished expire',
-      find: 'expiring = toset(["videoExports", ',
-      replace: 'expiring = toset([',
+      find: 'expiring = setintersection(local.own_collections, ["videoExports", ',
+      replace: 'expiring = setintersection(local.own_collections, [',
     },
     {
       name: 'database-not-protected',

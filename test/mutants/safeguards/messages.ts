@@ -168,6 +168,7 @@ export const messages: readonly Mutant[] = [
         removes: 'a batch ID is a valid document ID',
         find: '(?!__.*__$)',
         replace: '',
+        tests: ['test/message/job-schema.test.ts'],
       },
       {
         name: 'label-count',
