@@ -1,6 +1,6 @@
 import { SECOND_MS } from '../../shared/clock.ts';
 import type { Operation } from '../../shared/earth-engine/api.ts';
-import { failure, refusal } from '../../shared/earth-engine/errors.ts';
+import { connectionError, responseError } from '../../shared/earth-engine/errors.ts';
 import { ServiceError, StaleWriteError } from '../../shared/errors.ts';
 import type { OutgoingMessage, PublishOutcome } from '../../shared/publisher.ts';
 import type { Created, Documents, Stored } from '../../shared/store/store.ts';
@@ -195,7 +195,7 @@ function proxyAnswers<R>({ dice, harness }: World): Fault<R> {
       const httpStatus = dice.pick([400, 404, 413, 499]);
       const body = dice.pick(['', `<!DOCTYPE html><title>Error ${httpStatus}</title>`]);
       const answer = { httpStatus, body, retryAfter: null };
-      throw refusal({ kind: 'export', name: 'the export call' }, answer, harness.clock.now());
+      throw responseError({ kind: 'export', name: 'the export call' }, answer, harness.clock.now());
     },
   };
 }
@@ -209,4 +209,4 @@ export const noMarker: Fault<Operation> = {
 const connectionReset = () => Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
 
 const lost = (kind: EarthEngineCall['kind'], error: Error, signal = new AbortController().signal) =>
-  failure({ kind, name: `the ${kind} call` }, error, signal);
+  connectionError({ kind, name: `the ${kind} call` }, error, signal);

@@ -22,7 +22,7 @@ const features = {
     isOn: false,
     adds: 'nothing, but late messages of a canceled batch must start nothing',
   },
-  'shared-jobs': { isOn: false, adds: 'nothing, but a shared job must count in each of its batches' },
+  'shared-jobs': { isOn: true, adds: 'nothing, but a shared job must count in each of its batches' },
   'existing-jobs': {
     isOn: false,
     adds: 'nothing, but a batch must wait for jobs whose record was there before',

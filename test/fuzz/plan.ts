@@ -136,7 +136,7 @@ export function drawPlan(seed: number, features: Features): Plan {
       listLagMs: lagMs,
       queueLimit: dice.pick([2, 1000]),
       queueFullStatus: dice.pick([400, 429] as const),
-      burnIdsWhenFull: dice.chance(0.7),
+      useUpIdWhenFull: dice.chance(0.7),
       differentOperationStatus: dice.pick([400, 409] as const),
       cancelMs: dice.pick([500, 40 * SECOND_MS]),
       failing: [{ pattern: '^failing-', code: 13, message: 'Internal error.' }],

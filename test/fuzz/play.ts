@@ -1,5 +1,5 @@
 import { HOUR_MS, MINUTE_MS } from '../../shared/clock.ts';
-import { isTerminal, isUnsettled } from '../../shared/model/record.ts';
+import { isTerminal, isInSubmission } from '../../shared/model/record.ts';
 import { pollExports } from '../../shared/polling/poll.ts';
 import { retryJobs } from '../../shared/retry/retry.ts';
 import { type Broker, createBroker } from './broker.ts';
@@ -168,7 +168,7 @@ async function act(world: World, fleet: Fleet, broker: Broker, action: Action): 
     case 'retry':
       return retry(world, fleet.single('operator'), action);
     case 'damage a request': {
-      const open = [...facts.records].filter(([, record]) => isUnsettled(record)).map(([id]) => id);
+      const open = [...facts.records].filter(([, record]) => isInSubmission(record)).map(([id]) => id);
       for (const id of dice.some(open, 0.5)) {
         facts.lostRequests.add(id);
         facts.damaged.add(id);
