@@ -203,7 +203,9 @@ function describeDocuments(current: () => Opened): void {
     const { records } = current().store;
     const stored = createdIn(await records.create('id', samples.PENDING));
     const outcomes = await Promise.allSettled(
-      Array.from({ length: 10 }, (_, n) => records.replace(stored, sample('PENDING', { revision: n + 2 }))),
+      Array.from({ length: 10 }, (_, n) =>
+        records.replace(stored, sample('PENDING', { revision: samples.PENDING.revision + n + 1 })),
+      ),
     );
     expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
   });
