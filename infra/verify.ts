@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -39,6 +39,13 @@ export const checks: readonly Check[] = [
   { name: 'demo, embedded', seconds: 120, command: npm('demo', '--embedded') },
   { name: 'chaos', seconds: 300, command: npm('chaos', '--jobs', '150', '--seconds', '30', '--seed', '7') },
   { name: 'fault matrix', seconds: 360, command: npm('matrix', '--seeds', '2') },
+  {
+    name: 'python types',
+    seconds: 60,
+    command: ['mypy', '--strict', '--ignore-missing-imports', 'python/ee_video_exports'],
+    obstacle: async () =>
+      spawnSync('mypy', ['--version']).error === undefined ? undefined : 'mypy is not installed',
+  },
   {
     name: 'terraform fmt',
     seconds: 60,

@@ -118,7 +118,7 @@ const anchorsOf = (text: string): string[] =>
 
 /** The job that the notebook publishes, with the request as the Python client builds it. */
 describe('the Python notebook', () => {
-  const script = readFileSync(join(root, 'docs/guides/python-notebook.py'), 'utf8');
+  const script = readFileSync(join(root, 'docs/guides/python-by-hand.py'), 'utf8');
   const request = JSON.parse(
     readFileSync(join(root, 'test/fixtures/requests/python-modis-ndvi-africa.json'), 'utf8'),
   ) as {
