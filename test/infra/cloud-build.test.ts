@@ -168,7 +168,12 @@ describe('the example for GitHub Actions', async () => {
   it('verifies without any access to Google Cloud', () => {
     expect(permissions).toEqual({ contents: 'read' });
     expect(jobs['verify']?.permissions).toBeUndefined();
-    expect(runs('verify')).toEqual(['npm ci', 'npm run verify -- --no-skip', 'npm run build']);
+    expect(runs('verify')).toEqual([
+      'pipx install mypy==1.18.2',
+      'npm ci',
+      'npm run verify -- --no-skip',
+      'npm run build',
+    ]);
   });
 
   it('deploys after an approval, without code of packages, as Cloud Build does', () => {

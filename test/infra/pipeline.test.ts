@@ -17,6 +17,7 @@ const verify = await readCloudBuild('cloudbuild.yaml');
 const deploy = await readCloudBuild('cloudbuild-deploy.yaml');
 
 const tools: Readonly<Record<string, string>> = {
+  'apt-get': '',
   npm: `
     if [ "$*" = "\${FAILING:-}" ]; then exit 1; fi
     if [ "$*" = "run build" ]; then mkdir -p build/deploy; echo zip >build/deploy/submitExport.zip; fi`,
@@ -115,6 +116,8 @@ describe('the pipeline, run locally', () => {
     await expect(run(deploy)).resolves.toBeUndefined();
     expect(await transcript()).toEqual([
       'video-export-verifier install: npm ci',
+      'video-export-verifier verify: apt-get update -qq',
+      'video-export-verifier verify: apt-get install -qq --no-install-recommends mypy',
       'video-export-verifier verify: npm run verify -- --no-skip',
       'video-export-verifier build: npm run build',
       `video-export-verifier upload: gcloud storage cp --no-clobber build/deploy/submitExport.zip gs://artifacts/${commit}/`,
