@@ -7,7 +7,8 @@ import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import { findRecord, readable } from '../records.ts';
 import { wrap } from '../screen.ts';
 import { paint, paintState } from '../terminal.ts';
-import { age, eecu, percent, printable, progressOf, time, waitingWords } from '../text.ts';
+import { costOf } from '../cost.ts';
+import { age, percent, printable, progressOf, time, waitingWords } from '../text.ts';
 
 export interface ShowOptions {
   readonly request?: boolean;
@@ -95,7 +96,7 @@ function fieldsOf(value: ExportRecord, now: Date): [name: string, text: string |
     ],
     ['error', errorText(value)],
     ['advice', 'error' in value ? value.error?.advice : undefined],
-    ['EECU', 'eecuSeconds' in value && value.eecuSeconds !== undefined ? eecu(value.eecuSeconds) : undefined],
+    ['EECU', costOf(value)],
     ...(value.state === 'SUCCEEDED' ? value.outputUris.map((uri): [string, string] => ['output', uri]) : []),
     ...(value.extraOperations ?? []).map(({ operation }): [string, string] => ['extra', operation]),
   ];

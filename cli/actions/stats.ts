@@ -1,12 +1,19 @@
-import { type ExportRecord, isTerminal, type RecordState } from '../../shared/model/record.ts';
-import { listQueries } from '../../shared/store/list-queries.ts';
-import { recordQueries } from '../../shared/store/queries.ts';
+import {
+  activeStates,
+  type ExportRecord,
+  type RecordState,
+  terminalStates,
+} from '../../shared/model/record.ts';
+import { costQueries, listQueries } from '../../shared/store/list-queries.ts';
+import { type Query, recordQueries } from '../../shared/store/queries.ts';
 import { type Cli, writeJson } from '../cli.ts';
+import { isFinalCost } from '../cost.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import type { Grouping } from '../options.ts';
 import { readRecords, type RecordFilter } from '../records.ts';
 import { table } from '../screen.ts';
 import { paintState, writeTable } from '../terminal.ts';
+import { eecu } from '../text.ts';
 import { countStates } from '../watch/group.ts';
 
 export interface StatsOptions extends Omit<RecordFilter, 'state'> {
@@ -15,9 +22,15 @@ export interface StatsOptions extends Omit<RecordFilter, 'state'> {
 
 type Counts = Partial<Record<RecordState, number>>;
 
-interface GroupStats {
-  readonly counts: Counts;
+interface Cost {
+  /** Final values. */
   eecuSeconds: number;
+  /** The last values seen of jobs that run, or that ended without a final value. */
+  eecuSecondsAtLeast: number;
+}
+
+interface GroupStats extends Cost {
+  readonly counts: Counts;
 }
 
 export async function stats(cli: Cli, { by, ...filter }: StatsOptions): Promise<ExitCode> {
@@ -27,35 +40,61 @@ export async function stats(cli: Cli, { by, ...filter }: StatsOptions): Promise<
 async function countsOnly(cli: Cli, filter: RecordFilter): Promise<ExitCode> {
   const { terminal } = cli;
   const { batch, label, since } = filter;
-  // The database can count a batch or everything; for other filters the records are read.
-  const counts =
+  // The database can count and sum a batch or everything; for other filters the records are read.
+  const { counts, ...cost } =
     label || since
-      ? totalOf(await readGroups(cli, filter, () => ''))
-      : await countStates(
-          cli,
-          batch === undefined ? listQueries.inState : (state) => recordQueries.ofBatchIn(batch, [state]),
-        );
+      ? ((await readGroups(cli, filter, () => '')).get('') ?? { counts: {}, ...noCost })
+      : { counts: await countStates(cli, statesOf(batch)), ...(await sumCosts(cli, batch)) };
   if (cli.json) {
-    writeJson(cli, { counts });
+    writeJson(cli, { counts, ...cost });
     return exitCodes.DONE;
   }
   const rows = Object.entries(counts).map(([state, count]) => [state, String(count).padStart(8)]);
   if (rows.length === 0) {
     terminal.err('No records.');
+    return exitCodes.DONE;
   }
   for (const [index, row] of table(rows, '', terminal.columns).entries()) {
     terminal.out(paintState(terminal, row, rows[index]?.[0] ?? ''));
   }
+  terminal.out(`\nEECU-time  ${eecu(cost.eecuSeconds)}`);
+  terminal.out(
+    `At least   ${eecu(cost.eecuSecondsAtLeast)} more (unfinished jobs, and ended without a final value)`,
+  );
   return exitCodes.DONE;
 }
 
-const totalOf = (groups: ReadonlyMap<string, GroupStats>): Counts => groups.get('')?.counts ?? {};
+const noCost: Cost = { eecuSeconds: 0, eecuSecondsAtLeast: 0 };
+
+const statesOf = (batch: string | undefined) =>
+  batch === undefined ? listQueries.inState : (state: RecordState) => recordQueries.ofBatchIn(batch, [state]);
+
+async function sumCosts(cli: Cli, batch: string | undefined): Promise<Cost> {
+  const { records } = await cli.store();
+  const sum = (query: Query) => records.sum(query, 'eecuSeconds');
+  const { inStates, inStatesOfBatch, lowerBounds, lowerBoundsOfBatch } = costQueries;
+  const [active, ended, endedAtLeast] = await Promise.all(
+    batch === undefined
+      ? [sum(inStates(activeStates)), sum(inStates(terminalStates)), sum(lowerBounds())]
+      : [
+          sum(inStatesOfBatch(activeStates, batch)),
+          sum(inStatesOfBatch(terminalStates, batch)),
+          sum(lowerBoundsOfBatch(batch)),
+        ],
+  );
+  return { eecuSeconds: ended - endedAtLeast, eecuSecondsAtLeast: active + endedAtLeast };
+}
 
 async function statsBy(cli: Cli, by: Grouping, filter: RecordFilter): Promise<ExitCode> {
   const { terminal } = cli;
   const groups = await readGroups(cli, filter, groupingOf(by));
   if (cli.json) {
-    const list = [...groups].map(([group, { counts, eecuSeconds }]) => ({ group, counts, eecuSeconds }));
+    const list = [...groups].map(([group, { counts, eecuSeconds, eecuSecondsAtLeast }]) => ({
+      group,
+      counts,
+      eecuSeconds,
+      eecuSecondsAtLeast,
+    }));
     writeJson(cli, { groups: list });
     return exitCodes.DONE;
   }
@@ -66,8 +105,8 @@ async function statsBy(cli: Cli, by: Grouping, filter: RecordFilter): Promise<Ex
   const title = by.by === 'label' ? by.name.toUpperCase() : by.by.toUpperCase();
   writeTable(
     terminal,
-    [title, 'JOBS'.padStart(8), 'SUCCEEDED', 'UNSUCCESSFUL', 'UNFINISHED', 'EECU-HOURS'],
-    [...groups].map(([group, { counts, eecuSeconds }]) => {
+    [title, 'JOBS'.padStart(8), 'SUCCEEDED', 'UNSUCCESSFUL', 'UNFINISHED', 'EECU-HOURS', 'AT LEAST'],
+    [...groups].map(([group, { counts, eecuSeconds, eecuSecondsAtLeast }]) => {
       const { jobs, succeeded, unsuccessful } = summaryOf(counts);
       return [
         group || '(none)',
@@ -76,6 +115,7 @@ async function statsBy(cli: Cli, by: Grouping, filter: RecordFilter): Promise<Ex
         String(unsuccessful).padStart(12),
         String(jobs - succeeded - unsuccessful).padStart(10),
         (eecuSeconds / 3600).toFixed(2).padStart(10),
+        (eecuSecondsAtLeast / 3600).toFixed(2).padStart(8),
       ];
     }),
   );
@@ -112,11 +152,11 @@ async function readGroups(
     }
     const { value } = stored;
     const name = groupOf(value);
-    const group = groups.get(name) ?? { counts: {}, eecuSeconds: 0 };
+    const group = groups.get(name) ?? { counts: {}, ...noCost };
     groups.set(name, group);
     group.counts[value.state] = (group.counts[value.state] ?? 0) + 1;
-    if (isTerminal(value) && 'eecuSeconds' in value) {
-      group.eecuSeconds += value.eecuSeconds ?? 0;
+    if ('eecuSeconds' in value) {
+      group[isFinalCost(value) ? 'eecuSeconds' : 'eecuSecondsAtLeast'] += value.eecuSeconds ?? 0;
     }
   }
   return groups;

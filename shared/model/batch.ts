@@ -58,7 +58,10 @@ export const batchSchema = z.object({
     .min(0)
     .optional()
     .describe('How many of its jobs have no record anymore, or never had one because their message was lost'),
-  eecuSeconds: z.number().optional().describe('What all attempts cost'),
+  eecuSeconds: z
+    .number()
+    .optional()
+    .describe('What all attempts cost, including the lower bounds of those that have no final cost'),
   owesEvent: z.literal(true).optional().describe('The event that it is finished is pending'),
   revision: z.int().min(1).describe('Incremented by every write; part of the `eventId`'),
   createdAt: z.date().describe('When its manifest arrived'),

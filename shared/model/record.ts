@@ -175,7 +175,10 @@ const observed = {
   stage: z.string().optional().describe('The stage that Earth Engine reports'),
   runAttempt: z.int().optional().describe("Earth Engine's own attempt, 1 to 5"),
   startedAt: z.date().optional().describe('When Earth Engine began to render'),
-  eecuSeconds: z.number().optional().describe('What it cost, if Earth Engine reports it'),
+  eecuSeconds: z
+    .number()
+    .optional()
+    .describe('What it has cost so far, as Earth Engine last reported it; written together with `progress`'),
 };
 
 const inSubmission = { ...common, ...protocol, dueAt };
@@ -204,6 +207,18 @@ const terminal = {
   expireAt: z.date().describe('When Firestore deletes the record'),
 };
 
+/** Earth Engine had an operation for it. */
+const ended = {
+  ...terminal,
+  ...observed,
+  eecuIsLowerBound: z
+    .boolean()
+    .optional()
+    .describe(
+      'It ended without a final cost, as failed operations do: `eecuSeconds` is the last value seen while it ran',
+    ),
+};
+
 const state = <S extends string>(name: S) => z.literal(name).describe('The state of the job');
 
 export const recordSchema = z.discriminatedUnion('state', [
@@ -219,15 +234,13 @@ export const recordSchema = z.discriminatedUnion('state', [
   z.object({ ...active, state: state('RUNNING') }),
   z.object({ ...active, state: state('CANCELLING') }),
   z.object({
-    ...terminal,
-    ...observed,
+    ...ended,
     state: state('SUCCEEDED'),
     outputUris: z.array(z.string()).describe('Where the video is, as Earth Engine reports it'),
   }),
-  z.object({ ...terminal, ...observed, state: state('FAILED'), error: recordErrorSchema }),
+  z.object({ ...ended, state: state('FAILED'), error: recordErrorSchema }),
   z.object({
-    ...terminal,
-    ...observed,
+    ...ended,
     state: state('CANCELLED'),
     operation: observed.operation.optional(),
     // A job that was canceled before its message arrived has a record without a request.
@@ -238,8 +251,7 @@ export const recordSchema = z.discriminatedUnion('state', [
   }),
   z.object({ ...terminal, state: state('REJECTED'), error: recordErrorSchema }),
   z.object({
-    ...terminal,
-    ...observed,
+    ...ended,
     state: state('LOST'),
     // Absent if no search could show whether there is one.
     operation: observed.operation.optional(),

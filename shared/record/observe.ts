@@ -78,6 +78,7 @@ function ended(
   const end = {
     ...carried,
     ...pick(view, observedFields),
+    ...(lacksFinalCost(view, state, operation) ? { eecuIsLowerBound: true } : {}),
     finishedAt: operation.endTime ?? now,
     expireAt: later(now, policy.retentionMs),
   };
@@ -85,6 +86,13 @@ function ended(
     ? { ...end, state, progress: 1, outputUris: [...operation.destinationUris] }
     : { ...end, state, error: operationError(operation, state) };
 }
+
+/** Earth Engine reports no cost of an operation that failed (guides/computation_overview), whatever it had cost by then. */
+const lacksFinalCost = (
+  { eecuSeconds }: Pick<ActiveRecord, 'eecuSeconds'>,
+  state: TerminalRecord['state'],
+  operation: Operation,
+): boolean => operation.eecuSeconds === undefined && (eecuSeconds !== undefined || state === 'FAILED');
 
 /**
  * The record after Earth Engine reported its operation; undefined if that is not worth a write: the state is the same,
@@ -169,6 +177,7 @@ export function lose(record: ActiveRecord, policy: Policy, now: Date): RecordIn<
   return {
     ...carry(record, now, { state: 'LOST' }),
     ...pick(record, observedFields),
+    ...(record.eecuSeconds === undefined ? {} : { eecuIsLowerBound: true }),
     state: 'LOST',
     error: {
       code: 404,

@@ -25,6 +25,27 @@ export const listQueries = {
   inState: (state: RecordState): Query => ({ where: [['state', '==', state]], orderBy: [] }),
 } as const;
 
+/** Queries over `videoExports` whose `eecuSeconds` the database sums. */
+export const costQueries = {
+  inStates: (states: readonly RecordState[]): Query => ({ where: [['state', 'in', states]], orderBy: [] }),
+  inStatesOfBatch: (states: readonly RecordState[], batchId: string): Query => ({
+    where: [
+      ['batchId', '==', batchId],
+      ['state', 'in', states],
+    ],
+    orderBy: [],
+  }),
+  /** Records that ended without a final cost. */
+  lowerBounds: (): Query => ({ where: [['eecuIsLowerBound', '==', true]], orderBy: [] }),
+  lowerBoundsOfBatch: (batchId: string): Query => ({
+    where: [
+      ['batchId', '==', batchId],
+      ['eecuIsLowerBound', '==', true],
+    ],
+    orderBy: [],
+  }),
+} as const;
+
 /** Its index is one of `indexed_labels` in Terraform: each deployment chooses which labels to index. */
 export const newestOfLabel = (label: string, value: string, since?: Date): Query => ({
   where: [[`labels.${label}`, '==', value], ...from(since)],

@@ -124,6 +124,15 @@ describe('show', () => {
     expect(JSON.parse(out)).toMatchObject({ id: `${idOf('b')}-2`, attempt: 2 });
   });
 
+  it.each([
+    ['RUNNING', {}, '12.5 EECU-seconds so far'],
+    ['FAILED', { eecuIsLowerBound: true }, 'at least 12.5 EECU-seconds'],
+    ['SUCCEEDED', {}, '12.5 EECU-seconds'],
+  ] as const)('shows the cost of a job in %s', async (state, fields, cost) => {
+    put(rig, idOf('k'), sample(state, fields));
+    expect((await rig.run('show', idOf('k'))).out).toMatch(new RegExp(`^ +EECU +${cost}$`, 'm'));
+  });
+
   it('prints the request', async () => {
     await rig.store.records.create(idOf('g'), sample('PENDING'), Buffer.from('{"requestId":"x"}'));
     expect((await rig.run('show', idOf('g'), '--request')).out).toBe('{\n  "requestId": "x"\n}\n');
@@ -147,14 +156,29 @@ describe('show', () => {
 describe('stats', () => {
   it('counts by state', async () => {
     expect((await rig.run('stats')).out).toBe(
-      'RUNNING           1\nSUCCEEDED         1\nFAILED            1\n',
+      [
+        'RUNNING           1',
+        'SUCCEEDED         1',
+        'FAILED            1',
+        '',
+        'EECU-time  25.0 EECU-seconds',
+        'At least   12.5 EECU-seconds more (unfinished jobs, and ended without a final value)',
+        '',
+      ].join('\n'),
     );
-    expect(JSON.parse((await rig.run('stats', '--batch', 'other@1', '--json')).out)).toEqual({
-      counts: { RUNNING: 1 },
-    });
-    expect(JSON.parse((await rig.run('stats', '--since', '2h', '--json')).out)).toEqual({
-      counts: { SUCCEEDED: 1, FAILED: 1 },
-    });
+  });
+
+  /** Of what `beforeEach` stores, and of a failure without a final cost. */
+  it.each([
+    [[], { SUCCEEDED: 1, FAILED: 2, RUNNING: 1 }, 25, 19.5],
+    [['--batch', 'other@1'], { FAILED: 1, RUNNING: 1 }, 0, 19.5],
+    [['--since', '2h'], { SUCCEEDED: 1, FAILED: 2 }, 25, 7],
+    [['--label', 'team=none'], {}, 0, 0],
+  ])('sums final costs and lower bounds: %s', async (filter, counts, eecuSeconds, eecuSecondsAtLeast) => {
+    const failed = { createdAt: created(2), batchId: 'other@1', eecuSeconds: 7, eecuIsLowerBound: true };
+    put(rig, idOf('d'), sample('FAILED', failed));
+    const { out } = await rig.run('stats', ...filter, '--json');
+    expect(JSON.parse(out)).toEqual({ counts, eecuSeconds, eecuSecondsAtLeast });
   });
 
   it.each([
@@ -163,9 +187,12 @@ describe('stats', () => {
     ['month', ['2026-11']],
   ])('sums EECU by %s', async (by, groups) => {
     const { out } = await rig.run('stats', '--by', by, '--json');
-    const found = (JSON.parse(out) as { groups: { group: string; eecuSeconds: number }[] }).groups;
+    const found = (
+      JSON.parse(out) as { groups: { group: string; eecuSeconds: number; eecuSecondsAtLeast: number }[] }
+    ).groups;
     expect(found.map(({ group }) => group)).toEqual(groups);
     expect(found.reduce((sum, { eecuSeconds }) => sum + eecuSeconds, 0)).toBe(25);
+    expect(found.reduce((sum, { eecuSecondsAtLeast }) => sum + eecuSecondsAtLeast, 0)).toBe(12.5);
   });
 });
 

@@ -38,8 +38,11 @@ async function readSource(): Promise<string> {
 }
 const source = await readSource();
 
-/** Which fields the database sums, by query: `documents.sum(query, field)`. */
-const sums: Readonly<Record<string, readonly string[]>> = { terminalOfBatch: ['eecuSeconds'] };
+/** What the database sums, by query: `documents.sum(query, field)`. `undefined` means that it also finds or counts. */
+const sums: Readonly<Record<string, readonly (string | undefined)[]>> = {
+  terminalOfBatch: [undefined, 'eecuSeconds'],
+  ...Object.fromEntries(Object.keys(lists.costQueries).map((name) => [name, ['eecuSeconds']])),
+};
 
 function queriesOf(
   collection: string,
@@ -48,11 +51,11 @@ function queriesOf(
   return Object.entries(queries).flatMap(([name, make]) => {
     // Only the fields matter to an index, not the values.
     const query = (make as (...values: unknown[]) => Query)('value', ['value'], 'value');
-    return [undefined, ...(sums[name] ?? [])].map((summed) => ({ name, collection, query, summed }));
+    return (sums[name] ?? [undefined]).map((summed) => ({ name, collection, query, summed }));
   });
 }
 const querySets = {
-  videoExports: [queriesInUse.recordQueries, lists.listQueries],
+  videoExports: [queriesInUse.recordQueries, lists.listQueries, lists.costQueries],
   videoExportBatches: [queriesInUse.batchQueries, lists.batchListQueries],
   rejectedMessages: [queriesInUse.rejectedMessageQueries, lists.rejectedMessageListQueries],
 };
@@ -179,6 +182,7 @@ describe('a mistake is detected', () => {
     const changed = withChange(stack, ['locals', 'composites', 'videoExports', 'batch-eecu'], undefined);
     expect(checks.indexes(changed)).toEqual([
       'terminalOfBatch has no index on videoExports: batchId, state, eecuSeconds',
+      'inStatesOfBatch has no index on videoExports: batchId, state, eecuSeconds',
     ]);
   });
 });

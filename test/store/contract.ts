@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import type { RecordState } from '../../shared/model/record.ts';
 import type { Fields } from '../../shared/store/fields.ts';
+import { costQueries } from '../../shared/store/list-queries.ts';
 import { recordQueries, type Query } from '../../shared/store/queries.ts';
 import {
   cursorOf,
@@ -398,6 +399,8 @@ function describeQueries(current: () => Opened): void {
   it('sums a field over the matches', async () => {
     const { records } = current().store;
     expect(await records.sum(recordQueries.ofBatch('batch'), 'eecuSeconds')).toBe(3.5);
+    expect(await records.sum(costQueries.lowerBoundsOfBatch('batch'), 'eecuSeconds')).toBe(2);
+    expect(await records.sum(costQueries.inStatesOfBatch(['SUCCEEDED'], 'batch'), 'eecuSeconds')).toBe(1.5);
     expect(await records.sum(recordQueries.ofBatch('batch'), 'nothing')).toBe(0);
     expect(await records.sum(recordQueries.ofBatch('no such batch'), 'eecuSeconds')).toBe(0);
   });
@@ -472,7 +475,16 @@ const queried = [
   ['e1', sample('REJECTED', { project: 'p3', batchId: undefined, unpublishedEvents: [event(2)] })],
   ['e2', sample('REJECTED', { project: 'p3', batchId: undefined, unpublishedEvents: [event(1), event(3)] })],
   ['b1', sample('SUCCEEDED', { project: 'p3', batchId: 'batch', createdAt: at(3), eecuSeconds: 1.5 })],
-  ['b2', sample('FAILED', { project: 'p3', batchId: 'batch', createdAt: at(2), eecuSeconds: 2 })],
+  [
+    'b2',
+    sample('FAILED', {
+      project: 'p3',
+      batchId: 'batch',
+      createdAt: at(2),
+      eecuSeconds: 2,
+      eecuIsLowerBound: true,
+    }),
+  ],
   ['b3', sample('LOST', { project: 'p3', batchId: 'batch', createdAt: at(1), eecuSeconds: undefined })],
   [
     'b4',

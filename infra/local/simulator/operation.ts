@@ -100,8 +100,7 @@ function describe(
     stages: startMs === undefined || lacking ? undefined : stages(progress, state === 'SUCCEEDED'),
     attempt: startMs === undefined ? undefined : 1,
     destinationUris: state === 'SUCCEEDED' && !lacking ? [operation.destinationUri] : undefined,
-    batchEecuUsageSeconds:
-      endMs === undefined || startMs === undefined ? undefined : ((endMs - startMs) / 1000) * EECU_RATE,
+    batchEecuUsageSeconds: eecuSecondsOf(operation, nowMs),
   };
   return {
     name: operation.name,
@@ -128,6 +127,13 @@ function progressOf(operation: SimulatedOperation, nowMs: number): number {
     return STALLED_PROGRESS;
   }
   return Math.min(1, Math.max(0, (endMs - startMs) / Math.max(1, plannedEndMs - startMs)));
+}
+
+/** It grows while the operation runs. Only a success has a final value: failed tasks get no usage metrics. */
+function eecuSecondsOf({ state, startMs, endMs }: SimulatedOperation, nowMs: number): number | undefined {
+  return startMs === undefined || state === 'FAILED' || state === 'CANCELLED'
+    ? undefined
+    : (((endMs ?? nowMs) - startMs) / 1000) * EECU_RATE;
 }
 
 /** As Earth Engine reports them: the first stage has no work units. */
