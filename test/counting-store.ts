@@ -92,6 +92,7 @@ export function countStore(store: Store): CountingStore {
     sweeps: count(store.sweeps),
     rejectedMessages: count(store.rejectedMessages),
     batches: count(store.batches),
+    settings: count(store.settings),
     close: () => store.close(),
     bill,
     takeBill: () => {

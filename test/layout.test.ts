@@ -25,7 +25,7 @@ const layers: readonly (readonly string[])[] = [
   ['store'],
   ['record'],
   ['services.ts'],
-  ['records.ts'],
+  ['records.ts', 'service-settings.ts'],
   ['expression'],
   ['message'],
   ['pubsub'],

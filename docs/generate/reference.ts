@@ -10,6 +10,7 @@ import { knownFailures } from '../../shared/earth-engine/task-failures.ts';
 import { environmentSchema, readConfig } from '../../shared/config.ts';
 import { jobMessageSchema } from '../../shared/message/job-schema.ts';
 import { rejectedMessageSchema } from '../../shared/model/rejected-message.ts';
+import { serviceSettingsSchema } from '../../shared/model/service-settings.ts';
 import { recordSchema } from '../../shared/model/record.ts';
 import { type FieldRow, fieldsOf, jsonOf, meaningOf, typeOf } from './fields.ts';
 
@@ -24,6 +25,7 @@ export function renderReference(): string {
     ...record(),
     ...batch(),
     ...rejectedMessage(),
+    ...serviceSettings(),
     ...events(),
     ...taskFailures(),
     ...environment(),
@@ -128,6 +130,12 @@ const rejectedMessage = (): string[] => [
   '## Rejected message',
   '`rejectedMessages/{messageId}`: a message that never became a job.',
   documentTable(rejectedMessageSchema),
+];
+
+const serviceSettings = (): string[] => [
+  '## Settings for clients',
+  '`videoExportSettings/service`: the settings that senders of messages need. The poller writes it when it starts, if something changed. The command line reads it, checks messages by these rules, and publishes to these topics.',
+  documentTable(serviceSettingsSchema),
 ];
 
 const events = (): string[] => [

@@ -5,6 +5,7 @@ import { UnreadableError } from '../errors.ts';
 import { rejectedMessageSchema } from '../model/rejected-message.ts';
 import { recordSchema } from '../model/record.ts';
 import { projectStatusSchema, sweepSchema } from '../model/project-status.ts';
+import { serviceSettingsSchema } from '../model/service-settings.ts';
 import type { Fields } from './fields.ts';
 import type { Found } from './store.ts';
 
@@ -22,6 +23,7 @@ export const collections = {
   sweeps: collection('videoExportSweeps', sweepSchema),
   rejectedMessages: collection('rejectedMessages', rejectedMessageSchema),
   batches: collection('videoExportBatches', batchSchema),
+  settings: collection('videoExportSettings', serviceSettingsSchema),
 } as const;
 
 /** Parses a document. Returns an unparsable one as unreadable rather than throw: one bad document must not stop a page. */

@@ -39,6 +39,7 @@ export function createFirestoreStore({
     sweeps: firestoreDocuments(database, call, collections.sweeps),
     rejectedMessages: firestoreDocuments(database, call, collections.rejectedMessages),
     batches: firestoreDocuments(database, call, collections.batches),
+    settings: firestoreDocuments(database, call, collections.settings),
     async close() {
       // If it is terminated while it still retries, the client throws where no code can catch it.
       if (await ended()) {

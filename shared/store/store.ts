@@ -3,6 +3,7 @@ import type { ProjectStatus, Sweep } from '../model/project-status.ts';
 import type { Batch } from '../model/batch.ts';
 import type { ExportRecord } from '../model/record.ts';
 import type { RejectedMessage } from '../model/rejected-message.ts';
+import type { ServiceSettings } from '../model/service-settings.ts';
 import type { Fields } from './fields.ts';
 import type { Query } from './queries.ts';
 
@@ -97,5 +98,7 @@ export interface Store {
   readonly rejectedMessages: Documents<RejectedMessage>;
   /** `videoExportBatches/{batchId}@{run}`. */
   readonly batches: Documents<Batch>;
+  /** `videoExportSettings/service`: what clients need to know about this deployment. */
+  readonly settings: Documents<ServiceSettings>;
   close(): Promise<void>;
 }

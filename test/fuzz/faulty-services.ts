@@ -73,6 +73,7 @@ export function faultyStore(world: World, call: Caller): Store {
     sweeps: documents('sweeps', store.sweeps),
     rejectedMessages: documents('rejectedMessages', store.rejectedMessages),
     batches: documents('batches', store.batches),
+    settings: documents('settings', store.settings),
     close: async () => {},
   };
 }

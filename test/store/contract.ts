@@ -70,7 +70,7 @@ function describeDocuments(current: () => Opened): void {
   });
 
   it('stores one document of every kind, including bytes', async () => {
-    const { projects, sweeps, rejectedMessages, batches } = current().store;
+    const { projects, sweeps, rejectedMessages, batches, settings } = current().store;
     const updatedAt = at(1);
     const known = new Uint8Array([0, 1, 255]);
     await roundTrip(projects, { closures: 1, closedUntil: at(5), closedFor: 'QUEUE', updatedAt });
@@ -95,6 +95,16 @@ function describeDocuments(current: () => Opened): void {
       counts: { RUNNING: 2, SUCCEEDED: 1 },
       revision: 4,
       createdAt: now,
+      updatedAt,
+    });
+    await roundTrip(settings, {
+      earthEngineProject: 'p',
+      allowedProjects: ['p'],
+      allowedDestinations: ['gs://b/*'],
+      topics: { jobs: 'j', batches: 'b', cancellations: 'c', events: 'e', deadLetters: 'd' },
+      retentionDays: 90,
+      maxActiveOperations: 10,
+      submitDeadlineMs: 1,
       updatedAt,
     });
   });

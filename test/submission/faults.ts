@@ -116,6 +116,7 @@ export function createFaultyProcess(clock: TestClock, fault?: Fault): FaultyProc
       sweeps: documents('sweeps', inner.sweeps),
       rejectedMessages: documents('rejectedMessages', inner.rejectedMessages),
       batches: documents('batches', inner.batches),
+      settings: documents('settings', inner.settings),
       close: () => inner.close(),
     };
   }

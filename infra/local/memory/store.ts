@@ -40,6 +40,7 @@ export function createMemoryStore(): MemoryStore {
     sweeps: documents(collections.sweeps),
     rejectedMessages: documents(collections.rejectedMessages),
     batches: documents(collections.batches),
+    settings: documents(collections.settings),
     async close() {},
 
     put(path: string, fields: Fields): void {
