@@ -1,4 +1,10 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
 import { defineConfig } from 'vitest/config';
+
+/** No test may read or write the contexts of the user who runs it. */
+const env = { XDG_CONFIG_HOME: join(tmpdir(), `ee-video-exports-tests-${process.pid}`) };
 
 export default defineConfig({
   test: {
@@ -6,6 +12,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
+          env,
           include: ['test/**/*.test.ts'],
           exclude: ['test/**/*.{emulator,terraform}.test.ts'],
           testTimeout: 20_000,
@@ -14,6 +21,7 @@ export default defineConfig({
       {
         test: {
           name: 'emulator',
+          env,
           include: ['test/**/*.emulator.test.ts'],
           globalSetup: ['test/emulators.ts'],
           testTimeout: 60_000,
@@ -25,6 +33,7 @@ export default defineConfig({
       {
         test: {
           name: 'terraform',
+          env,
           include: ['test/**/*.terraform.test.ts'],
           testTimeout: 300_000,
           hookTimeout: 300_000,

@@ -26,11 +26,14 @@ export type CliErrorCode =
   | (typeof rejectionCodes)[number]
   | ClientErrorCode
   | 'ARGUMENTS_WRONG'
+  | 'CONTEXTS_UNREADABLE'
+  | 'CONTEXT_UNKNOWN'
   | 'FILE_UNREADABLE'
   | 'INDEX_MISSING'
   | 'MESSAGE_REJECTED'
   | 'PAGE_WRONG'
   | 'PUBLISH_FAILED'
+  | 'SERVICE_HALF_LOCAL'
   | 'TOPIC_MISSING'
   | 'UNEXPECTED';
 

@@ -1,5 +1,7 @@
 import type { Clock } from '../shared/clock.ts';
-import type { Connections, Environment } from './connections.ts';
+import type { Connections } from './connections.ts';
+import type { Environment } from './service/contexts.ts';
+import type { Service } from './service/service.ts';
 import type { Terminal } from './terminal.ts';
 
 /** What every action gets: the outside world, and the options that all commands have. */
@@ -7,6 +9,8 @@ export interface Cli extends Connections {
   readonly terminal: Terminal;
   readonly clock: Clock;
   readonly environment: Environment;
+  /** The service in use. @throws CliError if the arguments or the environment contradict themselves */
+  service(): Promise<Service>;
   /** Aborted by Ctrl-C. */
   readonly interrupted: AbortSignal;
   readStdin(): Promise<Uint8Array>;

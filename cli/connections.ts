@@ -10,10 +10,14 @@ import type { Services } from '../shared/services.ts';
 import type { Store } from '../shared/store/store.ts';
 import { policyOf } from '../shared/record/policy.ts';
 import { CliError } from './cli-error.ts';
+import type { Service } from './service/service.ts';
 
 /** The service's own clients, each loaded on first use: together they take a quarter of a second to load. */
 export interface Connections {
+  /** What the environment and the context say: enough to find the service. */
   config(): Promise<Config>;
+  /** The same with the settings that the service itself has stored: its topics, and its rules for jobs. */
+  serviceConfig(): Promise<Config>;
   store(): Promise<Store>;
   publisher(): Promise<Publisher>;
   /** The subscription that keeps dead letters. */
@@ -27,22 +31,27 @@ async function close(client: Promise<{ close(): Promise<void> }> | undefined): P
   await (await client)?.close();
 }
 
-export type Environment = Readonly<Record<string, string | undefined>>;
-
 export function createConnections(
-  environment: Environment,
+  service: () => Promise<Service>,
   clock: Clock,
   interrupted: AbortSignal,
 ): Connections {
   let config: Promise<Config> | undefined;
+  let serviceConfig: Promise<Config> | undefined;
   let store: Promise<Store> | undefined;
   let publisher: Promise<Publisher> | undefined;
   let kept: Promise<KeptMessages & { close(): Promise<void> }> | undefined;
   let services: Promise<Services> | undefined;
 
   async function readSettings(): Promise<Config> {
+    const { environment } = await service();
     const { readConfig } = await import('../shared/config.ts');
     return readConfig(environment);
+  }
+  async function readServiceConfig(): Promise<Config> {
+    const { readServiceConfig } = await import('./service/service-config.ts');
+    const { environment } = await service();
+    return readServiceConfig(await connections.config(), await connections.store(), environment);
   }
   async function openStore(): Promise<Store> {
     const { googleCloudProject, firestoreDatabase, firestoreEmulatorHost } = await connections.config();
@@ -61,7 +70,7 @@ export function createConnections(
     return createPublisher({ projectId: googleCloudProject, emulatorHost: pubsubEmulatorHost, clock });
   }
   async function openKeptMessages() {
-    const { googleCloudProject, pubsubEmulatorHost, topics } = await connections.config();
+    const { googleCloudProject, pubsubEmulatorHost, topics } = await connections.serviceConfig();
     await untilReady('Pub/Sub', pubsubEmulatorHost);
     const [{ createKeptMessages }, { keptSubscription }] = await Promise.all([
       import('../shared/pubsub/kept-messages.ts'),
@@ -83,7 +92,7 @@ export function createConnections(
       { applicationDefaultCredentials },
       { silentLog },
     ] = await Promise.all([
-      connections.config(),
+      connections.serviceConfig(),
       connections.store(),
       connections.publisher(),
       import('../shared/earth-engine/client.ts'),
@@ -122,6 +131,7 @@ export function createConnections(
 
   const connections: Connections = {
     config: () => (config ??= readSettings()),
+    serviceConfig: () => (serviceConfig ??= readServiceConfig()),
     store: () => (store ??= openStore()),
     publisher: () => (publisher ??= openPublisher()),
     keptMessages: () => (kept ??= openKeptMessages()),
@@ -148,7 +158,7 @@ export async function untilListening(name: string, host: string | undefined): Pr
   } catch (cause) {
     throw new CliError(
       'NOT_RUNNING',
-      `No response from the ${name} emulator at ${host}. Start it (npm start), or unset ${name === 'Firestore' ? 'FIRESTORE' : 'PUBSUB'}_EMULATOR_HOST.`,
+      `No response from the ${name} emulator at ${host}. Start the local service with npm start, or choose another service with context use.`,
       { cause },
     );
   } finally {

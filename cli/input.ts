@@ -51,6 +51,6 @@ export function writeIssues(cli: Cli, file: string, reason: string, issues: read
     terminal.err('  (this looks like a job message; to publish one, use submit)');
   }
   if (issues.some(({ message }) => /ALLOWED_(?:PROJECTS|DESTINATIONS)/.test(message))) {
-    terminal.err("  (ALLOWED_… are read from this environment: set them to the service's values)");
+    terminal.err('  (ALLOWED_… are settings of the service; doctor shows them)');
   }
 }

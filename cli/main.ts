@@ -2,6 +2,7 @@ import { systemClock } from '../shared/clock.ts';
 import { exitCodes } from './exit-codes.ts';
 import { explain } from './problem.ts';
 import { runCli } from './program.ts';
+import type { Service } from './service/service.ts';
 import { createTerminal } from './terminal.ts';
 
 /** Runs the command line in this process: with its streams, environment and signals. @returns the exit code */
@@ -34,13 +35,31 @@ export async function main(args: readonly string[]): Promise<number> {
   return runCli(args, {
     terminal: createTerminal(stdout, stderr, env),
     clock: systemClock,
-    environment: env,
+    // A copy, because `letClientsFind` changes the original.
+    environment: { ...env },
     interrupted: interrupt.signal,
     // Loaded when they are needed, like the clients that they load: --help must be fast.
     readStdin: async () => (await import('node:stream/consumers')).buffer(stdin),
-    async connect(environment) {
+    async connect(service) {
       const { createConnections } = await import('./connections.ts');
-      return createConnections(environment, systemClock, interrupt.signal);
+      const found = async () => {
+        const chosen = await service();
+        letClientsFind(chosen, env);
+        return chosen;
+      };
+      return createConnections(found, systemClock, interrupt.signal);
     },
   });
+}
+
+/** Google's clients read these variables themselves: without them they look for credentials, even for an emulator. */
+function letClientsFind({ environment }: Service, own: NodeJS.ProcessEnv): void {
+  for (const name of ['FIRESTORE_EMULATOR_HOST', 'PUBSUB_EMULATOR_HOST', 'METADATA_SERVER_DETECTION']) {
+    const value = environment[name];
+    if (value === undefined) {
+      delete own[name];
+    } else {
+      own[name] = value;
+    }
+  }
 }

@@ -1,5 +1,6 @@
 import { InvalidArgumentError, Option } from 'commander';
 
+import { didYouMean } from '../shared/did-you-mean.ts';
 import { type Clock, DAY_MS, HOUR_MS, MINUTE_MS } from '../shared/clock.ts';
 
 /** Options that several commands have, and how their values are read. Commander prefixes an error with the option's name. */
@@ -72,7 +73,10 @@ export function parseStates(text: string): (typeof states)[number][] {
   return text.split(',').map((part) => {
     const state = states.find((known) => known === part.trim().toUpperCase());
     if (!state) {
-      throw new InvalidArgumentError(`Use one or more of ${states.join(', ').toLowerCase()}.`);
+      const known = states.map((each) => each.toLowerCase());
+      throw new InvalidArgumentError(
+        `Use one or more of ${known.join(', ')}${didYouMean(part.trim(), known)}.`,
+      );
     }
     return state;
   });

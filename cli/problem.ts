@@ -89,8 +89,8 @@ function explainConfigError(error: ServiceError): Problem {
   return error instanceof ConfigError && error.missing.includes('GOOGLE_CLOUD_PROJECT')
     ? problem(
         error.code,
-        'The project is unknown',
-        'Set GOOGLE_CLOUD_PROJECT or --project to the project that the service runs in',
+        'No service is chosen',
+        'Start one on this machine with npm start, or choose a deployed one: context use NAME --project PROJECT, or GOOGLE_CLOUD_PROJECT',
         exitCodes.WRONG_INPUT,
       )
     : problem(error.code, error.message, undefined, exitCodes.WRONG_INPUT);

@@ -13,34 +13,34 @@ import { declareShow } from './commands/show.ts';
 import { declareStats } from './commands/stats.ts';
 import { declareSubmit } from './commands/submit.ts';
 import { declareWatch } from './commands/watch.ts';
-import type { Connections, Environment } from './connections.ts';
+import { declareContext } from './commands/context.ts';
+import type { Connections } from './connections.ts';
 import { type ExitCode, exitCodeMeanings, exitCodes } from './exit-codes.ts';
-import { explain } from './problem.ts';
+import { explain, type Problem } from './problem.ts';
+import type { Service } from './service/service.ts';
 
 /** What the process gives to the command line. */
 export interface World extends Pick<Cli, 'terminal' | 'clock' | 'environment' | 'interrupted' | 'readStdin'> {
-  connect(environment: Environment): Connections | Promise<Connections>;
+  connect(service: () => Promise<Service>): Connections | Promise<Connections>;
 }
 
 interface CommonOptions {
   readonly project?: string;
+  readonly context?: string;
   readonly json?: boolean;
   readonly debug?: boolean;
 }
 
 /** Runs one command line. Never throws. @returns the exit code of the process */
 export async function runCli(args: readonly string[], world: World): Promise<ExitCode> {
-  const { terminal } = world;
   let outcome: ExitCode = exitCodes.DONE;
   let options: CommonOptions = {};
   const program = createProgram(world, async (command, action) => {
     options = command.optsWithGlobals<CommonOptions>();
-    const environment = options.project
-      ? { ...world.environment, GOOGLE_CLOUD_PROJECT: options.project }
-      : world.environment;
-    const connections = await world.connect(environment);
+    const service = serviceOnce(world, options);
+    const connections = await world.connect(service);
     try {
-      outcome = await action({ ...world, ...connections, environment, json: options.json === true });
+      outcome = await action({ ...world, ...connections, service, json: options.json === true });
     } finally {
       await connections.close();
     }
@@ -50,17 +50,54 @@ export async function runCli(args: readonly string[], world: World): Promise<Exi
     return outcome;
   } catch (thrown) {
     if (thrown instanceof CommanderError) {
+      if (thrown.code === VERSION_ASKED) {
+        await writeVersion(world, program.opts<CommonOptions>());
+      }
       return thrown.exitCode === 0 ? exitCodes.DONE : exitCodes.WRONG_INPUT;
     }
-    const { code, message, exitCode } = explain(thrown);
-    terminal.err(
-      options.json ? JSON.stringify({ error: { code, message } }) : `ee-video-exports: ${message}`,
-    );
-    if (options.debug) {
-      terminal.err(stackOf(asError(thrown)));
-    }
-    return exitCode;
+    return writeProblem(world, options, thrown);
   }
+}
+
+/** Chooses the service when it is first needed: some commands need none. */
+function serviceOnce({ environment }: World, options: CommonOptions): () => Promise<Service> {
+  let service: Promise<Service> | undefined;
+  const choose = async () => {
+    const [{ chooseService }, { readContexts }] = await Promise.all([
+      import('./service/service.ts'),
+      import('./service/contexts.ts'),
+    ]);
+    return chooseService(environment, options, () => readContexts(environment));
+  };
+  return () => (service ??= choose());
+}
+
+async function writeVersion(world: World, options: CommonOptions): Promise<void> {
+  const { default: manifest } = await import('../package.json', { with: { type: 'json' } });
+  const service = await serviceOnce(world, options)().catch((error: unknown) => explain(error));
+  world.terminal.out(`ee-video-exports ${manifest.version}`);
+  world.terminal.out(
+    `Service: ${'name' in service ? `${service.name}, from ${service.chosenBy}` : service.message}`,
+  );
+}
+
+/** Writes the error and the service that it is about: the same words mean something else in another project. */
+async function writeProblem(world: World, options: CommonOptions, thrown: unknown): Promise<ExitCode> {
+  const { terminal } = world;
+  const { code, message, exitCode }: Problem = explain(thrown);
+  const service = await serviceOnce(world, options)().catch(() => undefined);
+  if (options.json) {
+    terminal.err(JSON.stringify({ error: { code, message, service: service?.name } }));
+  } else {
+    terminal.err(`ee-video-exports: ${message}`);
+    if (service) {
+      terminal.err(`Service: ${service.name}`);
+    }
+  }
+  if (options.debug) {
+    terminal.err(stackOf(asError(thrown)));
+  }
+  return exitCode;
 }
 
 function stackOf(error: Error): string {
@@ -80,7 +117,10 @@ const commands: readonly Declare[] = [
   declareRetry,
   declareDeadLetters,
   declareDoctor,
+  declareContext,
 ];
+
+const VERSION_ASKED = 'ee-video-exports.version';
 
 /** The command line as `--help` shows it; nothing that a command does is loaded yet. */
 export function createProgram(
@@ -90,9 +130,14 @@ export function createProgram(
   const program = new Command('ee-video-exports')
     .description('Export videos from Earth Engine, exactly once each, and track their progress.')
     .usage('COMMAND [options]')
-    .option('--project <ID>', "the service's Google Cloud project (default: GOOGLE_CLOUD_PROJECT)")
+    .option('--context <NAME>', 'the service to use for this command (see context --help)')
+    .option('--project <ID>', 'the same by its Google Cloud project')
     .option('--json', 'print results as JSON, one value per line')
     .option('--debug', 'print the stack of an error')
+    .option('-V, --version', 'print the version and the service in use')
+    .on('option:version', () => {
+      throw new CommanderError(exitCodes.DONE, VERSION_ASKED, '');
+    })
     .configureHelp({ showGlobalOptions: true, helpWidth: Math.min(terminal.columns, 80) })
     .configureOutput({
       writeOut: (text) => terminal.out(text.trimEnd()),
@@ -121,5 +166,7 @@ ${Object.entries(exitCodeMeanings)
   .map(([code, meaning]) => `  ${code.padStart(3)}  ${meaning}`)
   .join('\n')}
 
-The command line uses application default credentials, or the emulators that
-FIRESTORE_EMULATOR_HOST and PUBSUB_EMULATOR_HOST name.`;
+The service is the one of --context or --project, of the environment
+(GOOGLE_CLOUD_PROJECT, ..._EMULATOR_HOST), or of the context in use, in this
+order. For a service on Google Cloud, the command line uses application default
+credentials.`;

@@ -25,7 +25,7 @@ export async function publishOne(cli: Cli, topic: string, data: Uint8Array): Pro
   if (outcome && 'messageId' in outcome) {
     return outcome.messageId;
   }
-  throw publishFailure(outcome?.error, topic, await cli.config(), 'Nothing was published');
+  throw publishFailure(outcome?.error, topic, await cli.serviceConfig(), 'Nothing was published');
 }
 
 /** @param what was published, for the start of the sentence */

@@ -13,6 +13,7 @@ const layers: readonly (readonly string[])[] = [
     'clock.ts',
     'json.ts',
     'text.ts',
+    'did-you-mean.ts',
     'errors.ts',
     'log.ts',
     'rpc-codes.ts',
@@ -38,7 +39,7 @@ const layers: readonly (readonly string[])[] = [
 ];
 
 /** Everything outside of `shared/` that ships, above it; `infra`, `docs` and `test` are never deployed. */
-const deployed = new Set(['shared', 'functions', 'cli']);
+const deployed = new Set(['shared', 'functions', 'cli', 'package.json']);
 
 const root = resolve(import.meta.dirname, '..');
 const importPattern = /(?:\bfrom |\bimport\(|^import )'(\.{1,2}\/[^']+)'/gm;

@@ -37,7 +37,7 @@ export async function planBatch(cli: Cli, file: string, options: BatchOptions): 
   if (json === undefined) {
     return exitCodes.WRONG_INPUT;
   }
-  const [config, store] = await Promise.all([cli.config(), cli.store()]);
+  const [config, store] = await Promise.all([cli.serviceConfig(), cli.store()]);
   const result = await plan({ config, store, clock: cli.clock }, json, cli.clock.now());
   if ('issues' in result) {
     return rejectManifest(cli, file, result.issues);
@@ -81,7 +81,7 @@ export async function runBatch(cli: Cli, file: string, options: RunBatchOptions)
   if (json === undefined) {
     return exitCodes.WRONG_INPUT;
   }
-  const expansion = await checkManifest(json, cli.clock.now(), jobRules(await cli.config()));
+  const expansion = await checkManifest(json, cli.clock.now(), jobRules(await cli.serviceConfig()));
   if ('issues' in expansion) {
     return rejectManifest(cli, file, expansion.issues);
   }
@@ -96,7 +96,7 @@ export async function runBatch(cli: Cli, file: string, options: RunBatchOptions)
   }
   // With the run's name, which must not depend on whether the message arrives before or after midnight.
   const data = Buffer.from(JSON.stringify({ ...(json as object), run: manifest.run }));
-  const { topics } = await cli.config();
+  const { topics } = await cli.serviceConfig();
   const messageId = await publishOne(cli, topics.batches, data);
   if (cli.json) {
     writeJson(cli, { batchId: manifest.id, jobs, messageId });

@@ -54,7 +54,7 @@ export async function cancel(cli: Cli, ids: readonly string[], options: CancelOp
   if (wanted.length === 0) {
     return exitCodes.DONE;
   }
-  const config = await cli.config();
+  const config = await cli.serviceConfig();
   const topic = config.topics.cancellations;
   const data = wanted.map((cancellation) => Buffer.from(JSON.stringify(cancellation)));
   const outcomes = await publishAll(cli, topic, data);

@@ -29,7 +29,7 @@ export async function submit(
   files: readonly string[],
   { dryRun, watch, every }: SubmitOptions,
 ): Promise<ExitCode> {
-  const config = await cli.config();
+  const config = await cli.serviceConfig();
   const checked: Checked[] = [];
   for (const file of files) {
     checked.push(check(file, await readInput(cli, file), config));

@@ -1,5 +1,7 @@
 import type { Config } from '../../shared/config.ts';
 import type { Cli } from '../cli.ts';
+import { SETTINGS_ID } from '../../shared/model/service-settings.ts';
+import type { Store } from '../../shared/store/store.ts';
 import { untilListening } from '../connections.ts';
 import { explain } from '../problem.ts';
 import { judgeClock, judgeProject } from './earth-engine.ts';
@@ -14,26 +16,36 @@ export async function* examine(
 ): AsyncGenerator<Finding> {
   let config: Config;
   try {
+    const { name, chosenBy } = await cli.service();
     config = await cli.config();
+    yield ok('Service', `${name}, from ${chosenBy}`);
   } catch (error) {
     const { found, advice = 'Fix the environment; docs/reference.md lists every variable' } = explain(error);
-    yield problem('Settings', 'SETTINGS_WRONG', found, advice);
+    yield problem('Service', 'SETTINGS_WRONG', found, advice);
     return;
   }
   const probes = probesOf(config);
-  yield ok(
-    'Settings',
-    `Project ${config.googleCloudProject}, Earth Engine project ${config.earthEngineProject}`,
-  );
   const credentials = await checkCredentials(config, probes);
   yield credentials;
   const hasCredentials = credentials.outcome !== 'PROBLEM';
   const needsCredentials = 'Needs credentials';
 
-  if (!hasCredentials && config.earthEngineCredentials) {
-    yield skipped('Earth Engine', needsCredentials);
+  const firestore = await checkEmulator('Database', 'Firestore', config.firestoreEmulatorHost);
+  if (firestore) {
+    yield firestore;
+  } else if (!hasCredentials && config.firestoreEmulatorHost === undefined) {
+    yield skipped('Database', needsCredentials);
   } else {
-    yield* checkEarthEngine(cli, config, probes);
+    const store = await cli.store();
+    const database = await checkDatabase(store, config.firestoreDatabase, config.googleCloudProject);
+    yield database;
+    if (database.outcome === 'OK') {
+      yield config.firestoreEmulatorHost === undefined
+        ? await checkIndexes(store)
+        : skipped('Indexes', 'An emulator needs none');
+      config = await cli.serviceConfig();
+      yield await checkRules(store, config);
+    }
   }
 
   const pubsub = await checkEmulator('Topics', 'Pub/Sub', config.pubsubEmulatorHost);
@@ -45,13 +57,10 @@ export async function* examine(
     yield await checkTopics(config, probes);
   }
 
-  const firestore = await checkEmulator('Database', 'Firestore', config.firestoreEmulatorHost);
-  if (firestore) {
-    yield firestore;
-  } else if (!hasCredentials && config.firestoreEmulatorHost === undefined) {
-    yield skipped('Database', needsCredentials);
+  if (!hasCredentials && config.earthEngineCredentials) {
+    yield skipped('Earth Engine', needsCredentials);
   } else {
-    yield* checkFirestore(cli, config);
+    yield* checkEarthEngine(cli, config, probes);
   }
 }
 
@@ -98,7 +107,7 @@ async function* checkEarthEngine(cli: Cli, config: Config, probes: Probes): Asyn
           'Earth Engine',
           'EMULATOR_NOT_RUNNING',
           `No response from ${earthEngineUrl} (${explain(error).code})`,
-          'Start the simulator (npm start), or unset EARTHENGINE_EMULATOR_HOST',
+          'Start the local service with npm start, or choose another service with context use',
         );
   }
 }
@@ -112,12 +121,11 @@ async function checkEmulator(
     await untilListening(name, host);
     return undefined;
   } catch {
-    const variable = name === 'Firestore' ? 'FIRESTORE_EMULATOR_HOST' : 'PUBSUB_EMULATOR_HOST';
     return problem(
       check,
       'EMULATOR_NOT_RUNNING',
       `No response from the ${name} emulator at ${host}`,
-      `Start it (npm start), or unset ${variable}`,
+      'Start the local service with npm start, or choose another service with context use',
     );
   }
 }
@@ -161,13 +169,15 @@ async function checkTopics({ topics, googleCloudProject }: Config, probes: Probe
   }
 }
 
-async function* checkFirestore(cli: Cli, config: Config): AsyncGenerator<Finding> {
-  const store = await cli.store();
-  const database = await checkDatabase(store, config.firestoreDatabase, config.googleCloudProject);
-  yield database;
-  if (database.outcome === 'OK') {
-    yield config.firestoreEmulatorHost === undefined
-      ? await checkIndexes(store)
-      : skipped('Indexes', 'An emulator needs none');
+/** What jobs may use, as the service says. */
+async function checkRules({ settings }: Store, config: Config): Promise<Finding> {
+  const check = 'Rules';
+  if (!(await settings.get(SETTINGS_ID))) {
+    return skipped(check, 'The service has not stored its settings yet; pollExports stores them');
   }
+  const { earthEngineProject, allowedProjects, allowedDestinations } = config;
+  return ok(
+    check,
+    `Jobs can use the projects ${allowedProjects.join(', ')} (default ${earthEngineProject}) and the destinations ${allowedDestinations.join(', ')}`,
+  );
 }

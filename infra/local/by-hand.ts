@@ -11,14 +11,9 @@ export interface ByHand {
 
 const example = 'infra/local/examples/las-vegas-growth.json';
 
-export function byHand(environment: Readonly<Record<string, string>>, { jobs }: Topics): ByHand {
+export function byHand({ jobs }: Topics): ByHand {
   return {
-    exports: [
-      ...Object.entries(environment).map(([name, value]) => `export ${name}=${value}`),
-      // gcloud has its own variables for an emulator.
-      `export CLOUDSDK_API_ENDPOINT_OVERRIDES_PUBSUB=http://${environment['PUBSUB_EMULATOR_HOST']}/`,
-      'export CLOUDSDK_AUTH_DISABLE_CREDENTIALS=true',
-    ],
+    exports: ['eval "$(npx ee-video-exports context env)"'],
     publish: [
       `gcloud pubsub topics publish ${jobs} --project=$GOOGLE_CLOUD_PROJECT \\`,
       `  --message="$(cat ${example})"`,

@@ -1,13 +1,13 @@
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
 import { access, constants, glob, realpath } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { homedir, tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as wait } from 'node:timers/promises';
 
 import { LocalError } from './local-error.ts';
+import { freePort, type Ports } from './ports.ts';
 
 /** Google's emulators are not installed. The message explains how to install them, or how to use others. */
 export class EmulatorsUnavailableError extends LocalError {
@@ -40,6 +40,7 @@ export interface Emulators {
 
 interface Emulator {
   readonly name: string;
+  readonly portName: 'firestore' | 'pubsub';
   /** Its path below the root of a Google Cloud CLI. Pub/Sub's file name contains the version. */
   readonly jar: string;
   readonly javaArguments: (jar: string) => string[];
@@ -47,6 +48,7 @@ interface Emulator {
 
 const firestore: Emulator = {
   name: 'Firestore emulator',
+  portName: 'firestore',
   jar: 'platform/cloud-firestore-emulator/cloud-firestore-emulator.jar',
   // The jar's own main class never listens; this is the class that the CLI starts. It supports only English.
   javaArguments: (jar) => [
@@ -60,6 +62,7 @@ const firestore: Emulator = {
 
 const pubsub: Emulator = {
   name: 'Pub/Sub emulator',
+  portName: 'pubsub',
   jar: 'platform/pubsub-emulator/lib/cloud-pubsub-emulator-*-all.jar',
   javaArguments: (jar) => ['-jar', jar],
 };
@@ -73,16 +76,20 @@ const pubsub: Emulator = {
  */
 export async function startEmulators({
   projectId,
+  ports,
   environment = process.env,
 }: {
   readonly projectId: string;
+  /** Default: free ones. */
+  readonly ports?: Pick<Ports, 'firestore' | 'pubsub'> | undefined;
   readonly environment?: Readonly<Record<string, string | undefined>>;
 }): Promise<Emulators> {
   const given = [environment['FIRESTORE_EMULATOR_HOST'], environment['PUBSUB_EMULATOR_HOST']];
   const results = await Promise.allSettled(
     [firestore, pubsub].map(async (emulator, index) => {
       const host = given[index];
-      return host ? { host, stop: async () => {} } : await start(emulator, environment);
+      const port = ports?.[emulator.portName] ?? (await freePort());
+      return host ? { host, stop: async () => {} } : await start(emulator, port, environment);
     }),
   );
   const running = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
@@ -135,6 +142,7 @@ interface Running {
 
 async function start(
   emulator: Emulator,
+  port: number,
   environment: Readonly<Record<string, string | undefined>>,
 ): Promise<Running> {
   const java = await findJava(environment);
@@ -146,7 +154,6 @@ async function start(
     throw new EmulatorsUnavailableError(`no Google Cloud CLI with the ${emulator.name} was found`);
   }
 
-  const port = await freePort();
   const child = spawn(
     '/bin/sh',
     // The serial collector starts faster and needs less memory.
@@ -242,15 +249,6 @@ function killGroup(pid: number | undefined): void {
   } catch {
     // The process has already ended.
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 async function findJava(

@@ -10,6 +10,8 @@ export type LocalErrorCode =
   | 'POLL_FAILED'
   | 'CRON_INVALID'
   | 'DEMO_FAILED'
+  | 'ALREADY_RUNNING'
+  | 'START_FAILED'
   | 'INTERRUPTED';
 
 /** An error of the local stack, which is never deployed. */

@@ -7,6 +7,7 @@ import { targetNames, type Target } from '../targets.ts';
 import { startEmulators, type Emulators } from './emulators.ts';
 import { startFunction, type Exit, type FunctionProcess } from './function-process.ts';
 import { LocalError } from './local-error.ts';
+import type { Ports } from './ports.ts';
 import { createPubsubRest, type PubsubRest } from './pubsub-rest.ts';
 import {
   createSimulator,
@@ -34,6 +35,8 @@ export interface StackOptions {
   /** Variables of the service, which override the local ones. */
   readonly settings?: Readonly<Record<string, string>> | undefined;
   readonly simulator?: Partial<SimulatorSettings> | undefined;
+  /** Default: free ones. */
+  readonly ports?: Ports | undefined;
   /** The time from the end of one call of the poller to the next. */
   readonly pollEveryMs?: number | undefined;
   /** Receives each line that a function prints. */
@@ -60,6 +63,7 @@ export async function startStack({
   project = localProject,
   settings = {},
   simulator: simulatorSettings = {},
+  ports,
   pollEveryMs = SECOND_MS,
   onLine = () => {},
   onProblem,
@@ -67,11 +71,11 @@ export async function startStack({
   // If a later part does not start, the parts before it are stopped, the last one first.
   await using started = new AsyncDisposableStack();
 
-  const emulators = await startEmulators({ projectId: project });
+  const emulators = await startEmulators({ projectId: project, ports });
   started.defer(() => emulators.stop());
 
   const simulator = createSimulator({ settings: simulatorSettings });
-  const server = await serveSimulator(simulator);
+  const server = await serveSimulator(simulator, { port: ports?.earthEngine ?? 0 });
   started.defer(() => server.close());
 
   const environment = {
@@ -81,7 +85,7 @@ export async function startStack({
   const functionEnvironment = { ...localSettings, ...settings, ...environment };
   const config = readConfig(functionEnvironment);
 
-  const functions = await startFunctions(functionEnvironment, onLine);
+  const functions = await startFunctions(functionEnvironment, ports, onLine);
   started.defer(async () => {
     await Promise.all(Object.values(functions).map((running) => running.stop()));
   });
@@ -117,10 +121,13 @@ export async function startStack({
 
 async function startFunctions(
   env: Readonly<Record<string, string>>,
+  ports: Ports | undefined,
   onLine: (target: Target, line: string) => void,
 ): Promise<Record<Target, FunctionProcess>> {
   const results = await Promise.allSettled(
-    targetNames.map((target) => startFunction({ target, env, onLine: (line) => onLine(target, line) })),
+    targetNames.map((target) =>
+      startFunction({ target, env, port: ports?.[target], onLine: (line) => onLine(target, line) }),
+    ),
   );
   const running = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
   const failure = results.find((result) => result.status === 'rejected');

@@ -1,15 +1,18 @@
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 
 import { environmentSchema } from '../../shared/config.ts';
 import { asError, CodedError } from '../../shared/errors.ts';
 import { buildMain } from '../build.ts';
 import { targetNames } from '../targets.ts';
 import { byHand } from './by-hand.ts';
+import { runDetached } from './detach.ts';
 import { EmulatorsUnavailableError } from './emulators.ts';
 import { buildFolder } from './function-process.ts';
 import { interruption } from './interrupt.ts';
+import { findRunning, noteRunning, noteStopped } from './local-context.ts';
 import { LocalError } from './local-error.ts';
 import { readOptions } from './options.ts';
+import { choosePorts } from './ports.ts';
 import { publishOnSchedule } from './schedule.ts';
 import { eventsSubscription, startStack, type Stack } from './stack.ts';
 
@@ -18,13 +21,15 @@ import { eventsSubscription, startStack, type Stack } from './stack.ts';
  * `RETRY_MAX_SECONDS=1 npm start`.
  */
 
-const usage = `usage: npm start [-- --logs] [--schedule] [--cron="0 6 * * 1"]
+const usage = `usage: npm start [-- --detach] [--logs] [--schedule] [--cron="0 6 * * 1"]
 
+  --detach    return when the service has started; npm stop ends it
   --logs      print every log line of the functions, not only warnings and errors
   --schedule  publish the example manifest at the times of --cron
   --cron      a cron expression of five fields, in UTC (default: every minute)`;
 const { values: options } = readOptions(usage, {
   options: {
+    detach: { type: 'boolean', default: false },
     logs: { type: 'boolean', default: false },
     schedule: { type: 'boolean', default: false },
     cron: { type: 'string', default: '* * * * *' },
@@ -40,7 +45,12 @@ async function start(): Promise<void> {
 
   console.log('Starting …');
   await buildMain(buildFolder);
+  const { ports, taken } = await choosePorts();
+  if (taken.length > 0) {
+    console.log(`Another program uses the port ${taken.join(', ')}, so other ports are used instead.`);
+  }
   const stack = await startStack({
+    ports,
     settings: settingsOf(process.env),
     onLine: (target, line) => {
       if (options.logs || isWarning(line)) {
@@ -51,7 +61,14 @@ async function start(): Promise<void> {
   });
   const stopping = new AbortController();
   try {
-    console.log(describe(stack));
+    await noteRunning(process.env, {
+      environment: stack.environment,
+      pid: process.pid,
+      folder: resolve(import.meta.dirname, '..', '..'),
+    });
+    console.log(`${describe(stack)}\nEvents of the service:\n`);
+    // The process that detached this one prints it too.
+    process.send?.({ started: describe(stack) });
     const signal = AbortSignal.any([interrupt, stopping.signal]);
     if (options.schedule) {
       schedule(stack, signal);
@@ -60,6 +77,7 @@ async function start(): Promise<void> {
     console.log('\nStopping …');
   } finally {
     stopping.abort();
+    await noteStopped(process.env, process.pid);
     await stack.stop();
   }
   console.log('Everything is stopped.');
@@ -105,13 +123,18 @@ function describe({ emulators, environment, functions, config }: Stack): string 
     ['Earth Engine simulator', String(environment['EARTHENGINE_EMULATOR_HOST'])],
     ...targetNames.map((target) => [target, functions[target].url] as const),
   ] as const;
-  const { exports, publish, publishWithCurl, read, readRejected } = byHand(environment, config.topics);
+  const { exports, publish, publishWithCurl, read, readRejected } = byHand(config.topics);
   return `
-The service is running on this machine. Earth Engine is simulated. Press Ctrl-C to stop.
+The service is running on this machine. Earth Engine is simulated. To stop it: ${process.send ? 'npm stop' : 'Ctrl-C, or npm stop'}.
 
 ${endpoints.map(([name, address]) => `  ${name.padEnd(22)}  ${address}`).join('\n')}
+${warnAboutVariables(process.env)}
+In any terminal, in this folder:
 
-In another terminal, in this folder:
+  npx ee-video-exports submit infra/local/examples/las-vegas-growth.json --watch
+  npx ee-video-exports list
+
+For gcloud, curl, and your own programs:
 
 ${indent(exports)}
 
@@ -126,9 +149,13 @@ Read the records, and the rejected messages:
 ${indent(read)}
 
 ${indent(readRejected)}
-
-Events of the service:
 `;
+}
+
+function warnAboutVariables(environment: Readonly<Record<string, string | undefined>>): string {
+  return environment['GOOGLE_CLOUD_PROJECT']
+    ? '\nGOOGLE_CLOUD_PROJECT is set. Where it is, the command line uses that project; add --context local.\n'
+    : '';
 }
 
 const indent = (lines: readonly string[]): string => lines.map((line) => `  ${line}`).join('\n');
@@ -160,8 +187,27 @@ function explain(thrown: unknown): string {
   return error instanceof CodedError ? error.message : (error.stack ?? error.message);
 }
 
+/** Another start would take over the context, and nothing could find the first one anymore. */
+async function refuseSecond(): Promise<void> {
+  const running = await findRunning(process.env);
+  if (running) {
+    throw new LocalError(
+      'ALREADY_RUNNING',
+      `The service is already running, started in ${running.folder} (process ${running.pid}). To stop it: npm stop`,
+    );
+  }
+}
+
+async function detach(): Promise<void> {
+  const args = process.argv.slice(2).filter((argument) => argument !== '--detach');
+  const { description, pid, logFile } = await runDetached(import.meta.filename, args);
+  console.log(description);
+  console.log(`It runs in the background as process ${pid}. Its log: ${logFile}`);
+}
+
 try {
-  await start();
+  await refuseSecond();
+  await (options.detach ? detach() : start());
 } catch (thrown) {
   console.error(
     thrown instanceof EmulatorsUnavailableError

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 
 import { sample } from '../record/samples.ts';
-import { createRig, idOf, put } from './rig.ts';
+import { createRig, idOf, put, settings } from './rig.ts';
 
 const manifest = 'docs/guides/weekly-batch.json';
 
@@ -50,7 +50,7 @@ describe('batch', () => {
     expect(out).toContain('weekly-ndvi@2026-11-23  0 of 3 ended');
     expect({ code, err }).toEqual({
       code: 1,
-      err: 'ee-video-exports: The service rejected the manifest: run: was made from another manifest. For all its mistakes, run ee-video-exports show 1.\n',
+      err: 'ee-video-exports: The service rejected the manifest: run: was made from another manifest. For all its mistakes, run ee-video-exports show 1.\nService: project demo-ee, database (default)\n',
     });
   });
 
@@ -59,10 +59,11 @@ describe('batch', () => {
     const rig = createRig({
       stdin: JSON.stringify({ ...json, job: { ...json.job, project: '${region.id}' } }),
     });
+    rig.store.put('videoExportSettings/service', settings);
     const { code, err } = await rig.run('batch', 'run', '-');
     expect(code).toBe(2);
     expect(err).toMatch(/^-: INVALID_MANIFEST\n {2}job\.project: found "sahel"; allowed: .*combination 0/);
-    expect(err).toContain('ALLOWED_… are read from this environment');
+    expect(err).toContain('ALLOWED_… are settings of the service');
     expect(rig.publisher.published).toEqual([]);
   });
 

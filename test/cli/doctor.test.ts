@@ -8,12 +8,15 @@ import type { Cli } from '../../cli/cli.ts';
 import { examine } from '../../cli/doctor/examine.ts';
 import type { Finding } from '../../cli/doctor/finding.ts';
 import { createProbes, type Probes } from '../../cli/doctor/probes.ts';
+import { chooseService } from '../../cli/service/service.ts';
+import { readServiceConfig } from '../../cli/service/service-config.ts';
 import { readConfig } from '../../shared/config.ts';
 import type { ProjectConfig } from '../../shared/earth-engine/project-config.ts';
 import type { TopicAccess } from '../../shared/pubsub/topic-access.ts';
 import { createMemoryStore, type MemoryStore } from '../../infra/local/memory/store.ts';
 import type { Store } from '../../shared/store/store.ts';
 import { createTestClock } from '../harness.ts';
+import { settings } from './rig.ts';
 
 const clock = createTestClock();
 const grpc = (code: number, message: string) => Object.assign(new Error(message), { code });
@@ -36,9 +39,12 @@ async function findingsIn({
   store = createMemoryStore(),
   probesOf,
 }: World): Promise<Finding[]> {
+  const variables = { GOOGLE_CLOUD_PROJECT: 'my-project', ...environment };
   const cli = {
     clock,
-    config: async () => readConfig({ GOOGLE_CLOUD_PROJECT: 'my-project', ...environment }),
+    service: async () => chooseService(variables, {}, () => ({ contexts: {} })),
+    config: async () => readConfig(variables),
+    serviceConfig: async () => readServiceConfig(readConfig(variables), store, variables),
     store: async () => store,
   };
   const registered: ProjectConfig = {
@@ -75,11 +81,17 @@ const failingStore = (error: Error): MemoryStore => {
 
 describe('doctor', () => {
   it('finds nothing if there is no problem', async () => {
-    expect((await findingsIn({})).map(({ check, outcome }) => [check, outcome])).toEqual(
-      ['Settings', 'Credentials', 'Earth Engine', 'Clock', 'Topics', 'Database', 'Indexes'].map((check) => [
-        check,
-        'OK',
-      ]),
+    const store = createMemoryStore();
+    store.put('videoExportSettings/service', settings);
+    const findings = await findingsIn({ store });
+    expect(findings.map(({ check, outcome }) => [check, outcome])).toEqual(
+      ['Service', 'Credentials', 'Database', 'Indexes', 'Rules', 'Topics', 'Earth Engine', 'Clock'].map(
+        (check) => [check, 'OK'],
+      ),
+    );
+    expect(findings[0]?.found).toBe('project my-project, database (default), from GOOGLE_CLOUD_PROJECT');
+    expect(findings.find(({ check }) => check === 'Rules')?.found).toBe(
+      'Jobs can use the projects my-ee (default my-ee) and the destinations gs://videos/*',
     );
   });
 
@@ -243,9 +255,16 @@ describe('doctor', () => {
       credentials: () => Promise.reject(new Error('Could not load the default credentials.')),
     });
     expect(findings.filter(({ outcome }) => outcome === 'SKIPPED').map(({ check }) => check)).toEqual([
-      'Earth Engine',
-      'Topics',
       'Database',
+      'Topics',
+      'Earth Engine',
+    ]);
+  });
+
+  it('refuses an environment in which only one emulator is set', async () => {
+    const environment = { FIRESTORE_EMULATOR_HOST: '127.0.0.1:1' };
+    expect(await problemsIn({ environment })).toMatchObject([
+      { check: 'Service', found: expect.stringContaining('PUBSUB_EMULATOR_HOST') as string },
     ]);
   });
 });
@@ -265,9 +284,9 @@ describe('doctor with real connections', () => {
   it('finds emulators that are not running', async () => {
     const problems = await problemsIn({ environment: emulators, probesOf: createProbes });
     expect(problems.map(({ check, code }) => [check, code])).toEqual([
-      ['Earth Engine', 'EMULATOR_NOT_RUNNING'],
-      ['Topics', 'EMULATOR_NOT_RUNNING'],
       ['Database', 'EMULATOR_NOT_RUNNING'],
+      ['Topics', 'EMULATOR_NOT_RUNNING'],
+      ['Earth Engine', 'EMULATOR_NOT_RUNNING'],
     ]);
     expect(problems.every(({ advice }) => advice?.includes('npm start'))).toBe(true);
   });
@@ -282,6 +301,9 @@ describe('doctor with real connections', () => {
     const { port } = server.address() as AddressInfo;
     const environment = { ...emulators, EARTHENGINE_EMULATOR_HOST: `127.0.0.1:${port}` };
     const problems = await problemsIn({ environment, probesOf: createProbes });
-    expect(problems[0]).toMatchObject({ code: 'CLOCK_OFF', found: "This machine's clock is 10 min ahead" });
+    expect(problems.at(-1)).toMatchObject({
+      code: 'CLOCK_OFF',
+      found: "This machine's clock is 10 min ahead",
+    });
   });
 });

@@ -26,6 +26,7 @@ const mistakes: readonly (readonly [
   [['lsit'], {}, 2, /unknown command 'lsit'\n\(Did you mean list\?\)/],
   [['list', '--sate', 'x'], {}, 2, /unknown option '--sate'/],
   [['list', '--state', 'done'], {}, 2, /'done' is invalid\. Use one or more of submitting, waiting/],
+  [['list', '--state', 'faild'], {}, 2, /one or more of .* lost \(did you mean failed\?\)\./],
   [['list', '--since', 'yesterday'], {}, 2, /Use 90m, 12h, 7d, 2w or a date/],
   [['list', '--label', 'team'], {}, 2, /Use NAME=VALUE/],
   [['list', '--limit', '0'], {}, 2, /Use a whole number from 1 to 1000/],
@@ -50,7 +51,12 @@ const mistakes: readonly (readonly [
     2,
     /INVALID_MANIFEST(?:(?!batch run)(?:.|\n))*looks like a job message; to publish one, use submit/,
   ],
-  [['list'], { environment: {} }, 2, /The project is unknown\. Set GOOGLE_CLOUD_PROJECT or --project/],
+  [
+    ['list'],
+    { environment: {} },
+    2,
+    /No service is chosen\. Start one on this machine with npm start, or choose a deployed one/,
+  ],
   [
     ['list'],
     { environment: { GOOGLE_CLOUD_PROJECT: 'A b' } },
@@ -174,7 +180,7 @@ describe('an error message describes what to do next', () => {
     const { code, err } = await rig.run('submit', 'infra/local/examples/africa-ndvi.json');
     expect(code).toBe(1);
     expect(err).toBe(
-      "ee-video-exports: 0 of 1 message published: there is no topic video-export-jobs in demo-ee. Check that this is the service's project (GOOGLE_CLOUD_PROJECT).\n",
+      "ee-video-exports: 0 of 1 message published: there is no topic video-export-jobs in demo-ee. Check that this is the service's project (GOOGLE_CLOUD_PROJECT).\nService: project demo-ee, database (default)\n",
     );
   });
 

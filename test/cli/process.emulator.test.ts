@@ -13,7 +13,13 @@ import { root, run, type Run } from '../processes.ts';
 /** The command line as a process, with emulators but without the service. */
 const project = `demo-cli-${process.pid}`;
 const environment: NodeJS.ProcessEnv = { ...process.env, GOOGLE_CLOUD_PROJECT: project };
-const { FIRESTORE_EMULATOR_HOST: _firestore, PUBSUB_EMULATOR_HOST: pubsubHost = '', ...bare } = environment;
+const {
+  FIRESTORE_EMULATOR_HOST: firestoreHost,
+  PUBSUB_EMULATOR_HOST: pubsubHost = '',
+  ...bare
+} = environment;
+/** What ends each error. */
+const service = `Service: project ${project}, emulators at ${firestoreHost}\n`;
 const example = 'infra/local/examples/africa-ndvi.json';
 
 const cli = (args: readonly string[], env: NodeJS.ProcessEnv = environment): Run =>
@@ -54,7 +60,7 @@ describe('the process', () => {
     const submitted = await ran(['submit', example], env);
     expect(submitted).toEqual({
       code: 1,
-      output: `ee-video-exports: 0 of 1 message published: there is no topic another-topic in ${project}. Check that this is the service's project (GOOGLE_CLOUD_PROJECT).\n`,
+      output: `ee-video-exports: 0 of 1 message published: there is no topic another-topic in ${project}. Check that this is the service's project (GOOGLE_CLOUD_PROJECT).\n${service}`,
     });
   });
 
@@ -62,7 +68,7 @@ describe('the process', () => {
     [
       ['list'],
       { FIRESTORE_EMULATOR_HOST: '127.0.0.1:1' },
-      /No response from the Firestore emulator at 127\.0\.0\.1:1\. Start it/,
+      /No response from the Firestore emulator at 127\.0\.0\.1:1\. Start the local service/,
     ],
     [
       ['submit', example],
@@ -98,7 +104,7 @@ describe('the process', () => {
       const { port } = server.address() as AddressInfo;
       const env = { ...bare, GCE_METADATA_HOST: `127.0.0.1:${port}`, HOME: '/nonexistent' };
       const { output } = await ran(['list'], env);
-      expect(output).toMatch(/^ee-video-exports: .*\n$/);
+      expect(output).toMatch(/^ee-video-exports: .*\nService: .*\n$/);
     } finally {
       server.close();
     }
@@ -108,8 +114,7 @@ describe('the process', () => {
     const { code, output } = await ran(['dead-letters', 'replay', 'nosuch']);
     expect({ code, output }).toEqual({
       code: 1,
-      output:
-        'ee-video-exports: No message nosuch is kept with the reason DEAD_LETTER. To see ids and reasons (for --reason), run dead-letters list.\n',
+      output: `ee-video-exports: No message nosuch is kept with the reason DEAD_LETTER. To see ids and reasons (for --reason), run dead-letters list.\n${service}`,
     });
   });
 

@@ -1,4 +1,6 @@
-import type { Connections, Environment } from '../../cli/connections.ts';
+import type { Connections } from '../../cli/connections.ts';
+import type { Environment } from '../../cli/service/contexts.ts';
+import { readServiceConfig } from '../../cli/service/service-config.ts';
 import { runCli } from '../../cli/program.ts';
 import { readConfig } from '../../shared/config.ts';
 import { createEarthEngine } from '../../shared/earth-engine/client.ts';
@@ -33,7 +35,7 @@ export interface RigOptions {
   readonly rows?: number;
   readonly hasColor?: boolean;
   readonly stdin?: string;
-  readonly connect?: (environment: Environment) => Partial<Connections>;
+  readonly connect?: () => Partial<Connections>;
 }
 
 export function createRig({
@@ -78,14 +80,16 @@ export function createRig({
         environment,
         interrupted: interrupted.signal,
         readStdin: () => Promise.resolve(Buffer.from(stdin)),
-        connect: (chosen) => ({
-          config: async () => readConfig(chosen),
-          store: async () => readConfig(chosen) && store,
+        connect: (service) => ({
+          config: async () => readConfig((await service()).environment),
+          serviceConfig: async () =>
+            readServiceConfig(readConfig((await service()).environment), store, environment),
+          store: async () => readConfig((await service()).environment) && store,
           publisher: async () => publisher,
           keptMessages: async () => ({ pull: async () => [] }),
           services: async () => ({
-            config: readConfig(chosen),
-            policy: policyOf(readConfig(chosen)),
+            config: readConfig((await service()).environment),
+            policy: policyOf(readConfig((await service()).environment)),
             store,
             publisher,
             earthEngine: createEarthEngine({
@@ -99,7 +103,7 @@ export function createRig({
             stopping: interrupted.signal,
           }),
           close: async () => {},
-          ...connect(chosen),
+          ...connect(),
         }),
       });
       return { code, out: out.join(''), err: err.join('') };
@@ -114,3 +118,21 @@ export const idOf = (letter: string): string => `ve1-${letter.repeat(32)}`;
 export function put({ store }: Rig, id: string, record: ExportRecord): void {
   store.put(`videoExports/${id}`, { ...record, requestId: id });
 }
+
+/** What the service stores of its settings, for `videoExportSettings/service`. */
+export const settings = {
+  earthEngineProject: 'my-ee',
+  allowedProjects: ['my-ee'],
+  allowedDestinations: ['gs://videos/*'],
+  topics: {
+    jobs: 'our-jobs',
+    batches: 'our-batches',
+    cancellations: 'our-cancellations',
+    events: 'our-events',
+    deadLetters: 'our-dead-letters',
+  },
+  retentionDays: 31,
+  maxActiveOperations: 100,
+  submitDeadlineMs: 3_600_000,
+  updatedAt: new Date(0),
+};

@@ -8,10 +8,10 @@ import { parse } from '@cdktf/hcl2json';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { buildCli, buildMain } from '../../infra/build.ts';
-import { byHand } from '../../infra/local/by-hand.ts';
+import { noteRunning } from '../../infra/local/local-context.ts';
 import { startStack, type Stack } from '../../infra/local/stack.ts';
 import { readManifest } from '../../shared/batch/manifest.ts';
-import { root, run } from '../processes.ts';
+import { root, run, withoutEmulators } from '../processes.ts';
 import { type CodeBlock, codeBlocks, pages, readPage } from './pages.ts';
 
 /** In the order in which people read them: later guides use what earlier ones created. */
@@ -83,18 +83,18 @@ beforeAll(async () => {
   tools = await mkdtemp(join(tmpdir(), 'guides-'));
   await writeFile(join(tools, 'npx'), quickNpx);
   await chmod(join(tools, 'npx'), 0o755);
-  const { exports } = byHand(stack.environment, stack.config.topics);
-  const settings = exports.map((line) =>
-    line
-      .replace(/^export /, '')
-      .split(/=(.*)/s)
-      .slice(0, 2),
-  );
+  // Without exports, as in any terminal of somebody who ran npm start.
   environment = {
-    ...process.env,
-    ...(Object.fromEntries(settings) as Record<string, string>),
+    ...withoutEmulators,
+    XDG_CONFIG_HOME: tools,
+    GOOGLE_CLOUD_PROJECT: undefined,
     PATH: `${tools}:${process.env['PATH']}`,
   };
+  await noteRunning(environment, {
+    environment: stack.environment,
+    pid: process.pid,
+    folder: root,
+  });
 }, 60_000);
 
 afterAll(async () => {

@@ -32,7 +32,7 @@ describe('README', () => {
   });
 
   it('publishes with the command that npm start prints', () => {
-    const { publish } = byHand({}, config.topics);
+    const { publish } = byHand(config.topics);
     expect(codeBlock('README.md', 'sh', '$(cat infra/local/examples')).toContain(publish.join('\n'));
   });
 

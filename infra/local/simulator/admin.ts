@@ -10,6 +10,7 @@ import { defaultSettings, type CallKind, type Fault, type SimulatorSettings } fr
  *   GET   /simulator/operations         the true state of every operation
  *   GET   /simulator/export-calls       every video:export call, in order
  *   GET   /simulator/counters           calls by kind, and queue lengths
+ *   GET   /simulator/process            {pid}: which process it is
  *   GET   /simulator/settings           and PATCH to change some of them
  *   POST  /simulator/faults             {call, fault, times?}
  *   POST  /simulator/others             {project, ended?, running?, pending?}
@@ -53,6 +54,7 @@ const handlers: Readonly<Record<string, Handler>> = {
   'GET /simulator/operations': (simulator) => simulator.operations(),
   'GET /simulator/export-calls': (simulator) => simulator.exportCalls,
   'GET /simulator/counters': (simulator) => simulator.counters(),
+  'GET /simulator/process': () => ({ pid: process.pid }),
   'GET /simulator/settings': (simulator) => simulator.settings,
   'PATCH /simulator/settings': (simulator, body) => {
     simulator.set(settingsSchema.parse(body) as Partial<SimulatorSettings>);

@@ -1,6 +1,9 @@
-import { dirname } from 'node:path';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 
-import { describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { codeBlock } from '../../docs/pages.ts';
 import { descendants, run, running, withoutEmulators, type Run } from '../../processes.ts';
@@ -45,34 +48,65 @@ describe('npm run demo', () => {
 });
 
 describe('npm start', () => {
-  it("prints what README's commands need, and leaves no process behind when npm is ended", async () => {
-    const start = run('npm', ['start']);
+  let home: string;
+  /** A terminal of somebody who has set nothing. */
+  let terminal: Record<string, string | undefined>;
+  beforeEach(async () => {
+    home = await mkdtemp(join(tmpdir(), 'start-'));
+    terminal = { ...withoutEmulators, GOOGLE_CLOUD_PROJECT: undefined, XDG_CONFIG_HOME: home };
+  });
+  afterEach(() => rm(home, { recursive: true }));
+
+  const sh = async (text: string): Promise<string> => {
+    const shell = run('bash', ['-ec', text], terminal);
+    expect(await shell.closed, shell.output()).toBe(0);
+    return shell.output();
+  };
+
+  it('is found from any terminal, and leaves no process behind when npm is ended', async () => {
+    const start = run('npm', ['start'], terminal);
     await start.printed('Events of the service:');
     const pids = descendants(pidOf(start));
-    const exports = start
-      .output()
-      .split('\n')
-      .filter((line) => line.startsWith('  export '))
-      .join('\n');
-    const first = run(
-      'bash',
-      ['-ec', `${exports}\n${codeBlock('README.md', 'sh', '$(cat infra/local/examples')}`],
-      withoutEmulators,
+    expect(await sh('npx ee-video-exports --version')).toMatch(
+      /^Service: local \(project demo-video-exports, /m,
     );
-    expect(await first.closed, first.output()).toBe(0);
+    const standardTools = codeBlock('README.md', 'sh', '$(cat infra/local/examples');
+    await sh(standardTools);
     await start.printed('SUCCEEDED   ve1-');
-    const second = run(
-      'bash',
-      ['-ec', `${exports}\n${codeBlock('README.md', 'sh', '$(cat infra/local/examples')}`],
-      withoutEmulators,
-    );
-    await second.closed;
-    expect(second.output()).toContain('"stringValue": "SUCCEEDED"');
+    expect(await sh(standardTools)).toContain('"stringValue": "SUCCEEDED"');
+
+    const second = run('npm', ['start'], terminal);
+    expect(await second.closed).toBe(1);
+    expect(second.output()).toMatch(/already running, started in .* \(process \d+\)\. To stop it: npm stop/);
 
     start.process.kill('SIGTERM');
     await start.closed;
     expect(running(pids)).toEqual([]);
     expect(start.output()).toContain('Everything is stopped.');
+    const list = run('npx', ['ee-video-exports', 'list'], terminal);
+    expect(await list.closed).toBe(2);
+    expect(list.output()).toContain('The service of the context local is not running.');
+  });
+
+  it('--detach returns, and npm stop ends it; a port that is taken is replaced', async () => {
+    // If another program has the port already, that is as good.
+    const blocker = createServer()
+      .on('error', () => {})
+      .listen(8483, '127.0.0.1');
+    try {
+      const output = await sh('npm start -- --detach');
+      expect(output).toMatch(/It runs in the background as process (\d+)\. Its log: .*local\.log/);
+      expect(output).not.toContain('127.0.0.1:8483');
+      const [, pid] = /as process (\d+)/.exec(output) ?? [];
+      const pids = [Number(pid), ...descendants(Number(pid))];
+      expect(running(pids).length).toBeGreaterThanOrEqual(8);
+      expect(await sh('npx ee-video-exports doctor')).toContain('No problems found.');
+      expect(await sh('npm stop')).toContain('Everything is stopped.');
+      expect(running(pids)).toEqual([]);
+      expect(await sh('npm stop')).toContain('The service is not running.');
+    } finally {
+      blocker.close();
+    }
   });
 
   it('explains how to install the emulators if there are none', async () => {
