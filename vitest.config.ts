@@ -1,10 +1,30 @@
+import { globSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { defineConfig } from 'vitest/config';
 
+import { emulatorsObstacle } from './infra/local/emulators.ts';
+import { createOnlyNodePath } from './test/only-node.ts';
+
+const onlyNode = await createOnlyNodePath(tmpdir());
+process.on('exit', () => rmSync(onlyNode, { recursive: true }));
+
 /** No test may read or write the contexts of the user who runs it. */
 const env = { XDG_CONFIG_HOME: join(tmpdir(), `ee-video-exports-tests-${process.pid}`) };
+
+const emulatorTests = 'test/**/*.emulator.test.ts';
+
+// A contributor may have only Node. In CI, a missing emulator is an error, which the emulators' setup reports.
+const obstacle = process.env['CI'] ? undefined : await emulatorsObstacle();
+if (obstacle !== undefined) {
+  const files = globSync(emulatorTests).length;
+  process.on('exit', () =>
+    console.log(
+      `Left out: ${files} test files (*.emulator.test.ts), because ${obstacle}. README.md, "Try it", says how to install Google's emulators.`,
+    ),
+  );
+}
 
 export default defineConfig({
   test: {
@@ -12,18 +32,19 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          env,
           include: ['test/**/*.test.ts'],
           exclude: ['test/**/*.{emulator,terraform}.test.ts'],
           testTimeout: 20_000,
+          // They need no other program, and must not start to need one unnoticed.
+          env: { ...env, PATH: onlyNode },
         },
       },
       {
         test: {
           name: 'emulator',
           env,
-          include: ['test/**/*.emulator.test.ts'],
-          globalSetup: ['test/emulators.ts'],
+          include: obstacle === undefined ? [emulatorTests] : [],
+          globalSetup: obstacle === undefined ? ['test/emulators.ts'] : [],
           testTimeout: 60_000,
           hookTimeout: 60_000,
           // They mostly wait for processes and emulators; more at once would only make each of them slower.

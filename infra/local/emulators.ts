@@ -67,6 +67,22 @@ const pubsub: Emulator = {
   javaArguments: (jar) => ['-jar', jar],
 };
 
+/** Returns why `startEmulators` cannot work here, if it cannot: what is missing, as in EmulatorsUnavailableError. */
+export async function emulatorsObstacle(
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): Promise<string | undefined> {
+  for (const [emulator, given] of [
+    [firestore, environment['FIRESTORE_EMULATOR_HOST']],
+    [pubsub, environment['PUBSUB_EMULATOR_HOST']],
+  ] as const) {
+    const located = given ? undefined : await locate(emulator, environment);
+    if (typeof located === 'string') {
+      return located;
+    }
+  }
+  return undefined;
+}
+
 /**
  * Google's Firestore and Pub/Sub emulators: those that FIRESTORE_EMULATOR_HOST and PUBSUB_EMULATOR_HOST name, or those of
  * an installed Google Cloud CLI, on free ports. Their jars run directly: `gcloud` takes a second to start, and adds a Python
@@ -145,15 +161,11 @@ async function start(
   port: number,
   environment: Readonly<Record<string, string | undefined>>,
 ): Promise<Running> {
-  const java = await findJava(environment);
-  if (!java) {
-    throw new EmulatorsUnavailableError('Java is not on PATH');
+  const located = await locate(emulator, environment);
+  if (typeof located === 'string') {
+    throw new EmulatorsUnavailableError(located);
   }
-  const jar = await findJar(emulator, environment);
-  if (!jar) {
-    throw new EmulatorsUnavailableError(`no Google Cloud CLI with the ${emulator.name} was found`);
-  }
-
+  const { java, jar } = located;
   const child = spawn(
     '/bin/sh',
     // The serial collector starts faster and needs less memory.
@@ -249,6 +261,19 @@ function killGroup(pid: number | undefined): void {
   } catch {
     // The process has already ended.
   }
+}
+
+/** Returns what is missing, as text, if the emulator is not installed. */
+async function locate(
+  emulator: Emulator,
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<{ readonly java: string; readonly jar: string } | string> {
+  const java = await findJava(environment);
+  if (!java) {
+    return 'Java is not on PATH';
+  }
+  const jar = await findJar(emulator, environment);
+  return jar ? { java, jar } : `no Google Cloud CLI with the ${emulator.name} was found`;
 }
 
 async function findJava(
