@@ -20,6 +20,7 @@ import {
   simulatorFetch,
   type SimulatorOptions,
 } from '../infra/local/simulator/index.ts';
+import { oneFrame } from './one-frame.ts';
 
 /** The whole service in one process, with a clock that moves only when a test moves it: no test sleeps. */
 
@@ -259,17 +260,7 @@ export function smallJob(
   return {
     jobKey: 'test/1',
     request: {
-      expression: {
-        result: '0',
-        values: {
-          '0': {
-            functionInvocationValue: {
-              functionName: 'ImageCollection.load',
-              arguments: { id: { constantValue: 'MODIS/006/MOD13A2' } },
-            },
-          },
-        },
-      },
+      expression: oneFrame('MODIS/061/MOD13A2/2020_01_01'),
       description: 'small',
       videoOptions: { framesPerSecond: 5 },
       fileExportOptions: {

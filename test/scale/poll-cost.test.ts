@@ -3,6 +3,7 @@ import { describe, expect, it, vi } from 'vitest';
 import type { PollSummary } from '../../shared/polling/poll-run.ts';
 import type { Bill } from '../counting-store.ts';
 import { createWatched, submitMany, type Watched } from './watched.ts';
+import { oneFrame } from '../one-frame.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
 
@@ -157,17 +158,7 @@ function jobOfStranger(n: number): Record<string, unknown> {
   return {
     jobKey: `stranger/${n}`,
     request: {
-      expression: {
-        result: '0',
-        values: {
-          '0': {
-            functionInvocationValue: {
-              functionName: 'ImageCollection.load',
-              arguments: { id: { constantValue: 'A' } },
-            },
-          },
-        },
-      },
+      expression: oneFrame('MODIS/061/MOD13A2/2020_02_02'),
       fileExportOptions: {
         fileFormat: 'MP4',
         cloudStorageDestination: { bucket: 'other-bucket', filenamePrefix: `x${n}` },

@@ -23,6 +23,8 @@ export interface SimulatedOperation {
   readonly destination: string;
   readonly destinationUri: string;
   readonly priority: number;
+  /** Why its video cannot be made. */
+  readonly frameProblem: string | undefined;
   readonly quirks: Quirks;
   readonly createMs: number;
   state: SimulatedState;

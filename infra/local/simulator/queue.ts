@@ -179,7 +179,10 @@ function start(queue: Queue, operation: SimulatedOperation, atMs: number): void 
 function finish(queue: Queue, operation: SimulatedOperation, atMs: number): void {
   const { uncancellable, failing } = queue.settings;
   const unstoppable = operation.cancelRequested && matches(operation, uncancellable);
-  const failure = failing.find(({ pattern }) => matches(operation, [pattern]));
+  const { frameProblem } = operation;
+  const failure =
+    failing.find(({ pattern }) => matches(operation, [pattern])) ??
+    (frameProblem === undefined ? undefined : { code: 3, message: frameProblem });
   const ending: Ending =
     operation.state === 'CANCELLING' && !unstoppable
       ? { state: 'CANCELLED', error: cancelled }

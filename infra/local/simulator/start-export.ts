@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 
+import { frameProblem } from './frames.ts';
 import type { Quirks, SimulatedOperation } from './operation.ts';
 import { addToQueue, pendingCount } from './queue.ts';
 import { Refusal } from './request.ts';
@@ -145,6 +146,7 @@ function createOperation(
     destination,
     destinationUri,
     priority,
+    frameProblem: frameProblem(request.expression),
     quirks: newQuirks(world),
     createMs: world.now(),
     state: 'PENDING',

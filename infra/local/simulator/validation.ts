@@ -9,6 +9,7 @@ export interface AcceptedRequest {
   /** `gs://bucket/prefix` or `drive:folder/prefix` */
   readonly destination: string;
   readonly destinationUri: string;
+  readonly expression: unknown;
 }
 
 const MAX_PAYLOAD_BYTES = 10_485_760;
@@ -61,6 +62,7 @@ export function readExportRequest(body: Uint8Array): AcceptedRequest {
     description: optional(request, 'description', /^[A-Za-z0-9._,:;-]{1,100}$/) ?? '',
     priority: integer(request['priority'] ?? 100, 'priority', 0, 9999),
     ...readDestination(request['fileExportOptions']),
+    expression: request['expression'],
   };
 }
 
