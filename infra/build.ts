@@ -21,7 +21,7 @@ const root = resolve(import.meta.dirname, '..');
 /** Never bundled: functions register in a module-level map, and a bundled copy would have its own, which nothing reads. */
 const framework = '@google-cloud/functions-framework';
 
-const common: BuildOptions = {
+export const commonOptions: BuildOptions = {
   absWorkingDir: root,
   bundle: true,
   platform: 'node',
@@ -31,7 +31,7 @@ const common: BuildOptions = {
 
 export async function buildMain(outDir: string): Promise<void> {
   await build({
-    ...common,
+    ...commonOptions,
     entryPoints: { index: 'functions/index.ts' },
     outdir: join(outDir, 'functions'),
     format: 'esm',
@@ -43,7 +43,7 @@ export async function buildMain(outDir: string): Promise<void> {
 /** Split, so a command loads Firestore's or Pub/Sub's client only if it needs it: 150 ms each. */
 export async function buildCli(outDir: string): Promise<void> {
   await build({
-    ...common,
+    ...commonOptions,
     entryPoints: { 'ee-video-exports': 'cli/ee-video-exports.ts' },
     outdir: join(outDir, 'cli'),
     chunkNames: 'chunks/[name]-[hash]',
@@ -57,7 +57,7 @@ export async function buildCli(outDir: string): Promise<void> {
  * Google's clients load the generated code of all message types only to export it, which is two megabytes and takes 50 ms:
  * they encode what they send from the JSON form. (Firestore uses its own types, which stay.) Emulator tests run the bundles.
  */
-const withoutUnusedTypes: Plugin = {
+export const withoutUnusedTypes: Plugin = {
   name: 'without-unused-types',
   setup(bundling) {
     const emptied = new Set<string>();
@@ -91,7 +91,7 @@ const withoutUnusedTypes: Plugin = {
 async function buildTarget(target: Target, outDir: string): Promise<void> {
   const directory = join(outDir, 'deploy', target);
   await build({
-    ...common,
+    ...commonOptions,
     stdin: {
       contents: [
         `import { http } from '${framework}';`,

@@ -1,14 +1,21 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { buildPackage } from '../../infra/package.ts';
 import { root } from '../processes.ts';
 import { type Bench, median, type Row } from './table.ts';
 
-/** How fast the built command line starts, compared with a Node process that does nothing. The two alternate. */
+/**
+ * How fast the built command line starts, compared with a Node process that does nothing, and how fast `npx` runs it from the
+ * tarball of `npm run package`, which includes the unpacking of a new package. The two alternate.
+ */
 
 const RUNS = 15;
 const MORE_MS = 150;
+const NPX_MOST_MS = 2000;
 
 const cli = join(root, 'build/cli/ee-video-exports.js');
 
@@ -32,7 +39,31 @@ async function run(): Promise<Row[]> {
       unit: 'ms',
       most: baseline + MORE_MS,
     },
+    await runFromTarball(baseline),
   ];
+}
+
+async function runFromTarball(baseline: number): Promise<Row> {
+  const work = await mkdtemp(join(tmpdir(), 'cli-help-'));
+  try {
+    const tarball = await buildPackage(work);
+    const began = performance.now();
+    // A cache of its own, so that npx has nothing from an earlier run.
+    const args = ['--offline', '--yes', `--cache=${work}/cache`, `--package=${tarball}`];
+    const { status, stderr } = spawnSync('npx', [...args, 'ee-video-exports', '--help']);
+    if (status !== 0) {
+      throw new Error(`npx ended with ${status}: ${String(stderr)}`);
+    }
+    return {
+      what: '--help with npx from the tarball',
+      value: performance.now() - began,
+      baseline,
+      unit: 'ms',
+      most: NPX_MOST_MS,
+    };
+  } finally {
+    await rm(work, { recursive: true });
+  }
 }
 
 function timeOf(args: readonly string[]): number {
