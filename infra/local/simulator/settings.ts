@@ -58,6 +58,10 @@ export interface SimulatorSettings {
   queueFullStatus: 400 | 429;
   /** Operations that a project may create per day in Pacific time, in place of a custom EECU quota; null: no quota. */
   dailyQuota: number | null;
+  /** The same, per month in Pacific time. */
+  monthlyQuota: number | null;
+  /** How long after midnight a quota is reset. */
+  quotaResetLagMs: number;
   /** Not documented. */
   quotaStatusCode: 400 | 403 | 429;
   /** Operations that run at once, per project. */
@@ -105,6 +109,8 @@ export const defaultSettings: SimulatorSettings = {
   queueLimit: 3000,
   queueFullStatus: 400,
   dailyQuota: null,
+  monthlyQuota: null,
+  quotaResetLagMs: 0,
   quotaStatusCode: 429,
   concurrency: 2,
   startsPerSecond: 1,

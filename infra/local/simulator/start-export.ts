@@ -82,26 +82,34 @@ export function completeExport(
   return { operation, replayed: false };
 }
 
-const pacificDay = new Intl.DateTimeFormat('en-CA', { timeZone: 'America/Los_Angeles' });
+/** Year, month, and day, such as 2026-11-23. */
+const pacificDate = new Intl.DateTimeFormat('en-CA', { timeZone: 'America/Los_Angeles' });
 
-/** @throws Refusal if the project has used up its quota of the day */
+/** @throws Refusal if the project has used up its quota of the day or the month */
 function checkQuota(world: World, project: string, key: string | undefined): void {
-  const { settings, usedIds } = world;
-  if (settings.dailyQuota === null) {
+  const { dailyQuota, monthlyQuota, quotaResetLagMs, quotaStatusCode } = world.settings;
+  if (dailyQuota === null && monthlyQuota === null) {
     return;
   }
-  const today = pacificDay.format(world.now());
-  const { operations } = currentProject(world, project);
-  const used = operations.filter(({ createMs }) => pacificDay.format(createMs) === today).length;
-  if (used < settings.dailyQuota) {
+  const dateOf = (ms: number) => pacificDate.format(ms - quotaResetLagMs);
+  const today = dateOf(world.now());
+  const dates = currentProject(world, project).operations.map(({ createMs }) => dateOf(createMs));
+  const used = (period: string) => dates.filter((date) => date.startsWith(period)).length;
+  const exceeded =
+    dailyQuota !== null && used(today) >= dailyQuota
+      ? 'daily'
+      : monthlyQuota !== null && used(today.slice(0, '2026-11'.length)) >= monthlyQuota
+        ? 'monthly'
+        : undefined;
+  if (exceeded === undefined) {
     return;
   }
   if (key !== undefined) {
-    usedIds.delete(key);
+    world.usedIds.delete(key);
   }
   throw new Refusal(
-    settings.quotaStatusCode,
-    "Your usage exceeded the custom quota for 'earthengine.googleapis.com/daily_eecu_usage_time', which is adjusted by your administrator.",
+    quotaStatusCode,
+    `Your usage exceeded the custom quota for 'earthengine.googleapis.com/${exceeded}_eecu_usage_time', which is adjustable by your administrator in the Google Cloud console: https://console.cloud.google.com/quotas/?project=${project}.`,
     'QUOTA_EXHAUSTED',
   );
 }
