@@ -5,7 +5,8 @@ import { type Config, hideErrorsFromAnswers, readConfig } from '../shared/config
 import { createLog, type Log } from '../shared/log.ts';
 import type { Publisher } from '../shared/publisher.ts';
 import type { Services } from '../shared/services.ts';
-import { createGate, createQuotaWatch, type Gate } from '../shared/submission/gate.ts';
+import { createGate, type Gate } from '../shared/submission/gate.ts';
+import { createQuotaWatch } from '../shared/submission/quota-watch.ts';
 import { policyOf } from '../shared/record/policy.ts';
 import { type Drain, installDrain } from './drain.ts';
 
@@ -48,14 +49,14 @@ async function createRuntime(): Promise<Runtime> {
     emulatorHost: config.firestoreEmulatorHost,
   });
   const clock = systemClock;
+  const publisher = lazyPublisher();
   const earthEngine = createEarthEngine({
     url: config.earthEngineUrl,
     auth: config.earthEngineCredentials
       ? applicationDefaultCredentials(config.googleCloudProject)
       : undefined,
-    observer: createQuotaWatch({ store, clock, log }),
+    observer: createQuotaWatch({ store, clock, log, config, publisher }),
   });
-  const publisher = lazyPublisher();
   const services: Services = {
     config,
     policy: policyOf(config),

@@ -9,7 +9,8 @@ import { type ExportRecord, isTerminal } from '../shared/model/record.ts';
 import type { Services } from '../shared/services.ts';
 import { createMemoryStore } from '../infra/local/memory/store.ts';
 import { isReadable, type Store, type Stored } from '../shared/store/store.ts';
-import { createGate, createQuotaWatch } from '../shared/submission/gate.ts';
+import { createGate } from '../shared/submission/gate.ts';
+import { createQuotaWatch } from '../shared/submission/quota-watch.ts';
 import { pollExports } from '../shared/polling/poll.ts';
 import type { PollSummary } from '../shared/polling/poll-run.ts';
 import { submit, type Submitted } from '../shared/submission/submit.ts';
@@ -127,7 +128,12 @@ export function createHarness(options: HarnessOptions = {}): Harness {
     config,
     policy: policyOf(config),
     store,
-    earthEngine: simulatedEarthEngine(simulator, clock, undefined, createQuotaWatch({ store, clock, log })),
+    earthEngine: simulatedEarthEngine(
+      simulator,
+      clock,
+      undefined,
+      createQuotaWatch({ store, clock, log, config, publisher }),
+    ),
     publisher,
     clock,
     // A fixed sequence, so that a failure is reproducible.

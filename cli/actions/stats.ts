@@ -12,7 +12,8 @@ import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import type { Grouping } from '../options.ts';
 import { readRecords, type RecordFilter } from '../records.ts';
 import { table } from '../screen.ts';
-import { paintState, writeTable } from '../terminal.ts';
+import { readRestrictions, restrictionText } from '../restrictions.ts';
+import { paint, paintState, writeTable } from '../terminal.ts';
 import { eecu } from '../text.ts';
 import { countStates } from '../watch/group.ts';
 
@@ -45,8 +46,9 @@ async function countsOnly(cli: Cli, filter: RecordFilter): Promise<ExitCode> {
     label || since
       ? ((await readGroups(cli, filter, () => '')).get('') ?? { counts: {}, ...noCost })
       : { counts: await countStates(cli, statesOf(batch)), ...(await sumCosts(cli, batch)) };
+  const restricted = await readRestrictions(cli);
   if (cli.json) {
-    writeJson(cli, { counts, ...cost });
+    writeJson(cli, { counts, ...cost, restricted });
     return exitCodes.DONE;
   }
   const rows = Object.entries(counts).map(([state, count]) => [state, String(count).padStart(8)]);
@@ -61,6 +63,9 @@ async function countsOnly(cli: Cli, filter: RecordFilter): Promise<ExitCode> {
   terminal.out(
     `At least   ${eecu(cost.eecuSecondsAtLeast)} more (unfinished jobs, and ended without a final value)`,
   );
+  for (const restriction of restricted) {
+    terminal.out(`\n${paint(terminal, 'yellow', 'Restricted')} ${restrictionText(restriction)}.`);
+  }
   return exitCodes.DONE;
 }
 

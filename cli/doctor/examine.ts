@@ -6,7 +6,7 @@ import { untilListening } from '../connections.ts';
 import { explain } from '../problem.ts';
 import { judgeClock, judgeProject } from './earth-engine.ts';
 import { type Finding, ok, problem, skipped } from './finding.ts';
-import { checkDatabase, checkIndexes } from './firestore.ts';
+import { checkDatabase, checkIndexes, checkRestrictions } from './firestore.ts';
 import { createProbes, type Probes } from './probes.ts';
 
 /** Every check, ordered so that a problem explains the ones after it. */
@@ -45,6 +45,7 @@ export async function* examine(
         : skipped('Indexes', 'An emulator needs none');
       config = await cli.serviceConfig();
       yield await checkRules(store, config);
+      yield await checkRestrictions(cli);
     }
   }
 

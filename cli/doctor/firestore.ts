@@ -2,6 +2,7 @@ import { rpcCodeOf, rpcCodes } from '../../shared/rpc-codes.ts';
 import {
   batchListQueries,
   listQueries,
+  projectListQueries,
   rejectedMessageListQueries,
 } from '../../shared/store/list-queries.ts';
 import {
@@ -11,7 +12,9 @@ import {
   rejectedMessageQueries,
 } from '../../shared/store/queries.ts';
 import type { Documents, Store } from '../../shared/store/store.ts';
+import type { Cli } from '../cli.ts';
 import { explain } from '../problem.ts';
+import { readRestrictions, restrictionText } from '../restrictions.ts';
 import { type Finding, ok, problem } from './finding.ts';
 
 export async function checkDatabase(store: Store, database: string, project: string): Promise<Finding> {
@@ -51,6 +54,7 @@ export async function checkIndexes(store: Store): Promise<Finding> {
     ...queriesOf(listQueries, store.records),
     ...queriesOf(batchQueries, store.batches),
     ...queriesOf(batchListQueries, store.batches),
+    ...queriesOf(projectListQueries, store.projects),
     ...queriesOf(rejectedMessageQueries, store.rejectedMessages),
     ...queriesOf(rejectedMessageListQueries, store.rejectedMessages),
   ];
@@ -88,6 +92,24 @@ function sample(make: Queries[string]): Query {
     ]),
     orderBy,
   };
+}
+
+/** Not a mistake in the deployment, but the answer to why everything is slow. */
+export async function checkRestrictions(cli: Pick<Cli, 'store' | 'clock'>): Promise<Finding> {
+  const check = 'Speed';
+  try {
+    const restrictions = await readRestrictions(cli);
+    return restrictions.length === 0
+      ? ok(check, 'No project is in restricted mode')
+      : problem(
+          check,
+          'PROJECT_RESTRICTED',
+          restrictions.map(restrictionText).join('; '),
+          'Wait for the first day of the month, reduce other use of the project, or change its plan (https://console.cloud.google.com/earth-engine)',
+        );
+  } catch (error) {
+    return ranInto(check, error);
+  }
 }
 
 function ranInto(check: string, error: unknown): Finding {

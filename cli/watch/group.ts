@@ -6,6 +6,7 @@ import { type Query, recordQueries, rejectedMessageQueries } from '../../shared/
 import { isReadable } from '../../shared/store/store.ts';
 import { CliError, rejectionCode } from '../cli-error.ts';
 import { type Cli, writeJson } from '../cli.ts';
+import { readRestrictions } from '../restrictions.ts';
 import { bar, fit, table } from '../screen.ts';
 import { paint } from '../terminal.ts';
 import { age, duration, percent, plural, printable } from '../text.ts';
@@ -21,6 +22,8 @@ export interface GroupStatus {
   /** Records that do not exist yet: the manifest is being expanded, or its messages are being delivered. */
   readonly expected: number;
   readonly oldestWaiting: Date | undefined;
+  /** Projects whose exports Earth Engine slows down. */
+  readonly restricted: readonly string[];
 }
 
 interface Group {
@@ -79,11 +82,12 @@ export async function countStates(
 async function readGroup(cli: Cli, group: Group): Promise<GroupStatus> {
   const { inState, waiting, batchId } = group;
   const { records, batches, rejectedMessages } = await cli.store();
-  const [counts, [oldest], batch, refused] = await Promise.all([
+  const [counts, [oldest], batch, refused, restrictions] = await Promise.all([
     countStates(cli, inState),
     records.find(waiting, { limit: 1 }),
     batchId === undefined ? undefined : batches.get(batchId),
     batchId === undefined ? 0 : rejectedMessages.count(rejectedMessageQueries.ofBatch(batchId)),
+    readRestrictions(cli),
   ]);
   const found = batch && isReadable(batch) ? batch.value : undefined;
   const total = Object.values(counts).reduce((sum, count) => sum + count, 0);
@@ -98,6 +102,7 @@ async function readGroup(cli: Cli, group: Group): Promise<GroupStatus> {
     refused,
     expected: Math.max(0, jobs - total - refused),
     oldestWaiting: oldest && isReadable(oldest) ? oldest.value.createdAt : undefined,
+    restricted: restrictions.map(({ project }) => project),
   };
 }
 
@@ -146,6 +151,7 @@ function figures(first: GroupStatus, status: GroupStatus): string[] {
     ...(status.oldestWaiting ? [`oldest waiting ${age(status.oldestWaiting, status.at)}`] : []),
     ...(status.refused > 0 ? [`${plural(status.refused, 'message')} rejected`] : []),
     ...(status.expected > 0 ? [`${status.expected} expected`] : []),
+    ...(status.restricted.length > 0 ? [`restricted by Earth Engine: ${status.restricted.join(' ')}`] : []),
   ];
 }
 
@@ -192,12 +198,12 @@ function lines({ terminal }: Cli, { name }: Group): Watching<GroupStatus>['show'
 
 function jsonLines(cli: Cli, { name }: Group): Watching<GroupStatus>['show'] {
   let written = '';
-  return ({ at, counts, refused, expected, oldestWaiting }) => {
-    const text = JSON.stringify({ counts, refused, expected });
+  return ({ at, counts, refused, expected, oldestWaiting, restricted }) => {
+    const text = JSON.stringify({ counts, refused, expected, restricted });
     if (text === written) {
       return;
     }
     written = text;
-    writeJson(cli, { at, name, counts, refused, expected, oldestWaiting });
+    writeJson(cli, { at, name, counts, refused, expected, oldestWaiting, restricted });
   };
 }

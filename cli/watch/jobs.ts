@@ -1,6 +1,7 @@
-import { type ExportRecord, isTerminal } from '../../shared/model/record.ts';
+import { type ExportRecord, isActive, isTerminal } from '../../shared/model/record.ts';
 import { isReadable } from '../../shared/store/store.ts';
 import { type Cli, writeJson } from '../cli.ts';
+import { readRestrictions } from '../restrictions.ts';
 import { bar, fit } from '../screen.ts';
 import { paintState, type Terminal } from '../terminal.ts';
 import { detailOf, nameOf, percent, printable, progressOf } from '../text.ts';
@@ -52,6 +53,7 @@ async function readJobs(cli: Cli, jobs: readonly WatchedJob[]): Promise<JobStatu
   const messageIds = jobs
     .filter(({ recordId }) => !byId.has(recordId))
     .flatMap(({ messageId }) => messageId ?? []);
+  const restricted = new Set((await readRestrictions(cli)).map(({ project }) => project));
   const rejected = messageIds.length > 0 ? await rejectedMessages.getMany(messageIds) : [];
   const reasons = new Map(
     rejected
@@ -63,7 +65,7 @@ async function readJobs(cli: Cli, jobs: readonly WatchedJob[]): Promise<JobStatu
     const { recordId, messageId = '' } = job;
     const record = byId.get(recordId);
     if (record) {
-      return statusOf(job, record);
+      return statusOf(job, record, restricted);
     }
     const reason = reasons.get(messageId);
     if (reason !== undefined) {
@@ -75,7 +77,7 @@ async function readJobs(cli: Cli, jobs: readonly WatchedJob[]): Promise<JobStatu
   });
 }
 
-function statusOf(job: WatchedJob, record: ExportRecord): JobStatus {
+function statusOf(job: WatchedJob, record: ExportRecord, restricted: ReadonlySet<string>): JobStatus {
   const { recordId, name = nameOf(recordId, record) } = job;
   if (isOtherJob(record, job)) {
     return refused({ ...job, name }, `another job has this key: ${recordId} (to see it, use show)`);
@@ -86,7 +88,11 @@ function statusOf(job: WatchedJob, record: ExportRecord): JobStatus {
     name,
     state: record.state,
     progress: progressOf(record),
-    detail: printable([note + detailOf(record), adviceOf(record)].filter(Boolean).join(' ')),
+    detail: printable(
+      [note + detailOf(record), adviceOf(record), restrictionOf(record, restricted)]
+        .filter(Boolean)
+        .join(' '),
+    ),
     hasEnded: isTerminal(record),
     record,
   };
@@ -94,6 +100,9 @@ function statusOf(job: WatchedJob, record: ExportRecord): JobStatus {
 
 const adviceOf = (record: ExportRecord): string | undefined =>
   'error' in record && isTerminal(record) ? record.error?.advice : undefined;
+
+const restrictionOf = (record: ExportRecord, restricted: ReadonlySet<string>): string | undefined =>
+  isActive(record) && restricted.has(record.project) ? '(restricted by Earth Engine)' : undefined;
 
 const withoutRecord = ({ recordId, name = recordId }: WatchedJob) =>
   ({ recordId, name, progress: undefined, record: undefined }) as const;

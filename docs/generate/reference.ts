@@ -9,6 +9,7 @@ import { cancellationSchema } from '../../shared/cancellation/cancellation-schem
 import { knownFailures } from '../../shared/earth-engine/task-failures.ts';
 import { environmentSchema, readConfig } from '../../shared/config.ts';
 import { jobMessageSchema } from '../../shared/message/job-schema.ts';
+import { projectStatusSchema } from '../../shared/model/project-status.ts';
 import { rejectedMessageSchema } from '../../shared/model/rejected-message.ts';
 import { serviceSettingsSchema } from '../../shared/model/service-settings.ts';
 import { recordSchema } from '../../shared/model/record.ts';
@@ -25,6 +26,7 @@ export function renderReference(): string {
     ...record(),
     ...batch(),
     ...rejectedMessage(),
+    ...project(),
     ...serviceSettings(),
     ...events(),
     ...taskFailures(),
@@ -138,6 +140,12 @@ const serviceSettings = (): string[] => [
   documentTable(serviceSettingsSchema),
 ];
 
+const project = (): string[] => [
+  '## Project',
+  '`videoExportProjects/{project}`: whether an Earth Engine project accepts jobs, and in which mode it runs them. It exists once a project has had a problem.',
+  documentTable(projectStatusSchema),
+];
+
 const events = (): string[] => [
   '## Events',
   'Published to `EVENTS_TOPIC` when a record changes its state (except to `SUBMITTING`), stalls, or has an extra operation: the record as JSON, with times in ISO 8601. Delivery is at least once; deduplicate by `eventId`. Attributes:',
@@ -154,6 +162,7 @@ const events = (): string[] => [
     ],
   ),
   'The event of a finished batch is its document as JSON, with the attributes `kind` = `BATCH`, `batchId`, `state`, and `eventId` = `{batchId}:{revision}:{state}`.',
+  'When Earth Engine begins or ends to run fewer exports of a project at once, because its quota of the month is used up, the event is `{"project", "state", "at"}`, with the attributes `kind` = `PROJECT`, `project`, `state` = `RESTRICTED` or `UNRESTRICTED`, and `eventId` = `{project}:{at}:{state}`.',
 ];
 
 function taskFailures(): string[] {

@@ -5,25 +5,46 @@ import { queueReasons } from './record.ts';
 /**
  * `videoExportProjects/{project}`: what every instance must know about an Earth Engine project before it sends.
  *
- * Written by the sender that Earth Engine refuses for a full queue or a rate, and by the prober. Never deleted.
+ * Written by the sender that Earth Engine refuses for a full queue or a rate, by the prober, and by whoever gets a response
+ * that shows a change of its quota status. Never deleted.
  */
 export const projectStatusSchema = z.object({
-  /** The gate is closed until this time; after it, a probe decides whether the gate opens. Absent while the gate is open. */
-  closedUntil: z.date().optional(),
-  /** The number of closures in a row: the exponent of the backoff. */
-  closures: z.int().min(0),
-  closedFor: z.enum(queueReasons).optional(),
-  /** The process that may send the one job that tests the queue. Leased, so that it ends if that process dies (rule 14). */
-  probe: z.object({ token: z.string(), leaseUntil: z.date() }).optional(),
-  /** When an operation came back without the marker in its description: searches may not find operations (rule 5). */
-  markerMissingAt: z.date().optional(),
-  /** That operation. If a list shows its marker, only the response lacked it. */
-  markerMissingOn: z.string().optional(),
-  /** When a later operation had its marker again. Searches for records that were sent before stay inconclusive. */
-  markerSeenAt: z.date().optional(),
-  /** Since when Earth Engine restricts this project's parallelism because its quota is used up; absent otherwise. */
-  parallelismRestrictedAt: z.date().optional(),
-  updatedAt: z.date(),
+  closedUntil: z
+    .date()
+    .optional()
+    .describe(
+      'Earth Engine accepts no more jobs until this time; then one job tests whether it does. Absent while the gate is open',
+    ),
+  /** The exponent of the backoff. */
+  closures: z.int().min(0).describe('How often in a row the gate has been closed'),
+  closedFor: z.enum(queueReasons).optional().describe('Why'),
+  /** Leased, so that it ends if that process dies (rule 14). */
+  probe: z
+    .object({ token: z.string(), leaseUntil: z.date() })
+    .optional()
+    .describe('The process that may send that one job'),
+  /** Searches may not find operations (rule 5). */
+  markerMissingAt: z
+    .date()
+    .optional()
+    .describe('When an operation came back without the requestId in its description'),
+  markerMissingOn: z
+    .string()
+    .optional()
+    .describe('That operation; if a list shows its marker, only the response lacked it'),
+  /** Searches for records that were sent before stay inconclusive. */
+  markerSeenAt: z.date().optional().describe('When a later operation had its requestId again'),
+  parallelismRestrictedAt: z
+    .date()
+    .optional()
+    .describe(
+      'When Earth Engine first reported that it runs fewer exports at once because the quota of the month is used up; not valid after that month, in Pacific time',
+    ),
+  owesEvent: z
+    .object({ state: z.enum(['RESTRICTED', 'UNRESTRICTED']), at: z.date() })
+    .optional()
+    .describe('A pending event'),
+  updatedAt: z.date().describe('When the document was last written'),
 });
 export type ProjectStatus = z.infer<typeof projectStatusSchema>;
 

@@ -1,4 +1,5 @@
 import { HOUR_MS, later, MINUTE_MS } from '../clock.ts';
+import type { ProjectStatus } from '../model/project-status.ts';
 import { backoffMs, type Moment, type Policy } from './policy.ts';
 
 /** Custom EECU quotas reset at midnight Pacific time (https://cloud.google.com/docs/quotas/overview). */
@@ -9,6 +10,21 @@ const pacificTime = new Intl.DateTimeFormat('en-US', {
   minute: 'numeric',
   second: 'numeric',
 });
+
+const pacificDate = new Intl.DateTimeFormat('en-CA', { timeZone: 'America/Los_Angeles' });
+
+/** The period of a monthly quota, such as 2026-11. */
+export const pacificMonth = (date: Date): string => pacificDate.format(date).slice(0, '2026-11'.length);
+
+/** Since when a project is in restricted mode: a restriction that was reported in an earlier month is over. */
+export function restrictedSince(
+  { parallelismRestrictedAt }: Pick<ProjectStatus, 'parallelismRestrictedAt'>,
+  now: Date,
+): Date | undefined {
+  return parallelismRestrictedAt && pacificMonth(parallelismRestrictedAt) === pacificMonth(now)
+    ? parallelismRestrictedAt
+    : undefined;
+}
 
 /** Time for the reset to take effect. Shortly after midnight, a refusal does not yet mean another day of waiting. */
 const SETTLING_MS = HOUR_MS;

@@ -61,3 +61,9 @@ export const rejectedMessageListQueries = {
 export const batchListQueries = {
   newest: (since?: Date): Query => ({ where: from(since), orderBy: newestFirst }),
 } as const;
+
+/** Queries over `videoExportProjects`. */
+export const projectListQueries = {
+  /** Projects that Earth Engine has reported as restricted, in this month or an earlier one. */
+  restricted: (): Query => ({ where: [], orderBy: [['parallelismRestrictedAt', 'desc']] }),
+} as const;

@@ -1,5 +1,4 @@
 import { later, SECOND_MS } from '../clock.ts';
-import type { EarthEngineObserver } from '../earth-engine/api.ts';
 import { StaleWriteError } from '../errors.ts';
 import type { QueueReason } from '../model/record.ts';
 import { backoffMs } from '../record/policy.ts';
@@ -238,30 +237,4 @@ export async function endProbe(services: GateServices, project: string, token: s
     const { probe: _ended, ...rest } = status;
     return rest;
   });
-}
-
-/** Stores a project's quota status (`X-Earth-Engine-Quota-Status`), and logs it, when it changes. */
-export function createQuotaWatch(services: Pick<Services, 'store' | 'clock' | 'log'>): EarthEngineObserver {
-  const known = new Map<string, boolean>();
-  const note = async (project: string, restricted: boolean): Promise<void> => {
-    await changeStatus(services, project, (status, now) => {
-      const { parallelismRestrictedAt, ...rest } = status;
-      if (restricted === (parallelismRestrictedAt !== undefined)) {
-        return undefined;
-      }
-      services.log.warning('project.parallelism', { project, restricted });
-      return restricted ? { ...rest, parallelismRestrictedAt: now } : rest;
-    });
-  };
-  return {
-    quotaStatus: (project, restricted) => {
-      if (known.get(project) !== restricted) {
-        known.set(project, restricted);
-        note(project, restricted).catch((error: unknown) => {
-          known.delete(project);
-          services.log.error('project.status_not_saved', error, { project });
-        });
-      }
-    },
-  };
 }

@@ -80,14 +80,38 @@ const failingStore = (error: Error): MemoryStore => {
 };
 
 describe('doctor', () => {
+  it('says which project is in restricted mode', async () => {
+    const store = createMemoryStore();
+    store.put('videoExportProjects/demo-ee', {
+      closures: 0,
+      updatedAt: clock.now(),
+      parallelismRestrictedAt: clock.now(),
+    });
+    expect(await problemsIn({ store })).toMatchObject([
+      {
+        check: 'Speed',
+        code: 'PROJECT_RESTRICTED',
+        found: expect.stringContaining('demo-ee at once since 2026-11-23 12:00:00 UTC') as string,
+      },
+    ]);
+  });
+
   it('finds nothing if there is no problem', async () => {
     const store = createMemoryStore();
     store.put('videoExportSettings/service', settings);
     const findings = await findingsIn({ store });
     expect(findings.map(({ check, outcome }) => [check, outcome])).toEqual(
-      ['Service', 'Credentials', 'Database', 'Indexes', 'Rules', 'Topics', 'Earth Engine', 'Clock'].map(
-        (check) => [check, 'OK'],
-      ),
+      [
+        'Service',
+        'Credentials',
+        'Database',
+        'Indexes',
+        'Rules',
+        'Speed',
+        'Topics',
+        'Earth Engine',
+        'Clock',
+      ].map((check) => [check, 'OK']),
     );
     expect(findings[0]?.found).toBe('project my-project, database (default), from GOOGLE_CLOUD_PROJECT');
     expect(findings.find(({ check }) => check === 'Rules')?.found).toBe(

@@ -178,7 +178,7 @@ describe('stats', () => {
     const failed = { createdAt: created(2), batchId: 'other@1', eecuSeconds: 7, eecuIsLowerBound: true };
     put(rig, idOf('d'), sample('FAILED', failed));
     const { out } = await rig.run('stats', ...filter, '--json');
-    expect(JSON.parse(out)).toEqual({ counts, eecuSeconds, eecuSecondsAtLeast });
+    expect(JSON.parse(out)).toEqual({ counts, eecuSeconds, eecuSecondsAtLeast, restricted: [] });
   });
 
   it.each([
@@ -193,6 +193,41 @@ describe('stats', () => {
     expect(found.map(({ group }) => group)).toEqual(groups);
     expect(found.reduce((sum, { eecuSeconds }) => sum + eecuSeconds, 0)).toBe(25);
     expect(found.reduce((sum, { eecuSecondsAtLeast }) => sum + eecuSecondsAtLeast, 0)).toBe(12.5);
+  });
+});
+
+describe('a project in restricted mode', () => {
+  const notice =
+    'Earth Engine runs fewer exports of demo-ee at once since 2026-11-23 11:30:00 UTC, because the project has used up its EECU quota of the month';
+
+  beforeEach(() => {
+    const status = { closures: 0, updatedAt: created(30) };
+    rig.store.put('videoExportProjects/demo-ee', { ...status, parallelismRestrictedAt: created(30) });
+    rig.store.put('videoExportProjects/open', status);
+    // In an earlier month.
+    rig.store.put('videoExportProjects/before', {
+      ...status,
+      parallelismRestrictedAt: created(30 * 24 * 60),
+    });
+  });
+
+  it('is shown by stats', async () => {
+    expect((await rig.run('stats')).out).toContain(`\nRestricted ${notice}.\n`);
+    const { restricted } = JSON.parse((await rig.run('stats', '--json')).out) as { restricted: unknown };
+    expect(restricted).toEqual([{ project: 'demo-ee', since: created(30).toISOString() }]);
+  });
+
+  it('is shown by watch, for jobs that Earth Engine has', async () => {
+    const { out } = await rig.run('watch', idOf('a'), idOf('c'));
+    expect(out).toMatch(/RUNNING .*\(restricted by Earth Engine\)$/m);
+    expect(out).not.toMatch(/SUCCEEDED .*restricted/);
+  });
+
+  it.each([
+    [[], 'restricted by Earth Engine: demo-ee)'],
+    [['--json'], '"restricted":["demo-ee"]'],
+  ])('is shown by watch, for all jobs %s', async (options, text) => {
+    expect((await rig.run('watch', ...options)).out).toContain(text);
   });
 });
 

@@ -28,8 +28,8 @@ describe('the reference', () => {
       }
       return 'options' in schema ? (schema.options as object[]).flatMap(shapes) : [];
     };
-    const { records, batches, rejectedMessages } = collections;
-    for (const { schema } of [records, batches, rejectedMessages]) {
+    const { records, batches, rejectedMessages, projects } = collections;
+    for (const { schema } of [records, batches, rejectedMessages, projects]) {
       for (const name of shapes(schema).flatMap((shape) => Object.keys(shape))) {
         expect(reference).toMatch(new RegExp(`^\\| \`${name}\`\\??(?:,| \\|).*\\| .+ \\|$`, 'm'));
       }

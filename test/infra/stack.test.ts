@@ -57,6 +57,7 @@ function queriesOf(
 const querySets = {
   videoExports: [queriesInUse.recordQueries, lists.listQueries, lists.costQueries],
   videoExportBatches: [queriesInUse.batchQueries, lists.batchListQueries],
+  videoExportProjects: [lists.projectListQueries],
   rejectedMessages: [queriesInUse.rejectedMessageQueries, lists.rejectedMessageListQueries],
 };
 const queries = Object.entries(querySets).flatMap(([collection, sets]) =>

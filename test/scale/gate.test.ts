@@ -263,25 +263,3 @@ describe("a project's gate", () => {
     expect(await harness.submit(job('a'))).toMatchObject({ sendOutcome: 'OPERATION' });
   });
 });
-
-describe("a project's quota status", () => {
-  const restricted = async (harness: Harness) => (await status(harness))?.parallelismRestrictedAt;
-
-  it('is stored with the project, and logged once for each change', async () => {
-    const harness = createHarness();
-    const lines = () => harness.logged.filter(({ event }) => event === 'project.parallelism');
-    await harness.submit(job('a'));
-    expect(await status(harness)).toBeUndefined();
-    harness.simulator.set({ quotaStatus: 'parallelism_restricted=true' });
-    await harness.submit(job('b'));
-    await harness.submit(job('c'));
-    await harness.poll();
-    expect(await restricted(harness)).toEqual(harness.clock.now());
-    expect(lines()).toMatchObject([{ severity: 'WARNING', project: PROJECT, restricted: true }]);
-    harness.clock.advance(60_000);
-    harness.simulator.set({ quotaStatus: 'parallelism_restricted=false' });
-    await harness.poll();
-    expect(await restricted(harness)).toBeUndefined();
-    expect(lines()).toHaveLength(2);
-  });
-});
