@@ -34,13 +34,10 @@ const meanings: Readonly<Record<PlannedOutcome, string>> = {
 
 export async function planBatch(cli: Cli, file: string, options: BatchOptions): Promise<ExitCode> {
   const json = await readManifestFile(cli, file, options);
-  if (json === undefined) {
-    return exitCodes.WRONG_INPUT;
-  }
   const [config, store] = await Promise.all([cli.serviceConfig(), cli.store()]);
   const result = await plan({ config, store, clock: cli.clock }, json, cli.clock.now());
   if ('issues' in result) {
-    return rejectManifest(cli, file, result.issues);
+    throw rejectedManifest(cli, file, result.issues);
   }
   if (cli.json) {
     writeJson(cli, result.plan);
@@ -78,12 +75,9 @@ function writePlan({ terminal }: Cli, { batchId, jobs, counts, first, batch }: P
 export async function runBatch(cli: Cli, file: string, options: RunBatchOptions): Promise<ExitCode> {
   const { terminal } = cli;
   const json = await readManifestFile(cli, file, options);
-  if (json === undefined) {
-    return exitCodes.WRONG_INPUT;
-  }
   const expansion = await checkManifest(json, cli.clock.now(), jobRules(await cli.serviceConfig()));
   if ('issues' in expansion) {
-    return rejectManifest(cli, file, expansion.issues);
+    throw rejectedManifest(cli, file, expansion.issues);
   }
   const { manifest, jobs } = expansion;
   const store = await cli.store();
@@ -111,12 +105,10 @@ export async function runBatch(cli: Cli, file: string, options: RunBatchOptions)
   return watchUntilEnd(cli, watchingGroup(cli, group), options.every);
 }
 
-/** @returns undefined if the file has mistakes, which are written */
 async function readManifestFile(cli: Cli, file: string, { run }: BatchOptions): Promise<unknown> {
   const reading = readJson(await readInput(cli, file));
   if ('issues' in reading) {
-    rejectManifest(cli, file, reading.issues, 'INVALID_DATA');
-    return undefined;
+    throw rejectedManifest(cli, file, reading.issues, 'INVALID_DATA');
   }
   const { json } = reading;
   if (run === undefined || typeof json !== 'object' || json === null) {
@@ -128,13 +120,13 @@ async function readManifestFile(cli: Cli, file: string, { run }: BatchOptions): 
   return { ...json, run };
 }
 
-function rejectManifest(
+/** Writes the mistakes. */
+function rejectedManifest(
   cli: Cli,
   file: string,
   issues: readonly Issue[],
-  reason = 'INVALID_MANIFEST',
-): ExitCode {
+  reason: 'INVALID_MANIFEST' | 'INVALID_DATA' = 'INVALID_MANIFEST',
+): Error {
   writeIssues(cli, file, reason, issues);
-  cli.terminal.err('ee-video-exports: the manifest has mistakes, so nothing was published. Fix them.');
-  return exitCodes.WRONG_INPUT;
+  return wrongInput(reason, 'The manifest has mistakes, so nothing was published. Fix them.');
 }

@@ -1,3 +1,4 @@
+import { earlierAttemptIds } from '../../shared/model/ids.ts';
 import {
   activeStates,
   type ExportRecord,
@@ -5,7 +6,8 @@ import {
   terminalStates,
 } from '../../shared/model/record.ts';
 import { costQueries, listQueries } from '../../shared/store/list-queries.ts';
-import { type Query, recordQueries } from '../../shared/store/queries.ts';
+import type { Query } from '../../shared/store/queries.ts';
+import { type Counts, countingReplaced, subtract, sum } from '../attempts.ts';
 import { type Cli, writeJson } from '../cli.ts';
 import { isFinalCost } from '../cost.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
@@ -15,13 +17,11 @@ import { table } from '../screen.ts';
 import { readRestrictions, restrictionText } from '../restrictions.ts';
 import { paint, paintState, writeTable } from '../terminal.ts';
 import { eecu } from '../text.ts';
-import { countStates } from '../watch/group.ts';
+import { countStates, inBatch, replacedInBatch } from '../watch/group.ts';
 
 export interface StatsOptions extends Omit<RecordFilter, 'state'> {
   readonly by?: Grouping;
 }
-
-type Counts = Partial<Record<RecordState, number>>;
 
 interface Cost {
   /** Final values. */
@@ -45,7 +45,7 @@ async function countsOnly(cli: Cli, filter: RecordFilter): Promise<ExitCode> {
   const { counts, ...cost } =
     label || since
       ? ((await readGroups(cli, filter, () => '')).get('') ?? { counts: {}, ...noCost })
-      : { counts: await countStates(cli, statesOf(batch)), ...(await sumCosts(cli, batch)) };
+      : { counts: await countLatest(cli, batch), ...(await sumCosts(cli, batch)) };
   const restricted = await readRestrictions(cli);
   if (cli.json) {
     writeJson(cli, { counts, ...cost, restricted });
@@ -71,20 +71,29 @@ async function countsOnly(cli: Cli, filter: RecordFilter): Promise<ExitCode> {
 
 const noCost: Cost = { eecuSeconds: 0, eecuSecondsAtLeast: 0 };
 
-const statesOf = (batch: string | undefined) =>
-  batch === undefined ? listQueries.inState : (state: RecordState) => recordQueries.ofBatchIn(batch, [state]);
+async function countLatest(cli: Cli, batchId: string | undefined): Promise<Counts> {
+  const store = await cli.store();
+  const replaced =
+    batchId === undefined
+      ? countingReplaced(store.records, [listQueries.laterAttempts()], () => true)
+      : replacedInBatch(store, batchId);
+  const inState =
+    batchId === undefined ? (state: RecordState) => [listQueries.inState(state)] : inBatch(batchId);
+  const [all, earlier] = await Promise.all([countStates(cli, inState), replaced()]);
+  return subtract(all, earlier);
+}
 
 async function sumCosts(cli: Cli, batch: string | undefined): Promise<Cost> {
   const { records } = await cli.store();
-  const sum = (query: Query) => records.sum(query, 'eecuSeconds');
+  const cost = (query: Query) => records.sum(query, 'eecuSeconds');
   const { inStates, inStatesOfBatch, lowerBounds, lowerBoundsOfBatch } = costQueries;
   const [active, ended, endedAtLeast] = await Promise.all(
     batch === undefined
-      ? [sum(inStates(activeStates)), sum(inStates(terminalStates)), sum(lowerBounds())]
+      ? [cost(inStates(activeStates)), cost(inStates(terminalStates)), cost(lowerBounds())]
       : [
-          sum(inStatesOfBatch(activeStates, batch)),
-          sum(inStatesOfBatch(terminalStates, batch)),
-          sum(lowerBoundsOfBatch(batch)),
+          cost(inStatesOfBatch(activeStates, batch)),
+          cost(inStatesOfBatch(terminalStates, batch)),
+          cost(lowerBoundsOfBatch(batch)),
         ],
   );
   return { eecuSeconds: ended - endedAtLeast, eecuSecondsAtLeast: active + endedAtLeast };
@@ -128,7 +137,7 @@ async function statsBy(cli: Cli, by: Grouping, filter: RecordFilter): Promise<Ex
 }
 
 function summaryOf(counts: Counts): { jobs: number; succeeded: number; unsuccessful: number } {
-  const jobs = Object.values(counts).reduce((sum, count) => sum + count, 0);
+  const jobs = sum(Object.values(counts));
   const { SUCCEEDED = 0, FAILED = 0, CANCELLED = 0, REJECTED = 0, LOST = 0 } = counts;
   return { jobs, succeeded: SUCCEEDED, unsuccessful: FAILED + CANCELLED + REJECTED + LOST };
 }
@@ -151,15 +160,23 @@ async function readGroups(
   groupOf: (record: ExportRecord) => string,
 ): Promise<Map<string, GroupStats>> {
   const groups = new Map<string, GroupStats>();
+  // Records come newest first, so a later attempt comes before those that it replaces.
+  const replaced = new Set<string>();
   for await (const { stored } of readRecords(cli, filter)) {
     if (!stored) {
       continue;
     }
-    const { value } = stored;
+    const { id, value } = stored;
+    for (const earlier of earlierAttemptIds(id, value.attempt)) {
+      replaced.add(earlier);
+    }
     const name = groupOf(value);
     const group = groups.get(name) ?? { counts: {}, ...noCost };
     groups.set(name, group);
-    group.counts[value.state] = (group.counts[value.state] ?? 0) + 1;
+    if (!replaced.has(id)) {
+      group.counts[value.state] = (group.counts[value.state] ?? 0) + 1;
+    }
+    // Every attempt costs.
     if ('eecuSeconds' in value) {
       group[isFinalCost(value) ? 'eecuSeconds' : 'eecuSecondsAtLeast'] += value.eecuSeconds ?? 0;
     }

@@ -2,11 +2,16 @@ import type { Config } from '../../shared/config.ts';
 import { sentRequest } from '../../shared/message/identity.ts';
 import { jobRules, parseJobMessage } from '../../shared/message/job-message.ts';
 import type { Job } from '../../shared/model/job.ts';
+import { isTerminal } from '../../shared/model/record.ts';
 import type { Issue } from '../../shared/model/rejected-message.ts';
+import { isOfBatch } from '../../shared/record/batches.ts';
 import { type Cli, writeJson } from '../cli.ts';
+import { wrongInput } from '../cli-error.ts';
+import { type Existing, lookUpJobs } from '../existing.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import { readInput, readJson, writeIssues } from '../input.ts';
 import { publishAll, publishFailure } from '../publish.ts';
+import { paintState } from '../terminal.ts';
 import { plural, printable } from '../text.ts';
 import type { WatchedJob } from '../watch/jobs.ts';
 
@@ -23,6 +28,14 @@ interface Checked {
   readonly reading: { readonly job: Job } | { readonly reason: string; readonly issues: readonly Issue[] };
 }
 
+/** A valid message, and what exists of its job. */
+interface Submission {
+  readonly file: string;
+  readonly data: Uint8Array;
+  readonly job: Job;
+  readonly existing: Existing;
+}
+
 /** Publishes all files, or none if one of them has a mistake. */
 export async function submit(
   cli: Cli,
@@ -34,13 +47,23 @@ export async function submit(
   for (const file of files) {
     checked.push(check(file, await readInput(cli, file), config));
   }
-
   const jobs = checked.flatMap(({ file, data, reading }) =>
     'job' in reading ? [{ file, data, job: reading.job }] : [],
   );
   if (jobs.length < checked.length) {
-    writeMistakes(cli, checked);
-    return exitCodes.WRONG_INPUT;
+    throw mistakes(cli, checked);
+  }
+  const { records } = await cli.store();
+  const existing = await lookUpJobs(
+    records,
+    jobs.map(({ job }) => job),
+  );
+  const submissions = jobs.flatMap((each, index) => {
+    const found = existing[index];
+    return found ? [{ ...each, existing: found }] : [];
+  });
+  if (submissions.some(({ existing: { kind } }) => kind === 'OTHER')) {
+    throw conflicts(cli, submissions);
   }
   if (dryRun) {
     for (const { job } of jobs) {
@@ -49,13 +72,13 @@ export async function submit(
     }
     return exitCodes.DONE;
   }
-  const published = await publishJobs(cli, config, jobs);
+  const watched = await publishJobs(cli, config, submissions);
   if (!watch) {
-    return exitCodes.DONE;
+    return submissions.some(hasFailed) ? exitCodes.UNSUCCESSFUL : exitCodes.DONE;
   }
   const { watchingJobs } = await import('../watch/jobs.ts');
   const { watchUntilEnd } = await import('../watch/watching.ts');
-  return watchUntilEnd(cli, watchingJobs(cli, published), every);
+  return watchUntilEnd(cli, watchingJobs(cli, watched), every);
 }
 
 /** Reads a message as the service will. */
@@ -72,53 +95,123 @@ function check(file: string, data: Uint8Array, config: Config): Checked {
   };
 }
 
-/** @throws CliError after the messages that were published are written */
-async function publishJobs(
-  cli: Cli,
-  config: Config,
-  jobs: readonly { readonly file: string; readonly data: Uint8Array; readonly job: Job }[],
-): Promise<WatchedJob[]> {
-  const topic = config.topics.jobs;
-  const outcomes = await publishAll(
-    cli,
-    topic,
-    jobs.map(({ data }) => data),
-  );
-  const published: WatchedJob[] = [];
-  let failure: Error | undefined;
-  for (const [index, { file, job }] of jobs.entries()) {
-    const outcome = outcomes[index];
-    if (!outcome || 'error' in outcome) {
-      failure ??= outcome?.error ?? new Error('no response from Pub/Sub');
-      continue;
-    }
-    const { recordId, jobKey, contentHash } = job;
-    const { messageId } = outcome;
-    published.push({ recordId, messageId, contentHash, name: jobKey ?? file });
-    if (cli.json) {
-      writeJson(cli, { recordId, messageId, jobKey, file });
-    } else {
-      cli.terminal.out(`${recordId}  ${printable(jobKey ?? file)}`);
-    }
-  }
-  if (failure) {
-    const what = `${published.length} of ${plural(jobs.length, 'message')} published`;
-    throw publishFailure(failure, topic, config, what);
-  }
-  return published;
-}
-
-function writeMistakes(cli: Cli, checked: readonly Checked[]): void {
+function mistakes(cli: Cli, checked: readonly Checked[]): Error {
   for (const { file, reading } of checked) {
     if ('issues' in reading) {
       writeIssues(cli, file, reading.reason, reading.issues);
     }
   }
   const wrong = checked.filter(({ reading }) => 'issues' in reading).length;
-  cli.terminal.err(
-    `ee-video-exports: ${wrong} of ${plural(checked.length, 'message')} ${wrong === 1 ? 'has' : 'have'} mistakes, so nothing was published. Fix them and submit again.`,
+  return wrongInput(
+    'INVALID_JOB',
+    `${wrong} of ${plural(checked.length, 'message')} ${wrong === 1 ? 'has' : 'have'} mistakes, so nothing was published. Fix them and submit again.`,
   );
 }
+
+/** The service would reject these messages, and only a look at `rejectedMessages` would show it. */
+function conflicts(cli: Cli, submissions: readonly Submission[]): Error {
+  let refused = 0;
+  for (const { file, job, existing } of submissions) {
+    if (existing.kind !== 'OTHER') {
+      continue;
+    }
+    refused += 1;
+    const { recordId, jobKey } = job;
+    const { paths, nextAttempt } = existing;
+    if (cli.json) {
+      writeJson(cli, { outcome: 'REFUSED', recordId, jobKey, file, differsIn: paths, nextAttempt });
+      continue;
+    }
+    cli.terminal.err(`refused  ${nameOf(job, file)}  ${recordId}`);
+    cli.terminal.err(`  There is already a job with this key. It differs in ${printable(paths.join(', '))}.`);
+    cli.terminal.err(`  To run the changed job, raise attempt to ${nextAttempt}, or use another jobKey.`);
+  }
+  return wrongInput(
+    'CONFLICT',
+    `${refused} of ${plural(submissions.length, 'message')} would be rejected, so nothing was published. Change what is listed and submit again.`,
+  );
+}
+
+/** @throws CliError after the messages that were published are written */
+async function publishJobs(
+  cli: Cli,
+  config: Config,
+  submissions: readonly Submission[],
+): Promise<WatchedJob[]> {
+  const topic = config.topics.jobs;
+  const toPublish = submissions.filter(isToPublish);
+  const outcomes = await publishAll(
+    cli,
+    topic,
+    toPublish.map(({ data }) => data),
+  );
+  const outcomeOf = new Map(toPublish.map((submission, index) => [submission, outcomes[index]]));
+  const watched: WatchedJob[] = [];
+  let failure: Error | undefined;
+  let failed = 0;
+  for (const submission of submissions) {
+    const outcome = outcomeOf.get(submission);
+    if (outcomeOf.has(submission) && (!outcome || 'error' in outcome)) {
+      failure ??= outcome?.error ?? new Error('no response from Pub/Sub');
+      failed += 1;
+      continue;
+    }
+    const messageId = outcome && 'messageId' in outcome ? outcome.messageId : undefined;
+    writeOutcome(cli, submission, messageId);
+    watched.push(watchedJob(submission, messageId));
+  }
+  if (failure) {
+    const what = `${toPublish.length - failed} of ${plural(toPublish.length, 'message')} published`;
+    throw publishFailure(failure, topic, config, what);
+  }
+  return watched;
+}
+
+/** A job that exists is published again only if that adds it to a batch. */
+function isToPublish({ job: { batchId }, existing }: Submission): boolean {
+  return existing.kind !== 'SAME' || (batchId !== undefined && !isOfBatch(existing.own, batchId));
+}
+
+function watchedJob({ file, job, existing }: Submission, messageId: string | undefined): WatchedJob {
+  const { recordId, jobKey, contentHash } = job;
+  const name = jobKey ?? file;
+  return existing.kind === 'SAME'
+    ? { recordId: existing.latest.id, name }
+    : { recordId, contentHash, name, ...(messageId !== undefined && { messageId }) };
+}
+
+function writeOutcome(cli: Cli, { file, job, existing }: Submission, messageId: string | undefined): void {
+  const { recordId, jobKey, batchId } = job;
+  if (existing.kind !== 'SAME') {
+    if (cli.json) {
+      writeJson(cli, { outcome: 'PUBLISHED', recordId, messageId, jobKey, file });
+    } else {
+      cli.terminal.out(`published      ${nameOf(job, file)}  ${recordId}`);
+    }
+    return;
+  }
+  const { id, value } = existing.latest;
+  if (cli.json) {
+    writeJson(cli, { outcome: 'ALREADY_THERE', recordId: id, state: value.state, messageId, jobKey, file });
+    return;
+  }
+  const line = `already there  ${nameOf(job, file)}  ${id}  ${value.state}`;
+  cli.terminal.out(paintState(cli.terminal, line, value.state));
+  if (messageId !== undefined) {
+    cli.terminal.out(`  It now counts for the batch ${printable(batchId ?? '')} too.`);
+  }
+  if (isTerminal(value) && value.state !== 'SUCCEEDED') {
+    cli.terminal.out(`  To run it again: ee-video-exports retry ${jobKey ?? id}`);
+  }
+}
+
+const nameOf = ({ jobKey }: Job, file: string): string => printable(jobKey ?? file);
+
+/** Nothing was started, and the job has not succeeded: a script must not take this for success. */
+const hasFailed = ({ existing }: Submission): boolean =>
+  existing.kind === 'SAME' &&
+  isTerminal(existing.latest.value) &&
+  existing.latest.value.state !== 'SUCCEEDED';
 
 function writeDryRun(
   cli: Cli,

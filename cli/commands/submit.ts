@@ -5,9 +5,7 @@ import { everyOption } from '../options.ts';
 export const declareSubmit: Declare = (parent, { run }) => {
   parent
     .command('submit')
-    .description(
-      'Check job messages as the service does, and publish them. A job that already exists stays unchanged, which --watch reports.',
-    )
+    .description('Check job messages as the service does, and publish them. Prints what happens to each.')
     .argument('<FILE...>', 'files with one job message each; - reads standard input')
     .option('--dry-run', 'print the record id and the request to Earth Engine, and publish nothing')
     .option('--watch', 'follow the jobs until they end')

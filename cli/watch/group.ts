@@ -3,7 +3,9 @@ import { HOUR_MS } from '../../shared/clock.ts';
 import { type RecordState, recordStates, terminalStates } from '../../shared/model/record.ts';
 import { listQueries } from '../../shared/store/list-queries.ts';
 import { type Query, recordQueries, rejectedMessageQueries } from '../../shared/store/queries.ts';
-import { isReadable } from '../../shared/store/store.ts';
+import { isOfBatch } from '../../shared/record/batches.ts';
+import { isReadable, type Store } from '../../shared/store/store.ts';
+import { type Counts, countingReplaced, subtract, sum } from '../attempts.ts';
 import { CliError, rejectionCode } from '../cli-error.ts';
 import { type Cli, writeJson } from '../cli.ts';
 import { readRestrictions } from '../restrictions.ts';
@@ -16,7 +18,8 @@ import type { Watching } from './watching.ts';
 /** Many jobs as counts, which the database makes: reading them costs the same for any number of jobs. */
 export interface GroupStatus {
   readonly at: Date;
-  readonly counts: Readonly<Partial<Record<RecordState, number>>>;
+  /** Of the latest attempts at the jobs of a batch. */
+  readonly counts: Readonly<Counts>;
   /** Messages of the group that the service rejected. */
   readonly refused: number;
   /** Records that do not exist yet: the manifest is being expanded, or its messages are being delivered. */
@@ -28,23 +31,43 @@ export interface GroupStatus {
 
 interface Group {
   readonly name: string;
-  readonly inState: (state: RecordState) => Query;
+  /** What is counted for each state. */
+  readonly inState: (state: RecordState) => readonly Query[];
   readonly waiting: Query;
   readonly batchId?: string;
   /** The manifest that was just published for it: the batch may not exist yet, or may be rejected. */
   readonly published?: { readonly messageId: string; readonly jobs: number };
 }
 
+/** With the jobs that the batch shares with others. */
+export const inBatch =
+  (batchId: string) =>
+  (state: RecordState): readonly Query[] => [
+    recordQueries.ofBatchIn(batchId, [state]),
+    recordQueries.alsoOfBatchIn(batchId, [state]),
+  ];
+
+/** Counts the attempts of a batch that later ones replaced. */
+export const replacedInBatch = (
+  { records }: Pick<Store, 'records'>,
+  batchId: string,
+): (() => Promise<Counts>) =>
+  countingReplaced(
+    records,
+    [listQueries.laterAttemptsOfBatch(batchId), listQueries.laterAttemptsSharedBy(batchId)],
+    (record) => isOfBatch(record, batchId),
+  );
+
 export const batchGroup = (batchId: string): Group => ({
   name: batchId,
   batchId,
-  inState: (state) => recordQueries.ofBatchIn(batchId, [state]),
+  inState: inBatch(batchId),
   waiting: recordQueries.ofBatchIn(batchId, ['WAITING']),
 });
 
 export const everything: Group = {
   name: 'All jobs',
-  inState: listQueries.inState,
+  inState: (state) => [listQueries.inState(state)],
   waiting: recordQueries.waiting(),
 };
 
@@ -54,8 +77,13 @@ export function watchingGroup(cli: Cli, group: Group): Watching<GroupStatus> {
     : cli.terminal.isInteractive
       ? bars(cli, group)
       : lines(cli, group);
+  let replaced: (() => Promise<Counts>) | undefined;
   return {
-    read: () => readGroup(cli, group),
+    async read() {
+      const { batchId } = group;
+      replaced ??= batchId === undefined ? async () => ({}) : replacedInBatch(await cli.store(), batchId);
+      return readGroup(cli, group, replaced);
+    },
     endOf: (status) => {
       const { total, ended } = sums(status);
       if (ended < total) {
@@ -70,27 +98,32 @@ export function watchingGroup(cli: Cli, group: Group): Watching<GroupStatus> {
 
 export async function countStates(
   cli: Cli,
-  inState: (state: RecordState) => Query,
-): Promise<Partial<Record<RecordState, number>>> {
+  inState: (state: RecordState) => readonly Query[],
+): Promise<Counts> {
   const { records } = await cli.store();
   const counts = await Promise.all(
-    recordStates.map(async (state) => [state, await records.count(inState(state))] as const),
+    recordStates.map(
+      async (state) =>
+        [state, sum(await Promise.all(inState(state).map((query) => records.count(query))))] as const,
+    ),
   );
   return Object.fromEntries(counts.filter(([, count]) => count > 0));
 }
 
-async function readGroup(cli: Cli, group: Group): Promise<GroupStatus> {
+async function readGroup(cli: Cli, group: Group, replaced: () => Promise<Counts>): Promise<GroupStatus> {
   const { inState, waiting, batchId } = group;
   const { records, batches, rejectedMessages } = await cli.store();
-  const [counts, [oldest], batch, refused, restrictions] = await Promise.all([
+  const [all, earlier, [oldest], batch, refused, restrictions] = await Promise.all([
     countStates(cli, inState),
+    replaced(),
     records.find(waiting, { limit: 1 }),
     batchId === undefined ? undefined : batches.get(batchId),
     batchId === undefined ? 0 : rejectedMessages.count(rejectedMessageQueries.ofBatch(batchId)),
     readRestrictions(cli),
   ]);
   const found = batch && isReadable(batch) ? batch.value : undefined;
-  const total = Object.values(counts).reduce((sum, count) => sum + count, 0);
+  const counts = subtract(all, earlier);
+  const total = sum(Object.values(counts));
   if (batchId !== undefined && !found && total + refused === 0) {
     await expectBatch(cli, group);
   }
@@ -131,8 +164,8 @@ async function expectBatch(cli: Cli, { name, published }: Group): Promise<void> 
 }
 
 function sums({ counts, refused, expected }: GroupStatus): { total: number; ended: number } {
-  const inRecords = Object.values(counts).reduce((sum, count) => sum + count, 0);
-  const ended = terminalStates.reduce((sum, state) => sum + (counts[state] ?? 0), refused);
+  const inRecords = sum(Object.values(counts));
+  const ended = refused + sum(terminalStates.map((state) => counts[state] ?? 0));
   return { total: inRecords + refused + expected, ended };
 }
 

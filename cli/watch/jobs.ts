@@ -82,16 +82,13 @@ function statusOf(job: WatchedJob, record: ExportRecord, restricted: ReadonlySet
   if (isOtherJob(record, job)) {
     return refused({ ...job, name }, `another job has this key: ${recordId} (to see it, use show)`);
   }
-  const note = hadEnded(record, job) ? 'already ended, nothing new; ' : '';
   return {
     recordId,
     name,
     state: record.state,
     progress: progressOf(record),
     detail: printable(
-      [note + detailOf(record), adviceOf(record), restrictionOf(record, restricted)]
-        .filter(Boolean)
-        .join(' '),
+      [detailOf(record), adviceOf(record), restrictionOf(record, restricted)].filter(Boolean).join(' '),
     ),
     hasEnded: isTerminal(record),
     record,
@@ -117,10 +114,6 @@ const refused = (job: WatchedJob, detail: string): JobStatus => ({
 /** Whether a job with other content already has the key, so that the service rejects this message. */
 const isOtherJob = (record: ExportRecord, { contentHash }: WatchedJob): boolean =>
   contentHash !== undefined && record.contentHash !== undefined && record.contentHash !== contentHash;
-
-/** Whether the job had ended before this message, which then changed nothing: a record has the message that created it. */
-const hadEnded = (record: ExportRecord, { messageId }: WatchedJob): boolean =>
-  messageId !== undefined && isTerminal(record) && record.messageId !== messageId;
 
 const issueText = (issue: { path: string; message: string } | undefined): string =>
   issue ? `${issue.path}: ${issue.message}` : '';

@@ -115,5 +115,11 @@ export function nextAttemptId(recordId: string, attempt: number): string | undef
   return `${first}-${attempt + 1}`;
 }
 
+/** The record ids of the attempts before this one, the first attempt first. */
+export function earlierAttemptIds(recordId: string, attempt: number): string[] {
+  const first = attempt > 1 ? recordId.slice(0, -`-${attempt}`.length) : recordId;
+  return Array.from({ length: attempt - 1 }, (_, index) => (index === 0 ? first : `${first}-${index + 1}`));
+}
+
 /** The id of a batch's document, and the `batchId` of its jobs: at most 97 characters. */
 export const batchDocumentId = (batchId: string, run: string): string => `${batchId}@${run}`;

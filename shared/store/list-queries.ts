@@ -23,6 +23,23 @@ export const listQueries = {
     orderBy: newestFirst,
   }),
   inState: (state: RecordState): Query => ({ where: [['state', '==', state]], orderBy: [] }),
+  /** Attempts after the first. Each replaces the ones before it when jobs are counted. */
+  laterAttempts: (): Query => ({ where: [['attempt', '>', 1]], orderBy: [['attempt', 'asc']] }),
+  laterAttemptsOfBatch: (batchId: string): Query => ({
+    where: [
+      ['batchId', '==', batchId],
+      ['attempt', '>', 1],
+    ],
+    orderBy: [['attempt', 'asc']],
+  }),
+  /** Those of jobs whose record belongs to another batch. */
+  laterAttemptsSharedBy: (batchId: string): Query => ({
+    where: [
+      ['alsoBatches', 'array-contains', batchId],
+      ['attempt', '>', 1],
+    ],
+    orderBy: [['attempt', 'asc']],
+  }),
 } as const;
 
 /** Queries over `videoExports` whose `eecuSeconds` the database sums. */

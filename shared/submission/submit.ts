@@ -1,9 +1,8 @@
 import { later } from '../clock.ts';
 import { EarthEngineError } from '../earth-engine/api.ts';
-import { UnreadableError } from '../errors.ts';
 import { type Envelope, readJsonData } from '../message/envelope.ts';
 import { markedDescription } from '../model/ids.ts';
-import { differingPaths, sentRequest } from '../message/identity.ts';
+import { pathsThatDiffer } from '../message/differences.ts';
 import { jobRules, type JobRules, parseJobMessageInSteps, type ReadJob } from '../message/job-message.ts';
 import type { Job } from '../model/job.ts';
 import { type RejectionDetail, rejectMessage } from '../message/rejection.ts';
@@ -194,26 +193,9 @@ async function duplicate(
     services.log.info('submit.duplicate', { recordId, state: existing.value.state });
     return { outcome: 'DUPLICATE', recordId };
   }
-  const issues = (await pathsThatDiffer(services, recordId, job)).map((path) => ({
+  const issues = (await pathsThatDiffer(services.store.records, job)).map((path) => ({
     path,
     message: `differs from the job that ${recordId} was made from; use another jobKey, or raise attempt to retry the job`,
   }));
   return reject(services, envelope, { reason: 'CONFLICT', issues, recordId, batchId });
-}
-
-async function pathsThatDiffer({ store }: SendContext, recordId: string, job: Job): Promise<string[]> {
-  try {
-    const bytes = await store.records.readRequest(recordId);
-    const first = JSON.parse(new TextDecoder().decode(bytes)) as ReturnType<typeof sentRequest>;
-    // Under the same id, since the ids of two generations would differ too.
-    const paths = differingPaths(first, sentRequest(job.request, first.requestId));
-    // Two descriptions can become equal when they are cleaned and cut to what Earth Engine allows.
-    return paths.length > 0 ? paths : ['request.description'];
-  } catch (error) {
-    // A record and its parts expire in any order. That the two differ is known nevertheless.
-    if (error instanceof UnreadableError) {
-      return ['request'];
-    }
-    throw error;
-  }
 }

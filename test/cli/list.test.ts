@@ -231,6 +231,76 @@ describe('a project in restricted mode', () => {
   });
 });
 
+describe('a job that was retried', () => {
+  beforeEach(() => {
+    rig = createRig();
+    const job = { batchId: 'again@1', eecuSeconds: 10 };
+    for (const letter of 'abc') {
+      put(rig, idOf(letter), sample('CANCELLED', { ...job, jobKey: letter }));
+      const retried = { ...job, jobKey: letter, attempt: 2, retryOf: idOf(letter), createdAt: created(0) };
+      put(rig, `${idOf(letter)}-2`, sample('SUCCEEDED', retried));
+    }
+  });
+
+  it.each([
+    [[], { SUCCEEDED: 3 }],
+    [['--batch', 'again@1'], { SUCCEEDED: 3 }],
+    [['--since', '2w'], { SUCCEEDED: 3 }],
+  ])('counts once in stats, by its latest attempt: %s', async (filter, counts) => {
+    const { out } = await rig.run('stats', ...filter, '--json');
+    // Every attempt costs.
+    expect(JSON.parse(out)).toMatchObject({ counts, eecuSeconds: 60 });
+  });
+
+  it('counts once in each group', async () => {
+    const { out } = await rig.run('stats', '--by', 'batch', '--json');
+    expect(JSON.parse(out)).toMatchObject({
+      groups: [{ group: 'again@1', counts: { SUCCEEDED: 3 }, eecuSeconds: 60 }],
+    });
+  });
+
+  it('counts once while its batch is watched, which then ends with success', async () => {
+    const { code, out } = await rig.run('watch', '--batch', 'again@1');
+    expect({ code, out }).toMatchObject({ code: 0 });
+    expect(out).toMatch(/again@1 {2}3 of 3 ended {2}SUCCEEDED 3\n$/);
+  });
+
+  it('is read again only when there is another attempt', async () => {
+    put(
+      rig,
+      `${idOf('c')}-2`,
+      sample('RUNNING', { batchId: 'again@1', jobKey: 'c', attempt: 2, retryOf: idOf('c') }),
+    );
+    let reads = 0;
+    const getMany = rig.store.records.getMany.bind(rig.store.records);
+    Object.assign(rig.store.records, {
+      getMany: (ids: readonly string[]) => {
+        reads += 1;
+        return getMany(ids);
+      },
+    });
+    let sleeps = 0;
+    rig.whileAsleep = () => {
+      sleeps += 1;
+      if (sleeps === 5) {
+        put(
+          rig,
+          `${idOf('c')}-2`,
+          sample('SUCCEEDED', { batchId: 'again@1', jobKey: 'c', attempt: 2, retryOf: idOf('c') }),
+        );
+      }
+    };
+    expect((await rig.run('watch', '--batch', 'again@1')).code).toBe(0);
+    expect(reads).toBe(1);
+  });
+
+  it('counts in a batch that shares it', async () => {
+    put(rig, idOf('d'), sample('SUCCEEDED', { batchId: 'first@1', alsoBatches: ['again@1'], jobKey: 'd' }));
+    const { out } = await rig.run('stats', '--batch', 'again@1', '--json');
+    expect(JSON.parse(out)).toMatchObject({ counts: { SUCCEEDED: 4 } });
+  });
+});
+
 describe('watch', () => {
   it('follows a batch as counts until it has ended, with its rate', async () => {
     for (const letter of 'hijk') {

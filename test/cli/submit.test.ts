@@ -18,12 +18,17 @@ if ('issues' in reading) {
   throw new Error('the example is not a job');
 }
 const { recordId, contentHash } = reading.job;
+const { bytes } = reading;
 const jobKey = 'examples/las-vegas/2000-2020';
 
 describe('submit', () => {
   it('publishes the bytes of the file, and prints the record id', async () => {
     const rig = createRig();
-    expect(await rig.run('submit', example)).toEqual({ code: 0, out: `${recordId}  ${jobKey}\n`, err: '' });
+    expect(await rig.run('submit', example)).toEqual({
+      code: 0,
+      out: `published      ${jobKey}  ${recordId}\n`,
+      err: '',
+    });
     expect(rig.publisher.published).toEqual([
       { topic: 'video-export-jobs', message: { data: readFileSync(example), attributes: {} } },
     ]);
@@ -31,7 +36,7 @@ describe('submit', () => {
 
   it('reads standard input', async () => {
     const { code, out } = await createRig({ stdin: text }).run('submit', '-');
-    expect({ code, out }).toEqual({ code: 0, out: `${recordId}  ${jobKey}\n` });
+    expect({ code, out }).toEqual({ code: 0, out: `published      ${jobKey}  ${recordId}\n` });
   });
 
   it('publishes nothing if one of the messages has a mistake, and lists all of them as rejectedMessages would', async () => {
@@ -45,7 +50,7 @@ describe('submit', () => {
     });
     const issues = 'issues' in broken ? broken.issues : [];
     expect(issues.length).toBeGreaterThan(2);
-    expect(err.split('\n').slice(0, -2)).toEqual([
+    expect(err.split('\n').slice(0, -3)).toEqual([
       'docs/guides/broken-job.json: INVALID_JOB',
       ...issues.map(({ path, message }) => `  ${path}: ${message}`),
     ]);
@@ -68,6 +73,68 @@ describe('submit', () => {
       request: { requestId: recordId, description: `las-vegas-growth_${recordId}` },
     });
     expect(rig.publisher.published).toEqual([]);
+  });
+});
+
+describe('submit of a job that exists', () => {
+  const withRecord = (record: Parameters<typeof put>[2]) => {
+    const rig = createRig();
+    put(rig, recordId, record);
+    return rig;
+  };
+
+  it.each([
+    ['RUNNING', 0, ''],
+    ['SUCCEEDED', 0, ''],
+    ['FAILED', 3, `  To run it again: ee-video-exports retry ${jobKey}\n`],
+  ] as const)('reports its state: %s', async (state, code, advice) => {
+    const rig = withRecord(sample(state, { jobKey, contentHash }));
+    expect(await rig.run('submit', example)).toEqual({
+      code,
+      out: `already there  ${jobKey}  ${recordId}  ${state}\n${advice}`,
+      err: '',
+    });
+    expect(rig.publisher.published).toEqual([]);
+    const { out } = await rig.run('submit', example, '--json');
+    expect(JSON.parse(out)).toMatchObject({ outcome: 'ALREADY_THERE', state, recordId });
+  });
+
+  it('publishes it if that adds it to a batch', async () => {
+    const message = JSON.stringify({ ...(JSON.parse(text) as object), batchId: 'weekly@2' });
+    const rig = createRig({ stdin: message });
+    put(rig, recordId, sample('RUNNING', { jobKey, contentHash, batchId: 'weekly@1' }));
+    const { code, out } = await rig.run('submit', '-');
+    expect({ code, out }).toEqual({
+      code: 0,
+      out: `already there  ${jobKey}  ${recordId}  RUNNING\n  It now counts for the batch weekly@2 too.\n`,
+    });
+    expect(rig.publisher.published).toHaveLength(1);
+  });
+
+  it('refuses a changed job under the same key, with the fields that differ and the next attempt', async () => {
+    const changed = JSON.parse(text) as { request: { videoOptions: { framesPerSecond: number } } };
+    changed.request.videoOptions.framesPerSecond = 24;
+    const rig = createRig({ stdin: JSON.stringify(changed) });
+    await rig.store.records.create(recordId, sample('SUCCEEDED', { jobKey, contentHash }), bytes);
+    put(rig, `${recordId}-2`, sample('SUCCEEDED', { jobKey, contentHash, attempt: 2 }));
+    const { code, out, err } = await rig.run('submit', '-', 'infra/local/examples/africa-ndvi.json');
+    expect({ code, out }).toEqual({ code: 2, out: '' });
+    expect(err.split('\n')).toEqual([
+      `refused  ${jobKey}  ${recordId}`,
+      '  There is already a job with this key. It differs in request.videoOptions.framesPerSecond.',
+      '  To run the changed job, raise attempt to 3, or use another jobKey.',
+      'ee-video-exports: 1 of 2 messages would be rejected, so nothing was published. Change what is listed and submit again.',
+      'Service: project demo-ee, database (default)',
+      '',
+    ]);
+    expect(rig.publisher.published).toEqual([]);
+    const json = await rig.run('submit', '-', '--json');
+    expect(JSON.parse(json.out)).toMatchObject({
+      outcome: 'REFUSED',
+      differsIn: ['request.videoOptions.framesPerSecond'],
+      nextAttempt: 3,
+    });
+    expect(JSON.parse(json.err)).toMatchObject({ error: { code: 'CONFLICT' } });
   });
 });
 
@@ -123,7 +190,7 @@ describe('submit --watch', () => {
     const { code, out } = await following(changes).run('submit', example, '--watch');
     expect(code).toBe(0);
     expect(out.split('\n')).toEqual([
-      `${recordId}  ${jobKey}`,
+      `published      ${jobKey}  ${recordId}`,
       `12:00:00  PUBLISHED   ${jobKey}`,
       `12:00:01  SUBMITTING  ${jobKey}`,
       `12:00:01  PENDING     ${jobKey}`,
@@ -152,7 +219,13 @@ describe('submit --watch', () => {
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line) as object);
-    expect(published).toEqual({ recordId, messageId: expect.any(String) as string, jobKey, file: example });
+    expect(published).toEqual({
+      outcome: 'PUBLISHED',
+      recordId,
+      messageId: expect.any(String) as string,
+      jobKey,
+      file: example,
+    });
     expect(lines).toMatchObject([
       { state: 'PUBLISHED', hasEnded: false },
       { state: 'PENDING' },
@@ -175,12 +248,14 @@ describe('submit --watch', () => {
     expect(out).toMatch(/REFUSED .* another job has this key: ve1-\w+ \(to see it, use show\)/);
   });
 
-  it('reports that the job had already ended', async () => {
+  it('watches a job that is already there, in its latest attempt', async () => {
     const rig = createRig();
-    put(rig, recordId, sample('SUCCEEDED', { ...common, messageId: 'an earlier one' }));
+    put(rig, recordId, sample('FAILED', { ...common, messageId: 'an earlier one' }));
+    put(rig, `${recordId}-2`, sample('SUCCEEDED', { ...common, attempt: 2, outputUris: ['gs://b/o'] }));
     const { code, out } = await rig.run('submit', example, '--watch');
     expect(code).toBe(0);
-    expect(out).toMatch(/SUCCEEDED .* already ended, nothing new; gs:/);
+    expect(out).toMatch(/^already there .* ve1-\w{32}-2 {2}SUCCEEDED\n.* SUCCEEDED .* gs:\/\/b\/o\n$/);
+    expect(rig.publisher.published).toEqual([]);
   });
 
   it('detects that the service rejected the message', async () => {
@@ -216,7 +291,7 @@ describe('submit --watch', () => {
     Object.assign(rig.store.records, {
       getMany: (ids: readonly string[]) => {
         reads += 1;
-        return reads === 2 ? Promise.reject(new Error('14 UNAVAILABLE: no')) : getMany(ids);
+        return reads === 3 ? Promise.reject(new Error('14 UNAVAILABLE: no')) : getMany(ids);
       },
     });
     let sleeps = 0;

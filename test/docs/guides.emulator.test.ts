@@ -27,7 +27,7 @@ const guides = [
 const prints: readonly (readonly [command: string, output: RegExp])[] = [
   [
     'submit infra/local/examples/{',
-    /^(?:ve1-\w{32} {2}examples\/.*\n){3}(?:.|\n)*(?:^\d\d:\d\d:\d\d {2}SUCCEEDED (?:.|\n)*){3}/m,
+    /^(?:published {6}examples\/.* {2}ve1-\w{32}\n){3}(?:.|\n)*(?:^\d\d:\d\d:\d\d {2}SUCCEEDED (?:.|\n)*){3}/m,
   ],
   ['ee-video-exports list\n', /^STATE (?:.|\n)*^ *History/m],
   ['node docs/guides/javascript.mjs', /^ve1-\w{32} SUCCEEDED https:.*africa-2021/m],

@@ -3,8 +3,10 @@ locals {
   # indexes. Fields are ascending by default, and `contains` means a list. test/infra compares this list with the queries.
   composites = {
     videoExports = {
+      also-attempt        = ["alsoBatches contains", "attempt"]
       also-retries        = ["alsoBatches contains", "retryOf"]
       also-state          = ["alsoBatches contains", "state"]
+      batch-attempt       = ["batchId", "attempt"]
       batch-created       = ["batchId", "createdAt"]
       batch-retries       = ["batchId", "retryOf"]
       batch-eecu          = ["batchId", "state", "eecuSeconds"]
