@@ -2,6 +2,7 @@ import type { Clock } from '../shared/clock.ts';
 import type { Connections } from './connections.ts';
 import type { Environment } from './service/contexts.ts';
 import type { Service } from './service/service.ts';
+import type { Format } from './output.ts';
 import type { Terminal } from './terminal.ts';
 
 /** What every action gets: the outside world, and the options that all commands have. */
@@ -14,11 +15,12 @@ export interface Cli extends Connections {
   /** Aborted by Ctrl-C. */
   readonly interrupted: AbortSignal;
   readStdin(): Promise<Uint8Array>;
-  /** Whether to write results as JSON. */
+  /** How to write results. */
+  readonly format: Format;
+  /** The same as the format `json`. */
   readonly json: boolean;
-}
-
-/** One JSON value on one line, with dates in ISO 8601. */
-export function writeJson({ terminal }: Cli, value: unknown): void {
-  terminal.out(JSON.stringify(value));
+  /** Whether to print only ids, and no hints. */
+  readonly isQuiet: boolean;
+  /** Asks a question on the terminal; undefined if nobody can answer. */
+  readonly confirm: ((question: string) => Promise<boolean>) | undefined;
 }

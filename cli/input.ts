@@ -2,7 +2,8 @@ import { readFile } from 'node:fs/promises';
 
 import { readJsonData } from '../shared/message/envelope.ts';
 import type { Issue } from '../shared/model/rejected-message.ts';
-import { type Cli, writeJson } from './cli.ts';
+import type { Cli } from './cli.ts';
+import { writeJson } from './output.ts';
 import { wrongInput } from './cli-error.ts';
 import { printable } from './text.ts';
 

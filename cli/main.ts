@@ -38,6 +38,7 @@ export async function main(args: readonly string[]): Promise<number> {
     // A copy, because `letClientsFind` changes the original.
     environment: { ...env },
     interrupted: interrupt.signal,
+    confirm: stdin.isTTY && stderr.isTTY ? (question) => confirm(question, interrupt.signal) : undefined,
     // Loaded when they are needed, like the clients that they load: --help must be fast.
     readStdin: async () => (await import('node:stream/consumers')).buffer(stdin),
     async connect(service) {
@@ -61,5 +62,16 @@ function letClientsFind({ environment }: Service, own: NodeJS.ProcessEnv): void 
     } else {
       own[name] = value;
     }
+  }
+}
+
+/** Only y or yes agrees. */
+async function confirm(question: string, signal: AbortSignal): Promise<boolean> {
+  const { createInterface } = await import('node:readline/promises');
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return /^y(?:es)?$/i.test((await lines.question(`${question} [y/N] `, { signal })).trim());
+  } finally {
+    lines.close();
   }
 }

@@ -1,8 +1,7 @@
-import { recordIdPattern } from '../shared/model/ids.ts';
 import type { ExportRecord, RecordState } from '../shared/model/record.ts';
 import { listQueries, newestOfLabel } from '../shared/store/list-queries.ts';
 import { pages } from '../shared/store/pages.ts';
-import { type Query, recordQueries } from '../shared/store/queries.ts';
+import type { Query } from '../shared/store/queries.ts';
 import { cursorOf, type Found, isReadable, type Stored } from '../shared/store/store.ts';
 import type { Cli } from './cli.ts';
 import type { Label } from './options.ts';
@@ -60,16 +59,6 @@ export async function* readRecords(
       yield isReadable(found) && matches(found.value, filter) ? { stored: found, cursor } : { cursor };
     }
   }
-}
-
-/** The record with this id, or the latest attempt at the job with this key. */
-export async function findRecord(cli: Cli, id: string): Promise<Stored<ExportRecord> | undefined> {
-  const { records } = await cli.store();
-  if (recordIdPattern.test(id)) {
-    return readable(await records.get(id));
-  }
-  const attempts = (await records.find(recordQueries.ofJobKey(id), { limit: 1000 })).filter(isReadable);
-  return attempts.sort((a, b) => b.value.attempt - a.value.attempt)[0];
 }
 
 /** @throws UnreadableError */

@@ -1,7 +1,6 @@
 import { styleText } from 'node:util';
 
 import type { RecordState } from '../shared/model/record.ts';
-import { table } from './screen.ts';
 
 /** Where a command writes. Results go to `out` and everything else to `err`, so that a pipe gets only results. */
 export interface Terminal {
@@ -63,18 +62,4 @@ const stateColors: Readonly<Record<RecordState, Color>> = {
 export function paintState(terminal: Pick<Terminal, 'hasColor'>, line: string, state: string): string {
   const color = stateColors[state as RecordState] as Color | undefined;
   return color ? line.replace(state, paint(terminal, color, state)) : line;
-}
-
-/** Writes a table below a bold header. @param paintRow colors a line, given the index of its row */
-export function writeTable(
-  terminal: Terminal,
-  header: readonly string[],
-  rows: readonly (readonly string[])[],
-  paintRow: (line: string, index: number) => string = (line) => line,
-): void {
-  const [title = '', ...lines] = table([header, ...rows], '', terminal.columns);
-  terminal.out(paint(terminal, 'bold', title));
-  for (const [index, line] of lines.entries()) {
-    terminal.out(paintRow(line, index));
-  }
 }

@@ -4,7 +4,8 @@ import { jobRules } from '../../shared/message/job-message.ts';
 import { plan, type Plan, type PlannedOutcome } from '../../shared/batch/plan.ts';
 import type { Issue } from '../../shared/model/rejected-message.ts';
 import { wrongInput } from '../cli-error.ts';
-import { type Cli, writeJson } from '../cli.ts';
+import type { Cli } from '../cli.ts';
+import { note, writeJson } from '../output.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import { readInput, readJson, writeIssues } from '../input.ts';
 import { publishOne } from '../publish.ts';
@@ -95,10 +96,14 @@ export async function runBatch(cli: Cli, file: string, options: RunBatchOptions)
   if (cli.json) {
     writeJson(cli, { batchId: manifest.id, jobs, messageId });
   } else {
-    terminal.out(`${manifest.id}  ${plural(jobs, 'job')}${known ? ', already published' : ''}`);
+    terminal.out(
+      cli.isQuiet
+        ? manifest.id
+        : `${manifest.id}  ${plural(jobs, 'job')}${known ? ', already published' : ''}`,
+    );
   }
   if (!options.watch) {
-    terminal.err(`To follow it: npx ee-video-exports watch --batch ${manifest.id}`);
+    note(cli, `To follow it: npx ee-video-exports watch ${manifest.id}`);
     return exitCodes.DONE;
   }
   const group = { ...batchGroup(manifest.id), published: { messageId, jobs } };

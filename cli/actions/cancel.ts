@@ -1,97 +1,174 @@
-import { type Cancellation, cancellationSchema } from '../../shared/cancellation/cancellation-schema.ts';
-import { type ExportRecord, isTerminal } from '../../shared/model/record.ts';
-import { recordQueries } from '../../shared/store/queries.ts';
-import { isReadable } from '../../shared/store/store.ts';
+import type { Cancellation } from '../../shared/cancellation/cancellation-schema.ts';
+import { cancellationSchema } from '../../shared/cancellation/cancellation-schema.ts';
+import { isTerminal, type RecordState, terminalStates } from '../../shared/model/record.ts';
 import { CliError, wrongInput } from '../cli-error.ts';
-import { type Cli, writeJson } from '../cli.ts';
+import type { Cli } from '../cli.ts';
+import { note, writeJson } from '../output.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import { publishAll, publishFailure } from '../publish.ts';
-import { plural, printable } from '../text.ts';
+import { findTarget, isBatch, notFound, recordOf, type Target } from '../targets.ts';
+import { nameOf, plural, printable } from '../text.ts';
+import { countsText, countStates, inBatch } from '../watch/group.ts';
 
 export interface CancelOptions {
   readonly jobKey?: string;
   readonly batch?: string;
   readonly ahead?: boolean;
+  readonly dryRun?: boolean;
+  readonly yes?: boolean;
+}
+
+interface Planned {
+  readonly cancellation: Cancellation;
+  /** For people: what it is, and what it would cancel. */
+  readonly description: string;
+  readonly isBatch: boolean;
 }
 
 /** Publishes cancellations, which the service carries out: the same messages that any program can publish. */
 export async function cancel(cli: Cli, ids: readonly string[], options: CancelOptions): Promise<ExitCode> {
-  const { jobKey, batch, ahead } = options;
-  const cancellations: Cancellation[] = [
-    ...ids.map((recordId) => ({ recordId })),
-    ...(jobKey === undefined ? [] : [{ jobKey }]),
-    ...(batch === undefined ? [] : [{ batchId: batch }]),
-  ];
-  if (cancellations.length === 0) {
-    throw wrongInput('ARGUMENTS_WRONG', 'Give something to cancel: record ids, --job-key or --batch.');
-  }
-  const wanted: Cancellation[] = [];
-  for (const cancellation of cancellations) {
-    const parsed = cancellationSchema.safeParse(cancellation);
-    const [issue] = parsed.error?.issues ?? [];
-    if (issue) {
-      const [value] = Object.values(cancellation);
-      throw wrongInput(
-        'ARGUMENTS_WRONG',
-        `Cannot cancel ${printable(String(value))}: give ${issue.message} (or a job key, after --job-key).`,
-      );
-    }
-    // Otherwise a mistyped name would cancel a job that is submitted later.
-    const known = ahead ? true : await lookUp(cli, cancellation);
-    if (known === false) {
-      const [name] = Object.values(cancellation);
-      throw new CliError(
-        'NOT_FOUND',
-        `Nothing found for ${printable(String(name))}, so nothing was canceled. To see what exists, run list; to cancel what does not exist yet, add --ahead.`,
-      );
-    }
-    if (typeof known === 'string') {
-      cli.terminal.err(`${cancellation.recordId} has already ended (${known}).`);
-    } else {
-      wanted.push(cancellation);
-    }
-  }
-  if (wanted.length === 0) {
+  const planned = await plan(cli, ids, options);
+  if (planned.length === 0) {
     return exitCodes.DONE;
   }
-  const config = await cli.serviceConfig();
-  const topic = config.topics.cancellations;
-  const data = wanted.map((cancellation) => Buffer.from(JSON.stringify(cancellation)));
-  const outcomes = await publishAll(cli, topic, data);
-  const failed = outcomes.find((outcome) => 'error' in outcome);
-  if (failed) {
-    throw publishFailure(failed.error, topic, config, 'Not all cancellations were published');
+  if (options.dryRun) {
+    for (const { cancellation, description } of planned) {
+      if (cli.json) {
+        writeJson(cli, { dryRun: true, ...cancellation });
+      } else {
+        cli.terminal.out(`would cancel ${description}`);
+      }
+    }
+    return exitCodes.DONE;
   }
+  if (!(await isAgreed(cli, planned, options))) {
+    throw new CliError('NOT_AGREED', 'Nothing was canceled.');
+  }
+  await publish(
+    cli,
+    planned.map(({ cancellation }) => cancellation),
+  );
   if (cli.json) {
-    for (const cancellation of wanted) {
+    for (const { cancellation } of planned) {
       writeJson(cli, cancellation);
     }
     return exitCodes.DONE;
   }
-  cli.terminal.out(
-    `${plural(wanted.length, 'cancellation')} published. Jobs that Earth Engine is already rendering may still succeed.`,
-  );
+  for (const { description } of cli.isQuiet ? [] : planned) {
+    cli.terminal.out(`canceling ${description}`);
+  }
+  note(cli, 'Jobs that Earth Engine is already rendering may still succeed.');
   return exitCodes.DONE;
 }
 
-/** @returns whether it exists; for a single job that has ended, its state */
-async function lookUp(
+/** What is to be canceled, without what has ended already. */
+async function plan(
   cli: Cli,
-  { recordId, jobKey, batchId }: Cancellation,
-): Promise<boolean | ExportRecord['state']> {
-  const { records, batches } = await cli.store();
-  if (recordId !== undefined) {
-    const found = await records.get(recordId);
-    return found && isReadable(found) && isTerminal(found.value) ? found.value.state : found !== undefined;
+  ids: readonly string[],
+  { jobKey, batch, ahead }: CancelOptions,
+): Promise<Planned[]> {
+  if (ids.length === 0 && jobKey === undefined && batch === undefined) {
+    throw wrongInput('ARGUMENTS_WRONG', 'Give something to cancel: record ids, job keys, or batches.');
   }
-  if (jobKey !== undefined) {
-    return (await records.find(recordQueries.ofJobKey(jobKey), { limit: 1 })).length > 0;
+  if (ahead) {
+    return [
+      ...ids.map((recordId) => unseen({ recordId })),
+      ...(jobKey === undefined ? [] : [unseen({ jobKey })]),
+      ...(batch === undefined ? [] : [unseen({ batchId: batch })]),
+    ];
   }
-  if (batchId === undefined) {
-    return false;
+  const targets: Target[] = [];
+  for (const id of [...ids, ...(jobKey === undefined ? [] : [jobKey])]) {
+    // Otherwise a mistyped name would cancel a job that is submitted later.
+    const target = await findTarget(cli, id);
+    targets.push(target ?? (await nothingFor(cli, id)));
   }
-  return (
-    (await batches.get(batchId)) !== undefined ||
-    (await records.find(recordQueries.ofBatch(batchId), { limit: 1 })).length > 0
-  );
+  if (batch !== undefined) {
+    targets.push((await isBatch(cli, batch)) ? { kind: 'BATCH', id: batch } : await nothingFor(cli, batch));
+  }
+  const planned: Planned[] = [];
+  for (const target of targets) {
+    const next = await plannedFor(cli, target);
+    if (next) {
+      planned.push(next);
+    }
+  }
+  return planned;
+}
+
+async function nothingFor(cli: Cli, id: string): Promise<never> {
+  const { message } = await notFound(cli, id, 'no record, job key, or batch, so nothing was canceled');
+  throw new CliError('NOT_FOUND', `${message} To cancel what does not exist yet, add --ahead.`);
+}
+
+/** Canceling what does not exist yet: only its form can be checked. */
+function unseen(cancellation: Cancellation): Planned {
+  const [issue] = cancellationSchema.safeParse(cancellation).error?.issues ?? [];
+  const name = printable(String(Object.values(cancellation)[0]));
+  if (issue) {
+    throw wrongInput(
+      'ARGUMENTS_WRONG',
+      `Cannot cancel ${name} ahead: give ${issue.message}, or use --job-key or --batch.`,
+    );
+  }
+  return { cancellation, description: `${name} ahead`, isBatch: false };
+}
+
+async function plannedFor(cli: Cli, target: Target): Promise<Planned | undefined> {
+  const name = printable(target.id);
+  if (target.kind === 'BATCH') {
+    const counts = await unfinished(cli, target.id);
+    const text = countsText(counts) || 'no unfinished job';
+    return {
+      cancellation: { batchId: target.id },
+      description: `batch ${name} (${text})`,
+      isBatch: true,
+    };
+  }
+  const record = recordOf(target);
+  const attempts = target.kind === 'JOB' ? target.attempts : record ? [record] : [];
+  const latest = record?.value;
+  if (latest && attempts.every(({ value }) => isTerminal(value))) {
+    note(cli, `${name} has already ended (${latest.state}).`);
+    return undefined;
+  }
+  const description = record
+    ? `${printable(nameOf(record.id, record.value))}  ${record.id}  (${record.value.state})`
+    : name;
+  return {
+    cancellation: target.kind === 'JOB' ? { jobKey: target.id } : { recordId: target.id },
+    description,
+    isBatch: false,
+  };
+}
+
+async function unfinished(cli: Cli, batchId: string): Promise<Partial<Record<RecordState, number>>> {
+  const counts = await countStates(cli, inBatch(batchId));
+  const ended = new Set<string>(terminalStates);
+  return Object.fromEntries(Object.entries(counts).filter(([state]) => !ended.has(state)));
+}
+
+/** A whole batch is easily a thousand jobs. A script, which nobody watches, is not asked. */
+async function isAgreed(cli: Cli, planned: readonly Planned[], { yes }: CancelOptions): Promise<boolean> {
+  const batches = planned.filter(({ isBatch: isWhole }) => isWhole);
+  if (yes || batches.length === 0 || !cli.confirm) {
+    return true;
+  }
+  return cli.confirm(`Cancel ${batches.map(({ description }) => description).join(', ')}?`);
+}
+
+async function publish(cli: Cli, cancellations: readonly Cancellation[]): Promise<void> {
+  const config = await cli.serviceConfig();
+  const topic = config.topics.cancellations;
+  const data = cancellations.map((cancellation) => Buffer.from(JSON.stringify(cancellation)));
+  const outcomes = await publishAll(cli, topic, data);
+  const failed = outcomes.find((outcome) => 'error' in outcome);
+  if (failed) {
+    throw publishFailure(
+      failed.error,
+      topic,
+      config,
+      `${plural(outcomes.filter((outcome) => !('error' in outcome)).length, 'cancellation')} of ${outcomes.length} published`,
+    );
+  }
 }

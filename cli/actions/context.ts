@@ -1,7 +1,8 @@
 import { z } from 'zod';
 
 import { readConfig } from '../../shared/config.ts';
-import { type Cli, writeJson } from '../cli.ts';
+import type { Cli } from '../cli.ts';
+import { note, writeJson, writeTable } from '../output.ts';
 import { wrongInput } from '../cli-error.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import {
@@ -13,7 +14,6 @@ import {
   withContext,
 } from '../service/contexts.ts';
 import { unknownContext } from '../service/service.ts';
-import { writeTable } from '../terminal.ts';
 
 export interface UseContextOptions {
   readonly project?: string;
@@ -30,16 +30,21 @@ export async function listContexts(cli: Cli): Promise<ExitCode> {
     return exitCodes.DONE;
   }
   if (names.length === 0) {
-    cli.terminal.err(
+    note(
+      cli,
       'No contexts. npm start makes one for the service on this machine; context use NAME --project PROJECT makes one for a project.',
     );
     return exitCodes.DONE;
   }
-  writeTable(
-    cli.terminal,
-    ['', 'CONTEXT', 'SERVICE'],
-    names.map((name) => [name === current ? '*' : '', name, placeOf(contexts[name])]),
-  );
+  writeTable(cli, {
+    header: ['', 'CONTEXT', 'SERVICE'],
+    rows: names.map((name) => [name === current ? '*' : '', name, placeOf(contexts[name])]),
+    ids: names,
+    csv: {
+      header: ['context', 'isInUse', 'service'],
+      rows: names.map((name) => [name, String(name === current), placeOf(contexts[name])]),
+    },
+  });
   return exitCodes.DONE;
 }
 
@@ -90,12 +95,12 @@ export async function useContext(
 }
 
 /** Variables win over a context, which would surprise whoever just chose one. */
-function writeIfIgnored({ environment, terminal }: Cli): void {
+function writeIfIgnored(cli: Cli): void {
   const set = ['GOOGLE_CLOUD_PROJECT', 'FIRESTORE_EMULATOR_HOST', 'PUBSUB_EMULATOR_HOST'].filter(
-    (name) => environment[name],
+    (name) => cli.environment[name],
   );
   if (set.length > 0) {
-    terminal.err(`This terminal still uses ${set.join(', ')}: unset them to use the context here.`);
+    note(cli, `This terminal still uses ${set.join(', ')}: unset them to use the context here.`);
   }
 }
 

@@ -8,9 +8,9 @@ import { rejectedMessageListQueries } from '../../shared/store/list-queries.ts';
 import { pages } from '../../shared/store/pages.ts';
 import { isReadable, type Stored } from '../../shared/store/store.ts';
 import { CliError } from '../cli-error.ts';
-import { type Cli, writeJson } from '../cli.ts';
+import type { Cli } from '../cli.ts';
+import { note, writeJson, writeTable } from '../output.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
-import { writeTable } from '../terminal.ts';
 import { ageWord, plural, printable } from '../text.ts';
 
 export interface DeadLetterFilter {
@@ -26,22 +26,33 @@ const PAGE_SIZE = 100;
 
 /** Every rejected message, of which dead letters are those with the reason DEAD_LETTER. */
 export async function listDeadLetters(cli: Cli, options: ListDeadLettersOptions): Promise<ExitCode> {
-  const { terminal } = cli;
   const messages = await readNewest(cli, options);
   if (cli.json) {
     writeJson(cli, { messages: messages.map(({ id, value }) => ({ id, ...value })) });
     return exitCodes.DONE;
   }
   if (messages.length === 0) {
-    terminal.err('No rejected messages.');
+    note(cli, 'No rejected messages.');
     return exitCodes.DONE;
   }
   const now = cli.clock.now();
-  writeTable(
-    terminal,
-    ['REASON', 'AGE', 'MESSAGE', 'WHY'],
-    messages.map(({ id, value }) => [value.reason, ageWord(value.createdAt, now), id, whyOf(value)]),
-  );
+  writeTable(cli, {
+    header: ['REASON', 'AGE', 'MESSAGE', 'WHY'],
+    rows: messages.map(({ id, value }) => [value.reason, ageWord(value.createdAt, now), id, whyOf(value)]),
+    ids: messages.map(({ id }) => id),
+    csv: {
+      header: ['reason', 'createdAt', 'message', 'why', 'jobRecord', 'batch', 'replayedAt'],
+      rows: messages.map(({ id, value }) => [
+        value.reason,
+        value.createdAt.toISOString(),
+        id,
+        whyOf(value),
+        value.recordId ?? '',
+        value.batchId ?? '',
+        value.replayedAt?.toISOString() ?? '',
+      ]),
+    },
+  });
   return exitCodes.DONE;
 }
 
@@ -102,7 +113,7 @@ export async function replay(
     ...(reason && { reasons: reason }),
     onProgress: (count) => {
       if (count % PROGRESS_EVERY === 0) {
-        terminal.err(`${plural(count, 'message')} so far`);
+        note(cli, `${plural(count, 'message')} so far`);
       }
     },
   });
@@ -117,7 +128,7 @@ export async function replay(
       const to = [topic, recordId].filter(Boolean).join('  ');
       terminal.out(`${messageId}  ${outcomeWords[outcome]}  ${to}`.trimEnd());
     }
-    terminal.err(summaryOf(result, dryRun));
+    note(cli, summaryOf(result, dryRun));
   }
   if (unknown.length > 0) {
     throw new CliError(

@@ -1,4 +1,5 @@
-import { type Cli, writeJson } from '../cli.ts';
+import type { Cli } from '../cli.ts';
+import { writeJson } from '../output.ts';
 import { examine } from '../doctor/examine.ts';
 import type { Finding } from '../doctor/finding.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';

@@ -1,10 +1,12 @@
 import type { ExportRecord } from '../../shared/model/record.ts';
 import type { Stored } from '../../shared/store/store.ts';
 import { wrongInput } from '../cli-error.ts';
-import { type Cli, writeJson } from '../cli.ts';
+import type { Cli } from '../cli.ts';
+import { note, type Table, writeJson, writeTable } from '../output.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import { readRecords, type RecordFilter } from '../records.ts';
-import { paintState, writeTable } from '../terminal.ts';
+import { columnsFor, shorten } from '../screen.ts';
+import { paintState } from '../terminal.ts';
 import { ageWord, detailOf, nameOf, percent, progressOf } from '../text.ts';
 
 export interface ListOptions extends RecordFilter {
@@ -16,40 +18,79 @@ export interface ListOptions extends RecordFilter {
 const MAX_READ = 20_000;
 
 export async function list(cli: Cli, options: ListOptions): Promise<ExitCode> {
-  const { terminal } = cli;
   const { records, next } = await readPage(cli, options);
   if (cli.json) {
     writeJson(cli, { records: records.map(({ id, value }) => ({ id, ...value })), ...(next && { next }) });
     return exitCodes.DONE;
   }
+  if (records.length > 0 || cli.format === 'csv') {
+    writeTable(cli, tableOf(cli, records));
+  }
   if (records.length === 0) {
-    terminal.err(
+    note(
+      cli,
       next ? `No match among the ${MAX_READ} newest records. To continue: --page ${next}` : 'No records.',
     );
-    return exitCodes.DONE;
-  }
-  const now = cli.clock.now();
-  writeTable(
-    terminal,
-    ['STATE', 'AGE', 'RECORD', 'JOB'],
-    records.map(({ id, value }) => [stateOf(value), ageWord(value.createdAt, now), id, jobOf(id, value)]),
-    (line, index) => paintState(terminal, line, records[index]?.value.state ?? ''),
-  );
-  if (next) {
-    terminal.err(`There are more: --page ${next}`);
+  } else if (next) {
+    note(cli, `There are more: --page ${next}`);
   }
   return exitCodes.DONE;
+}
+
+/** From this width on, there is room for record ids beside the names of jobs. */
+const WIDE = 120;
+
+function tableOf({ terminal, clock }: Cli, records: readonly Stored<ExportRecord>[]): Table {
+  const now = clock.now();
+  const isWide = terminal.columns >= WIDE;
+  const rows = records.map(({ id, value }) => ({
+    fixed: [stateOf(value), ageWord(value.createdAt, now), ...(isWide ? [id] : [])],
+    name: nameOf(id, value),
+    detail: detailOf(value) || (value.jobKey === undefined ? (value.destination ?? '') : ''),
+  }));
+  const fixedHeader = ['STATE', 'AGE', ...(isWide ? ['RECORD'] : [])];
+  // The name of a job matters most: what explains its state gets what is left.
+  const room = terminal.columns - columnsFor([fixedHeader, ...rows.map(({ fixed }) => fixed)]);
+  return {
+    header: [...fixedHeader, 'JOB', 'DETAIL'],
+    rows: rows.map(({ fixed, name, detail }) => fixed.concat(shorten(name, room), detail)),
+    ids: records.map(({ id }) => id),
+    paintRow: (line, index) => paintState(terminal, line, records[index]?.value.state ?? ''),
+    csv: {
+      header: [...csvFields, 'createdAt', 'finishedAt', 'outputUris', 'error'],
+      rows: records.map(csvRow),
+    },
+  };
+}
+
+const csvFields = [
+  'id',
+  'jobKey',
+  'attempt',
+  'batchId',
+  'state',
+  'progress',
+  'waitingFor',
+  'project',
+  'destination',
+  'eecuSeconds',
+] as const;
+
+function csvRow({ id, value }: Stored<ExportRecord>): string[] {
+  const fields: Partial<Record<(typeof csvFields)[number], string | number | undefined>> = { ...value, id };
+  return [
+    ...csvFields.map((name) => String(fields[name] ?? '')),
+    value.createdAt.toISOString(),
+    'finishedAt' in value ? value.finishedAt.toISOString() : '',
+    value.state === 'SUCCEEDED' ? value.outputUris.join(' ') : '',
+    'error' in value ? (value.error?.message ?? '') : '',
+  ];
 }
 
 function stateOf(record: ExportRecord): string {
   const progress = record.state === 'RUNNING' ? progressOf(record) : undefined;
   return progress === undefined ? record.state : `${record.state} ${percent(progress)}`;
 }
-
-const jobOf = (id: string, record: ExportRecord): string =>
-  [record.jobKey === undefined ? record.destination : nameOf(id, record), detailOf(record)]
-    .filter(Boolean)
-    .join('  ');
 
 async function readPage(
   cli: Cli,

@@ -1,21 +1,27 @@
-import { recordIdPattern } from '../../shared/model/ids.ts';
 import {
   type NotRetriedReason,
   type RetryResult,
   retryJobs,
   type RetrySelection,
 } from '../../shared/retry/retry.ts';
-import { wrongInput } from '../cli-error.ts';
-import { type Cli, writeJson } from '../cli.ts';
+import { isReadable } from '../../shared/store/store.ts';
+import { CliError, wrongInput } from '../cli-error.ts';
+import type { Cli } from '../cli.ts';
+import { writeJson } from '../output.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import type { Label } from '../options.ts';
+import { isBatch, notFound, requireTarget, type Target } from '../targets.ts';
 import { plural, printable } from '../text.ts';
+import type { Watching } from '../watch/watching.ts';
 
 export interface RetryOptions {
   readonly batch?: string;
   readonly label?: Label;
   readonly force?: boolean;
   readonly dryRun?: boolean;
+  readonly watch?: boolean;
+  /** In seconds. */
+  readonly every: number;
 }
 
 /** Why a number of jobs are not retried, as in `2 have not ended`. */
@@ -32,8 +38,8 @@ const reasons: Readonly<Record<NotRetriedReason, string>> = {
 };
 
 export async function retry(cli: Cli, ids: readonly string[], options: RetryOptions): Promise<ExitCode> {
-  const { force = false, dryRun = false } = options;
-  const selections = selectionsOf(ids, options);
+  const { force = false, dryRun = false, watch = false, every } = options;
+  const selections = await selectionsOf(cli, ids, options);
   const services = await cli.services();
   const results: RetryResult[] = [];
   for (const selection of selections) {
@@ -43,26 +49,68 @@ export async function retry(cli: Cli, ids: readonly string[], options: RetryOpti
   if (cli.json) {
     writeJson(cli, { dryRun, ...result });
   } else {
-    writeResult(cli, result, dryRun);
+    await writeResult(cli, result, dryRun);
   }
-  return result.unknown.length > 0 || result.damaged.length > 0 ? exitCodes.FAILED : exitCodes.DONE;
+  if (result.damaged.length > 0) {
+    throw new CliError('REQUEST_DAMAGED', `${result.damaged.join(', ')} cannot be retried: it is damaged.`);
+  }
+  if (!watch || dryRun || result.started === 0) {
+    return exitCodes.DONE;
+  }
+  const { watchUntilEnd } = await import('../watch/watching.ts');
+  return watchUntilEnd(cli, await watchingRetries(cli, selections, result), every);
 }
 
-function selectionsOf(ids: readonly string[], { batch, label }: RetryOptions): RetrySelection[] {
+/** A batch as counts, and anything else as the attempts that were made. */
+async function watchingRetries(
+  cli: Cli,
+  [selection, ...others]: readonly RetrySelection[],
+  { attempts }: RetryResult,
+): Promise<Watching<unknown>> {
+  if (selection && others.length === 0 && 'batchId' in selection) {
+    const { batchGroup, watchingGroup } = await import('../watch/group.ts');
+    return watchingGroup(cli, batchGroup(selection.batchId));
+  }
+  const { watchingJobs } = await import('../watch/jobs.ts');
+  return watchingJobs(
+    cli,
+    attempts.map(({ recordId }) => ({ recordId })),
+  );
+}
+
+async function selectionsOf(
+  cli: Cli,
+  ids: readonly string[],
+  { batch, label }: RetryOptions,
+): Promise<RetrySelection[]> {
   const given = [ids.length > 0, batch !== undefined, label !== undefined].filter(Boolean).length;
   if (given !== 1) {
-    throw wrongInput('ARGUMENTS_WRONG', 'Give exactly one of: ids or job keys, --batch, --label.');
-  }
-  if (batch !== undefined) {
-    return [{ batchId: batch }];
+    throw wrongInput(
+      'ARGUMENTS_WRONG',
+      'Give exactly one of: record ids, job keys, or batches; --batch; --label.',
+    );
   }
   if (label) {
     return [{ label: [label.name, label.value] }];
   }
-  const isRecordId = (id: string) => recordIdPattern.test(id);
-  const recordIds = ids.filter(isRecordId);
-  const jobKeys = ids.filter((id) => !isRecordId(id));
-  return [...(recordIds.length > 0 ? [{ recordIds }] : []), ...(jobKeys.length > 0 ? [{ jobKeys }] : [])];
+  if (batch !== undefined) {
+    if (!(await isBatch(cli, batch))) {
+      throw await notFound(cli, batch, 'no batch');
+    }
+    return [{ batchId: batch }];
+  }
+  const targets: Target[] = [];
+  for (const id of ids) {
+    targets.push(await requireTarget(cli, id));
+  }
+  const named = (kind: Target['kind']) =>
+    targets.filter((target) => target.kind === kind).map(({ id }) => id);
+  const [recordIds, jobKeys] = [named('RECORD'), named('JOB')];
+  return [
+    ...(recordIds.length > 0 ? [{ recordIds }] : []),
+    ...(jobKeys.length > 0 ? [{ jobKeys }] : []),
+    ...named('BATCH').map((batchId) => ({ batchId })),
+  ];
 }
 
 function merged(results: readonly RetryResult[]): RetryResult {
@@ -81,30 +129,31 @@ function merged(results: readonly RetryResult[]): RetryResult {
   };
 }
 
-function writeResult(
-  { terminal }: Cli,
-  { started, attempts, skipped, damaged, unknown }: RetryResult,
+async function writeResult(
+  cli: Cli,
+  { started, attempts, skipped }: RetryResult,
   dryRun: boolean,
-): void {
-  const isOnlyUnknown = started === 0 && unknown.length > 0 && Object.keys(skipped).length === 0;
-  if (!isOnlyUnknown) {
-    terminal.out(`${plural(started, 'job')} ${dryRun ? 'would be retried' : 'retried'}.`);
+): Promise<void> {
+  const { terminal } = cli;
+  if (cli.isQuiet) {
+    for (const { recordId } of attempts) {
+      terminal.out(recordId);
+    }
+    return;
   }
+  terminal.out(`${plural(started, 'job')} ${dryRun ? 'would be retried' : 'retried'}.`);
+  const { records } = await cli.store();
+  const before = await records.getMany(attempts.map(({ retryOf }) => retryOf));
+  const names = new Map(
+    before.filter(isReadable).map(({ id, value: { jobKey } }) => [id, jobKey ?? id] as const),
+  );
   for (const { recordId, retryOf } of attempts) {
-    terminal.out(`  ${recordId}  after ${retryOf}`);
+    terminal.out(`  ${printable(names.get(retryOf) ?? retryOf)}  ${recordId}`);
   }
   if (started > attempts.length) {
     terminal.out(`  … and ${started - attempts.length} more`);
   }
   for (const [reason, count] of Object.entries(skipped) as [NotRetriedReason, number][]) {
     terminal.out(`${count} ${reasons[reason]}`);
-  }
-  for (const id of damaged) {
-    terminal.err(`ee-video-exports: ${id} is damaged and is not retried.`);
-  }
-  for (const id of unknown) {
-    terminal.err(
-      `ee-video-exports: There is no record or job key ${printable(id)}. To see what exists, run list.`,
-    );
   }
 }

@@ -8,14 +8,15 @@ import {
 import { costQueries, listQueries } from '../../shared/store/list-queries.ts';
 import type { Query } from '../../shared/store/queries.ts';
 import { type Counts, countingReplaced, subtract, sum } from '../attempts.ts';
-import { type Cli, writeJson } from '../cli.ts';
+import type { Cli } from '../cli.ts';
+import { note, writeJson, writeTable } from '../output.ts';
 import { isFinalCost } from '../cost.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import type { Grouping } from '../options.ts';
 import { readRecords, type RecordFilter } from '../records.ts';
 import { table } from '../screen.ts';
 import { readRestrictions, restrictionText } from '../restrictions.ts';
-import { paint, paintState, writeTable } from '../terminal.ts';
+import { paint, paintState } from '../terminal.ts';
 import { eecu } from '../text.ts';
 import { countStates, inBatch, replacedInBatch } from '../watch/group.ts';
 
@@ -53,7 +54,11 @@ async function countsOnly(cli: Cli, filter: RecordFilter): Promise<ExitCode> {
   }
   const rows = Object.entries(counts).map(([state, count]) => [state, String(count).padStart(8)]);
   if (rows.length === 0) {
-    terminal.err('No records.');
+    note(cli, 'No records.');
+    return exitCodes.DONE;
+  }
+  if (cli.format === 'csv' || cli.isQuiet) {
+    writeTable(cli, { header: ['STATE', 'JOBS'], rows, ids: rows.map((row) => row.join(' ')) });
     return exitCodes.DONE;
   }
   for (const [index, row] of table(rows, '', terminal.columns).entries()) {
@@ -100,7 +105,6 @@ async function sumCosts(cli: Cli, batch: string | undefined): Promise<Cost> {
 }
 
 async function statsBy(cli: Cli, by: Grouping, filter: RecordFilter): Promise<ExitCode> {
-  const { terminal } = cli;
   const groups = await readGroups(cli, filter, groupingOf(by));
   if (cli.json) {
     const list = [...groups].map(([group, { counts, eecuSeconds, eecuSecondsAtLeast }]) => ({
@@ -113,14 +117,13 @@ async function statsBy(cli: Cli, by: Grouping, filter: RecordFilter): Promise<Ex
     return exitCodes.DONE;
   }
   if (groups.size === 0) {
-    terminal.err('No records.');
+    note(cli, 'No records.');
     return exitCodes.DONE;
   }
   const title = by.by === 'label' ? by.name.toUpperCase() : by.by.toUpperCase();
-  writeTable(
-    terminal,
-    [title, 'JOBS'.padStart(8), 'SUCCEEDED', 'UNSUCCESSFUL', 'UNFINISHED', 'EECU-HOURS', 'AT LEAST'],
-    [...groups].map(([group, { counts, eecuSeconds, eecuSecondsAtLeast }]) => {
+  writeTable(cli, {
+    header: [title, 'JOBS'.padStart(8), 'SUCCEEDED', 'UNSUCCESSFUL', 'UNFINISHED', 'EECU-HOURS', 'AT LEAST'],
+    rows: [...groups].map(([group, { counts, eecuSeconds, eecuSecondsAtLeast }]) => {
       const { jobs, succeeded, unsuccessful } = summaryOf(counts);
       return [
         group || '(none)',
@@ -132,7 +135,8 @@ async function statsBy(cli: Cli, by: Grouping, filter: RecordFilter): Promise<Ex
         (eecuSecondsAtLeast / 3600).toFixed(2).padStart(8),
       ];
     }),
-  );
+    ids: [...groups.keys()],
+  });
   return exitCodes.DONE;
 }
 

@@ -5,7 +5,8 @@ import type { Job } from '../../shared/model/job.ts';
 import { isTerminal } from '../../shared/model/record.ts';
 import type { Issue } from '../../shared/model/rejected-message.ts';
 import { isOfBatch } from '../../shared/record/batches.ts';
-import { type Cli, writeJson } from '../cli.ts';
+import type { Cli } from '../cli.ts';
+import { writeJson } from '../output.ts';
 import { wrongInput } from '../cli-error.ts';
 import { type Existing, lookUpJobs } from '../existing.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
@@ -183,7 +184,9 @@ function watchedJob({ file, job, existing }: Submission, messageId: string | und
 function writeOutcome(cli: Cli, { file, job, existing }: Submission, messageId: string | undefined): void {
   const { recordId, jobKey, batchId } = job;
   if (existing.kind !== 'SAME') {
-    if (cli.json) {
+    if (cli.isQuiet) {
+      cli.terminal.out(recordId);
+    } else if (cli.json) {
       writeJson(cli, { outcome: 'PUBLISHED', recordId, messageId, jobKey, file });
     } else {
       cli.terminal.out(`published      ${nameOf(job, file)}  ${recordId}`);
@@ -191,6 +194,10 @@ function writeOutcome(cli: Cli, { file, job, existing }: Submission, messageId: 
     return;
   }
   const { id, value } = existing.latest;
+  if (cli.isQuiet) {
+    cli.terminal.out(id);
+    return;
+  }
   if (cli.json) {
     writeJson(cli, { outcome: 'ALREADY_THERE', recordId: id, state: value.state, messageId, jobKey, file });
     return;

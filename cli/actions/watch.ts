@@ -1,10 +1,9 @@
-import { CliError, wrongInput } from '../cli-error.ts';
+import { wrongInput } from '../cli-error.ts';
 import type { Cli } from '../cli.ts';
 import type { ExitCode } from '../exit-codes.ts';
-import { findRecord } from '../records.ts';
-import { printable } from '../text.ts';
+import { isBatch, notFound, recordOf, requireTarget, type Target } from '../targets.ts';
 import { batchGroup, everything, watchingGroup } from '../watch/group.ts';
-import { type WatchedJob, watchingJobs } from '../watch/jobs.ts';
+import { watchingJobs } from '../watch/jobs.ts';
 import { watchUntilEnd } from '../watch/watching.ts';
 
 export interface WatchOptions {
@@ -21,20 +20,28 @@ export async function watch(
   if (batch !== undefined && ids.length > 0) {
     throw wrongInput('ARGUMENTS_WRONG', 'Give either ids or --batch, not both.');
   }
+  if (batch !== undefined && !(await isBatch(cli, batch))) {
+    throw await notFound(cli, batch, 'no batch');
+  }
   if (ids.length === 0) {
     const group = batch === undefined ? everything : batchGroup(batch);
     return watchUntilEnd(cli, watchingGroup(cli, group), every);
   }
-  const jobs: WatchedJob[] = [];
+  const targets: Target[] = [];
   for (const id of ids) {
-    const record = await findRecord(cli, id);
-    if (!record) {
-      throw new CliError(
-        'NOT_FOUND',
-        `There is no record or job key ${printable(id)}. To see what exists, run list.`,
-      );
-    }
-    jobs.push({ recordId: record.id });
+    targets.push(await requireTarget(cli, id));
   }
+  const [first, ...others] = targets.filter(({ kind }) => kind === 'BATCH');
+  if (first && targets.length === 1) {
+    return watchUntilEnd(cli, watchingGroup(cli, batchGroup(first.id)), every);
+  }
+  if (first) {
+    const named = [first, ...others].map(({ id }) => id).join(' and ');
+    throw wrongInput('ARGUMENTS_WRONG', `Watch ${named} alone: a batch is shown as counts.`);
+  }
+  const jobs = targets.flatMap((target) => {
+    const record = recordOf(target);
+    return record ? [{ recordId: record.id }] : [];
+  });
   return watchUntilEnd(cli, watchingJobs(cli, jobs), every);
 }

@@ -7,7 +7,7 @@ export const declareContext: Declare = (parent, context) => {
   const contexts = parent
     .command('context')
     .description('Choose the service that every terminal uses.')
-    .helpCommand(false);
+    .helpCommand('help [COMMAND]', 'print the help of a command');
   declareList(contexts, context);
   declareUse(contexts, context);
   declareEnv(contexts, context);

@@ -6,7 +6,7 @@ export const declareDeadLetters: Declare = (parent, context) => {
   const deadLetters = parent
     .command('dead-letters')
     .description('List and replay messages that never became a job.')
-    .helpCommand(false);
+    .helpCommand('help [COMMAND]', 'print the help of a command');
   declareList(deadLetters, context);
   declareReplay(deadLetters, context);
 };

@@ -4,8 +4,8 @@ import { type Declare, examples } from '../command.ts';
 export const declareShow: Declare = (parent, { run }) => {
   parent
     .command('show')
-    .description('Show one record with its history, or why a message was rejected.')
-    .argument('<ID>', 'a record id, a job key (its latest attempt) or a message id')
+    .description('Show a job with its history, a batch, or why a message was rejected.')
+    .argument('<ID>', 'a record id, a job key (its latest attempt), a batch, or a message id')
     .option('--request', 'print only the request to Earth Engine, as JSON')
     .addHelpText('after', examples('show las-vegas/2020', 'show ve1-… --request > request.json'))
     .action((id: string, options: ShowOptions, command) =>

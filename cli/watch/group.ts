@@ -7,13 +7,14 @@ import { isOfBatch } from '../../shared/record/batches.ts';
 import { isReadable, type Store } from '../../shared/store/store.ts';
 import { type Counts, countingReplaced, subtract, sum } from '../attempts.ts';
 import { CliError, rejectionCode } from '../cli-error.ts';
-import { type Cli, writeJson } from '../cli.ts';
+import type { Cli } from '../cli.ts';
+import { writeJson } from '../output.ts';
 import { readRestrictions } from '../restrictions.ts';
-import { bar, fit, table } from '../screen.ts';
+import { fit, shorten, splitBar, table, wrap } from '../screen.ts';
 import { paint } from '../terminal.ts';
 import { age, duration, percent, plural, printable } from '../text.ts';
 import { createFrame } from './frame.ts';
-import type { Watching } from './watching.ts';
+import { linesView, silentView, type View, type Watching } from './watching.ts';
 
 /** Many jobs as counts, which the database makes: reading them costs the same for any number of jobs. */
 export interface GroupStatus {
@@ -72,11 +73,6 @@ export const everything: Group = {
 };
 
 export function watchingGroup(cli: Cli, group: Group): Watching<GroupStatus> {
-  const show = cli.json
-    ? jsonLines(cli, group)
-    : cli.terminal.isInteractive
-      ? bars(cli, group)
-      : lines(cli, group);
   let replaced: (() => Promise<Counts>) | undefined;
   return {
     async read() {
@@ -91,9 +87,19 @@ export function watchingGroup(cli: Cli, group: Group): Watching<GroupStatus> {
       }
       return group.batchId === undefined || (status.counts.SUCCEEDED ?? 0) === total ? 'SUCCEEDED' : 'FAILED';
     },
-    show,
+    view: viewOf(cli, group),
     resumeCommand: `npx ee-video-exports watch${group.batchId === undefined ? '' : ` --batch ${group.batchId}`}`,
   };
+}
+
+function viewOf(cli: Cli, group: Group): View<GroupStatus> {
+  if (cli.json) {
+    return linesView(cli, jsonLines(cli, group));
+  }
+  if (cli.isQuiet) {
+    return silentView;
+  }
+  return cli.terminal.isInteractive ? bars(cli, group) : linesView(cli, lines(cli, group));
 }
 
 export async function countStates(
@@ -148,7 +154,7 @@ async function expectBatch(cli: Cli, { name, published }: Group): Promise<void> 
   if (!published) {
     throw new CliError(
       'NOT_FOUND',
-      `There is no batch ${printable(name)}. To see the batchId of each record, such as weekly@2026-11-23, run list --json.`,
+      `There is no batch ${printable(name)}. To see which there are, run batch list.`,
     );
   }
   const { rejectedMessages } = await cli.store();
@@ -190,28 +196,36 @@ function figures(first: GroupStatus, status: GroupStatus): string[] {
 
 const BAR_WIDTH = 24;
 
-function bars({ terminal }: Cli, { name }: Group): Watching<GroupStatus>['show'] {
+function bars({ terminal }: Cli, { name }: Group): View<GroupStatus> {
   const frame = createFrame(terminal);
   let first: GroupStatus | undefined;
-  return (status) => {
-    first ??= status;
-    const { total, ended } = sums(status);
-    const share = total === 0 ? 1 : ended / total;
-    const drawn = [
-      paint(terminal, 'bold', fit(name, terminal.columns)),
-      `  ${bar(share, BAR_WIDTH)} ${percent(share).padStart(4)}  ${ended} of ${total} ended`,
-      ...table(
-        Object.entries(status.counts).map(([state, count]) => [state, String(count).padStart(8)]),
-        '  ',
-        terminal.columns,
-      ),
-      `  ${figures(first, status).join(', ')}`,
-    ];
-    frame.draw(drawn);
+  return {
+    notice: (text) => frame.notice(text),
+    show(status) {
+      first ??= status;
+      const { total, ended } = sums(status);
+      const succeeded = status.counts.SUCCEEDED ?? 0;
+      const share = total === 0 ? 1 : ended / total;
+      const shares = total === 0 ? [1, 0] : [succeeded / total, (ended - succeeded) / total];
+      const drawn = [
+        paint(terminal, 'bold', fit(shorten(name, terminal.columns), terminal.columns)),
+        fit(
+          `  ${splitBar(shares, BAR_WIDTH)} ${percent(share).padStart(4)}  ${ended} of ${total} ended`,
+          terminal.columns,
+        ),
+        ...table(
+          Object.entries(status.counts).map(([state, count]) => [state, String(count).padStart(8)]),
+          '  ',
+          terminal.columns,
+        ),
+        ...wrap(figures(first, status).join(', '), '  ', terminal.columns),
+      ];
+      frame.draw(drawn);
+    },
   };
 }
 
-function lines({ terminal }: Cli, { name }: Group): Watching<GroupStatus>['show'] {
+function lines({ terminal }: Cli, { name }: Group): View<GroupStatus>['show'] {
   let first: GroupStatus | undefined;
   let written = '';
   return (status) => {
@@ -229,7 +243,7 @@ function lines({ terminal }: Cli, { name }: Group): Watching<GroupStatus>['show'
   };
 }
 
-function jsonLines(cli: Cli, { name }: Group): Watching<GroupStatus>['show'] {
+function jsonLines(cli: Cli, { name }: Group): View<GroupStatus>['show'] {
   let written = '';
   return ({ at, counts, refused, expected, oldestWaiting, restricted }) => {
     const text = JSON.stringify({ counts, refused, expected, restricted });

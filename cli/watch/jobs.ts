@@ -1,12 +1,13 @@
 import { type ExportRecord, isActive, isTerminal } from '../../shared/model/record.ts';
 import { isReadable } from '../../shared/store/store.ts';
-import { type Cli, writeJson } from '../cli.ts';
+import type { Cli } from '../cli.ts';
+import { writeJson } from '../output.ts';
 import { readRestrictions } from '../restrictions.ts';
-import { bar, fit } from '../screen.ts';
+import { bar, fit, shorten } from '../screen.ts';
 import { paintState, type Terminal } from '../terminal.ts';
 import { detailOf, nameOf, percent, printable, progressOf } from '../text.ts';
 import { createFrame } from './frame.ts';
-import type { Watching } from './watching.ts';
+import { linesView, silentView, type View, type Watching } from './watching.ts';
 
 /** A job to follow: by its record, or by the message that was just published. */
 export interface WatchedJob {
@@ -28,10 +29,9 @@ export interface JobStatus {
   readonly record: ExportRecord | undefined;
 }
 
-type Show = Watching<readonly JobStatus[]>['show'];
+type JobsView = View<readonly JobStatus[]>;
 
 export function watchingJobs(cli: Cli, jobs: readonly WatchedJob[]): Watching<readonly JobStatus[]> {
-  const show = cli.json ? jsonLines(cli) : cli.terminal.isInteractive ? bars(cli) : plainLines(cli, jobs);
   return {
     read: () => readJobs(cli, jobs),
     endOf: (statuses) => {
@@ -40,9 +40,19 @@ export function watchingJobs(cli: Cli, jobs: readonly WatchedJob[]): Watching<re
       }
       return statuses.every(({ state }) => state === 'SUCCEEDED') ? 'SUCCEEDED' : 'FAILED';
     },
-    show,
+    view: viewOf(cli, jobs),
     resumeCommand: `npx ee-video-exports watch ${jobs.map(({ recordId }) => recordId).join(' ')}`,
   };
+}
+
+function viewOf(cli: Cli, jobs: readonly WatchedJob[]): JobsView {
+  if (cli.json) {
+    return linesView(cli, jsonLines(cli));
+  }
+  if (cli.isQuiet) {
+    return silentView;
+  }
+  return cli.terminal.isInteractive ? bars(cli) : linesView(cli, plainLines(cli, jobs));
 }
 
 async function readJobs(cli: Cli, jobs: readonly WatchedJob[]): Promise<JobStatus[]> {
@@ -119,38 +129,51 @@ const issueText = (issue: { path: string; message: string } | undefined): string
   issue ? `${issue.path}: ${issue.message}` : '';
 
 const STATE_WIDTH = 10;
-const NAME_WIDTH = 30;
-const BAR_WIDTH = 16;
+const PERCENT_WIDTH = 4;
+/** Below this width, the names of jobs need the room of the bars. */
+const NARROW = 60;
+const LONGEST_NAME = 60;
 
 /** One line per job, drawn again after every read; at the end, the outcomes below. */
-function bars({ terminal }: Cli): Show {
+function bars({ terminal }: Cli): JobsView {
   const frame = createFrame(terminal);
-  return (statuses, isLast) => {
-    const shown = isLast ? statuses : pick(statuses, terminal);
-    const nameWidth = Math.min(NAME_WIDTH, Math.max(...shown.map(({ name }) => name.length)));
-    const lines = shown.map((status) => {
-      const figures =
-        status.progress === undefined
-          ? ''.padEnd(BAR_WIDTH + 6)
-          : `${bar(status.progress, BAR_WIDTH)} ${percent(status.progress).padStart(4)} `;
-      const name = fit(status.name, nameWidth).padEnd(nameWidth);
-      const detail = status.hasEnded ? '' : status.detail;
-      const text = `${status.state.padEnd(STATE_WIDTH)}  ${name}  ${figures} ${detail}`;
-      return paintState(terminal, fit(text, terminal.columns), status.state);
-    });
-    if (shown.length < statuses.length) {
-      lines.push(summary(statuses, statuses.length - shown.length));
-    }
-    frame.draw(lines);
-    if (!isLast) {
-      return;
-    }
-    for (const { name, state, detail } of statuses) {
-      if (detail) {
-        terminal.out(`${name}\n  ${paintState(terminal, detail, state)}`);
+  return {
+    notice: (text) => frame.notice(text),
+    show(statuses, isLast) {
+      const shown = isLast ? statuses : pick(statuses, terminal);
+      const barWidth = terminal.columns < NARROW ? 0 : 16;
+      const figuresWidth = (barWidth > 0 ? barWidth + 1 : 0) + PERCENT_WIDTH;
+      const room = terminal.columns - STATE_WIDTH - figuresWidth - 4;
+      const nameWidth = Math.min(LONGEST_NAME, room, Math.max(...shown.map(({ name }) => name.length)));
+      const lines = shown.map((status) => {
+        const name = shorten(status.name, nameWidth).padEnd(nameWidth);
+        const detail = status.hasEnded ? '' : status.detail;
+        const text = `${status.state.padEnd(STATE_WIDTH)}  ${name}  ${figuresOf(status, barWidth).padEnd(figuresWidth)}  ${detail}`;
+        return paintState(terminal, fit(text, terminal.columns), status.state);
+      });
+      if (shown.length < statuses.length) {
+        lines.push(summary(statuses, statuses.length - shown.length));
       }
-    }
+      frame.draw(lines);
+      if (!isLast) {
+        return;
+      }
+      for (const { name, state, detail } of statuses) {
+        if (detail) {
+          terminal.out(`${name}\n  ${paintState(terminal, detail, state)}`);
+        }
+      }
+    },
   };
+}
+
+/** Of a job that ended without success, nothing: its last progress would look like success. */
+function figuresOf({ state, progress, hasEnded }: JobStatus, barWidth: number): string {
+  if (progress === undefined || (hasEnded && state !== 'SUCCEEDED')) {
+    return '';
+  }
+  const drawn = barWidth > 0 ? `${bar(progress, barWidth)} ` : '';
+  return `${drawn}${percent(progress).padStart(PERCENT_WIDTH)}`;
 }
 
 /** As many as fit on the screen: running jobs first, ended jobs last. */
@@ -183,7 +206,7 @@ interface Change {
 }
 
 /** One line per change: the states in the record's history, and every tenth of progress. */
-function plainLines({ terminal, clock }: Cli, jobs: readonly WatchedJob[]): Show {
+function plainLines({ terminal, clock }: Cli, jobs: readonly WatchedJob[]): JobsView['show'] {
   const written = new Map<string, Written>();
   const published = new Set(jobs.flatMap(({ messageId }) => messageId ?? []));
   return (statuses) => {
@@ -231,7 +254,7 @@ function changesOf(status: JobStatus, written: Written | undefined, isNew: boole
 }
 
 /** One JSON line per change of a job. */
-function jsonLines(cli: Cli): Show {
+function jsonLines(cli: Cli): JobsView['show'] {
   const written = new Map<string, string>();
   return (statuses) => {
     for (const { recordId, name, state, progress, detail, hasEnded } of statuses) {

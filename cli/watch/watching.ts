@@ -3,13 +3,32 @@ import type { Cli } from '../cli.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import { explain } from '../problem.ts';
 
+export interface View<Status> {
+  /** Shows what has changed. */
+  show(status: Status, isLast: boolean): void;
+  /** Shows that reading fails; undefined when it works again. */
+  notice(text: string | undefined): void;
+}
+
+/** Only the exit code tells how it ended. */
+export const silentView: View<unknown> = { show: () => {}, notice: () => {} };
+
+/** Problems as lines of their own, which nothing draws over. */
+export const linesView = <Status>({ terminal }: Cli, show: View<Status>['show']): View<Status> => ({
+  show,
+  notice: (text) => {
+    if (text !== undefined) {
+      terminal.err(text);
+    }
+  },
+});
+
 /** Something to follow until it has ended. */
 export interface Watching<Status> {
   read(): Promise<Status>;
   /** The outcome, once nothing more can happen. */
   endOf(status: Status): 'SUCCEEDED' | 'FAILED' | undefined;
-  /** Shows what has changed. */
-  show(status: Status, isLast: boolean): void;
+  readonly view: View<Status>;
   /** The command that continues to watch. */
   readonly resumeCommand: string;
 }
@@ -31,16 +50,19 @@ export async function watchUntilEnd<Status>(
           throw error;
         }
         if (!isFailing) {
-          terminal.err(`ee-video-exports: ${explain(error).message} Retrying …`);
+          watching.view.notice(`ee-video-exports: ${explain(error).message} Retrying …`);
         }
         isFailing = true;
         return undefined;
       });
       if (status !== undefined) {
         hasRead = true;
+        if (isFailing) {
+          watching.view.notice(undefined);
+        }
         isFailing = false;
         const end = watching.endOf(status);
-        watching.show(status, end !== undefined);
+        watching.view.show(status, end !== undefined);
         if (end) {
           return end === 'SUCCEEDED' ? exitCodes.DONE : exitCodes.UNSUCCESSFUL;
         }

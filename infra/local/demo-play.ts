@@ -124,7 +124,7 @@ async function watchUntilEnded(
   const watching = watchingJobs(watchingCli(stage, terminal, signal), jobs);
   for (;;) {
     const statuses = await watching.read();
-    watching.show(statuses, false);
+    watching.view.show(statuses, false);
     const rejected = await readAll(store.rejectedMessages);
     if (watching.endOf(statuses) && rejected.length > 0) {
       return rejected;
@@ -152,7 +152,10 @@ function watchingCli({ clock, config, store }: Stage, terminal: Terminal, interr
     clock,
     interrupted,
     environment: {},
+    format: 'table',
     json: false,
+    isQuiet: false,
+    confirm: undefined,
     service: unused,
     config: async () => config,
     serviceConfig: async () => config,

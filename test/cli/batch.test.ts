@@ -24,7 +24,7 @@ describe('batch', () => {
     const rig = createRig();
     const { code, out, err } = await rig.run('batch', 'run', manifest, '--run', '2026-11-16');
     expect({ code, out }).toEqual({ code: 0, out: 'weekly-ndvi@2026-11-16  3 jobs\n' });
-    expect(err).toContain('watch --batch weekly-ndvi@2026-11-16');
+    expect(err).toContain('watch weekly-ndvi@2026-11-16');
     const [{ topic, message } = { topic: '', message: { data: new Uint8Array() } }] = rig.publisher.published;
     expect(topic).toBe('video-export-batches');
     expect(JSON.parse(new TextDecoder().decode(message.data))).toEqual({
@@ -86,7 +86,9 @@ describe('cancel', () => {
 
   it.each([
     [[idOf('a')], { recordId: idOf('a') }],
+    [['a'], { jobKey: 'a' }],
     [['--job-key', 'a'], { jobKey: 'a' }],
+    [['weekly@1'], { batchId: 'weekly@1' }],
     [['--batch', 'weekly@1'], { batchId: 'weekly@1' }],
     [['--job-key', 'to come', '--ahead'], { jobKey: 'to come' }],
   ])('%s', async (args, cancellation) => {
@@ -116,7 +118,7 @@ describe('cancel of a job that has ended', () => {
   it('reports that, and publishes only the rest', async () => {
     const rig = createRig();
     put(rig, idOf('a'), sample('SUCCEEDED'));
-    put(rig, idOf('b'), sample('RUNNING'));
+    put(rig, idOf('b'), sample('RUNNING', { jobKey: 'b' }));
     const ended = await rig.run('cancel', idOf('a'));
     expect(ended).toEqual({
       code: 0,
@@ -125,8 +127,49 @@ describe('cancel of a job that has ended', () => {
     });
     expect(rig.publisher.published).toEqual([]);
     const both = await rig.run('cancel', idOf('a'), idOf('b'));
-    expect(both.out).toMatch(/^1 cancellation published/);
+    expect(both.out).toBe(`canceling b  ${idOf('b')}  (RUNNING)\n`);
     expect(rig.publisher.published).toHaveLength(1);
+  });
+});
+
+describe('cancel of a batch', () => {
+  const rigWithBatch = (answer?: boolean) => {
+    const rig = createRig(answer === undefined ? {} : { answer });
+    put(rig, idOf('a'), sample('RUNNING', { jobKey: 'a', batchId: 'weekly@1' }));
+    put(rig, idOf('b'), sample('WAITING', { jobKey: 'b', batchId: 'weekly@1' }));
+    put(rig, idOf('c'), sample('SUCCEEDED', { jobKey: 'c', batchId: 'weekly@1' }));
+    return rig;
+  };
+
+  it.each([
+    [true, 0, 1],
+    [false, 1, 0],
+  ])('asks somebody who can answer: %s', async (answer, expected, published) => {
+    const rig = rigWithBatch(answer);
+    const { code, err } = await rig.run('cancel', 'weekly@1');
+    expect(code).toBe(expected);
+    expect(err).toMatch(/^Cancel batch weekly@1 \(WAITING 1 {2}RUNNING 1\)\?\n/);
+    expect(rig.publisher.published).toHaveLength(published);
+  });
+
+  it.each([[['--yes']], [['--dry-run']]])('does not ask with %s', async (options) => {
+    const { code, err } = await rigWithBatch(false).run('cancel', 'weekly@1', ...options);
+    expect(code).toBe(0);
+    expect(err).not.toContain('?');
+  });
+
+  it('asks nothing of a script, nor about a single job', async () => {
+    expect((await rigWithBatch().run('cancel', 'weekly@1')).code).toBe(0);
+    expect((await rigWithBatch(false).run('cancel', 'a')).code).toBe(0);
+  });
+
+  it('--dry-run prints what would be canceled, and publishes nothing', async () => {
+    const rig = rigWithBatch();
+    const { out } = await rig.run('cancel', 'weekly@1', 'a', '--dry-run');
+    expect(out).toBe(
+      `would cancel batch weekly@1 (WAITING 1  RUNNING 1)\nwould cancel a  ${idOf('a')}  (RUNNING)\n`,
+    );
+    expect(rig.publisher.published).toEqual([]);
   });
 });
 
@@ -149,29 +192,45 @@ describe('retry', () => {
     const { code, out } = await rig.run('retry', '--batch', 'weekly@1', '--dry-run');
     expect(code).toBe(0);
     expect(out).toBe(
-      `1 job would be retried.\n  ${idOf('a')}-2  after ${idOf('a')}\n1 would most likely fail the same way (--force retries them anyway)\n`,
+      `1 job would be retried.\n  a  ${idOf('a')}-2\n1 would most likely fail the same way (--force retries them anyway)\n`,
     );
     expect(await rig.store.records.get(`${idOf('a')}-2`)).toBeUndefined();
   });
 
-  it.each([[['--batch', 'weekly@1']], [['a']], [[idOf('a')]]])('%s makes the next attempt', async (args) => {
+  it.each([[['--batch', 'weekly@1']], [['weekly@1']], [['a']], [[idOf('a')]]])(
+    '%s makes the next attempt',
+    async (args) => {
+      const rig = await rigWithFailure();
+      const { code, out } = await rig.run('retry', ...args, '--json');
+      expect(code).toBe(0);
+      expect(JSON.parse(out)).toMatchObject({
+        started: 1,
+        attempts: [{ recordId: `${idOf('a')}-2`, retryOf: idOf('a') }],
+      });
+      expect(await rig.store.records.get(`${idOf('a')}-2`)).toMatchObject({
+        value: { state: 'WAITING', attempt: 2 },
+      });
+    },
+  );
+
+  it('--watch follows the new attempts', async () => {
     const rig = await rigWithFailure();
-    const { code, out } = await rig.run('retry', ...args, '--json');
+    rig.whileAsleep = () =>
+      put(
+        rig,
+        `${idOf('a')}-2`,
+        sample('SUCCEEDED', { jobKey: 'a', batchId: 'weekly@1', attempt: 2, retryOf: idOf('a') }),
+      );
+    const { code, out } = await rig.run('retry', 'a', '--watch');
     expect(code).toBe(0);
-    expect(JSON.parse(out)).toMatchObject({
-      started: 1,
-      attempts: [{ recordId: `${idOf('a')}-2`, retryOf: idOf('a') }],
-    });
-    expect(await rig.store.records.get(`${idOf('a')}-2`)).toMatchObject({
-      value: { state: 'WAITING', attempt: 2 },
-    });
+    expect(out).toMatch(/^1 job retried\.\n {2}a {2}ve1-a{32}-2\n(?:.|\n)*SUCCEEDED .* a \(attempt 2\)/);
   });
 
   it('reports unknown names', async () => {
     const { code, out, err } = await (await rigWithFailure()).run('retry', 'zzz');
     expect(code).toBe(1);
     expect(out).toBe('');
-    expect(err).toContain('There is no record or job key zzz');
+    expect(err).toMatch(/Nothing found for zzz: no record, job key, or batch\./);
   });
 });
 

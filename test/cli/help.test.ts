@@ -14,15 +14,23 @@ const commands = [
   ['submit'],
   ['list'],
   ['show'],
+  ['open'],
   ['watch'],
   ['stats'],
   ['batch', 'plan'],
   ['batch', 'run'],
+  ['batch', 'list'],
+  ['batch', 'show'],
   ['cancel'],
   ['retry'],
+  ['resume'],
   ['dead-letters', 'list'],
   ['dead-letters', 'replay'],
   ['doctor'],
+  ['context', 'list'],
+  ['context', 'use'],
+  ['context', 'env'],
+  ['completion'],
 ];
 
 describe('--help', () => {
@@ -57,6 +65,10 @@ describe('--help', () => {
     let count = 0;
     for (const [, text = ''] of examples) {
       count += 1;
+      if (text.startsWith('completion')) {
+        // It writes to standard output itself; a test of the process runs it.
+        continue;
+      }
       const args = text.replace(/ [<>] \S+$/, '').split(' ');
       const { err } = await createRig({
         connect: () => ({
@@ -86,6 +98,29 @@ describe('--help', () => {
     );
     expect(loaded).toContain('commander');
     expect(loaded).not.toMatch(/cli\/actions|node_modules\/(?:@google-cloud|google-auth-library|zod|@grpc)/);
+  });
+});
+
+describe('help', () => {
+  it.each([[['help', 'list']], [['help', 'batch']], [['batch', 'help', 'run']]])('%s', async (args) => {
+    const { code, out } = await createRig().run(...args);
+    expect(code).toBe(0);
+    expect(out).toMatch(/^Usage: ee-video-exports (?:list|batch)/);
+  });
+});
+
+describe('a mistake in the arguments', () => {
+  it.each([
+    [['lsit', '--json'], "unknown command 'lsit' (Did you mean list?)"],
+    [['list', '--format=json', '--sate', 'x'], /^unknown option '--sate'/],
+    [['list', '--format', 'json', '--limit', '0'], /Use a whole number/],
+    [['submit', '--json'], "missing required argument 'FILE'"],
+  ])('is JSON if results are: %s', async (args, message) => {
+    const { code, out, err } = await createRig().run(...args);
+    expect({ code, out }).toEqual({ code: 2, out: '' });
+    const { error } = JSON.parse(err) as { error: { code: string; message: string } };
+    expect(error.code).toBe('ARGUMENTS_WRONG');
+    expect(error.message).toMatch(message);
   });
 });
 

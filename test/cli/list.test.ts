@@ -27,8 +27,8 @@ describe('list', () => {
     const { code, out } = await rig.run('list');
     expect(code).toBe(0);
     expect(idsIn(out)).toEqual(['a', 'b', 'c']);
-    expect(out).toMatch(/^STATE +AGE +RECORD +JOB\nSUCCEEDED +60s /);
-    expect(out).toMatch(/^FAILED +90min .* b {2}Collection not found$/m);
+    expect(out).toMatch(/^STATE +AGE +RECORD +JOB +DETAIL\nSUCCEEDED +60s /);
+    expect(out).toMatch(/^FAILED +90min .* b +Collection not found$/m);
     expect(out).toMatch(/^RUNNING 25% +3d /m);
   });
 
@@ -113,9 +113,11 @@ describe('show', () => {
     );
     const { code, out } = await rig.run('show', idOf('f'));
     expect(code).toBe(0);
-    expect(out).toMatch(/^WAITING {2}ve1-f{32}\n/);
-    expect(out).toMatch(/waits +for a permission, next check in 10 min/);
-    expect(out).toContain('  2026-11-23 11:56:00  WAITING     HTTP 403: Permission denied\n');
+    expect(out).toMatch(/^WAITING {2}f\n {2}record +ve1-f{32}\n/);
+    expect(out).toMatch(/waits +for a permission, 5 min so far/);
+    expect(out).toMatch(/next try +2026-11-23 12:10:00 UTC, in 10 min/);
+    expect(out).toMatch(/^ {2}2026-11-23 11:55:00 {2}SUBMITTING {2}60 s\n/m);
+    expect(out).toMatch(/^ {2}2026-11-23 11:56:00 {2}WAITING +HTTP 403: Permission denied$/m);
   });
 
   it('finds the latest attempt of a job key', async () => {
@@ -328,7 +330,7 @@ describe('watch', () => {
     put(onTerminal, idOf('b'), sample('FAILED', { batchId: 'many@1' }));
     const { code, out } = await onTerminal.run('watch', '--batch', 'many@1');
     expect(code).toBe(3);
-    expect(out).toContain('████████████████████████ 100%  2 of 2 ended');
+    expect(out).toContain('████████████×××××××××××× 100%  2 of 2 ended');
   });
 
   it('prints how to continue watching a batch', async () => {

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -125,5 +126,25 @@ describe('the process', () => {
       environment,
     );
     expect(await shell.closed, shell.output()).toBe(0);
+  });
+
+  it.each(['bash', 'zsh', 'fish'])('prints a script of completion that %s accepts', async (shell) => {
+    const { code, output } = await ran(['completion', shell]);
+    expect(code).toBe(0);
+    expect(output).toContain('ee-video-exports complete --');
+    const found = spawnSync(shell, ['-n', '/dev/stdin'], { input: output, encoding: 'utf8' });
+    // Only a shell that is installed can check its script.
+    expect(found.error === undefined ? found.status : 0, found.stderr).toBe(0);
+  });
+
+  it.each([
+    [['sho'], 'show'],
+    [['batch', ''], 'plan'],
+    [['list', '--fo'], '--format'],
+    [['list', '--format', ''], 'csv'],
+  ])('completes %s', async (words, expected) => {
+    const { code, output } = await ran(['complete', '--', ...words]);
+    expect(code).toBe(0);
+    expect(output.split(/\s/)).toContain(expected);
   });
 });

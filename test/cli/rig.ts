@@ -35,6 +35,8 @@ export interface RigOptions {
   readonly rows?: number;
   readonly hasColor?: boolean;
   readonly stdin?: string;
+  /** What the user answers to each question; undefined if nobody can. */
+  readonly answer?: boolean;
   readonly connect?: () => Partial<Connections>;
 }
 
@@ -45,6 +47,7 @@ export function createRig({
   rows = 24,
   hasColor = false,
   stdin = '',
+  answer,
   connect = () => ({}),
 }: RigOptions = {}): Rig {
   const store = createMemoryStore();
@@ -79,6 +82,13 @@ export function createRig({
         },
         environment,
         interrupted: interrupted.signal,
+        confirm:
+          answer === undefined
+            ? undefined
+            : async (question) => {
+                err.push(`${question}\n`);
+                return answer;
+              },
         readStdin: () => Promise.resolve(Buffer.from(stdin)),
         connect: (service) => ({
           config: async () => readConfig((await service()).environment),

@@ -1,0 +1,32 @@
+import tab from '@bomb.sh/tab/commander';
+import type { Command } from 'commander';
+
+import { type ExitCode, exitCodes } from '../exit-codes.ts';
+
+const NAME = 'ee-video-exports';
+
+export type Shell = 'bash' | 'zsh' | 'fish';
+
+/** The library writes to standard output itself. */
+export function printCompletion(shell: Shell, program: Command): ExitCode {
+  completing(program).setup(NAME, NAME, shell);
+  return exitCodes.DONE;
+}
+
+export function complete(program: Command, words: readonly string[]): ExitCode {
+  completing(program).parse([...words]);
+  return exitCodes.DONE;
+}
+
+function completing(program: Command): ReturnType<typeof tab> {
+  // Every command accepts the options of the program, which the library does not know.
+  for (const command of leavesOf(program)) {
+    for (const option of program.options) {
+      command.addOption(option);
+    }
+  }
+  return tab(program, { completionCommandName: 'completion' });
+}
+
+const leavesOf = (command: Command): Command[] =>
+  command.commands.length === 0 ? [command] : command.commands.flatMap(leavesOf);
