@@ -90,6 +90,7 @@ export function countStore(store: Store): CountingStore {
     records,
     projects: count(store.projects),
     sweeps: count(store.sweeps),
+    lists: count(store.lists),
     rejectedMessages: count(store.rejectedMessages),
     batches: count(store.batches),
     settings: count(store.settings),

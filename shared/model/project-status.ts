@@ -64,3 +64,24 @@ export const sweepSchema = z.object({
   updatedAt: z.date(),
 });
 export type Sweep = z.infer<typeof sweepSchema>;
+
+/**
+ * `videoExportLists/{project}`: a list of operations that searches need and that takes longer than one run, as far as it
+ * was read. The next run reads on from there.
+ *
+ * Written only by pollExports.
+ */
+export const unfinishedListSchema = z.object({
+  /** When its first page was requested. */
+  startedAt: z.date(),
+  /** The next page; absent if nothing is to be continued. */
+  pageToken: z.string().optional(),
+  /** The pages that were read. */
+  pages: z.int().min(0),
+  /** When the youngest operation on them was created that may hide a marker; absent if there is none. */
+  hidingAt: z.date().optional(),
+  /** What they showed: records by their markers, and operations, packed (`unfinished-list.ts`). */
+  shown: z.instanceof(Uint8Array),
+  updatedAt: z.date(),
+});
+export type UnfinishedList = z.infer<typeof unfinishedListSchema>;

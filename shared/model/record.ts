@@ -132,6 +132,12 @@ const protocol = {
     .int()
     .min(0)
     .describe('How many sends of the current id got no response: any of them may have started an operation'),
+  sentUntil: z
+    .date()
+    .optional()
+    .describe(
+      'When the last send without a response was given up: only a list that starts later counts as a search',
+    ),
   searches: searches.optional(),
   waits: z
     .int()

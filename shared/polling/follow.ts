@@ -3,7 +3,8 @@ import { isLostOn404, lose, noteMissing } from '../record/observe.ts';
 import { type ActiveRecord, type ExportRecord, isActive } from '../model/record.ts';
 import { updateRecord } from '../records.ts';
 import type { Stored } from '../store/store.ts';
-import { marked, type ObservedOperation } from '../submission/listing.ts';
+import { marked } from '../submission/listing.ts';
+import { type ObservedOperation, withName } from '../submission/listings.ts';
 import { noteOperation } from '../submission/note-operation.ts';
 import type { PollRun } from './poll-run.ts';
 
@@ -17,7 +18,7 @@ export async function followOperation(run: PollRun, stored: Stored<ExportRecord>
   }
   const listed = await listedSinceMissing(run, record);
   if (listed === 'UNFINISHED') {
-    // The record stays due: the next run starts a new list.
+    // The record stays due: the next run reads on.
     run.log.warning('search.unfinished', { recordId: stored.id, project: record.project });
     return;
   }
@@ -60,13 +61,12 @@ async function listedSinceMissing(
   if (!isLostOn404(record, run.policy, run.clock.now()) || record.missingSince === undefined) {
     return undefined;
   }
-  const listing = run.listings.since(record.project, record.missingSince);
-  const complete = await listing.complete(run.ends.searches);
-  if (!complete) {
-    return 'UNFINISHED';
+  const { project, operation, missingSince } = record;
+  const searched = await run.listings.search(project, missingSince, withName(operation), run.ends.searches);
+  if (searched === 'UNFINISHED') {
+    return searched;
   }
-  const operation = complete.named(record.operation);
-  return operation && { operation, asOf: complete.startedAt };
+  return 'found' in searched ? searched.found : undefined;
 }
 
 async function operationMissing(run: PollRun, stored: Stored<ExportRecord>): Promise<void> {

@@ -10,7 +10,8 @@ import { recordQueries } from '../store/queries.ts';
 import { pages } from '../store/pages.ts';
 import { isReadable } from '../store/store.ts';
 import type { Gate } from '../submission/gate.ts';
-import { createListings } from '../submission/listing.ts';
+import { createListings } from '../submission/listings.ts';
+import { createUnfinishedLists } from '../submission/unfinished-lists.ts';
 import { dueOperations, dueWaiting, eachDue, overdueClaims } from './due.ts';
 import { feedQueue } from './feed.ts';
 import { partsOf, type PollRun, type PollSummary, type RunParts } from './poll-run.ts';
@@ -46,7 +47,7 @@ export async function pollExports(services: Services, gate: Gate): Promise<PollS
   const run: PollRun = {
     ...counted,
     gate,
-    listings: createListings(counted),
+    listings: createListings(counted, createUnfinishedLists(counted)),
     summary,
     startedAt,
     ends,
@@ -68,8 +69,9 @@ export async function pollExports(services: Services, gate: Gate): Promise<PollS
     // Before the queues are fed: a record that will be canceled must not be sent first.
     cancelLateArrivals(run, ends.due),
   ]);
+  await keepUnfinishedLists(run);
   await eachProject(run, await projects, 'run', feedQueue);
-  await endUnusedProbes(run);
+  await Promise.all([endUnusedProbes(run), keepUnfinishedLists(run)]);
   await Promise.all([
     flushPendingEvents(run),
     // These are only a few counts, so they run even if the queues took all the time: a batch must not wait for a quiet
@@ -109,6 +111,15 @@ async function projectsInUse({ store }: PollRun): Promise<string[]> {
     }
     // Whatever value an unreadable record has here, the other projects come after it.
     after = [project];
+  }
+}
+
+/** Without this, the next run begins these lists again, which does no harm. */
+async function keepUnfinishedLists({ listings, log }: PollRun): Promise<void> {
+  try {
+    await listings.keepUnfinished();
+  } catch (error) {
+    log.error('search.not_kept', error);
   }
 }
 

@@ -1,17 +1,24 @@
 import { EarthEngineError } from '../earth-engine/api.ts';
 import { StaleWriteError, UnreadableError } from '../errors.ts';
-import { mayHaveUnknownOperation } from '../record/proof.ts';
+import { lastSendEndedAt, mayHaveUnknownOperation } from '../record/proof.ts';
 import {
   type ExportRecord,
   isInSubmission,
   type RecordError,
   type RecordInSubmission,
 } from '../model/record.ts';
-import { claimAgain, isHeldBack, sentByOtherAccount, type Wait } from '../record/transitions.ts';
+import {
+  claimAgain,
+  isHeldBack,
+  isUnsettledTooLong,
+  sentByOtherAccount,
+  type Wait,
+} from '../record/transitions.ts';
 import { replaceRecord } from '../records.ts';
 import type { Stored } from '../store/store.ts';
 import { emptySearch } from '../submission/empty-search.ts';
-import type { CompleteListing } from '../submission/listing.ts';
+import { marked } from '../submission/listing.ts';
+import { type SearchResult, withMarkerOf } from '../submission/listings.ts';
 import { noteOperation } from '../submission/note-operation.ts';
 import type { PollRun } from './poll-run.ts';
 import { putOffUnsent } from '../record/give-back.ts';
@@ -38,23 +45,21 @@ export async function resume(run: PollRun, stored: Stored<ExportRecord>): Promis
     return waitOut(run, stored, record, serviceAccount);
   }
   const mustSearch = mayHaveUnknownOperation(record) || sentByOtherAccount(record, serviceAccount);
-  const listing = mustSearch ? await searchFor(run, record) : undefined;
-  if (listing instanceof EarthEngineError) {
-    return waitOut(run, stored, record, listing);
+  const searched = mustSearch ? await searchFor(run, stored.id, record) : undefined;
+  if (searched instanceof EarthEngineError) {
+    return waitOut(run, stored, record, searched);
   }
-  if (listing === 'UNFINISHED') {
-    // The record stays due: the next run starts a new list.
-    run.log.warning('search.unfinished', { recordId: stored.id, project: record.project });
-    return unchanged(stored);
+  if (searched === 'UNFINISHED') {
+    return awaitSearch(run, stored, record);
   }
-  const found = listing?.operations.get(stored.id)?.[0];
-  if (found) {
-    const { operation, requestId } = found;
+  if (searched && 'found' in searched) {
+    const { operation } = searched.found;
+    const { requestId } = marked(operation) ?? record;
     const noted = await noteOperation(run, stored, { operation, requestId, note: 'adopted' });
     return { stored: noted.stored, sendOutcome: 'OPERATION' };
   }
   const { clock, newToken, policy } = run;
-  const search = listing && (await emptySearch(run, record, listing));
+  const search = searched && (await emptySearch(run, record, searched.none));
   const by = { token: newToken(), serviceAccount, search };
   const claimed = claimAgain(record, by, policy, clock.now());
   const isHeld = isHeldBack(claimed, serviceAccount);
@@ -65,7 +70,7 @@ export async function resume(run: PollRun, stored: Stored<ExportRecord>): Promis
   }
   try {
     const written = await replaceRecord(run, stored, claimed);
-    return await (request ? send(run, written, request, lastSendAt(record)) : holdBack(run, written));
+    return await (request ? send(run, written, request) : holdBack(run, written));
   } catch (error) {
     if (error instanceof StaleWriteError) {
       return unchanged(stored);
@@ -76,18 +81,15 @@ export async function resume(run: PollRun, stored: Stored<ExportRecord>): Promis
 
 const unchanged = (stored: Stored<ExportRecord>): Sent => ({ stored, sendOutcome: 'OTHER' });
 
-/** The latest possible time of the last send: the end of its lease, or when it began to wait. */
-const lastSendAt = (record: RecordInSubmission): Date =>
-  record.state === 'SUBMITTING' ? record.claim.leaseUntil : record.updatedAt;
-
-/** A complete list that started after the last send; or the reason why there is none. */
+/** A search in a list that started after the last send; or the reason why there is none. */
 async function searchFor(
-  run: PollRun,
+  { listings, ends }: PollRun,
+  recordId: string,
   record: RecordInSubmission,
-): Promise<CompleteListing | EarthEngineError | 'UNFINISHED'> {
+): Promise<SearchResult | EarthEngineError> {
   try {
-    const listing = run.listings.since(record.project, lastSendAt(record));
-    return (await listing.complete(run.ends.searches)) ?? 'UNFINISHED';
+    const since = lastSendEndedAt(record);
+    return await listings.search(record.project, since, withMarkerOf(recordId), ends.searches);
   } catch (error) {
     if (error instanceof EarthEngineError) {
       return error;
@@ -95,6 +97,29 @@ async function searchFor(
     throw error;
   }
 }
+
+/** The list takes longer than the run. The record stays due, for the next run to go on; the time for a proof has begun. */
+async function awaitSearch(
+  run: PollRun,
+  stored: Stored<ExportRecord>,
+  record: RecordInSubmission,
+): Promise<Sent> {
+  const { clock, log, policy } = run;
+  log.warning('search.unfinished', { recordId: stored.id, project: record.project });
+  const isKnown = record.state === 'WAITING' && record.unsettledSince !== undefined;
+  return isKnown && !isUnsettledTooLong(record, policy, clock.now())
+    ? unchanged(stored)
+    : putOff(run, stored, record, { waitingFor: 'ADOPTION', error: searching, dueNow: true }, 'OTHER');
+}
+
+const searching: RecordError = {
+  code: 503,
+  status: 'SEARCHING',
+  message:
+    'A send got no response and may have started an operation. The list of operations takes longer than one poll to ' +
+    'read; the search goes on.',
+  retryable: true,
+};
 
 /** The list or our own account is not available, so nothing may be sent either. */
 async function waitOut(

@@ -6,7 +6,7 @@ import { StaleWriteError } from '../errors.ts';
 import { type Policy } from '../record/policy.ts';
 import { type ActiveRecord, type ExportRecord, isActive, isInSubmission } from '../model/record.ts';
 import { recordQueries } from '../store/queries.ts';
-import { isReadable, type Stored } from '../store/store.ts';
+import { type Found, isReadable, type Stored, toReplace } from '../store/store.ts';
 import { followOperation } from './follow.ts';
 import type { MarkedOperation } from '../submission/listing.ts';
 import { isOutdated, markDueAtOnce, noteOperation } from '../submission/note-operation.ts';
@@ -47,16 +47,15 @@ export async function sweepProject(run: PollRun, project: string): Promise<void>
   if (active === 0 && unanswered === 0) {
     return;
   }
-  // An unreadable snapshot is replaced.
-  const last = stored && isReadable(stored) ? stored : undefined;
-  const readsAll = unanswered > 0 || isLongAgo(run, last?.value.completedAt);
-  if (!readsAll && active < (last?.value.pages ?? 1)) {
+  const last = stored && isReadable(stored) ? stored.value : undefined;
+  const readsAll = unanswered > 0 || isLongAgo(run, last?.completedAt);
+  if (!readsAll && active < (last?.pages ?? 1)) {
     await followEach(run, project, active);
     return;
   }
   const expected = { active, readsAll, mayAssume: unanswered === 0 };
-  const seen = await readList(run, project, last?.value, expected);
-  await saveSnapshot(run, project, last, seen);
+  const seen = await readList(run, project, last, expected);
+  await saveSnapshot(run, project, stored, seen);
 }
 
 const isLongAgo = ({ startedAt, config }: PollRun, completedAt = new Date(0)): boolean =>
@@ -259,30 +258,28 @@ async function bringUpToDate(
 async function saveSnapshot(
   run: PollRun,
   project: string,
-  last: Stored<Sweep> | undefined,
+  stored: Found<Sweep> | undefined,
   seen: Seen,
 ): Promise<void> {
   const { store, clock } = run;
-  if (
-    last &&
-    !isWorthWriting(last.value, seen) &&
-    !(seen.complete && isLongAgo(run, last.value.completedAt))
-  ) {
+  const last = stored && isReadable(stored) ? stored.value : undefined;
+  if (last && !isWorthWriting(last, seen) && !(seen.complete && isLongAgo(run, last.completedAt))) {
     return;
   }
-  const completedAt = seen.complete ? seen.startedAt : (last?.value.completedAt ?? new Date(0));
+  const completedAt = seen.complete ? seen.startedAt : (last?.completedAt ?? new Date(0));
   const sweep: Sweep = {
     completedAt,
     pages: seen.pages,
     known: pack(withoutLongEnded(seen, completedAt, run.policy)),
     updatedAt: clock.now(),
   };
-  if (last === undefined) {
+  if (stored === undefined) {
     await store.sweeps.create(project, sweep);
     return;
   }
   try {
-    await store.sweeps.replace(last, sweep);
+    // An unreadable snapshot is made anew.
+    await store.sweeps.replace(toReplace(stored), sweep);
   } catch (error) {
     // Another run saved its own snapshot: the next run reads a few records once more.
     if (!(error instanceof StaleWriteError)) {

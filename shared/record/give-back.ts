@@ -10,6 +10,7 @@ import { isProvenAbsent } from './proof.ts';
 import { cancelUnsent } from './cancellation.ts';
 import {
   claimAgain,
+  findingsOf,
   isUnsettledTooLong,
   loseTrack,
   reject,
@@ -53,14 +54,12 @@ export function putOffUnsent(
 ): ExportRecord {
   const { serviceAccount } = record;
   const claimed = claimAgain(record, { token, serviceAccount, search: undefined }, policy, moment.now);
-  const { unanswered, searches } = claimed;
-  const findings = { sends: 0, unanswered, searches, firstSentAt: undefined };
   // A record that is being rejected keeps its reason: what fails on the way does not replace it.
   const due: Wait =
     record.rejecting && record.error
       ? { ...how, error: record.error, rejecting: true }
       : withDeadline(record, how, policy, moment.now);
-  return giveBack(claimed, findings, due, policy, moment);
+  return giveBack(claimed, findingsOf(claimed), due, policy, moment);
 }
 
 /** An outage, a missing permission, or damaged bytes that have lasted too long rejects the job (SUBMIT_DEADLINE_HOURS). */

@@ -36,6 +36,7 @@ type LaterField =
   | 'outageSince'
   | 'rejecting'
   | 'searches'
+  | 'sentUntil'
   | 'serviceAccount'
   | 'submittedAt'
   | 'unpublishedEvents'

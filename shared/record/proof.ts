@@ -75,6 +75,13 @@ export function earliestOperationAt({ history, createdAt }: ExportRecord): Date 
   return new Date((firstClaim ? firstClaim.at : createdAt).getTime() - CLOCK_SKEW_MS);
 }
 
+/**
+ * When the last send ended that may have started an operation which the record does not have. An older version did not
+ * store it, and it did not end after the record was written.
+ */
+export const lastSendEndedAt = (record: RecordInSubmission): Date =>
+  record.state === 'SUBMITTING' ? record.claim.leaseUntil : (record.sentUntil ?? record.updatedAt);
+
 /** The earliest start of the second search, which decides. */
 export function secondSearchAt(searches: Searches, policy: Policy): Date {
   return new Date(searches.firstEndedAt.getTime() + policy.absenceMs);

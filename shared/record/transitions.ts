@@ -13,7 +13,13 @@ import {
 } from '../model/record.ts';
 import { carry, carryProtocol, shortNote } from './carry.ts';
 import { backoffMs, type Moment, type Policy } from './policy.ts';
-import { afterEmptySearch, type EmptySearch, isProvenAbsent, secondSearchAt } from './proof.ts';
+import {
+  afterEmptySearch,
+  type EmptySearch,
+  isProvenAbsent,
+  lastSendEndedAt,
+  secondSearchAt,
+} from './proof.ts';
 import { quotaRetryAt } from './quota.ts';
 
 /**
@@ -49,6 +55,7 @@ export function claimAgain(
     ...carryProtocol(record),
     state: 'SUBMITTING',
     serviceAccount: otherAccount && !takesOver ? record.serviceAccount : by.serviceAccount,
+    sentUntil: lastSendEndedAt(record),
     unanswered: takesOver ? 0 : unanswered,
     unsettledSince: takesOver ? undefined : record.unsettledSince,
     searches: takesOver ? undefined : searches,
@@ -78,6 +85,7 @@ export interface SendFindings {
   /** Calls of `video:export` since the claim was written. */
   readonly sends: number;
   readonly unanswered: number;
+  readonly sentUntil: Date;
   readonly searches: Searches | undefined;
   readonly firstSentAt: Date | undefined;
 }
@@ -87,9 +95,19 @@ function withFindings(record: SubmittingRecord, findings: SendFindings) {
     submissions: record.submissions + findings.sends,
     submittedAt: record.submittedAt ?? findings.firstSentAt,
     unanswered: findings.unanswered,
+    sentUntil: findings.sentUntil,
     searches: findings.searches,
   };
 }
+
+/** What is known when a claim begins. */
+export const findingsOf = (record: SubmittingRecord): SendFindings => ({
+  sends: 0,
+  unanswered: record.unanswered,
+  sentUntil: record.sentUntil ?? record.updatedAt,
+  searches: record.searches,
+  firstSentAt: undefined,
+});
 
 export interface Wait {
   readonly waitingFor: WaitingFor;

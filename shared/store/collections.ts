@@ -4,7 +4,7 @@ import { batchSchema } from '../model/batch.ts';
 import { UnreadableError } from '../errors.ts';
 import { rejectedMessageSchema } from '../model/rejected-message.ts';
 import { recordSchema } from '../model/record.ts';
-import { projectStatusSchema, sweepSchema } from '../model/project-status.ts';
+import { projectStatusSchema, sweepSchema, unfinishedListSchema } from '../model/project-status.ts';
 import { serviceSettingsSchema } from '../model/service-settings.ts';
 import type { Fields } from './fields.ts';
 import type { Found } from './store.ts';
@@ -21,6 +21,7 @@ export const collections = {
   records: collection('videoExports', recordSchema),
   projects: collection('videoExportProjects', projectStatusSchema),
   sweeps: collection('videoExportSweeps', sweepSchema),
+  lists: collection('videoExportLists', unfinishedListSchema),
   rejectedMessages: collection('rejectedMessages', rejectedMessageSchema),
   batches: collection('videoExportBatches', batchSchema),
   settings: collection('videoExportSettings', serviceSettingsSchema),
@@ -40,5 +41,10 @@ export function parseDocument<T>(
   const detail = parsed.error.issues
     .map((issue) => `${issue.path.join('.') || 'document'}: ${issue.message}`)
     .join('; ');
-  return { id, unreadable: new UnreadableError(`${path}/${id}`, detail, { cause: parsed.error }), fields };
+  return {
+    id,
+    unreadable: new UnreadableError(`${path}/${id}`, detail, { cause: parsed.error }),
+    fields,
+    version,
+  };
 }

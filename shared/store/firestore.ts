@@ -37,6 +37,7 @@ export function createFirestoreStore({
     records: firestoreRecords(database, call),
     projects: firestoreDocuments(database, call, collections.projects),
     sweeps: firestoreDocuments(database, call, collections.sweeps),
+    lists: firestoreDocuments(database, call, collections.lists),
     rejectedMessages: firestoreDocuments(database, call, collections.rejectedMessages),
     batches: firestoreDocuments(database, call, collections.batches),
     settings: firestoreDocuments(database, call, collections.settings),

@@ -1,5 +1,5 @@
 import type { UnreadableError } from '../errors.ts';
-import type { ProjectStatus, Sweep } from '../model/project-status.ts';
+import type { ProjectStatus, Sweep, UnfinishedList } from '../model/project-status.ts';
 import type { Batch } from '../model/batch.ts';
 import type { ExportRecord } from '../model/record.ts';
 import type { RejectedMessage } from '../model/rejected-message.ts';
@@ -21,11 +21,16 @@ export interface Unreadable {
   readonly unreadable: UnreadableError;
   /** Its fields, unparsed. */
   readonly fields: Fields;
+  readonly version: string;
 }
 
 export type Found<T> = Stored<T> | Unreadable;
 
 export const isReadable = <T>(found: Found<T>): found is Stored<T> => 'value' in found;
+
+/** A document that the next write replaces as a whole, whatever is in it. */
+export const toReplace = <T>(found: Found<T>): Stored<T> =>
+  isReadable(found) ? found : { id: found.id, value: found.fields as T, version: found.version };
 
 /**
  * One page of a query: at most `limit` documents, after the values of the ordered fields in `after`. With values for only the
@@ -94,6 +99,8 @@ export interface Store {
   readonly projects: Documents<ProjectStatus>;
   /** `videoExportSweeps/{project}`: what the last sweeps found. */
   readonly sweeps: Documents<Sweep>;
+  /** `videoExportLists/{project}`: a list that takes longer than a run. */
+  readonly lists: Documents<UnfinishedList>;
   /** `rejectedMessages/{messageId}`. */
   readonly rejectedMessages: Documents<RejectedMessage>;
   /** `videoExportBatches/{batchId}@{run}`. */

@@ -6,7 +6,7 @@ import type { SendFindings } from '../record/transitions.ts';
 import type { Services } from '../services.ts';
 import { isReadable, type Stored } from '../store/store.ts';
 import type { Gate } from './gate.ts';
-import type { Listings } from './listing.ts';
+import type { Listings } from './listings.ts';
 
 /** Posting a claimed record's bytes until Earth Engine answers, or until the claim's time is over. */
 
@@ -29,8 +29,6 @@ export interface ClaimedSend {
   stored: Stored<ExportRecord>;
   request: Uint8Array;
   findings: SendFindings;
-  /** When the last unanswered send was given up: a list that started before this may not show its operation. */
-  sentUntil: Date;
 }
 
 /** Posts the bytes, and retries if there was no answer. Returns the operation, or the last failure. */
@@ -73,9 +71,8 @@ export async function postUntilAnswered(claim: ClaimedSend): Promise<Operation |
       }
       failure = error;
       if (error.kind === 'UNANSWERED') {
-        const { findings } = claim;
-        claim.findings = { ...findings, unanswered: findings.unanswered + 1, searches: undefined };
-        claim.sentUntil = clock.now();
+        const unanswered = claim.findings.unanswered + 1;
+        claim.findings = { ...claim.findings, unanswered, sentUntil: clock.now(), searches: undefined };
       } else if (error.kind === 'NOT_SENT') {
         claim.findings = { ...claim.findings, sends: claim.findings.sends - 1 };
       } else {

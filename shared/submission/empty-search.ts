@@ -3,7 +3,7 @@ import type { ProjectStatus } from '../model/project-status.ts';
 import { type EmptySearch, earliestOperationAt } from '../record/proof.ts';
 import type { Services } from '../services.ts';
 import { changeStatus, readStatus } from './gate.ts';
-import { type CompleteListing, marked } from './listing.ts';
+import { type CompleteListing, type Listing, marked } from './listing.ts';
 import { isMarkerMissing } from './marker.ts';
 
 /**
@@ -16,19 +16,23 @@ export async function emptySearch(
   record: ExportRecord,
   listing: CompleteListing,
 ): Promise<EmptySearch> {
-  const { startedAt, endedAt, hidingMs } = listing;
+  const { startedAt, endedAt, hidingAt } = listing;
   const earliest = earliestOperationAt(record);
-  const isHidden = hidingMs >= earliest.getTime();
+  const isHidden = hidingAt !== undefined && hidingAt >= earliest;
   const inconclusive =
-    isHidden || isMarkerMissing(await statusAfter(services, record.project, listing), earliest);
+    isHidden || isMarkerMissing(await noteMarkers(services, record.project, listing), earliest);
   return { startedAt, endedAt, inconclusive };
 }
 
-/** The project's status, after what the list shows about markers. Only a project that lacked one is written. */
-async function statusAfter(
+/**
+ * Notes that a list shows markers again. Only a project that lacked one is written.
+ *
+ * @returns the project's status afterwards
+ */
+export async function noteMarkers(
   services: Pick<Services, 'store' | 'clock' | 'log'>,
   project: string,
-  listing: CompleteListing,
+  listing: Listing,
 ): Promise<ProjectStatus | undefined> {
   const status = (await readStatus(services, project))?.value;
   if (status?.markerMissingAt === undefined) {
@@ -43,8 +47,8 @@ async function statusAfter(
   });
 }
 
-/** The status after a complete list; undefined if the list shows nothing new. */
-function afterList(status: ProjectStatus, listing: CompleteListing, now: Date): ProjectStatus | undefined {
+/** The status after a list; undefined if the list shows nothing new. */
+function afterList(status: ProjectStatus, listing: Listing, now: Date): ProjectStatus | undefined {
   const { markerMissingAt, markerMissingOn, markerSeenAt, ...rest } = status;
   if (markerMissingAt === undefined) {
     return undefined;

@@ -5,12 +5,14 @@ import { parseRequestId, requestIdInDescription, requestIdOf } from '../model/id
 import type { ExportRecord, RecordError, SubmittingRecord } from '../model/record.ts';
 import { giveBack, withDeadline } from '../record/give-back.ts';
 import { afterEmptySearch, afterRefusal, mayGiveUpId } from '../record/proof.ts';
-import { nextGeneration, type SendFindings, type Wait } from '../record/transitions.ts';
+import { findingsOf, nextGeneration, type Wait } from '../record/transitions.ts';
 import { updateRecord } from '../records.ts';
 import type { Services } from '../services.ts';
 import type { Stored } from '../store/store.ts';
 import { type ClaimedSend, postUntilAnswered, type SendContext } from './claimed-send.ts';
 import { emptySearch } from './empty-search.ts';
+import { marked } from './listing.ts';
+import { type SearchResult, withMarkerOf } from './listings.ts';
 import { noteOperation } from './note-operation.ts';
 
 /** Sending a claimed record's bytes, and recording what Earth Engine answered: steps 5 and 6 of the design. */
@@ -40,14 +42,12 @@ export interface Sent {
  *
  * @param claimed the record in SUBMITTING, as this process wrote it; not one that `isHeldBack`
  * @param request the bytes that are stored for it
- * @param sentUntil the latest time of any send before this claim: a list that started later shows the operation
  * @throws whatever the store rejects with: the lease then runs out and the poller continues
  */
 export async function send(
   context: SendContext,
   claimed: Stored<ExportRecord>,
   request: Uint8Array,
-  sentUntil: Date = claimed.value.updatedAt,
 ): Promise<Sent> {
   const record = claimed.value;
   if (record.state !== 'SUBMITTING') {
@@ -58,7 +58,7 @@ export async function send(
   const timeout = later(clock.now(), config.submitTimeoutMs);
   const deadline = timeout < leaseUntil ? timeout : leaseUntil;
   const findings = findingsOf(record);
-  const claim = { context, policy, token, deadline, stored: claimed, request, findings, sentUntil };
+  const claim = { context, policy, token, deadline, stored: claimed, request, findings };
   if (record.unanswered > 0 && mayGiveUp(claim) && !(await giveUpId(claim))) {
     return putOff(claim, heldBack(record, cancelling), 'OTHER');
   }
@@ -76,13 +76,6 @@ export async function holdBack(context: SendContext, claimed: Stored<ExportRecor
   const reason = record.cancelRequestedAt === undefined ? sentByAnotherAccount : cancelling;
   return putOff(claim, heldBack(record, reason), 'OTHER');
 }
-
-const findingsOf = ({ unanswered, searches }: SubmittingRecord): SendFindings => ({
-  sends: 0,
-  unanswered,
-  searches,
-  firstSentAt: undefined,
-});
 
 const heldBack = ({ error, rejecting = false }: SubmittingRecord, reason: RecordError): Wait => ({
   waitingFor: 'ADOPTION',
@@ -160,26 +153,27 @@ async function adopt(claim: ClaimedSend, refusal: EarthEngineError): Promise<Sen
   const { clock, listings, log } = context;
   const { project } = stored.value;
   claim.findings = { ...claim.findings, searches: afterRefusal(claim.findings.searches, clock.now()) };
-  let listing;
+  let search: SearchResult = 'UNFINISHED';
   try {
-    listing = await listings.since(project, claim.sentUntil).complete(deadline);
+    search = await listings.search(project, claim.findings.sentUntil, withMarkerOf(stored.id), deadline);
   } catch (error) {
     if (!(error instanceof EarthEngineError)) {
       throw error;
     }
     log.warning('search.failed', { recordId: stored.id, project, reason: error.message });
   }
-  if (!listing) {
+  if (search === 'UNFINISHED') {
     return putOff(claim, { waitingFor: 'ADOPTION', error: errorOf(refusal), dueNow: true }, 'OTHER');
   }
-  const found = listing.operations.get(stored.id)?.[0];
-  if (found) {
+  if ('found' in search) {
+    const { operation } = search.found;
+    const { requestId } = marked(operation) ?? stored.value;
     const sender = { token: claim.token, findings: claim.findings, serviceAccount: undefined };
-    const adopted = { operation: found.operation, requestId: found.requestId, sender, note: 'adopted' };
+    const adopted = { operation, requestId, sender, note: 'adopted' };
     return { stored: (await noteOperation(context, stored, adopted)).stored, sendOutcome: 'OPERATION' };
   }
-  const search = await emptySearch(context, stored.value, listing);
-  claim.findings = { ...claim.findings, searches: afterEmptySearch(claim.findings.searches, search) };
+  const empty = await emptySearch(context, stored.value, search.none);
+  claim.findings = { ...claim.findings, searches: afterEmptySearch(claim.findings.searches, empty) };
   return undefined;
 }
 
@@ -206,7 +200,8 @@ async function giveUpId(claim: ClaimedSend): Promise<boolean> {
   claim.stored = stored;
   if (written) {
     claim.request = bytes;
-    claim.findings = { sends: 0, unanswered: 0, searches: undefined, firstSentAt: undefined };
+    const { sentUntil } = findings;
+    claim.findings = { sends: 0, unanswered: 0, sentUntil, searches: undefined, firstSentAt: undefined };
   }
   return written;
 }

@@ -15,7 +15,7 @@ import type { Services } from '../services.ts';
 import { runInSteps, type Steps } from '../steps.ts';
 import { isReadable, type Stored } from '../store/store.ts';
 import type { Gate } from './gate.ts';
-import { createListings } from './listing.ts';
+import { createListings } from './listings.ts';
 import { errorOf, type SendOutcome, send, serviceAccountOf } from './send.ts';
 import type { SendContext } from './claimed-send.ts';
 

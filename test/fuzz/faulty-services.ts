@@ -71,6 +71,7 @@ export function faultyStore(world: World, call: Caller): Store {
     },
     projects: documents('projects', store.projects),
     sweeps: documents('sweeps', store.sweeps),
+    lists: documents('lists', store.lists),
     rejectedMessages: documents('rejectedMessages', store.rejectedMessages),
     batches: documents('batches', store.batches),
     settings: documents('settings', store.settings),

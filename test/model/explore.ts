@@ -36,6 +36,7 @@ const none: Budget = {
   cancel: 0,
   lag: 0,
   hide: 0,
+  long: 0,
 };
 
 function begin(options: Options): World {
@@ -54,6 +55,7 @@ function begin(options: Options): World {
     budget: { ...none, ...budget },
     tokens: 0,
     dropsMarkers,
+    list: undefined,
   };
 }
 

@@ -3,6 +3,7 @@ import type { Job } from '../../shared/model/job.ts';
 import {
   afterEmptySearch,
   afterRefusal,
+  lastSendEndedAt,
   mayGiveUpId,
   mayHaveUnknownOperation,
 } from '../../shared/record/proof.ts';
@@ -18,6 +19,7 @@ import { cancelUnsent, requestCancellation } from '../../shared/record/cancellat
 import { claim, enqueue } from '../../shared/record/new-records.ts';
 import {
   claimAgain,
+  findingsOf,
   isHeldBack,
   nextGeneration,
   type SendFindings,
@@ -25,7 +27,7 @@ import {
   type Wait,
 } from '../../shared/record/transitions.ts';
 import { afterOperation, shouldCancel } from '../../shared/submission/note-operation.ts';
-import { giveBack } from '../../shared/record/give-back.ts';
+import { giveBack, putOffUnsent } from '../../shared/record/give-back.ts';
 import { accept } from './earth-engine.ts';
 import {
   type Answer,
@@ -37,6 +39,7 @@ import {
   type Step,
   TICK_MS,
   toOperation,
+  type UnfinishedList,
   type World,
 } from './world.ts';
 
@@ -61,6 +64,8 @@ export interface Rules {
   readonly conclusive: boolean;
   /** Rule 5: after a marker was missing, lists prove nothing. */
   readonly markerFlag: boolean;
+  /** Rule 5: a list that takes several runs starts with its first page. */
+  readonly listStart: boolean;
   /** Rule 7: what is not proven within the deadline is LOST. */
   readonly deadline: boolean;
   /** Rule 11: another account's sends count as unanswered. */
@@ -75,6 +80,7 @@ export const allRules: Rules = {
   cancelSearches: true,
   conclusive: true,
   markerFlag: true,
+  listStart: true,
   deadline: true,
   otherAccounts: true,
 };
@@ -172,13 +178,12 @@ function deliver(world: World, { account }: Process, self: Self): Move[] {
 }
 
 function holderOf(world: World, record: SubmittingRecord, requestId: string): Holder {
-  const { unanswered, searches } = record;
   return {
     token: record.claim.token,
     deadlineMs: world.nowMs + TIMEOUT_MS,
     requestId,
     record,
-    findings: { sends: 0, unanswered, searches, firstSentAt: undefined },
+    findings: findingsOf(record),
     tries: 0,
   };
 }
@@ -199,6 +204,13 @@ function poll(world: World, { account }: Process, self: Self, rules: Rules): Mov
   if (isInSubmission(record) && isDue(record, nowMs) && isTakenUp) {
     const mustSearch =
       mayHaveUnknownOperation(record) || (rules.otherAccounts && sentByOtherAccount(record, account));
+    if (mustSearch && world.list) {
+      // A list that was begun is read to its end before another one begins.
+      return [...moves, ...readOn(world, world.list, record, self, rules)];
+    }
+    if (mustSearch) {
+      moves.push(...beginList(world, record, self));
+    }
     const now = at(nowMs);
     for (const { listed, spent, hides, isHiding } of listings(world)) {
       const inconclusive = isInconclusive(world, isHiding, rules);
@@ -215,6 +227,64 @@ function poll(world: World, { account }: Process, self: Self, rules: Rules): Mov
       }
       if (!mustSearch) {
         break;
+      }
+    }
+  }
+  return moves;
+}
+
+/** The list takes longer than the run, and its first part does not show the operation. */
+function beginList(world: World, record: RecordInSubmission, self: Self): Move[] {
+  const { budget, nowMs } = world;
+  if (budget.long === 0) {
+    return [];
+  }
+  const how: Wait = { waitingFor: 'ADOPTION', error, dueNow: true };
+  const isWaiting = record.state === 'WAITING' && record.unsettledSince !== undefined;
+  const token = `t${world.tokens}`;
+  const changed = isWaiting ? {} : self.write(putOffUnsent(record, how, token, policy, self.moment));
+  return listings(world).map(({ listed, spent, hides, isHiding }) => ({
+    what: `begins a long list${hides}`,
+    world: self.rest({
+      ...changed,
+      tokens: world.tokens + 1,
+      budget: { ...budget, ...spent.budget, long: budget.long - 1 },
+      list: { startedAtMs: nowMs, later: listed.map(({ name }) => name), isHiding },
+    }),
+  }));
+}
+
+/** The rest of a list shows what was listed when it began. What was not may be in the first part, which was read before. */
+function readOn(
+  world: World,
+  list: UnfinishedList,
+  record: RecordInSubmission,
+  self: Self,
+  rules: Rules,
+): Move[] {
+  const moves: Move[] = [];
+  const startedAt = at(list.startedAtMs);
+  for (const { listed, spent, hides, isHiding } of listings(world)) {
+    const shown = [listed, listed.filter(({ name }) => list.later.includes(name))];
+    for (const [found] of shown[0]?.length === shown[1]?.length ? [listed] : shown) {
+      if (found) {
+        moves.push(
+          ...noted({ ...world, list: undefined }, found, self, 'finds it at the end of a long list'),
+        );
+      } else if (startedAt < lastSendEndedAt(record)) {
+        moves.push({
+          what: `reads a long list to its end, which began too early${hides}`,
+          world: self.rest({ ...spent, list: undefined }),
+        });
+      } else {
+        const inconclusive = isInconclusive(world, isHiding || list.isHiding, rules);
+        const now = at(world.nowMs);
+        const search = { startedAt: rules.listStart ? startedAt : now, endedAt: now, inconclusive };
+        const step: Step = { at: 'searched', seen: world.version, record, search };
+        moves.push({
+          what: `reads a long list to its end, finds none${hides}`,
+          world: self.go(step, { ...spent, list: undefined }),
+        });
       }
     }
   }
@@ -357,7 +427,13 @@ function conclude(world: World, holder: Holder, answer: Answer, self: Self, rule
       return [putOff(world, holder, findings, how, self, rules, 'is refused for good')];
     }
     case 'UNANSWERED': {
-      const worse: SendFindings = { ...findings, unanswered: findings.unanswered + 1, searches: undefined };
+      const unanswered = findings.unanswered + 1;
+      const worse: SendFindings = {
+        ...findings,
+        unanswered,
+        sentUntil: self.moment.now,
+        searches: undefined,
+      };
       const given = putOff(
         world,
         holder,
@@ -418,10 +494,9 @@ function giveUp(world: World, holder: Holder, self: Self, rules: Rules): Move {
   }
   const requestId = requestIdOf(RECORD_ID, record.generation + 1);
   const next = nextGeneration(record, findings, { requestId, description: requestId }, at(world.nowMs));
-  const fresh: SendFindings = { sends: 0, unanswered: 0, searches: undefined, firstSentAt: undefined };
   const step: Step = {
     at: 'holding',
-    holder: { ...holder, record: next, requestId, findings: fresh, tries: 0 },
+    holder: { ...holder, record: next, requestId, findings: findingsOf(next), tries: 0 },
   };
   return {
     what: `gives the id up for ${idOf(requestId)}`,

@@ -32,6 +32,11 @@ export const slices: readonly Slice[] = [
     dropsMarkers: true,
     ...alone,
   },
+  {
+    name: 'an unanswered send, lists that take two runs, a refusal, a cancellation',
+    budget: { unanswered: 1, long: 2, refusal: 2, cancel: 1 },
+    ...alone,
+  },
   { name: 'a full queue uses up ids', budget: { unanswered: 1, queueFull: 2, refusal: 1 }, ...alone },
   { name: 'two deliveries, two pollers, a crash', budget: { crash: 1, unanswered: 1, refusal: 1 } },
   {
@@ -69,6 +74,13 @@ export const controls: readonly (Slice & { readonly without: keyof Rules; readon
     breaks: /^CANCELLED although Earth Engine has an operation$/,
     budget: { crash: 1, cancel: 1 },
     dropsMarkers: true,
+    ...alone,
+  },
+  {
+    name: 'rule 5, which counts a list that takes several runs from its first page',
+    without: 'listStart',
+    breaks: /^CANCELLED although (?:Earth Engine has an operation|a request is in flight)$/,
+    budget: { unanswered: 1, long: 1, cancel: 1 },
     ...alone,
   },
   {

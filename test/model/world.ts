@@ -36,6 +36,17 @@ export interface World {
   readonly tokens: number;
   /** Earth Engine cuts descriptions, so no list shows a marker, and a response showed that. */
   readonly dropsMarkers: boolean;
+  /** A list that a poller began and that takes longer than its run. */
+  readonly list: UnfinishedList | undefined;
+}
+
+/** A list of two parts: the first one was read, and showed nothing of ours. */
+export interface UnfinishedList {
+  readonly startedAtMs: number;
+  /** The operations that are in the second part. One that was not listed when the list began may be in the first part. */
+  readonly later: readonly string[];
+  /** The first part showed an operation without a description. */
+  readonly isHiding: boolean;
 }
 
 export interface Request {
@@ -64,6 +75,8 @@ export interface Budget {
   readonly lag: number;
   /** Lists that show operations without their descriptions. */
   readonly hide: number;
+  /** Lists that take longer than a run. */
+  readonly long: number;
 }
 
 export interface Holder {
@@ -164,6 +177,10 @@ export function fingerprint(world: World): string {
   const fromNow = (ms: number, name: string): number =>
     Math.max(ms - nowMs, -(memoryMs[name] ?? 3 * policy.absenceMs)) / TICK_MS;
   const plain = (value: unknown, name = ''): unknown => {
+    if (name === 'sentUntil') {
+      // Makes a difference only to a list that has begun.
+      return world.list && (value as Date).getTime() <= world.list.startedAtMs;
+    }
     if (value instanceof Date) {
       return fromNow(value.getTime(), name);
     }
@@ -202,6 +219,7 @@ export function fingerprint(world: World): string {
     const known = process.at === 'searched' ? { ...facts, seen: 0, record: 0 } : facts;
     return JSON.stringify([holds(process), plain(known)]);
   });
-  const rest = { record, ids: world.ids, operations: world.operations, inFlight: world.inFlight };
+  const { ids, operations, inFlight, list } = world;
+  const rest = { record, ids, operations, inFlight, list };
   return JSON.stringify([texts.sort(), plain(rest), world.storedId, world.budget]);
 }

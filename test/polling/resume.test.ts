@@ -56,7 +56,7 @@ describe('a record with an unanswered send', () => {
           posts += 1;
           if (posts === 1) {
             harness.clock.advance(SECOND_MS);
-            await run.listings.since('demo-test', harness.clock.now()).complete();
+            await run.listings.since('demo-test', harness.clock.now()).read(() => false);
             harness.clock.advance(SECOND_MS);
             await services.earthEngine.startExport(...call);
           }
@@ -93,8 +93,17 @@ describe('a record with an unanswered send', () => {
       harness.clock.advance(10 * SECOND_MS);
       return { operations: [], nextPageToken: String(harness.clock.now().getTime()) };
     };
-    const resumed = await resume(beginRun(harness, { listOperations: withoutEnd }), stored);
-    expect(resumed).toEqual({ sendOutcome: 'OTHER', stored });
+    const once = await resume(beginRun(harness, { listOperations: withoutEnd }), stored);
+    expect(once).toMatchObject({
+      sendOutcome: 'OTHER',
+      stored: {
+        value: { state: 'WAITING', waitingFor: 'ADOPTION', unanswered: 3, dueAt: harness.clock.now() },
+      },
+    });
+    expect(once.stored.value).toHaveProperty('unsettledSince');
+    // Only the first such run writes it.
+    const again = await resume(beginRun(harness, { listOperations: withoutEnd }), once.stored);
+    expect(again).toEqual({ sendOutcome: 'OTHER', stored: once.stored });
     expect(exportsOf(harness)).toBe(exported);
   });
 });
@@ -112,7 +121,7 @@ describe('a record whose id is refused', () => {
         });
       },
     });
-    await run.listings.since('demo-test', harness.clock.now()).complete();
+    await run.listings.since('demo-test', harness.clock.now()).read(() => false);
     harness.clock.advance(SECOND_MS);
     harness.simulator.failNext('export', { kind: 'status', status: 429 });
     await harness.submit({ data: smallJob() });

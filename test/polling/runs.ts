@@ -1,7 +1,7 @@
 import type { EarthEngine } from '../../shared/earth-engine/api.ts';
 import { partsOf, type PollRun } from '../../shared/polling/poll-run.ts';
 import { createGate } from '../../shared/submission/gate.ts';
-import { createListings } from '../../shared/submission/listing.ts';
+import { createListings } from '../../shared/submission/listings.ts';
 import type { Harness } from '../harness.ts';
 
 /** A run that has just begun, for the tests of its parts. `change` replaces calls to Earth Engine. */

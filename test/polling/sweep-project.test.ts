@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
 
+import { createMemoryStore } from '../../infra/local/memory/store.ts';
 import { MINUTE_MS } from '../../shared/clock.ts';
 import type { PollRun } from '../../shared/polling/poll-run.ts';
 import { sweepProject } from '../../shared/polling/sweep-project.ts';
+import { isReadable } from '../../shared/store/store.ts';
 import { createHarness, type Harness, smallJob } from '../harness.ts';
 import { startAtEarthEngine } from '../submission/rules-world.ts';
 import { beginRun } from './runs.ts';
@@ -105,5 +107,17 @@ describe('a sweep', () => {
     };
     await sweepProject(onceFailing, project);
     expect(await recordOf(harness, 'test/1')).toMatchObject({ state: 'SUBMITTING', dueAt: leaseUntil });
+  });
+});
+
+describe('an unreadable snapshot', () => {
+  it('is made anew', async () => {
+    const memory = createMemoryStore();
+    const harness = createHarness({ store: memory, simulator: { settings } });
+    await harness.submit({ data: smallJob() });
+    memory.put(`videoExportSweeps/${project}`, { known: 'damaged' });
+    await sweepProject(beginRun(harness), project);
+    const snapshot = await harness.store.sweeps.get(project);
+    expect(snapshot && isReadable(snapshot)).toBe(true);
   });
 });

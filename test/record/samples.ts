@@ -24,6 +24,7 @@ export const error: RecordError = {
 export const noFindings: SendFindings = {
   sends: 0,
   unanswered: 0,
+  sentUntil: moment.now,
   searches: undefined,
   firstSentAt: undefined,
 };

@@ -244,7 +244,7 @@ describe('the next generation', () => {
   it('starts without unanswered sends and searches, and keeps the claim', () => {
     const record = frozen('SUBMITTING');
     const searches = { firstEndedAt: now, lastStartedAt: now, refusedAt: now };
-    const found = { sends: 2, unanswered: 3, searches, firstSentAt: now };
+    const found = { sends: 2, unanswered: 3, sentUntil: now, searches, firstSentAt: now };
     const after = nextGeneration(record, found, next, now);
     expect(after).toMatchObject({ ...next, generation: 2, unanswered: 0, submissions: 2, submittedAt: now });
     expect(after.searches).toBeUndefined();

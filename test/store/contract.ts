@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
+import { StaleWriteError } from '../../shared/errors.ts';
 import type { RecordState } from '../../shared/model/record.ts';
 import type { Fields } from '../../shared/store/fields.ts';
 import { costQueries } from '../../shared/store/list-queries.ts';
@@ -14,6 +15,7 @@ import {
   type Found,
   type Store,
   type Stored,
+  toReplace,
 } from '../../shared/store/store.ts';
 import { sample, samples } from '../record/samples.ts';
 
@@ -70,11 +72,19 @@ function describeDocuments(current: () => Opened): void {
   });
 
   it('stores one document of every kind, including bytes', async () => {
-    const { projects, sweeps, rejectedMessages, batches, settings } = current().store;
+    const { projects, sweeps, lists, rejectedMessages, batches, settings } = current().store;
     const updatedAt = at(1);
     const known = new Uint8Array([0, 1, 255]);
     await roundTrip(projects, { closures: 1, closedUntil: at(5), closedFor: 'QUEUE', updatedAt });
     await roundTrip(sweeps, { completedAt: at(0), pages: 3, known, updatedAt });
+    await roundTrip(lists, {
+      startedAt: at(0),
+      pageToken: 'p',
+      pages: 3,
+      hidingAt: at(1),
+      shown: known,
+      updatedAt,
+    });
     await roundTrip(rejectedMessages, {
       reason: 'INVALID_JOB',
       issues: [{ path: 'request', message: 'is missing' }],
@@ -284,6 +294,20 @@ function describeDocuments(current: () => Opened): void {
     }
     const outcome = await records.create('bad', samples.SUBMITTING);
     expect('existing' in outcome && isReadable(outcome.existing)).toBe(false);
+  });
+
+  it('replaces an unreadable document as a whole', async () => {
+    const { store, put } = current();
+    await put('videoExportSweeps/p', { completedAt: 'yesterday', surplus: 1 });
+    const found = await store.sweeps.get('p');
+    if (!found || isReadable(found)) {
+      throw new Error('it should be unreadable');
+    }
+    const sweep = { completedAt: at(0), pages: 1, known: new Uint8Array([1]), updatedAt: at(1) };
+    const replaced = await store.sweeps.replace(toReplace(found), sweep);
+    expect(await store.sweeps.get('p')).toEqual(replaced);
+    expect(replaced.value).toEqual(sweep);
+    await expect(store.sweeps.replace(toReplace(found), sweep)).rejects.toBeInstanceOf(StaleWriteError);
   });
 
   it('defers an unreadable document', async () => {

@@ -114,6 +114,7 @@ export function createFaultyProcess(clock: TestClock, fault?: Fault): FaultyProc
       records: faultyRecords(inner.records),
       projects: documents('projects', inner.projects),
       sweeps: documents('sweeps', inner.sweeps),
+      lists: documents('lists', inner.lists),
       rejectedMessages: documents('rejectedMessages', inner.rejectedMessages),
       batches: documents('batches', inner.batches),
       settings: documents('settings', inner.settings),

@@ -5,7 +5,7 @@ import { type EarthEngine, EarthEngineError, type Operation } from '../../shared
 import { parseOperation } from '../../shared/earth-engine/operation.ts';
 import { recordIdOf } from '../../shared/model/ids.ts';
 import type { Services } from '../../shared/services.ts';
-import { createListings } from '../../shared/submission/listing.ts';
+import { createListings } from '../../shared/submission/listings.ts';
 import { createHarness, envelopeOf, type Harness, type Instance, smallJob } from '../harness.ts';
 
 /** Answers that are well-formed JSON, but not what was requested. */
@@ -175,7 +175,7 @@ describe('a list', () => {
     const harness = createHarness();
     const listings = listingsOf(harness, ['one', 'two']);
     const listing = listings.since('demo-test', harness.clock.now());
-    await expect(listing.complete()).rejects.toMatchObject({ kind: 'UNANSWERED', httpStatus: 502 });
+    await expect(listing.read(() => false)).rejects.toMatchObject({ kind: 'UNANSWERED', httpStatus: 502 });
   });
 });
 

@@ -200,8 +200,9 @@ describe('a list without an end', () => {
     expect(pages).toBe(12);
     expect(await harness.record(idOf('test/1', 'other'))).toHaveProperty('operation');
     expect(await harness.record(idOf('test/1', 'endless'))).toMatchObject({
-      state: 'SUBMITTING',
-      revision: 1,
+      state: 'WAITING',
+      waitingFor: 'ADOPTION',
+      submissions: 0,
     });
   });
 });

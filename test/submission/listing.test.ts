@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 
 import { later, SECOND_MS } from '../../shared/clock.ts';
 import type { Operation } from '../../shared/earth-engine/api.ts';
-import { createListings, marked } from '../../shared/submission/listing.ts';
+import { marked } from '../../shared/submission/listing.ts';
+import { createListings } from '../../shared/submission/listings.ts';
 import { createHarness } from '../harness.ts';
 import { operationIn, recordId, source } from '../record/samples.ts';
 
@@ -44,18 +45,19 @@ describe('a listing', () => {
 
   it('is complete after its last page', async () => {
     const { listings, now, calls } = listed([], [], [last]);
-    const complete = await listings.since('demo-test', now).complete();
-    expect(complete).toMatchObject({ pages: 3 });
-    expect(complete?.operations.get(recordId)).toHaveLength(1);
+    const listing = listings.since('demo-test', now);
+    await listing.read(() => false);
+    expect(listing).toMatchObject({ pages: 3, endedAt: now });
+    expect(listing.operations.get(recordId)).toHaveLength(1);
     expect(calls()).toBe(3);
   });
 
   it('is shared by those for whom it is young enough, and read again for others', async () => {
     const { listings, now, calls } = listed([last]);
     const first = listings.since('demo-test', now);
-    await first.complete();
+    await first.read(() => false);
     expect(listings.since('demo-test', later(now, -SECOND_MS))).toBe(first);
-    await listings.since('demo-test', later(now, SECOND_MS)).complete();
+    await listings.since('demo-test', later(now, SECOND_MS)).read(() => false);
     expect(calls()).toBe(2);
   });
 });

@@ -16,7 +16,7 @@ import { createRecord, updateRecord } from '../../shared/records.ts';
 import { isReadable } from '../../shared/store/store.ts';
 import type { SendContext } from '../../shared/submission/claimed-send.ts';
 import { createGate } from '../../shared/submission/gate.ts';
-import { createListings } from '../../shared/submission/listing.ts';
+import { createListings } from '../../shared/submission/listings.ts';
 import { send } from '../../shared/submission/send.ts';
 import { type Harness, smallJob } from '../harness.ts';
 import { cancel, theRecord, world } from './rules-world.ts';
@@ -150,7 +150,7 @@ describe('after a refusal of the id', () => {
     const lost = async (...[context, ...call]: [SendContext, ...Parameters<StartExport>]) => {
       harness.clock.advance(SECOND_MS);
       // Another search of this run reads the list while the request is on its way.
-      await context.listings.since(call[0], harness.clock.now()).complete();
+      await context.listings.since(call[0], harness.clock.now()).read(() => false);
       harness.clock.advance(SECOND_MS);
       await harness.services.earthEngine.startExport(...call);
       harness.clock.advance(SECOND_MS);

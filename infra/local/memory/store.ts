@@ -38,6 +38,7 @@ export function createMemoryStore(): MemoryStore {
     records: memoryRecords(tableOf(collections.records.path), requests),
     projects: documents(collections.projects),
     sweeps: documents(collections.sweeps),
+    lists: documents(collections.lists),
     rejectedMessages: documents(collections.rejectedMessages),
     batches: documents(collections.batches),
     settings: documents(collections.settings),
