@@ -71,7 +71,8 @@ export async function pollExports(services: Services, gate: Gate): Promise<PollS
   ]);
   await keepUnfinishedLists(run);
   await eachProject(run, await projects, 'run', feedQueue);
-  await Promise.all([endUnusedProbes(run), keepUnfinishedLists(run)]);
+  await keepUnfinishedLists(run);
+  await endUnusedProbes(run);
   await Promise.all([
     flushPendingEvents(run),
     // These are only a few counts, so they run even if the queues took all the time: a batch must not wait for a quiet

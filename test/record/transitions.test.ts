@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { HOUR_MS, MINUTE_MS } from '../../shared/clock.ts';
+import { HOUR_MS, later, MINUTE_MS } from '../../shared/clock.ts';
 import { type Edge, edges, notes } from '../../shared/record/edges.ts';
 import { noteExtraOperation } from '../../shared/record/extra-operations.ts';
 import { lose, noteMissing, observe, recordOperation } from '../../shared/record/observe.ts';
@@ -213,6 +213,31 @@ describe('a claim', () => {
     );
     const second = claimAgain(put, { ...other, search: search(policy.absenceMs) }, policy, now);
     expect(second).toMatchObject({ serviceAccount: 'b@demo', unanswered: 0 });
+  });
+});
+
+describe('the end of the last unanswered send', () => {
+  const how = { waitingFor: 'SERVICE', error } as const;
+
+  it('is stored when the record waits, and kept by the next claim', () => {
+    const sentUntil = later(now, -5000);
+    const waiting = wait(
+      frozen('SUBMITTING'),
+      { ...noFindings, unanswered: 1, sentUntil },
+      how,
+      policy,
+      moment,
+    );
+    expect(waiting.sentUntil).toEqual(sentUntil);
+    const by = { token: 'next', serviceAccount: 'a@demo', search: undefined };
+    expect(claimAgain(waiting, by, policy, later(now, 60_000)).sentUntil).toEqual(sentUntil);
+  });
+
+  it('is the end of the lease if the holder of a claim does not say', () => {
+    const claimed = frozen('SUBMITTING');
+    const by = { token: 'next', serviceAccount: 'a@demo', search: undefined };
+    const again = claimAgain(claimed, by, policy, later(now, 3_600_000));
+    expect(again.sentUntil).toEqual(claimed.claim.leaseUntil);
   });
 });
 

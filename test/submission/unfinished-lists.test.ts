@@ -81,10 +81,10 @@ describe('a list that takes longer than a run', () => {
   });
 
   it.each([
-    ['marker', wanted],
-    ['operation', withName(ours.name)],
+    ['a marker', wanted],
+    ['an operation', withName(ours.name)],
   ])(
-    'proves nothing about an %s that a page of an earlier run showed: it is found in a new list',
+    'proves nothing about %s that a page of an earlier run showed: it is found in a new list',
     async (_, what) => {
       const rig = createRig([[ours], nothing, nothing]);
       const since = rig.harness.clock.now();
@@ -94,6 +94,16 @@ describe('a list that takes longer than a run', () => {
       expect(rig.read).toEqual([undefined, '1', '2', undefined]);
     },
   );
+
+  it('proves nothing about a marker that the first of several runs saw', async () => {
+    const rig = createRig([[ours], nothing, nothing]);
+    const since = rig.harness.clock.now();
+    const another = withMarkerOf(`ve1-${'b'.repeat(32)}`);
+    await rig.search(rig.begin(), 1, since, another);
+    await rig.search(rig.begin(), 1, since, another);
+    expect(await rig.search(rig.begin(), 10, since)).toBe('FOUND');
+    expect(rig.read).toEqual([undefined, '1', '2', undefined]);
+  });
 
   it('is read to its end before a list that a later send needs', async () => {
     const rig = createRig([nothing, nothing, nothing]);

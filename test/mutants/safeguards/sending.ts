@@ -4,6 +4,7 @@ const oneClaim = 'test/submission/send.test.ts';
 const rules = ['test/submission/rules-sending.test.ts', 'test/submission/rules-following.test.ts'];
 const hostile = ['test/submission/hostile-answers.test.ts', 'test/submission/hostile-world.test.ts'];
 const transitions = 'test/record/transitions.test.ts';
+const unfinished = 'test/submission/unfinished-lists.test.ts';
 
 /** Claims, proofs, and generations: what keeps a job from being started twice. */
 export const sending: readonly Mutant[] = [
@@ -135,6 +136,21 @@ export const sending: readonly Mutant[] = [
     'shared/record/transitions.ts',
     [transitions, ...rules],
     [
+      {
+        name: 'adoption-by-an-old-list',
+        removes: 'a claim remembers when the last send ended',
+        rule: 5,
+        find: 'sentUntil: lastSendEndedAt(record),',
+        replace: 'sentUntil: new Date(0),',
+        tests: ['test/polling/resume.test.ts', ...rules],
+      },
+      {
+        name: 'end-of-sends-not-stored',
+        removes: 'a record remembers when its last unanswered send ended',
+        rule: 5,
+        find: '    sentUntil: findings.sentUntil,\n    searches: findings.searches,',
+        replace: '    searches: findings.searches,',
+      },
       {
         name: 'expired-claim-not-counted',
         removes: 'a claim that ran out has an unanswered send',
@@ -307,8 +323,8 @@ export const sending: readonly Mutant[] = [
         name: 'age-of-the-list',
         removes: 'the list for an adoption is younger than the last send',
         rule: 5,
-        find: 'listings.since(project, claim.sentUntil)',
-        replace: 'listings.since(project, new Date(0))',
+        find: 'listings.search(project, claim.findings.sentUntil,',
+        replace: 'listings.search(project, new Date(0),',
       },
       {
         name: 'given-up-without-list',
@@ -356,22 +372,22 @@ export const sending: readonly Mutant[] = [
         name: 'unanswered-not-counted',
         removes: 'unanswered sends are counted',
         rule: 4,
-        find: 'unanswered: findings.unanswered + 1, searches: undefined',
-        replace: 'searches: undefined',
+        find: 'const unanswered = claim.findings.unanswered + 1;',
+        replace: 'const { unanswered } = claim.findings;',
       },
       {
         name: 'count-of-searches-not-restarted',
         removes: 'an unanswered send restarts the count of searches',
         rule: 7,
-        find: 'unanswered: findings.unanswered + 1, searches: undefined }',
-        replace: 'unanswered: findings.unanswered + 1 }',
+        find: 'sentUntil: clock.now(), searches: undefined }',
+        replace: 'sentUntil: clock.now() }',
       },
       {
         name: 'end-of-the-last-send',
         removes: 'a list that started before an unanswered send ended is too old',
         rule: 5,
-        find: 'claim.sentUntil = clock.now();',
-        replace: '',
+        find: 'sentUntil: clock.now(), searches',
+        replace: 'searches',
       },
       {
         name: 'retry-after-the-claim',
@@ -521,11 +537,129 @@ export const sending: readonly Mutant[] = [
         replace: 'endedAt = clock.now();\n        return;',
       },
       {
+        name: 'broken-list-not-noticed',
+        removes: 'a list whose page token is refused begins again',
+        rule: 5,
+        find: "isBroken = error instanceof EarthEngineError && error.kind === 'REFUSED';",
+        replace: '',
+        tests: [unfinished],
+      },
+      {
+        name: 'age-unknown-hides-nothing',
+        removes: 'an operation of unknown age may be as young as the record',
+        rule: 5,
+        find: 'operation.createTime ?? clock.now()',
+        replace: 'operation.createTime ?? new Date(0)',
+        tests: ['test/submission/inconclusive-lists.test.ts'],
+      },
+      {
+        name: 'hidden-on-earlier-pages',
+        removes: 'an operation that may hide the marker counts if an earlier run read its page',
+        rule: 5,
+        find: 'let hidingAt = earlier?.hidingAt;',
+        replace: 'let hidingAt: Date | undefined;',
+        tests: [unfinished],
+      },
+      {
+        name: 'list-starts-where-it-goes-on',
+        removes: 'a list that takes several runs starts with its first page',
+        rule: 5,
+        find: 'const startedAt = earlier?.startedAt ?? clock.now();',
+        replace: 'const startedAt = clock.now();',
+        tests: [unfinished],
+      },
+    ],
+  ),
+  ...mutantsOf(
+    'shared/submission/listings.ts',
+    ['test/submission/listing.test.ts', unfinished, ...rules, ...hostile],
+    [
+      {
         name: 'old-list-shared',
         removes: 'a list is shared only if it is young enough',
         rule: 5,
-        find: 'if (known && known.startedAt >= since) {',
+        find: 'if (known && known.startedAt >= time) {',
         replace: 'if (known) {',
+      },
+      {
+        name: 'old-list-proves',
+        removes: 'a list that started before the last send ended proves nothing',
+        rule: 5,
+        find: 'listing.startedAt >= needed && !listing.earlier',
+        replace: '!listing.earlier',
+      },
+      {
+        name: 'earlier-pages-forgotten',
+        removes: 'what the pages of an earlier run showed is not proven absent',
+        rule: 5,
+        find: ' && !listing.earlier?.showed(wanted.id)',
+        replace: '',
+      },
+      {
+        name: 'unfinished-list-proves',
+        removes: 'a list that was not read to its end proves nothing',
+        rule: 5,
+        find: 'if (!isComplete(listing) && !listing.isBroken) {',
+        replace: 'if (listing.pages === 0 && !listing.isBroken) {',
+      },
+      {
+        name: 'another-list-before-the-end',
+        removes: 'a list that was begun is read to its end before another one begins',
+        find: '(!isComplete(current) || current.startedAt >= time)',
+        replace: 'current.startedAt >= time',
+      },
+      {
+        name: 'marker-seen-reads-on',
+        removes: 'a search stops as soon as the marker is seen',
+        find: 'await listing.read(() => found() !== undefined, until);',
+        replace: 'await listing.read(() => false, until);',
+      },
+    ],
+  ),
+  ...mutantsOf(
+    'shared/submission/unfinished-lists.ts',
+    [unfinished, 'test/scale/long-lists.test.ts'],
+    [
+      {
+        name: 'old-token-continued',
+        removes: 'a list that no run has read for an hour begins again',
+        rule: 5,
+        find: 'pageToken === undefined || now >= later(updatedAt, MAX_PAUSE_MS)',
+        replace: 'pageToken === undefined',
+      },
+      {
+        name: 'progress-overwritten',
+        removes: 'of two runs at once, one stores its progress',
+        find: 'if (!isNew || overtaken.has(project)) {',
+        replace: 'if (!isNew) {',
+        equivalent:
+          'the version that a run read is the condition of its write: a second write fails like the first one',
+      },
+      {
+        name: 'too-much-for-a-document',
+        removes: 'a list that shows more than a document can hold is not stored',
+        find: 'next !== undefined && next.shown.length <= MAX_SHOWN_BYTES',
+        replace: 'next !== undefined',
+      },
+      {
+        name: 'ended-list-continued',
+        removes: 'a list that has ended is not continued',
+        find: ': last?.pageToken !== undefined;',
+        replace: ': last === undefined;',
+      },
+      {
+        name: 'earlier-pages-not-stored',
+        removes: 'what earlier runs read is stored again with what this one read',
+        rule: 5,
+        find: 'earlier ? Buffer.concat([earlier.shown, shown]) : shown',
+        replace: 'shown',
+      },
+      {
+        name: 'markers-of-earlier-pages',
+        removes: 'pages that the next run does not see can show that markers are back',
+        rule: 5,
+        find: 'await noteMarkers(services, project, listing);',
+        replace: '',
       },
     ],
   ),
@@ -550,8 +684,8 @@ export const sending: readonly Mutant[] = [
         name: 'list-that-hides',
         removes: 'an operation without a description may hide the marker',
         rule: 5,
-        find: 'const isHidden = hidingMs >= earliest.getTime();',
-        replace: 'const isHidden = hidingMs > 8.64e15;',
+        find: 'hidingAt !== undefined && hidingAt >= earliest',
+        replace: 'hidingAt !== undefined && hidingAt < new Date(0)',
       },
       {
         name: 'marker-missing-proves',
