@@ -68,6 +68,7 @@ function explainServiceError(error: ServiceError): Problem {
     case 'PULL_FAILED':
     case 'EARTH_ENGINE_NOT_SENT':
     case 'EARTH_ENGINE_UNANSWERED':
+    case 'STORAGE_UNAVAILABLE':
       return explainClientError(error.cause) ?? problem(error.code, error.message);
     case 'WRITE_STALE':
     case 'DOCUMENT_UNREADABLE':
@@ -81,6 +82,10 @@ function explainServiceError(error: ServiceError): Problem {
     case 'EARTH_ENGINE_ALREADY_STARTED':
     case 'EARTH_ENGINE_NOT_FOUND':
     case 'EARTH_ENGINE_REFUSED':
+    case 'STORAGE_DENIED':
+    case 'STORAGE_NOT_FOUND':
+    case 'STORAGE_CONFLICT':
+    case 'STORAGE_REFUSED':
       return problem(error.code, error.message);
   }
 }

@@ -5,6 +5,7 @@ import { type Config, hideErrorsFromAnswers, readConfig } from '../shared/config
 import { createLog, type Log } from '../shared/log.ts';
 import type { Publisher } from '../shared/publisher.ts';
 import type { Services } from '../shared/services.ts';
+import type { CloudStorage } from '../shared/storage/api.ts';
 import { createGate, type Gate } from '../shared/submission/gate.ts';
 import { createQuotaWatch } from '../shared/submission/quota-watch.ts';
 import { policyOf } from '../shared/record/policy.ts';
@@ -57,12 +58,14 @@ async function createRuntime(): Promise<Runtime> {
       : undefined,
     observer: createQuotaWatch({ store, clock, log, config, publisher }),
   });
+  const storage = config.verifyDelivery ? lazyStorage() : undefined;
   const services: Services = {
     config,
     policy: policyOf(config),
     store,
     earthEngine,
     publisher,
+    storage,
     clock,
     random: Math.random,
     newToken: randomUUID,
@@ -90,6 +93,19 @@ function lazyPublisher(): Publisher {
     },
     close: async () => (await publisher)?.close(),
   };
+}
+
+/** Loads Cloud Storage's client with the first video to look for. */
+function lazyStorage(): () => Promise<CloudStorage> {
+  let storage: Promise<CloudStorage> | undefined;
+  const load = async (): Promise<CloudStorage> => {
+    const { createCloudStorage } = await import('../shared/storage/client.ts');
+    return createCloudStorage({
+      projectId: config.googleCloudProject,
+      emulatorHost: config.storageEmulatorHost,
+    });
+  };
+  return () => (storage ??= load());
 }
 
 async function closeRuntime(): Promise<void> {

@@ -12,7 +12,7 @@ import { targetNames, targets, type Target } from './targets.ts';
  *
  * build/functions/index.js     all targets, with packages in node_modules: `npx functions-framework --target=…`
  * build/cli/ee-video-exports.js
- * build/deploy/{target}/       one file and a small package.json
+ * build/deploy/{target}/       one file and a small package.json; the poller's has two more files
  * build/deploy/{target}.zip    the same, which Terraform uploads
  */
 
@@ -32,11 +32,12 @@ export const commonOptions: BuildOptions = {
 export async function buildMain(outDir: string): Promise<void> {
   await build({
     ...commonOptions,
-    entryPoints: { index: 'functions/index.ts' },
+    entryPoints: { index: 'functions/index.ts', [videoWorker]: workerSource },
     outdir: join(outDir, 'functions'),
     format: 'esm',
     packages: 'external',
     sourcemap: true,
+    plugins: [workerAt(`new URL('./${videoWorker}.js', import.meta.url)`)],
   });
 }
 
@@ -52,6 +53,35 @@ export async function buildCli(outDir: string): Promise<void> {
     packages: 'external',
   });
 }
+
+/** The process that reads videos: a file of its own, which shared/delivery/video/worker-file.ts names. */
+const workerSource = 'shared/delivery/video/worker.ts';
+const videoWorker = 'video-worker';
+
+const workerAt = (expression: string): Plugin => ({
+  name: 'worker-at',
+  setup(bundling) {
+    bundling.onLoad({ filter: /\/shared\/delivery\/video\/worker-file\.ts$/ }, () => ({
+      contents: `export const workerFile = ${expression};`,
+      loader: 'js',
+    }));
+  },
+});
+
+/**
+ * Cloud Storage's client, which only the poller loads, and only after a job has succeeded, is a file of its own too: each
+ * start would otherwise read its 1.5 MB.
+ */
+const storageClient = 'storage-client';
+const storageClientApart: Plugin = {
+  name: 'storage-client-apart',
+  setup(bundling) {
+    bundling.onResolve({ filter: /\/storage\/client\.ts$/ }, () => ({
+      path: `./${storageClient}.cjs`,
+      external: true,
+    }));
+  },
+};
 
 /**
  * Google's clients load the generated code of all message types only to export it, which is two megabytes and takes 50 ms:
@@ -90,8 +120,16 @@ export const withoutUnusedTypes: Plugin = {
  */
 async function buildTarget(target: Target, outDir: string): Promise<void> {
   const directory = join(outDir, 'deploy', target);
-  await build({
+  // Identifiers are kept: operators read stack traces, and short ones do not start faster.
+  const small: BuildOptions = {
     ...commonOptions,
+    format: 'cjs',
+    minifyWhitespace: true,
+    minifySyntax: true,
+    legalComments: 'none',
+  };
+  await build({
+    ...small,
     stdin: {
       contents: [
         `import { http } from '${framework}';`,
@@ -105,14 +143,21 @@ async function buildTarget(target: Target, outDir: string): Promise<void> {
       loader: 'ts',
     },
     outfile: join(directory, 'index.cjs'),
-    format: 'cjs',
     external: [framework],
-    plugins: [withoutUnusedTypes],
-    // Identifiers are kept: operators read stack traces, and short ones do not start faster.
-    minifyWhitespace: true,
-    minifySyntax: true,
-    legalComments: 'none',
+    plugins: [
+      withoutUnusedTypes,
+      storageClientApart,
+      workerAt(`require('node:path').join(__dirname, '${videoWorker}.cjs')`),
+    ],
   });
+  if (target === 'pollExports') {
+    await build({
+      ...small,
+      entryPoints: { [storageClient]: 'shared/storage/client.ts', [videoWorker]: workerSource },
+      outdir: directory,
+      outExtension: { '.js': '.cjs' },
+    });
+  }
   const { manifest, lockfile } = await deployManifest(target);
   await writeFile(join(directory, 'package.json'), json(manifest));
   await writeFile(join(directory, 'package-lock.json'), json(lockfile));
@@ -130,13 +175,17 @@ async function buildTarget(target: Target, outDir: string): Promise<void> {
 const warmUp = `const { flushCompileCache } = require('node:module');
 process.env.GOOGLE_CLOUD_PROJECT = 'demo-build';
 process.env.EARTHENGINE_EMULATOR_HOST = process.env.FIRESTORE_EMULATOR_HOST = process.env.PUBSUB_EMULATOR_HOST = '127.0.0.1:1';
+process.env.STORAGE_EMULATOR_HOST = 'http://127.0.0.1:1';
 require('${framework}');
 const end = (problem) => {
   if (problem) console.warn('No compile cache:', problem);
   flushCompileCache();
   process.exit(0);
 };
-require('./index.cjs').loadRuntime().then(() => end(), end);
+require('./index.cjs')
+  .loadRuntime()
+  .then(({ services }) => process.env.WARM_STORAGE && services.storage())
+  .then(() => end(), end);
 `;
 
 /**
@@ -171,7 +220,7 @@ async function deployManifest(target: Target): Promise<{ manifest: Manifest; loc
     main: 'index.cjs',
     engines,
     scripts: {
-      'gcp-build': 'NODE_COMPILE_CACHE=.compile-cache NODE_COMPILE_CACHE_PORTABLE=1 node warm-up.cjs',
+      'gcp-build': `${target === 'pollExports' ? 'WARM_STORAGE=1 ' : ''}NODE_COMPILE_CACHE=.compile-cache NODE_COMPILE_CACHE_PORTABLE=1 node warm-up.cjs`,
     },
     dependencies: { [framework]: exact },
   };

@@ -220,6 +220,7 @@ variable "schedules" {
 variable "settings" {
   description = "The settings of the service; see README.md. The name of each duration contains its unit."
   type = object({
+    delivery_wait_seconds  = optional(number, 3600)
     earthengine_api_url    = optional(string, "https://earthengine.googleapis.com")
     max_active_operations  = optional(number, 2700)
     poll_budget_seconds    = optional(number, 240)
@@ -232,12 +233,18 @@ variable "settings" {
     submit_deadline_hours  = optional(number, 72)
     submit_lease_seconds   = optional(number, 120)
     submit_timeout_seconds = optional(number, 60)
+    verify_delivery        = optional(string, "on")
   })
   default = {}
 
   validation {
     condition     = var.settings.submit_timeout_seconds < var.settings.submit_lease_seconds
     error_message = "submit_timeout_seconds must be less than submit_lease_seconds, because otherwise two senders could overlap."
+  }
+
+  validation {
+    condition     = contains(["on", "off"], var.settings.verify_delivery)
+    error_message = "verify_delivery must be on or off."
   }
 
   # Until then, Pub/Sub can deliver or replay a message whose job would otherwise run twice.

@@ -69,6 +69,11 @@ export const environmentSchema = z
     EARTHENGINE_EMULATOR_HOST: hostAndPort.describe('host:port of a simulator: plain HTTP, no credentials'),
     FIRESTORE_EMULATOR_HOST: hostAndPort.describe('host:port of the Firestore emulator'),
     PUBSUB_EMULATOR_HOST: hostAndPort.describe('host:port of the Pub/Sub emulator'),
+    STORAGE_EMULATOR_HOST: z
+      .string()
+      .regex(/^https?:\/\/[^\s/]+$/, 'http://host:port')
+      .optional()
+      .describe('http://host:port of a Cloud Storage emulator'),
     FIRESTORE_DATABASE: z.string().min(1).default('(default)').describe('The Firestore database'),
     ALLOWED_PROJECTS: list
       .optional()
@@ -97,6 +102,15 @@ export const environmentSchema = z
     POLL_BUDGET_SECONDS: seconds(240).describe('Maximum duration of one run of pollExports'),
     MAX_ACTIVE_OPERATIONS: whole(2700).describe(
       'Limit per Earth Engine project, whose queue of 3,000 is shared with its other users',
+    ),
+    VERIFY_DELIVERY: z
+      .enum(['on', 'off'], '`on` or `off`')
+      .default('on')
+      .describe(
+        'Whether videos are looked for in Cloud Storage, and checked. With any other emulator, or with EARTHENGINE_API_URL on loopback, only if STORAGE_EMULATOR_HOST is set too',
+      ),
+    DELIVERY_WAIT_SECONDS: seconds(3600).describe(
+      'A video that is not in Cloud Storage this long after its job succeeded is missing',
     ),
     RETENTION_DAYS: whole(90)
       .refine(
@@ -133,6 +147,8 @@ export interface Config {
   readonly earthEngineCredentials: boolean;
   readonly firestoreEmulatorHost: string | undefined;
   readonly pubsubEmulatorHost: string | undefined;
+  /** With `http://`, as Cloud Storage's own client reads it. */
+  readonly storageEmulatorHost: string | undefined;
   readonly firestoreDatabase: string;
   readonly allowedProjects: AllowList;
   readonly allowedDestinations: AllowList;
@@ -146,6 +162,9 @@ export interface Config {
   readonly pollMaxMs: number;
   readonly pollBudgetMs: number;
   readonly maxActiveOperations: number;
+  /** Never true for a local stack without buckets of its own: it must not look into real ones. */
+  readonly verifyDelivery: boolean;
+  readonly deliveryWaitMs: number;
   readonly retentionDays: number;
   readonly topics: Topics;
 }
@@ -192,6 +211,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     earthEngineCredentials: env.EARTHENGINE_EMULATOR_HOST === undefined,
     firestoreEmulatorHost: env.FIRESTORE_EMULATOR_HOST,
     pubsubEmulatorHost: env.PUBSUB_EMULATOR_HOST,
+    storageEmulatorHost: env.STORAGE_EMULATOR_HOST,
     firestoreDatabase: env.FIRESTORE_DATABASE,
     allowedProjects: env.ALLOWED_PROJECTS ?? [earthEngineProject],
     allowedDestinations: env.ALLOWED_DESTINATIONS,
@@ -205,6 +225,9 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     pollMaxMs: env.POLL_MAX_SECONDS,
     pollBudgetMs: env.POLL_BUDGET_SECONDS,
     maxActiveOperations: env.MAX_ACTIVE_OPERATIONS,
+    verifyDelivery:
+      env.VERIFY_DELIVERY === 'on' && (env.STORAGE_EMULATOR_HOST !== undefined || !isLocal(env)),
+    deliveryWaitMs: env.DELIVERY_WAIT_SECONDS,
     retentionDays: env.RETENTION_DAYS,
     topics: {
       jobs: env.JOBS_TOPIC,
@@ -215,6 +238,12 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     },
   };
 }
+
+/** Whether anything that the process talks to is not Google's. */
+const isLocal = (env: z.output<typeof environmentSchema>): boolean =>
+  [env.EARTHENGINE_EMULATOR_HOST, env.FIRESTORE_EMULATOR_HOST, env.PUBSUB_EMULATOR_HOST].some(
+    (host) => host !== undefined,
+  ) || loopback.test(new URL(env.EARTHENGINE_API_URL).hostname);
 
 /** Whether `text` matches an entry of the list: exactly, or up to the entry's final `*`. */
 export function isAllowed(allowed: AllowList, text: string): boolean {

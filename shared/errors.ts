@@ -19,7 +19,12 @@ export type ErrorCode =
   | 'EARTH_ENGINE_PERMISSION'
   | 'EARTH_ENGINE_ALREADY_STARTED'
   | 'EARTH_ENGINE_NOT_FOUND'
-  | 'EARTH_ENGINE_REFUSED';
+  | 'EARTH_ENGINE_REFUSED'
+  | 'STORAGE_DENIED'
+  | 'STORAGE_NOT_FOUND'
+  | 'STORAGE_CONFLICT'
+  | 'STORAGE_UNAVAILABLE'
+  | 'STORAGE_REFUSED';
 
 /**
  * An error with a code from a closed list. `code` is what tests and callers match on; `message` describes what happened

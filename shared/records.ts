@@ -234,12 +234,36 @@ function logEvent(
     case 'STALLED':
       log.warning('record.stalled', { ...facts, ...stallOf(record) });
       break;
+    case 'DELIVERY':
+      logDelivery(log, facts, record);
+      break;
     case 'EXTRA_OPERATION':
       log.warning('record.extra_operation', {
         ...facts,
         operation: record.extraOperations?.at(-1)?.operation,
       });
       break;
+  }
+}
+
+/** The alerts count these lines. */
+function logDelivery(log: WriteServices['log'], facts: object, record: ExportRecord): void {
+  if (record.state !== 'SUCCEEDED' || record.delivery === undefined) {
+    return;
+  }
+  const { delivery, deliveredTo } = record;
+  const { state, object, problems } = delivery;
+  const details = {
+    ...facts,
+    delivery: state,
+    object,
+    deliveredTo,
+    problems: problems.map(({ code }) => code),
+  };
+  if (state === 'MISSING' || state === 'SUSPECT' || state === 'AMBIGUOUS') {
+    log.warning('delivery.changed', details);
+  } else {
+    log.info('delivery.changed', details);
   }
 }
 

@@ -15,6 +15,9 @@ import { pollExports } from '../shared/polling/poll.ts';
 import type { PollSummary } from '../shared/polling/poll-run.ts';
 import { submit, type Submitted } from '../shared/submission/submit.ts';
 import { policyOf } from '../shared/record/policy.ts';
+import { deliver, type DeliveryRule } from '../infra/local/storage/deliver.ts';
+import { inProcessStorage } from '../infra/local/storage/in-process.ts';
+import { createStorage, type SimulatedStorage } from '../infra/local/storage/storage.ts';
 import {
   createSimulator,
   type Simulator,
@@ -72,6 +75,8 @@ export interface HarnessOptions {
   readonly simulator?: Omit<SimulatorOptions, 'now'>;
   readonly store?: Store;
   readonly log?: Log;
+  /** With buckets, deliveries are verified, and the simulated Earth Engine writes videos by these rules. */
+  readonly deliveries?: readonly DeliveryRule[];
 }
 
 /** One process of the service: its own view of the gate, the same world as the others. */
@@ -94,6 +99,7 @@ export interface Harness extends Instance {
   readonly simulator: Simulator;
   readonly store: Store;
   readonly publisher: TestPublisher;
+  readonly buckets: SimulatedStorage;
   readonly config: Config;
   /** Lines that were logged, parsed. */
   readonly logged: Record<string, unknown>[];
@@ -107,8 +113,16 @@ export interface Harness extends Instance {
 
 export function createHarness(options: HarnessOptions = {}): Harness {
   const clock = createTestClock();
-  const config = readConfig({ GOOGLE_CLOUD_PROJECT: 'demo-test', ...options.environment });
+  const { deliveries } = options;
+  const config = readConfig({
+    GOOGLE_CLOUD_PROJECT: 'demo-test',
+    ...(deliveries ? { STORAGE_EMULATOR_HOST: 'http://storage.test' } : { VERIFY_DELIVERY: 'off' }),
+    ...options.environment,
+  });
+  const buckets = createStorage({ now: () => clock.now() });
+  const cloudStorage = inProcessStorage(buckets);
   const simulator = createSimulator({
+    ...(deliveries && { onEnd: (operation) => deliver(buckets, operation, deliveries) }),
     ...options.simulator,
     now: () => clock.now(),
     sleep: (ms) => clock.sleep(ms),
@@ -135,6 +149,7 @@ export function createHarness(options: HarnessOptions = {}): Harness {
       createQuotaWatch({ store, clock, log, config, publisher }),
     ),
     publisher,
+    storage: deliveries && (async () => cloudStorage),
     clock,
     // A fixed sequence, so that a failure is reproducible.
     random: () => {
@@ -171,6 +186,7 @@ export function createHarness(options: HarnessOptions = {}): Harness {
     simulator,
     store,
     publisher,
+    buckets,
     config,
     logged,
     instance,

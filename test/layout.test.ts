@@ -23,6 +23,7 @@ const layers: readonly (readonly string[])[] = [
   ],
   ['model', 'issues.ts'],
   ['earth-engine'],
+  ['storage'],
   ['store'],
   ['record'],
   ['services.ts'],
@@ -35,6 +36,7 @@ const layers: readonly (readonly string[])[] = [
   ['cancellation'],
   ['retry'],
   ['dead-letters'],
+  ['delivery'],
   ['polling'],
 ];
 

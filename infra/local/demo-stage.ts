@@ -23,6 +23,9 @@ import {
   type Simulator,
   type SimulatorSettings,
 } from './simulator/index.ts';
+import { deliver, type DeliveryRule } from './storage/deliver.ts';
+import { inProcessStorage } from './storage/in-process.ts';
+import { createStorage, type SimulatedStorage } from './storage/storage.ts';
 import { localProject, localSettings, startStack } from './stack.ts';
 
 /** What the demo runs on: the local stack, or the service in one process. */
@@ -33,6 +36,7 @@ export interface Stage {
   readonly clock: Clock;
   readonly store: Store;
   readonly simulator: Simulator;
+  readonly buckets: SimulatedStorage;
   /** Publishes to the job topic. */
   publish(data: string): Promise<void>;
   stop(): Promise<void>;
@@ -45,6 +49,8 @@ const simulatorSettings: Partial<SimulatorSettings> = {
   concurrency: 2,
   runMs: [2000, 3000],
 };
+/** Both forms of name are seen. */
+const deliveries: readonly DeliveryRule[] = [{ pattern: 'florence', name: 'plain' }];
 export const POLL_EVERY_MS = 500;
 
 type OnProblem = (problem: Error) => void;
@@ -57,10 +63,11 @@ export async function stackStage(onProblem: OnProblem): Promise<Stage> {
   const stack = await startStack({
     project,
     simulator: simulatorSettings,
+    deliveries,
     pollEveryMs: POLL_EVERY_MS,
     onProblem,
   });
-  const { config, emulators, pubsub, simulator } = stack;
+  const { config, emulators, pubsub, simulator, buckets } = stack;
   // Google's clients read these variables, and look for credentials without them.
   Object.assign(process.env, stack.environment);
   const store = createFirestoreStore({
@@ -74,6 +81,7 @@ export async function stackStage(onProblem: OnProblem): Promise<Stage> {
     clock: systemClock,
     store,
     simulator,
+    buckets,
     async publish(data) {
       await pubsub.publish(config.topics.jobs, data);
     },
@@ -89,6 +97,7 @@ export interface Embedded {
   readonly config: Config;
   readonly store: Store;
   readonly simulator: Simulator;
+  readonly buckets: SimulatedStorage;
   /** What Pub/Sub would do with a published message. */
   deliver(messageId: string, data: string): Promise<void>;
   /** One run of pollExports. */
@@ -102,12 +111,19 @@ export function createEmbedded({
   random = Math.random,
   newToken = randomUUID,
 }: Pick<Services, 'clock' | 'stopping'> & Partial<Pick<Services, 'random' | 'newToken'>>): Embedded {
-  const simulator = createSimulator({ settings: simulatorSettings, now: () => clock.now() });
+  const buckets = createStorage({ now: () => clock.now(), advance: () => void simulator.counters() });
+  const cloudStorage = inProcessStorage(buckets);
+  const simulator = createSimulator({
+    settings: simulatorSettings,
+    now: () => clock.now(),
+    onEnd: (operation) => deliver(buckets, operation, deliveries),
+  });
   const store = createMemoryStore();
   const config = readConfig({
     ...localSettings,
     GOOGLE_CLOUD_PROJECT: localProject,
     EARTHENGINE_EMULATOR_HOST: 'localhost:1',
+    STORAGE_EMULATOR_HOST: 'http://localhost:1',
   });
   const services: Services = {
     config,
@@ -119,6 +135,7 @@ export function createEmbedded({
       publish: async (_topic, messages) => messages.map(() => ({ messageId: newToken() })),
       close: async () => {},
     },
+    storage: async () => cloudStorage,
     clock,
     random,
     newToken,
@@ -130,6 +147,7 @@ export function createEmbedded({
     config,
     store,
     simulator,
+    buckets,
     async deliver(messageId, data) {
       const body = { message: { messageId, data: Buffer.from(data).toString('base64'), attributes: {} } };
       const envelope = parseEnvelope({ headers: {}, body });

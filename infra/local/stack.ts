@@ -9,6 +9,9 @@ import { startFunction, type Exit, type FunctionProcess } from './function-proce
 import { LocalError } from './local-error.ts';
 import type { Ports } from './ports.ts';
 import { createPubsubRest, type PubsubRest } from './pubsub-rest.ts';
+import { deliver, type DeliveryRule } from './storage/deliver.ts';
+import { serveStorage } from './storage/serve.ts';
+import { createStorage, type SimulatedStorage } from './storage/storage.ts';
 import {
   createSimulator,
   serveSimulator,
@@ -28,6 +31,7 @@ export const localSettings = {
   POLL_MIN_SECONDS: '5',
   POLL_MAX_SECONDS: '30',
   POLL_BUDGET_SECONDS: '20',
+  DELIVERY_WAIT_SECONDS: '30',
 } as const;
 
 export interface StackOptions {
@@ -37,6 +41,8 @@ export interface StackOptions {
   readonly simulator?: Partial<SimulatorSettings> | undefined;
   /** Default: free ones. */
   readonly ports?: Ports | undefined;
+  /** With rules (an empty list means none), Earth Engine writes videos to simulated buckets, and deliveries are verified. */
+  readonly deliveries?: readonly DeliveryRule[] | undefined;
   /** The time from the end of one call of the poller to the next. */
   readonly pollEveryMs?: number | undefined;
   /** Receives each line that a function prints. */
@@ -53,6 +59,8 @@ export interface Stack {
   readonly emulators: Emulators;
   readonly pubsub: PubsubRest;
   readonly simulator: Simulator;
+  /** Empty without `deliveries`. */
+  readonly buckets: SimulatedStorage;
   readonly functions: Readonly<Record<Target, FunctionProcess>>;
   /** Stops everything that was started here, the last part first. */
   stop(): Promise<void>;
@@ -64,6 +72,7 @@ export async function startStack({
   settings = {},
   simulator: simulatorSettings = {},
   ports,
+  deliveries,
   pollEveryMs = SECOND_MS,
   onLine = () => {},
   onProblem,
@@ -74,13 +83,22 @@ export async function startStack({
   const emulators = await startEmulators({ projectId: project, ports });
   started.defer(() => emulators.stop());
 
-  const simulator = createSimulator({ settings: simulatorSettings });
+  // The simulator moves on when it is asked.
+  const buckets = createStorage({ advance: () => void simulator.counters() });
+  const simulator = createSimulator({
+    settings: simulatorSettings,
+    ...(deliveries && { onEnd: (operation) => deliver(buckets, operation, deliveries) }),
+  });
   const server = await serveSimulator(simulator, { port: ports?.earthEngine ?? 0 });
   started.defer(() => server.close());
+
+  const storageServer = deliveries && (await serveStorage(buckets));
+  started.defer(() => storageServer?.close());
 
   const environment = {
     ...emulators.environment,
     EARTHENGINE_EMULATOR_HOST: `127.0.0.1:${server.port}`,
+    ...(storageServer && { STORAGE_EMULATOR_HOST: storageServer.url }),
   };
   const functionEnvironment = { ...localSettings, ...settings, ...environment };
   const config = readConfig(functionEnvironment);
@@ -114,6 +132,7 @@ export async function startStack({
     emulators,
     pubsub,
     simulator,
+    buckets,
     functions,
     stop: () => parts.disposeAsync(),
   };

@@ -52,6 +52,7 @@ async function start(): Promise<void> {
   const stack = await startStack({
     ports,
     settings: settingsOf(process.env),
+    deliveries: [],
     onLine: (target, line) => {
       if (options.logs || isWarning(line)) {
         console.log(`${target}: ${line}`);
@@ -105,7 +106,13 @@ async function printEvents({ pubsub, config }: Stack, signal: AbortSignal): Prom
       for (const { attributes } of await pubsub.pull(subscription, signal)) {
         const time = new Date().toLocaleTimeString('en-GB');
         const { kind = '', state = '', recordId, jobKey = '', batchId = '' } = attributes;
-        const event = kind === 'STALLED' || kind === 'EXTRA_OPERATION' ? `${state}, ${kind}` : state;
+        const { delivery = '' } = attributes;
+        const event =
+          kind === 'STALLED' || kind === 'EXTRA_OPERATION'
+            ? `${state}, ${kind}`
+            : kind === 'DELIVERY'
+              ? delivery
+              : state;
         console.log(`${time}  ${event.padEnd(10)}  ${recordId ?? `batch ${batchId}`}  ${jobKey}`.trimEnd());
       }
     }
@@ -121,13 +128,14 @@ function describe({ emulators, environment, functions, config }: Stack): string 
     ['Firestore emulator', emulators.firestoreHost],
     ['Pub/Sub emulator', emulators.pubsubHost],
     ['Earth Engine simulator', String(environment['EARTHENGINE_EMULATOR_HOST'])],
+    ['Cloud Storage simulator', String(environment['STORAGE_EMULATOR_HOST'])],
     ...targetNames.map((target) => [target, functions[target].url] as const),
   ] as const;
   const { exports, publish, publishWithCurl, read, readRejected } = byHand(config.topics);
   return `
 The service is running on this machine. Earth Engine is simulated. To stop it: ${process.send ? 'npm stop' : 'Ctrl-C, or npm stop'}.
 
-${endpoints.map(([name, address]) => `  ${name.padEnd(22)}  ${address}`).join('\n')}
+${endpoints.map(([name, address]) => `  ${name.padEnd(23)}  ${address}`).join('\n')}
 ${warnAboutVariables(process.env)}
 In any terminal, in this folder:
 

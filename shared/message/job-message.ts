@@ -11,6 +11,7 @@ import type { Expression, Job, VideoRequest } from '../model/job.ts';
 import { isJsonObject, type JsonNode, pathOf, unusableName } from '../json.ts';
 import type { Issue } from '../model/rejected-message.ts';
 import { runAtOnce, type Steps } from '../steps.ts';
+import { requestedVideoInSteps } from './requested-video.ts';
 import { isTooWide } from './width.ts';
 import { addZodIssues, valueAt } from './zod-issues.ts';
 
@@ -50,7 +51,7 @@ export interface ReadJob {
 export type JobReading = ReadJob | InvalidJob;
 
 /** The fields of a job that are known without hashing its graph. */
-export type JobFields = Omit<Job, 'recordId' | 'contentHash'>;
+export type JobFields = Omit<Job, 'recordId' | 'contentHash' | 'requestedVideo'>;
 
 const schema = jobMessageSchema(z.unknown().optional());
 type Message = z.output<typeof schema>;
@@ -80,7 +81,8 @@ export function* parseJobMessageInSteps(json: unknown, rules: JobRules): Steps<J
     );
     return invalid(json, rules, issues.list());
   }
-  return { job: { ...fields, recordId, contentHash }, bytes };
+  const requestedVideo = yield* requestedVideoInSteps(fields.request);
+  return { job: { ...fields, recordId, contentHash, requestedVideo }, bytes };
 }
 
 /**
@@ -112,6 +114,7 @@ function readFields(json: unknown, rules: JobRules, issues: IssueList): JobField
     issues.add(['project'], mismatch(project, 'a project in ALLOWED_PROJECTS'));
   }
   checkDestination(json, rules, issues);
+  checkDeliverTo(json, rules, issues);
   if (expressionIn(json) === undefined && isJsonObject(json['request'])) {
     issues.add(['request', 'expression'], mismatch(undefined, 'an expression graph'));
   }
@@ -128,6 +131,7 @@ function readFields(json: unknown, rules: JobRules, issues: IssueList): JobField
     batchId: message.batchId,
     labels: message.labels ?? {},
     destination: destinationOf(request.fileExportOptions),
+    deliverTo: message.deliverTo,
     request,
   } satisfies Record<keyof Message, unknown> & JobFields;
 }
@@ -190,6 +194,25 @@ function checkDestination(json: Readonly<Record<string, unknown>>, rules: JobRul
       const why = name === 'driveDestination' ? " (other people cannot see a service account's Drive)" : '';
       issues.add([...path, name], mismatch(destination, `a destination in ALLOWED_DESTINATIONS${why}`));
     }
+  }
+}
+
+/** Only a video in Cloud Storage can be copied, and only to where the job could write. */
+function checkDeliverTo(json: Readonly<Record<string, unknown>>, rules: JobRules, issues: IssueList) {
+  const { deliverTo } = json;
+  if (typeof deliverTo !== 'string') {
+    return;
+  }
+  if (deliverTo.startsWith('gs://') && !isAllowed(rules.allowedDestinations, deliverTo)) {
+    issues.add(['deliverTo'], mismatch(deliverTo, 'an object in ALLOWED_DESTINATIONS'));
+  }
+  const request = json['request'];
+  const options = isJsonObject(request) ? request['fileExportOptions'] : undefined;
+  if (isJsonObject(options) && Object.hasOwn(options, 'driveDestination')) {
+    issues.add(
+      ['deliverTo'],
+      'must be left out with driveDestination: the service copies within Cloud Storage',
+    );
   }
 }
 

@@ -70,6 +70,16 @@ const labels = z
   .meta({ maxProperties: 16 })
   .describe('Copied to the record, so that you can query by them');
 
+const deliverToRule = 'gs://bucket/name of an object, such as gs://my-videos/las-vegas.mp4';
+const deliverTo = pattern(/^gs:\/\/[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]\/[^\r\n]*[^\r\n/]$/, deliverToRule)
+  .refine(
+    (uri) => uri.isWellFormed() && Buffer.byteLength(uri.replace(/^gs:\/\/[^/]*\//, '')) <= OBJECT_NAME_BYTES,
+    deliverToRule,
+  )
+  .describe(
+    'The verified video is copied to this name, if nothing has it yet; only for Cloud Storage, and where ALLOWED_DESTINATIONS allows it',
+  );
+
 const framesPerSecondRule = 'a number from 0.1 to 120';
 const maxFramesRule = 'a whole number from 1 to 2147483647';
 const maxPixelsRule = 'a positive int64 as a string of digits, a whole number, or { "value": either }';
@@ -196,6 +206,7 @@ export function jobMessageSchema<Schema extends z.ZodType>(expression: Schema) {
     project: project.optional(),
     batchId: batchId.optional(),
     labels: labels.optional(),
+    deliverTo: deliverTo.optional(),
     request: requestSchema(expression).describe(
       "Earth Engine's ExportVideoRequest as an official client builds it, without requestId",
     ),

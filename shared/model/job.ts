@@ -1,3 +1,5 @@
+import type { RequestedVideo } from './delivery.ts';
+
 /**
  * Earth Engine's ExportVideoRequest in the bare form, as it is sent, except for requestId and the marker in
  * `description`. Source: https://developers.google.com/earth-engine/reference/rest/v1/projects.video/export
@@ -42,5 +44,8 @@ export interface Job {
   readonly contentHash: string;
   /** `gs://bucket/prefix` or `drive:folder/prefix` */
   readonly destination: string;
+  /** `gs://bucket/name`: where the verified video is copied to. */
+  readonly deliverTo?: string | undefined;
+  readonly requestedVideo?: RequestedVideo | undefined;
   readonly request: VideoRequest;
 }

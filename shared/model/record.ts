@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import { deliverySchema, requestedVideoSchema } from './delivery.ts';
 import { MAX_ATTEMPT, operationPattern, requestIdPattern } from './ids.ts';
 
 /**
@@ -31,7 +32,7 @@ export type RecordError = z.infer<typeof recordErrorSchema>;
 const historyEntry = z.object({ state: z.string(), at: z.date(), note: z.string().optional() });
 
 /** What the event topic reports: a change of state, or something that an operator wants to know about. */
-const eventKinds = ['STATE', 'STALLED', 'EXTRA_OPERATION'] as const;
+const eventKinds = ['STATE', 'STALLED', 'EXTRA_OPERATION', 'DELIVERY'] as const;
 export type EventKind = (typeof eventKinds)[number];
 
 /** A pending event: the record was written before the event could be published. */
@@ -89,6 +90,8 @@ const common = {
     .string()
     .describe("The operation's description: the text from the request and the requestId"),
   destination: z.string().describe('`gs://bucket/prefix` or `drive:folder/prefix`'),
+  requestedVideo: requestedVideoSchema.optional(),
+  deliverTo: z.string().optional().describe('From the message: where the verified video is copied to'),
   priority: z.int().describe('0–9999; a job with a higher priority starts first'),
   workloadTag: z.string().optional().describe('From the request'),
   revision: z.int().min(1).describe('Incremented by every write; part of the `eventId`'),
@@ -243,6 +246,13 @@ export const recordSchema = z.discriminatedUnion('state', [
     ...ended,
     state: state('SUCCEEDED'),
     outputUris: z.array(z.string()).describe('Where the video is, as Earth Engine reports it'),
+    // Absent on records that an earlier version wrote.
+    delivery: deliverySchema.optional(),
+    deliveredTo: z
+      .string()
+      .optional()
+      .describe('`gs://bucket/name` of the copy of the video that `deliverTo` requested'),
+    dueAt: dueAt.optional(),
   }),
   z.object({ ...ended, state: state('FAILED'), error: recordErrorSchema }),
   z.object({

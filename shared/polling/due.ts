@@ -128,6 +128,11 @@ async function workOnOne(run: PollRun, found: Found<ExportRecord>, kind: DueKind
   if (run.isOver(kind.part)) {
     return false;
   }
+  if (isReadable(found) && found.value.state === 'SUCCEEDED') {
+    // It has a part of the run of its own, so that it does not stand in the way of operations.
+    run.hasDeliveries = true;
+    return false;
+  }
   run.summary.due += 1;
   const startedAt = run.clock.now();
   try {

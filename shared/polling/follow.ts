@@ -1,4 +1,5 @@
 import { EarthEngineError } from '../earth-engine/api.ts';
+import { hasDueDelivery } from '../record/delivery.ts';
 import { isLostOn404, lose, noteMissing } from '../record/observe.ts';
 import { type ActiveRecord, type ExportRecord, isActive } from '../model/record.ts';
 import { updateRecord } from '../records.ts';
@@ -34,6 +35,7 @@ export async function followOperation(run: PollRun, stored: Stored<ExportRecord>
   const { requestId } = marked(observed.operation) ?? record;
   const found = { ...observed, requestId, wasDue: true };
   const { stored: after, written } = await noteOperation(run, stored, found);
+  run.hasDeliveries ||= written && hasDueDelivery(after.value);
   if (written && after.value.state !== record.state) {
     run.summary.changed += 1;
   }

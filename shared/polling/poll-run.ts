@@ -57,6 +57,8 @@ export interface PollRun extends SendContext {
   /** By project: what this run may do with its queue. */
   readonly gates: Map<string, Promise<ProjectGate>>;
   readonly failures: ProjectFailures;
+  /** Whether videos may have to be looked for: this run saw a job that succeeded. */
+  hasDeliveries: boolean;
   /** Whether a part of the run is over; without one, the whole run. */
   isOver(part?: keyof RunParts): boolean;
 }

@@ -2,6 +2,7 @@ import pMap from 'p-map';
 
 import { finishBatches } from '../batch/finish-batches.ts';
 import { cancelLateArrivals } from '../cancellation/cancel-batch.ts';
+import { verifyDeliveries } from '../delivery/verify.ts';
 import { later, SECOND_MS } from '../clock.ts';
 import type { EarthEngine } from '../earth-engine/api.ts';
 import { flushEvents } from '../records.ts';
@@ -53,6 +54,7 @@ export async function pollExports(services: Services, gate: Gate): Promise<PollS
     ends,
     gates: new Map(),
     failures: new Map(),
+    hasDeliveries: false,
     isOver: (part = 'run') => stopping.aborted || clock.now() >= ends[part],
   };
 
@@ -75,10 +77,11 @@ export async function pollExports(services: Services, gate: Gate): Promise<PollS
   await endUnusedProbes(run);
   await Promise.all([
     flushPendingEvents(run),
-    // These are only a few counts, so they run even if the queues took all the time: a batch must not wait for a quiet
-    // hour.
-    finishBatches(run, later(ends.run, 10 * SECOND_MS)),
+    // Before the batches are finished, because their events count the deliveries. Its own calls and time are bounded.
+    run.hasDeliveries ? verifyDeliveries(run, () => run.isOver()) : undefined,
   ]);
+  // These are only a few counts, so they run even if the queues took all the time: a batch must not wait for a quiet hour.
+  await finishBatches(run, later(ends.run, 10 * SECOND_MS));
 
   const [waiting, ...due] = await Promise.all([
     store.records.count(recordQueries.waiting()),

@@ -3,6 +3,7 @@ import pMap from 'p-map';
 import { EarthEngineError, type Operation } from '../earth-engine/api.ts';
 import { sameOperation } from '../earth-engine/operation.ts';
 import { StaleWriteError } from '../errors.ts';
+import { hasDueDelivery } from '../record/delivery.ts';
 import { type Policy } from '../record/policy.ts';
 import { type ActiveRecord, type ExportRecord, isActive, isInSubmission } from '../model/record.ts';
 import { recordQueries } from '../store/queries.ts';
@@ -245,6 +246,7 @@ async function bringUpToDate(
     const found = { operation, requestId, asOf, ...adopted };
     const { stored: after, written } = await noteOperation(run, stored, found);
     run.summary.changed += written ? 1 : 0;
+    run.hasDeliveries ||= written && hasDueDelivery(after.value);
     return written || !isOutdated(after.value, found) ? after.value : undefined;
   } catch (error) {
     run.summary.failed += 1;

@@ -19,6 +19,11 @@ function kindOf(previous: ExportRecord | undefined, next: ExportRecord): EventKi
   if ((next.extraOperations?.length ?? 0) > (previous.extraOperations?.length ?? 0)) {
     return 'EXTRA_OPERATION';
   }
+  if (next.state === 'SUCCEEDED' && previous.state === 'SUCCEEDED') {
+    const changed =
+      next.delivery?.state !== previous.delivery?.state || next.deliveredTo !== previous.deliveredTo;
+    return changed ? 'DELIVERY' : undefined;
+  }
   return 'stalledSince' in next &&
     next.stalledSince !== undefined &&
     !('stalledSince' in previous && previous.stalledSince)
@@ -72,6 +77,9 @@ export function eventMessage(
     if (value !== undefined && Buffer.byteLength(value) <= MAX_ATTRIBUTE_BYTES) {
       attributes[name] = value;
     }
+  }
+  if (record.state === 'SUCCEEDED' && record.delivery) {
+    attributes['delivery'] = record.delivery.state;
   }
   const { unpublishedEvents: _pending, ...data } = record;
   return { data: Buffer.from(JSON.stringify(data)), attributes };

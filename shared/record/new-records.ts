@@ -58,6 +58,8 @@ function initialFields(job: Job, source: JobSource, now: Date, state: string, no
     publishedAt: source.publishedAt,
     description: source.description,
     destination: job.destination,
+    requestedVideo: job.requestedVideo,
+    deliverTo: job.deliverTo,
     priority: job.request.priority ?? DEFAULT_PRIORITY,
     workloadTag: job.request.workloadTag,
     retryOf: source.retryOf,

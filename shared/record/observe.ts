@@ -8,6 +8,7 @@ import {
   type RecordInSubmission,
   type TerminalRecord,
 } from '../model/record.ts';
+import { firstDelivery } from './delivery.ts';
 import { carry, pick } from './carry.ts';
 import { operationError, stateOf } from './operation-state.ts';
 import { type Moment, nextCheck, type Policy } from './policy.ts';
@@ -83,7 +84,13 @@ function ended(
     expireAt: later(now, policy.retentionMs),
   };
   return state === 'SUCCEEDED'
-    ? { ...end, state, progress: 1, outputUris: [...operation.destinationUris] }
+    ? {
+        ...end,
+        state,
+        progress: 1,
+        outputUris: [...operation.destinationUris],
+        ...firstDelivery(carried.destination, policy, now),
+      }
     : { ...end, state, error: operationError(operation, state) };
 }
 

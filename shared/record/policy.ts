@@ -16,6 +16,10 @@ export interface Policy {
   readonly pollMaxMs: number;
   readonly stalledMs: number;
   readonly retentionMs: number;
+  /** Whether videos are looked for in Cloud Storage. */
+  readonly verifyDelivery: boolean;
+  /** How long a video may take to appear. */
+  readonly deliveryWaitMs: number;
 }
 
 export function policyOf(config: Config): Policy {
@@ -29,6 +33,8 @@ export function policyOf(config: Config): Policy {
     pollMaxMs: config.pollMaxMs,
     stalledMs: config.stalledMs,
     retentionMs: config.retentionDays * DAY_MS,
+    verifyDelivery: config.verifyDelivery,
+    deliveryWaitMs: config.deliveryWaitMs,
   };
 }
 

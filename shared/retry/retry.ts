@@ -257,7 +257,20 @@ function attemptAfter(
   const { jobKey, project, batchId, labels, contentHash = '', destination = '', messageId } = record;
   const request = JSON.parse(new TextDecoder().decode(bytes)) as VideoRequest;
   const attempt = record.attempt + 1;
-  const job: Job = { recordId, jobKey, attempt, project, batchId, labels, contentHash, destination, request };
+  const { deliverTo, requestedVideo } = record;
+  const job: Job = {
+    recordId,
+    jobKey,
+    attempt,
+    project,
+    batchId,
+    labels,
+    contentHash,
+    destination,
+    deliverTo,
+    requestedVideo,
+    request,
+  };
   const now = clock.now();
   const waiting = enqueue(job, { requestId: recordId, description, messageId, retryOf }, 'QUEUE', now, now);
   return {

@@ -53,10 +53,13 @@ export const recordQueries = {
     ],
     orderBy: [['dueAt', 'asc']],
   }),
-  /** Operations that sweeps missed, to get one by one. */
+  /**
+   * Operations that sweeps missed, to get one by one. It also finds jobs that succeeded and whose delivery is due: so an idle
+   * run needs no query of its own to learn that there are none.
+   */
   dueOperations: (now: Date): Query => ({
     where: [
-      ['state', 'in', activeStates],
+      ['state', 'in', [...activeStates, 'SUCCEEDED']],
       ['dueAt', '<=', now],
     ],
     orderBy: [['dueAt', 'asc']],
@@ -68,6 +71,19 @@ export const recordQueries = {
       ['dueAt', '<=', now],
     ],
     orderBy: [['dueAt', 'asc']],
+  }),
+  /** Jobs that succeeded, and whose video must be looked for. */
+  dueDeliveries: (now: Date): Query => ({
+    where: [
+      ['state', '==', 'SUCCEEDED'],
+      ['dueAt', '<=', now],
+    ],
+    orderBy: [['dueAt', 'asc']],
+  }),
+  /** The newest records with a destination: those that may have written the same files. */
+  ofDestination: (destination: string): Query => ({
+    where: [['destination', '==', destination]],
+    orderBy: [['createdAt', 'desc']],
   }),
   /** The durable queue of a project, in the order in which its jobs are sent. */
   queued: (project: string): Query => ({

@@ -75,7 +75,7 @@ describe('submitExport on SIGTERM', () => {
     for (const jobKey of ['silent/1', 'silent/2']) {
       const record = await rig.recordOf(jobKey);
       expect(record).toMatchObject({ state: 'WAITING', waitingFor: 'SERVICE', unanswered: 1 });
-      expect('dueAt' in record && record.dueAt.getTime()).toBeLessThanOrEqual(Date.now());
+      expect('dueAt' in record && record.dueAt?.getTime()).toBeLessThanOrEqual(Date.now());
     }
 
     fault = undefined;
@@ -118,7 +118,7 @@ describe('pollExports on SIGTERM', () => {
     expect(Date.now() - signaledAt).toBeLessThan(STOP_LIMIT_MS);
     const record = await rig.recordOf('poll/1');
     expect(record).toMatchObject({ state: 'WAITING', unanswered: 4 });
-    expect('dueAt' in record && record.dueAt.getTime()).toBeLessThanOrEqual(Date.now());
+    expect('dueAt' in record && record.dueAt?.getTime()).toBeLessThanOrEqual(Date.now());
   });
 });
 

@@ -196,7 +196,7 @@ function inWords(record: ExportRecord | undefined): string {
     'searches' in record && record.searches ? `searched` : undefined,
     'generation' in record && record.generation > 1 ? `g${record.generation}` : undefined,
     record.cancelRequestedAt ? 'cancel' : undefined,
-    'dueAt' in record ? `due ${record.dueAt.toISOString().slice(11, 19)}` : undefined,
+    'dueAt' in record && record.dueAt ? `due ${record.dueAt.toISOString().slice(11, 19)}` : undefined,
     record.unpublishedEvents ? `${record.unpublishedEvents.length} events pending` : undefined,
     record.alsoBatches ? `also ${record.alsoBatches.join()}` : undefined,
   ];

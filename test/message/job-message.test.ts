@@ -85,6 +85,7 @@ describe('a valid message', () => {
       labels: {},
       destination: 'gs://my-bucket/a/b',
       request,
+      requestedVideo: { framesPerSecond: 12 },
       recordId: expect.stringMatching(/^ve1-/) as string,
       contentHash: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
     });

@@ -19,6 +19,8 @@ export const policy: Policy = {
   pollMinMs: 2 * TICK_MS,
   pollMaxMs: 4 * TICK_MS,
   stalledMs: 1000 * TICK_MS,
+  verifyDelivery: false,
+  deliveryWaitMs: 0,
   retentionMs: 1000 * TICK_MS,
 };
 

@@ -31,6 +31,7 @@ export function beginRun(harness: Harness, change: Partial<EarthEngine> = {}): P
     ends,
     gates: new Map(),
     failures: new Map(),
+    hasDeliveries: false,
     isOver: (part = 'run') => clock.now() >= ends[part],
   };
 }

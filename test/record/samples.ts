@@ -1,7 +1,9 @@
 import type { Operation } from '../../shared/earth-engine/api.ts';
 import type { Job } from '../../shared/model/job.ts';
+import type { Delivery } from '../../shared/model/delivery.ts';
 import type { RecordError, RecordIn, RecordState } from '../../shared/model/record.ts';
 import { requestCancellation } from '../../shared/record/cancellation.ts';
+import { recordCopy } from '../../shared/record/delivery.ts';
 import { claim, type JobSource } from '../../shared/record/new-records.ts';
 import { lose, recordOperation } from '../../shared/record/observe.ts';
 import { type Moment, type Policy, policyOf } from '../../shared/record/policy.ts';
@@ -38,6 +40,8 @@ export const job: Job = {
   labels: { team: 'water' },
   contentHash: 'c0ffee',
   destination: 'gs://bucket/prefix',
+  deliverTo: 'gs://bucket/stable.mp4',
+  requestedVideo: { framesPerSecond: 5, longerSide: 768 },
   request: {
     expression: { result: '0', values: {} },
     fileExportOptions: { fileFormat: 'MP4', cloudStorageDestination: { bucket: 'bucket' } },
@@ -86,13 +90,28 @@ function observed<S extends RecordState>(state: S, change: Partial<Operation> = 
 
 const running = observed('RUNNING');
 
+const delivery: Delivery = {
+  state: 'VERIFIED',
+  object: 'gs://bucket/prefix.mp4',
+  generation: '1795868602015001',
+  bytes: 6672,
+  crc32c: 'SABcUg==',
+  frames: 12,
+  framesPerSecond: 5,
+  width: 768,
+  height: 432,
+  durationSeconds: 2.4,
+  codec: 'avc1.64001e',
+  problems: [],
+};
+
 export const samples: { readonly [S in RecordState]: RecordIn<S> } = {
   SUBMITTING: { ...claimed, searches: { firstEndedAt: start, lastStartedAt: start, refusedAt: start } },
   WAITING: wait(claimed, noFindings, { waitingFor: 'QUEUE', error }, policy, atStart),
   PENDING: observed('PENDING', { progress: 0 }),
   RUNNING: { ...running, stalledSince: start },
   CANCELLING: requestCancellation(observed('CANCELLING'), start) as RecordIn<'CANCELLING'>,
-  SUCCEEDED: observed('SUCCEEDED'),
+  SUCCEEDED: recordCopy(observed('SUCCEEDED'), delivery, 'gs://bucket/stable.mp4', start),
   FAILED: observed('FAILED'),
   CANCELLED: observed('CANCELLED'),
   REJECTED: reject(claimed, noFindings, error, policy, start),

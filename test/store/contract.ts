@@ -421,7 +421,7 @@ function describeQueries(current: () => Opened): void {
     const { store, put } = current();
     await put('videoExports/d0-bad', { ...samples.PENDING, dueAt: at(-25), attempt: 'one' });
     const query = recordQueries.dueOperations(now);
-    const [, bad] = await store.records.find(query, { limit: 2 });
+    const [, , bad] = await store.records.find(query, { limit: 3 });
     if (!bad) {
       throw new Error('nothing found');
     }
@@ -510,6 +510,20 @@ const queried = [
   ['e2', sample('REJECTED', { project: 'p3', batchId: undefined, unpublishedEvents: [event(1), event(3)] })],
   ['b1', sample('SUCCEEDED', { project: 'p3', batchId: 'batch', createdAt: at(3), eecuSeconds: 1.5 })],
   [
+    'v1',
+    sample('SUCCEEDED', {
+      ...parked,
+      project: 'p3',
+      dueAt: at(-40),
+      destination: 'gs://v/1',
+      createdAt: at(1),
+    }),
+  ],
+  [
+    'v2',
+    sample('SUCCEEDED', { project: 'p3', batchId: undefined, destination: 'gs://v/1', createdAt: at(2) }),
+  ],
+  [
     'b2',
     sample('FAILED', {
       project: 'p3',
@@ -530,7 +544,13 @@ const ended: RecordState[] = ['SUCCEEDED', 'LOST'];
 const expected: [string, Query, string[]][] = [
   ['claims whose lease has expired', recordQueries.overdueSubmitting(now), ['s1', 's2']],
   ['jobs that wait for something other than the queue', recordQueries.dueWaiting(now), ['w2', 'w1']],
-  ['operations that are due, ties by id', recordQueries.dueOperations(now), ['d1', 'd2', 'd3']],
+  [
+    'operations and deliveries that are due, ties by id',
+    recordQueries.dueOperations(now),
+    ['v1', 'd1', 'd2', 'd3'],
+  ],
+  ['deliveries that are due', recordQueries.dueDeliveries(now), ['v1']],
+  ['records with a destination, newest first', recordQueries.ofDestination('gs://v/1'), ['v2', 'v1']],
   ['the queue, highest priority and oldest first', recordQueries.queued('p1'), ['q3', 'q2', 'q5', 'q1']],
   ['pending events, in the order of their content', recordQueries.pendingEvents(), ['e2', 'e1']],
   [

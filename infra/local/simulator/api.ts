@@ -3,6 +3,7 @@ import type { OtherOperations } from './others.ts';
 import type { Ending } from './queue.ts';
 import type { RefusalReason, SimulatorAnswer, SimulatorRequest } from './request.ts';
 import type { CallKind, Fault, SimulatorSettings } from './settings.ts';
+import type { RequestedVideo } from './video.ts';
 
 /** The true state of an operation, whatever responses were sent. Times are ISO 8601. */
 export interface TrueOperation {
@@ -14,6 +15,7 @@ export interface TrueOperation {
   readonly description: string;
   readonly destination: string;
   readonly priority: number;
+  readonly video: RequestedVideo;
   readonly state: SimulatedState;
   readonly createTime: string;
   readonly startTime: string | undefined;

@@ -1,4 +1,5 @@
 import type { SimulatorSettings } from './settings.ts';
+import type { RequestedVideo } from './video.ts';
 
 export type SimulatedState = 'PENDING' | 'RUNNING' | 'CANCELLING' | 'SUCCEEDED' | 'CANCELLED' | 'FAILED';
 
@@ -25,6 +26,7 @@ export interface SimulatedOperation {
   readonly priority: number;
   /** Why its video cannot be made. */
   readonly frameProblem: string | undefined;
+  readonly video: RequestedVideo;
   readonly quirks: Quirks;
   readonly createMs: number;
   state: SimulatedState;

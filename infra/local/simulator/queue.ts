@@ -12,6 +12,7 @@ import type { SimulatorSettings } from './settings.ts';
 export interface Queue {
   readonly settings: Readonly<SimulatorSettings>;
   readonly random: () => number;
+  readonly onEnd: (operation: SimulatedOperation) => void;
   /** Operations of other users, which take slots and capacity too. */
   others: OtherOperations;
   /** In order of creation; the first `arrived` of them are in `ready`. */
@@ -54,10 +55,12 @@ export function createQueue(
   settings: Readonly<SimulatorSettings>,
   random: () => number,
   others: OtherOperations,
+  onEnd: (operation: SimulatedOperation) => void,
 ): Queue {
   return {
     settings,
     random,
+    onEnd,
     others,
     arriving: [],
     arrived: 0,
@@ -216,6 +219,7 @@ function move(queue: Queue, operation: SimulatedOperation, state: SimulatedState
     if (operation.startMs !== undefined) {
       queue.running--;
     }
+    queue.onEnd(operation);
   }
 }
 

@@ -25,6 +25,8 @@ export interface SimulatorOptions {
   readonly sleep?: (ms: number) => Promise<void>;
   readonly onRequest?: RequestHook;
   readonly settings?: Partial<SimulatorSettings>;
+  /** Called when an operation ends. */
+  readonly onEnd?: ((operation: TrueOperation) => void) | undefined;
 }
 
 /** A simulated Earth Engine: its settings define what it does, and its methods return what happened. */
@@ -34,9 +36,15 @@ export function createSimulator({
   sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
   onRequest,
   settings: given = {},
+  onEnd = () => {},
 }: SimulatorOptions = {}): Simulator {
   const settings: SimulatorSettings = { ...defaultSettings, ...given };
-  const world = createWorld(settings, createRandom(seed), () => clock().getTime());
+  const world = createWorld(
+    settings,
+    createRandom(seed),
+    () => clock().getTime(),
+    (operation) => onEnd(trueOperation(operation)),
+  );
   // Faults draw from their own random numbers, so that an extra fault does not change how long operations run.
   const faults = createFaults(settings, createRandom(seed + 1), onRequest);
   const service: Service = { world, clock, sleep, exportCalls: [] };
@@ -214,6 +222,7 @@ function trueOperation(operation: SimulatedOperation): TrueOperation {
     description: operation.description,
     destination: operation.destination,
     priority: operation.priority,
+    video: operation.video,
     state: operation.state,
     createTime: new Date(operation.createMs).toISOString(),
     startTime: startMs === undefined ? undefined : new Date(startMs).toISOString(),

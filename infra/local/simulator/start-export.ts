@@ -143,7 +143,7 @@ function createOperation(
   { project: projectId, identity, sha256, request }: AcceptedExport,
 ): SimulatedOperation {
   const project = currentProject(world, projectId);
-  const { description, destination, destinationUri, priority, requestId } = request;
+  const { description, destination, destinationUri, priority, requestId, video } = request;
   const operation: SimulatedOperation = {
     name: newName(world, projectId),
     project: projectId,
@@ -155,6 +155,7 @@ function createOperation(
     destinationUri,
     priority,
     frameProblem: frameProblem(request.expression),
+    video,
     quirks: newQuirks(world),
     createMs: world.now(),
     state: 'PENDING',

@@ -1,4 +1,5 @@
 import { checkExpression, isObject, onlyFields } from './graph.ts';
+import { requestedVideo, type RequestedVideo } from './video.ts';
 import { Refusal } from './request.ts';
 
 /** The parts of a valid ExportVideoRequest that the simulator needs. */
@@ -10,6 +11,7 @@ export interface AcceptedRequest {
   readonly destination: string;
   readonly destinationUri: string;
   readonly expression: unknown;
+  readonly video: RequestedVideo;
 }
 
 const MAX_PAYLOAD_BYTES = 10_485_760;
@@ -63,6 +65,7 @@ export function readExportRequest(body: Uint8Array): AcceptedRequest {
     priority: integer(request['priority'] ?? 100, 'priority', 0, 9999),
     ...readDestination(request['fileExportOptions']),
     expression: request['expression'],
+    video: requestedVideo(request),
   };
 }
 

@@ -10,6 +10,7 @@ export interface World {
   readonly random: () => number;
   readonly now: () => number;
   readonly epochMs: number;
+  readonly onEnd: (operation: SimulatedOperation) => void;
   readonly projects: Map<string, Project>;
   /** By name, in order of creation. */
   readonly operations: Map<string, SimulatedOperation>;
@@ -38,12 +39,14 @@ export function createWorld(
   settings: Readonly<SimulatorSettings>,
   random: () => number,
   now: () => number,
+  onEnd: (operation: SimulatedOperation) => void = () => {},
 ): World {
   return {
     settings,
     random,
     now,
     epochMs: now(),
+    onEnd,
     projects: new Map(),
     operations: new Map(),
     usedIds: new Map(),
@@ -51,10 +54,10 @@ export function createWorld(
 }
 
 /** The project, created on first use, with its queue advanced to now. */
-export function currentProject({ settings, random, now, projects }: World, id: string): Project {
+export function currentProject({ settings, random, now, projects, onEnd }: World, id: string): Project {
   const project = projects.get(id) ?? {
     operations: [],
-    queue: createQueue(settings, random, noOthers),
+    queue: createQueue(settings, random, noOthers, onEnd),
     listings: createListings(settings, random),
   };
   projects.set(id, project);

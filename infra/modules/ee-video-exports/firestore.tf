@@ -14,6 +14,7 @@ locals {
       batch-newest        = ["batchId", "createdAt desc"]
       batch-state         = ["batchId", "state"]
       batch-state-created = ["batchId", "state", "createdAt"]
+      destination-newest  = ["destination", "createdAt desc"]
       lower-bounds        = ["eecuIsLowerBound", "eecuSeconds"]
       project-due         = ["project", "state", "dueAt"]
       project-due-waiting = ["project", "state", "waitingFor", "dueAt"]
@@ -57,7 +58,7 @@ locals {
   # list or map. The index truncates values above 1,500 bytes anyway.
   unindexed = { for collection, fields in local.large_fields : collection => fields if contains(local.own_collections, collection) }
   large_fields = {
-    videoExports       = ["claim", "description", "error", "extraOperations", "history", "missing", "outputUris", "searches"]
+    videoExports       = ["claim", "deliverTo", "deliveredTo", "description", "error", "extraOperations", "history", "missing", "outputUris", "requestedVideo", "searches"]
     request            = ["data"]
     rejectedMessages   = ["attributes", "data", "issues"]
     videoExportBatches = ["counts"]

@@ -1,5 +1,5 @@
 locals {
-  # Every setting that shared/config.ts reads, except the three *_EMULATOR_HOST settings, which are for local stacks only.
+  # Every setting that shared/config.ts reads, except the four *_EMULATOR_HOST settings, which are for local stacks only.
   environment = {
     GOOGLE_CLOUD_PROJECT   = var.project_id
     EARTHENGINE_PROJECT    = local.earth_engine_projects[0]
@@ -17,6 +17,8 @@ locals {
     POLL_MAX_SECONDS       = tostring(var.settings.poll_max_seconds)
     POLL_BUDGET_SECONDS    = tostring(var.settings.poll_budget_seconds)
     MAX_ACTIVE_OPERATIONS  = tostring(var.settings.max_active_operations)
+    VERIFY_DELIVERY        = var.settings.verify_delivery
+    DELIVERY_WAIT_SECONDS  = tostring(var.settings.delivery_wait_seconds)
     RETENTION_DAYS         = tostring(var.settings.retention_days)
     JOBS_TOPIC             = var.topics.jobs
     BATCHES_TOPIC          = var.topics.batches
