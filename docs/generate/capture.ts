@@ -1,3 +1,7 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
 import {
   createEmbedded,
   embeddedDescription,
@@ -34,10 +38,12 @@ export async function captureDemo(): Promise<string> {
     newToken: () => `token-${(tokens += 1)}`,
   });
   const published: string[] = [];
+  const videoFolder = await mkdtemp(join(tmpdir(), 'demo-'));
   let delivered = 0;
   const stage: Stage = {
     ...embedded,
     description: embeddedDescription(notInstalled),
+    videoFolder,
     // While the demo sleeps, the service works.
     clock: {
       now,
@@ -57,7 +63,11 @@ export async function captureDemo(): Promise<string> {
 
   terminal.out('$ npm run demo\n');
   printStart(terminal);
-  await playDemo(stage, terminal, [], signal);
+  try {
+    await playDemo(stage, terminal, [], signal);
+  } finally {
+    await rm(videoFolder, { recursive: true, force: true });
+  }
   printEnd(terminal, nowMs - startMs);
   return renderTerminal(written, COLUMNS);
 }

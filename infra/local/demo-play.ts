@@ -5,7 +5,7 @@ import type { Cli } from '../../cli/cli.ts';
 import { fit, table, wrap } from '../../cli/screen.ts';
 import type { Terminal } from '../../cli/terminal.ts';
 import { nameOf } from '../../cli/text.ts';
-import { watchingJobs, type WatchedJob } from '../../cli/watch/jobs.ts';
+import { type JobStatus, watchingJobs, type WatchedJob } from '../../cli/watch/jobs.ts';
 import { SECOND_MS } from '../../shared/clock.ts';
 import { LocalError } from './local-error.ts';
 import { jobRules, parseJobMessage } from '../../shared/message/job-message.ts';
@@ -14,6 +14,7 @@ import type { RejectedMessage } from '../../shared/model/rejected-message.ts';
 import type { Query } from '../../shared/store/queries.ts';
 import { isReadable, type Documents, type Stored } from '../../shared/store/store.ts';
 import type { Stage } from './demo-stage.ts';
+import { saveVideos, videoLines } from './demo-videos.ts';
 import type { TrueOperation } from './simulator/index.ts';
 
 /** How often the live view is drawn. */
@@ -28,7 +29,7 @@ type Exported = Stored<ExportRecord>;
 
 /**
  * Publishes the example jobs, one of them twice, and one message with mistakes. Shows the jobs until all have ended, then
- * prints what Firestore and Earth Engine have of them.
+ * prints what Firestore, Earth Engine, and Cloud Storage have of them, and downloads the videos.
  *
  * @param problems what the stage reports meanwhile; any problem ends the demo
  * @throws LocalError if the records differ from what Earth Engine did
@@ -62,6 +63,8 @@ export async function playDemo(
   printRejected(terminal, rejected);
   printOperations(terminal, operations, stage.simulator.counters().calls.export, records);
   check(examples.length, records, rejected, operations);
+  const videos = await saveVideos(await stage.cloudStorage(), records, stage.videoFolder);
+  print(terminal, '', 'Cloud Storage:', '', ...videoLines(videos));
 }
 
 export const printStart = (terminal: Terminal): void =>
@@ -126,7 +129,7 @@ async function watchUntilEnded(
     const statuses = await watching.read();
     watching.view.show(statuses, false);
     const rejected = await readAll(store.rejectedMessages);
-    if (watching.endOf(statuses) && rejected.length > 0) {
+    if (watching.endOf(statuses) && statuses.every(isDelivered) && rejected.length > 0) {
       return rejected;
     }
     if (problems.length > 0) {
@@ -142,6 +145,9 @@ async function watchUntilEnded(
     await clock.sleep(LOOK_EVERY_MS, signal);
   }
 }
+
+const isDelivered = ({ record }: JobStatus): boolean =>
+  record?.state !== 'SUCCEEDED' || record.delivery?.state !== 'PENDING';
 
 /** As much of the command line as watching needs. Plain lines are cut: the report below them has the addresses. */
 function watchingCli({ clock, config, store }: Stage, terminal: Terminal, interrupted: AbortSignal): Cli {

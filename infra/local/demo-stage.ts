@@ -8,8 +8,11 @@ import { silentLog } from '../../shared/log.ts';
 import { parseEnvelope } from '../../shared/message/envelope.ts';
 import type { Services } from '../../shared/services.ts';
 import { createFirestoreStore } from '../../shared/store/firestore.ts';
+import { videoFolder } from './demo-videos.ts';
 import { LocalError } from './local-error.ts';
 import { createMemoryStore } from './memory/store.ts';
+import type { CloudStorage } from '../../shared/storage/api.ts';
+import { createCloudStorage } from '../../shared/storage/client.ts';
 import type { Store } from '../../shared/store/store.ts';
 import { createGate } from '../../shared/submission/gate.ts';
 import { pollExports } from '../../shared/polling/poll.ts';
@@ -25,7 +28,7 @@ import {
 } from './simulator/index.ts';
 import { deliver, type DeliveryRule } from './storage/deliver.ts';
 import { inProcessStorage } from './storage/in-process.ts';
-import { createStorage, type SimulatedStorage } from './storage/storage.ts';
+import { createStorage } from './storage/storage.ts';
 import { localProject, localSettings, startStack } from './stack.ts';
 
 /** What the demo runs on: the local stack, or the service in one process. */
@@ -36,7 +39,9 @@ export interface Stage {
   readonly clock: Clock;
   readonly store: Store;
   readonly simulator: Simulator;
-  readonly buckets: SimulatedStorage;
+  cloudStorage(): Promise<CloudStorage>;
+  /** Where the videos are saved. */
+  readonly videoFolder: string;
   /** Publishes to the job topic. */
   publish(data: string): Promise<void>;
   stop(): Promise<void>;
@@ -67,7 +72,7 @@ export async function stackStage(onProblem: OnProblem): Promise<Stage> {
     pollEveryMs: POLL_EVERY_MS,
     onProblem,
   });
-  const { config, emulators, pubsub, simulator, buckets } = stack;
+  const { config, emulators, pubsub, simulator } = stack;
   // Google's clients read these variables, and look for credentials without them.
   Object.assign(process.env, stack.environment);
   const store = createFirestoreStore({
@@ -81,7 +86,9 @@ export async function stackStage(onProblem: OnProblem): Promise<Stage> {
     clock: systemClock,
     store,
     simulator,
-    buckets,
+    cloudStorage: async () =>
+      createCloudStorage({ projectId: project, emulatorHost: config.storageEmulatorHost }),
+    videoFolder,
     async publish(data) {
       await pubsub.publish(config.topics.jobs, data);
     },
@@ -97,7 +104,7 @@ export interface Embedded {
   readonly config: Config;
   readonly store: Store;
   readonly simulator: Simulator;
-  readonly buckets: SimulatedStorage;
+  cloudStorage(): Promise<CloudStorage>;
   /** What Pub/Sub would do with a published message. */
   deliver(messageId: string, data: string): Promise<void>;
   /** One run of pollExports. */
@@ -147,7 +154,7 @@ export function createEmbedded({
     config,
     store,
     simulator,
-    buckets,
+    cloudStorage: async () => cloudStorage,
     async deliver(messageId, data) {
       const body = { message: { messageId, data: Buffer.from(data).toString('base64'), attributes: {} } };
       const envelope = parseEnvelope({ headers: {}, body });
@@ -188,6 +195,7 @@ export function embeddedStage(onProblem: OnProblem, because: string): Stage {
   return {
     ...embedded,
     description: embeddedDescription(because),
+    videoFolder,
     clock: systemClock,
     async publish(data) {
       const delivery = embedded.deliver(String(deliveries.size + 1), data);
