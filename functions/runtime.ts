@@ -54,7 +54,7 @@ async function createRuntime(): Promise<Runtime> {
   const earthEngine = createEarthEngine({
     url: config.earthEngineUrl,
     auth: config.earthEngineCredentials
-      ? applicationDefaultCredentials(config.googleCloudProject)
+      ? applicationDefaultCredentials(config.googleCloudProject, { drive: config.allowsDrive })
       : undefined,
     observer: createQuotaWatch({ store, clock, log, config, publisher }),
   });

@@ -34,7 +34,7 @@ variable "alerts" {
 }
 
 variable "allowed_destinations" {
-  description = "The destinations that jobs can write to, as gs://bucket/prefix* or drive:* patterns. Default: anywhere in export_buckets. People cannot see a service account's Drive, so list drive:* only if you need it."
+  description = "The destinations that jobs can write to, as gs://bucket/prefix* or drive:* patterns. Default: anywhere in export_buckets. A service account has no Drive storage of its own, so with drive:*, jobs need a folder of a shared drive that is shared with it."
   type        = list(string)
   default     = null
 }
@@ -63,12 +63,13 @@ variable "event_subscribers" {
 }
 
 variable "export_buckets" {
-  description = "Buckets for the videos, by name. The service can write only to these buckets. A bucket is created unless `create` is false. If you cannot change the access to a bucket of another project, also set `grant` to false; `terraform output grants` prints the command for its owner."
+  description = "Buckets for the videos, by name. The service can write only to these buckets. A bucket is created unless `create` is false. If you cannot change the access to a bucket of another project, also set `grant` to false; `terraform output grants` prints the command for its owner. With `public`, jobs can set `permissions` to PUBLIC, which makes their videos readable for everyone; the bucket then has no uniform access."
   type = map(object({
     create            = optional(bool, true)
     delete_after_days = optional(number)
     grant             = optional(bool, true)
     location          = optional(string)
+    public            = optional(bool, false)
   }))
   default = {}
 

@@ -80,7 +80,9 @@ export const environmentSchema = z
       .describe('Earth Engine projects that jobs can name, comma-separated; `*` means any'),
     ALLOWED_DESTINATIONS: list
       .default(['gs://*'])
-      .describe('Patterns of `destination`, comma-separated: `gs://bucket/prefix*`, `drive:*`'),
+      .describe(
+        'Patterns of `destination`, comma-separated: `gs://bucket/prefix*`, `drive:*`. With a `drive:` pattern, the functions request the Drive scope, but a service account has no Drive storage: share a folder of a shared drive with it, or use a bucket',
+      ),
     SUBMIT_LEASE_SECONDS: seconds(120).describe(
       'How long a claim prevents other senders from sending the same job',
     ),
@@ -152,6 +154,8 @@ export interface Config {
   readonly firestoreDatabase: string;
   readonly allowedProjects: AllowList;
   readonly allowedDestinations: AllowList;
+  /** Whether a job can export to Drive: calls then need another scope. */
+  readonly allowsDrive: boolean;
   readonly submitLeaseMs: number;
   readonly submitTimeoutMs: number;
   readonly retryMinMs: number;
@@ -215,6 +219,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     firestoreDatabase: env.FIRESTORE_DATABASE,
     allowedProjects: env.ALLOWED_PROJECTS ?? [earthEngineProject],
     allowedDestinations: env.ALLOWED_DESTINATIONS,
+    allowsDrive: env.ALLOWED_DESTINATIONS.some(matchesDrive),
     submitLeaseMs: env.SUBMIT_LEASE_SECONDS,
     submitTimeoutMs: env.SUBMIT_TIMEOUT_SECONDS,
     retryMinMs: env.RETRY_MIN_SECONDS,
@@ -244,6 +249,10 @@ const isLocal = (env: z.output<typeof environmentSchema>): boolean =>
   [env.EARTHENGINE_EMULATOR_HOST, env.FIRESTORE_EMULATOR_HOST, env.PUBSUB_EMULATOR_HOST].some(
     (host) => host !== undefined,
   ) || loopback.test(new URL(env.EARTHENGINE_API_URL).hostname);
+
+/** Whether a pattern allows any `drive:` destination. */
+const matchesDrive = (pattern: string): boolean =>
+  pattern.startsWith('drive:') || (pattern.endsWith('*') && 'drive:'.startsWith(pattern.slice(0, -1)));
 
 /** Whether `text` matches an entry of the list: exactly, or up to the entry's final `*`. */
 export function isAllowed(allowed: AllowList, text: string): boolean {

@@ -41,3 +41,17 @@ describe('a duration', () => {
     expect(read({ STALLED_HOURS: '0.5' }).stalledMs).toBe(1_800_000);
   });
 });
+
+describe('a Drive destination', () => {
+  it.each([
+    [undefined, false],
+    ['gs://*', false],
+    ['gs://bucket/*,drive:*', true],
+    ['drive:videos/weekly', true],
+    ['*', true],
+  ])('is allowed by %s: %s', (ALLOWED_DESTINATIONS, allowsDrive) => {
+    expect(readConfig({ GOOGLE_CLOUD_PROJECT: 'my-project', ALLOWED_DESTINATIONS })).toMatchObject({
+      allowsDrive,
+    });
+  });
+});

@@ -46,6 +46,7 @@ export async function* examine(
       config = await cli.serviceConfig();
       yield await checkRules(store, config);
       yield await checkRestrictions(cli);
+      yield* checkDrive(config);
     }
   }
 
@@ -166,6 +167,17 @@ async function checkTopics({ topics, googleCloudProject }: Config, probes: Probe
       code,
       found,
       `Check that ${googleCloudProject} is the service's project and that its Pub/Sub API is enabled`,
+    );
+  }
+}
+
+/** A job that exports to Drive succeeds, and the video may still be nowhere. */
+function* checkDrive({ allowedDestinations }: Config): Generator<Finding> {
+  const patterns = allowedDestinations.filter((pattern) => pattern.startsWith('drive:'));
+  if (patterns.length > 0) {
+    yield ok(
+      'Drive',
+      `Jobs can export to ${patterns.join(', ')}. A service account has no Drive storage of its own: share a folder of a shared drive with it, or use a bucket`,
     );
   }
 }

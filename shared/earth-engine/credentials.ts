@@ -1,4 +1,6 @@
-const SCOPE = 'https://www.googleapis.com/auth/cloud-platform';
+const CLOUD_SCOPE = 'https://www.googleapis.com/auth/cloud-platform';
+/** Earth Engine requires it for requests that name Drive (release notes, 2025-07-21). */
+const DRIVE_SCOPE = 'https://www.googleapis.com/auth/drive';
 
 /** Where access tokens come from, and whose they are. */
 export interface TokenSource {
@@ -17,10 +19,14 @@ export interface TokenSource {
  *
  * @param project the Google Cloud project of the service; without it, the library would run gcloud to find it
  */
-export function applicationDefaultCredentials(project: string): TokenSource {
+export function applicationDefaultCredentials(
+  project: string,
+  { drive = false }: { readonly drive?: boolean } = {},
+): TokenSource {
+  const scopes = drive ? [CLOUD_SCOPE, DRIVE_SCOPE] : [CLOUD_SCOPE];
   const load = async () => {
     const { GoogleAuth } = await import('google-auth-library');
-    return new GoogleAuth({ scopes: SCOPE, projectId: project });
+    return new GoogleAuth({ scopes, projectId: project });
   };
   let credentials: ReturnType<typeof load> | undefined;
   let current: string | undefined;

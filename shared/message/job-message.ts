@@ -191,7 +191,7 @@ function checkDestination(json: Readonly<Record<string, unknown>>, rules: JobRul
     const destination =
       name === 'driveDestination' ? `drive:${place ?? ''}/${prefix}` : `gs://${place}/${prefix}`;
     if (!isAllowed(rules.allowedDestinations, destination)) {
-      const why = name === 'driveDestination' ? " (other people cannot see a service account's Drive)" : '';
+      const why = name === 'driveDestination' ? ' (a service account has no Drive storage of its own)' : '';
       issues.add([...path, name], mismatch(destination, `a destination in ALLOWED_DESTINATIONS${why}`));
     }
   }

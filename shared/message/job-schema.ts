@@ -163,7 +163,10 @@ const fileExportOptions = fields({
     filenamePrefix: filenamePrefix.optional(),
     permissions: z
       .enum(['DEFAULT_OBJECT_ACL', 'PUBLIC', 'TILE_PERMISSIONS_UNSPECIFIED'], permissionsRule)
-      .optional(),
+      .optional()
+      .describe(
+        "Earth Engine's default is DEFAULT_OBJECT_ACL. PUBLIC makes the video readable for everyone: the service account must be OWNER of the bucket, whose access must not be uniform (`public` in `export_buckets`)",
+      ),
     bucketCorsUris: z.array(textOf('an address'), corsRule).optional(),
   }).optional(),
   driveDestination: fields({
@@ -174,7 +177,7 @@ const fileExportOptions = fields({
   })
     .optional()
     .describe(
-      "The service account's own Drive, which other people cannot see; allowed only if ALLOWED_DESTINATIONS names it",
+      'Allowed only if ALLOWED_DESTINATIONS names it. A service account has no Drive storage of its own: share a folder of a shared drive with it, or use a bucket',
     ),
 }).describe('Exactly one destination');
 

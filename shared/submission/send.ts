@@ -1,5 +1,6 @@
 import { later } from '../clock.ts';
 import { EarthEngineError, type Operation } from '../earth-engine/api.ts';
+import { adviceOn } from '../earth-engine/refusal-advice.ts';
 import { withRequestId } from '../message/identity.ts';
 import { parseRequestId, requestIdInDescription, requestIdOf } from '../model/ids.ts';
 import type { ExportRecord, RecordError, SubmittingRecord } from '../model/record.ts';
@@ -210,7 +211,8 @@ async function giveUpId(claim: ClaimedSend): Promise<boolean> {
 async function refused(claim: ClaimedSend, answer: EarthEngineError): Promise<Sent> {
   const { context, policy, stored } = claim;
   const { project } = stored.value;
-  const error = errorOf(answer);
+  const advice = adviceOn(answer, claim.request);
+  const error = { ...errorOf(answer), ...(advice === undefined ? {} : { advice }) };
   const now = context.clock.now();
   const { retryAfterMs } = answer;
   switch (answer.kind) {

@@ -96,6 +96,14 @@ describe('doctor', () => {
     ]);
   });
 
+  it('says what follows from a Drive destination', async () => {
+    const environment = { ALLOWED_DESTINATIONS: 'gs://*,drive:videos/*' };
+    expect((await findingsIn({ environment })).find(({ check }) => check === 'Drive')?.found).toBe(
+      'Jobs can export to drive:videos/*. A service account has no Drive storage of its own: share a folder of a shared drive with it, or use a bucket',
+    );
+    expect((await findingsIn({})).some(({ check }) => check === 'Drive')).toBe(false);
+  });
+
   it('finds nothing if there is no problem', async () => {
     const store = createMemoryStore();
     store.put('videoExportSettings/service', settings);

@@ -7,6 +7,7 @@ import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { createSimulator, serveSimulator, type SimulatorServer } from '../../infra/local/simulator/index.ts';
+import { readConfig } from '../../shared/config.ts';
 import { createEarthEngine } from '../../shared/earth-engine/client.ts';
 import { applicationDefaultCredentials } from '../../shared/earth-engine/credentials.ts';
 import { exportRequest } from '../infra/local/simulator/requests.ts';
@@ -91,6 +92,38 @@ describe('application default credentials from a metadata server', () => {
     expect(tokenRequests()).toEqual([
       expect.stringContaining('scopes=https%3A%2F%2Fwww.googleapis.com%2Fauth%2Fcloud-platform'),
     ]);
+  });
+
+  it('have the Drive scope if jobs can export to Drive, which Earth Engine refuses otherwise', async () => {
+    const scopes = {
+      'token-1': ['https://www.googleapis.com/auth/cloud-platform'],
+      'token-2': ['https://www.googleapis.com/auth/cloud-platform', 'https://www.googleapis.com/auth/drive'],
+    };
+    simulator.set({ tokens: { 'token-1': email, 'token-2': email }, tokenScopes: scopes });
+    const toDrive = exportRequest({
+      fileExportOptions: { fileFormat: 'MP4', driveDestination: { folder: 'videos' } },
+    });
+    await expect(connect().startExport('my-project', toDrive, options)).rejects.toMatchObject({
+      kind: 'PERMISSION',
+      reply: 'Request had insufficient authentication scopes.',
+    });
+    await connect().listOperations('my-project', undefined, options);
+
+    const drive = readConfig({
+      GOOGLE_CLOUD_PROJECT: 'my-project',
+      ALLOWED_DESTINATIONS: 'gs://*,drive:videos/*',
+    }).allowsDrive;
+    const engine = createEarthEngine({
+      url: server.url,
+      auth: applicationDefaultCredentials('my-project', { drive }),
+    });
+    tokens = 1;
+    await engine.startExport('my-project', toDrive, options);
+    expect(tokenRequests().at(-1)).toContain(
+      encodeURIComponent(
+        'https://www.googleapis.com/auth/cloud-platform,https://www.googleapis.com/auth/drive',
+      ),
+    );
   });
 
   it('provide a new token if the old one expired between two calls', async () => {

@@ -207,6 +207,7 @@ const rolesByFile = {
     'roles/pubsub.subscriber',
     'roles/run.invoker',
     'roles/serviceusage.serviceUsageConsumer',
+    'roles/storage.legacyBucketOwner',
     'roles/storage.objectUser',
     'roles/storage.objectViewer',
   ],

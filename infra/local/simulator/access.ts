@@ -1,5 +1,6 @@
 import { Refusal, type SimulatorRequest } from './request.ts';
 import type { Denial, SimulatorSettings } from './settings.ts';
+import type { AcceptedRequest } from './validation.ts';
 
 /**
  * The caller: the owner of the bearer token, by whom Earth Engine deduplicates.
@@ -7,7 +8,7 @@ import type { Denial, SimulatorSettings } from './settings.ts';
  * @throws Refusal if the token is unknown, or no longer valid
  */
 export function identify(request: SimulatorRequest, { tokens }: Pick<SimulatorSettings, 'tokens'>): string {
-  const token = request.headers['authorization']?.replace(/^Bearer /i, '');
+  const token = tokenOf(request);
   if (token === undefined || tokens === null) {
     return 'anonymous';
   }
@@ -21,6 +22,37 @@ export function identify(request: SimulatorRequest, { tokens }: Pick<SimulatorSe
       'authentication credential.',
     'UNAUTHENTICATED',
   );
+}
+
+const tokenOf = ({ headers }: SimulatorRequest): string | undefined =>
+  headers['authorization']?.replace(/^Bearer /i, '');
+
+const DRIVE_SCOPE = 'https://www.googleapis.com/auth/drive';
+
+/** @throws Refusal if the caller may not write to the destination in the way that the request asks for */
+export function checkDestination(
+  request: SimulatorRequest,
+  { destination, publicBucket }: AcceptedRequest,
+  { tokenScopes, ownedBuckets }: Pick<SimulatorSettings, 'tokenScopes' | 'ownedBuckets'>,
+): void {
+  const scopes = tokenScopes?.[tokenOf(request) ?? ''];
+  if (destination.startsWith('drive:') && tokenScopes !== null && !scopes?.includes(DRIVE_SCOPE)) {
+    throw new Refusal(403, 'Request had insufficient authentication scopes.', 'DENIED', [
+      {
+        '@type': 'type.googleapis.com/google.rpc.ErrorInfo',
+        reason: 'ACCESS_TOKEN_SCOPE_INSUFFICIENT',
+        domain: 'googleapis.com',
+        metadata: {
+          service: 'earthengine.googleapis.com',
+          method: 'google.earthengine.v1.EarthEngine.ExportVideo',
+        },
+      },
+    ]);
+  }
+  if (publicBucket !== undefined && ownedBuckets !== null && !ownedBuckets.includes(publicBucket)) {
+    // Earth Engine's own text is not known.
+    throw new Refusal(403, `The caller is not an owner of the bucket ${publicBucket}.`, 'DENIED');
+  }
 }
 
 /** @throws Refusal with Earth Engine's text if the settings deny calls for this project */

@@ -42,6 +42,7 @@ export interface ExportCall {
 export interface SimulatorCounters {
   readonly calls: Readonly<Record<CallKind, number>>;
   readonly faults: number;
+  /** By owner of a queue: a project, or a caller. */
   readonly projects: Readonly<Record<string, ProjectCounters>>;
 }
 

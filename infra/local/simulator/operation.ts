@@ -31,6 +31,9 @@ export interface SimulatedOperation {
   readonly createMs: number;
   state: SimulatedState;
   startMs: number | undefined;
+  /** Earth Engine's own attempt, from 1, and when it started. */
+  attempt: number;
+  attemptMs: number;
   /** When its state changes next: the end of a run or of a cancellation. Infinity if no change is scheduled. */
   nextMs: number;
   /** When its run ends unless it is canceled. Progress is measured against this. */
@@ -102,7 +105,7 @@ function describe(
     endTime: endMs === undefined ? undefined : iso(endMs),
     progress: startMs === undefined || lacking ? undefined : progress,
     stages: startMs === undefined || lacking ? undefined : stages(progress, state === 'SUCCEEDED'),
-    attempt: startMs === undefined ? undefined : 1,
+    attempt: startMs === undefined ? undefined : operation.attempt,
     destinationUris: state === 'SUCCEEDED' && !lacking ? [operation.destinationUri] : undefined,
     batchEecuUsageSeconds: eecuSecondsOf(operation, nowMs),
   };
@@ -120,7 +123,7 @@ function describe(
 }
 
 function progressOf(operation: SimulatedOperation, nowMs: number): number {
-  const { state, startMs, endMs = nowMs, plannedEndMs, stalled } = operation;
+  const { state, startMs, attemptMs, endMs = nowMs, plannedEndMs, stalled } = operation;
   if (state === 'SUCCEEDED') {
     return 1;
   }
@@ -130,7 +133,7 @@ function progressOf(operation: SimulatedOperation, nowMs: number): number {
   if (stalled) {
     return STALLED_PROGRESS;
   }
-  return Math.min(1, Math.max(0, (endMs - startMs) / Math.max(1, plannedEndMs - startMs)));
+  return Math.min(1, Math.max(0, (endMs - attemptMs) / Math.max(1, plannedEndMs - attemptMs)));
 }
 
 /** It grows while the operation runs. Only a success has a final value: failed tasks get no usage metrics. */

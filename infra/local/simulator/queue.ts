@@ -4,7 +4,7 @@ import type { OtherOperations } from './others.ts';
 import type { SimulatorSettings } from './settings.ts';
 
 /**
- * The batch queue of one project: operations wait, start by priority and age as slots and the start rate allow, run, and end.
+ * The batch queue of one project, or of one caller: operations wait, start by priority and age as slots and the start rate allow, run, and end.
  *
  * Nothing moves on its own. `advanceQueue` replays every event up to now in order, so a clock that runs a thousand times
  * faster, or jumps a day, produces the same history.
@@ -168,24 +168,39 @@ function nextEvent({ events }: Queue): Event | undefined {
 }
 
 function start(queue: Queue, operation: SimulatedOperation, atMs: number): void {
-  const { settings, random } = queue;
   move(queue, operation, 'RUNNING', atMs);
   operation.startMs = atMs;
   queue.running++;
   queue.lastStartMs = atMs;
+  startAttempt(queue, operation, atMs);
+}
+
+function startAttempt(queue: Queue, operation: SimulatedOperation, atMs: number): void {
+  const { settings, random } = queue;
+  operation.attemptMs = atMs;
   const [shortest, longest] = settings.runMs;
   operation.stalled = matches(operation, settings.stalling);
   operation.plannedEndMs = atMs + shortest + random() * (longest - shortest);
   schedule(queue, operation, operation.stalled ? Infinity : operation.plannedEndMs);
 }
 
+/** "Earth Engine retries tasks that fail for a transient reason, up to five times" (guides/processing_environments). */
+const MAX_ATTEMPTS = 5;
+
 function finish(queue: Queue, operation: SimulatedOperation, atMs: number): void {
-  const { uncancellable, failing } = queue.settings;
+  const { uncancellable, failing, attempts } = queue.settings;
+  const needed = attempts.find(({ pattern }) => matches(operation, [pattern]))?.attempts ?? 1;
+  if (operation.state === 'RUNNING' && operation.attempt < Math.min(needed, MAX_ATTEMPTS)) {
+    operation.attempt += 1;
+    startAttempt(queue, operation, atMs);
+    return;
+  }
   const unstoppable = operation.cancelRequested && matches(operation, uncancellable);
   const { frameProblem } = operation;
   const failure =
     failing.find(({ pattern }) => matches(operation, [pattern])) ??
-    (frameProblem === undefined ? undefined : { code: 3, message: frameProblem });
+    (frameProblem === undefined ? undefined : { code: 3, message: frameProblem }) ??
+    (needed > MAX_ATTEMPTS ? { code: 13, message: 'Internal error.' } : undefined);
   const ending: Ending =
     operation.state === 'CANCELLING' && !unstoppable
       ? { state: 'CANCELLED', error: cancelled }

@@ -8,7 +8,7 @@ import { cancelOperation } from './queue.ts';
 import { jsonReply, Refusal, refusalReply, type SimulatorReply, type SimulatorRequest } from './request.ts';
 import type { Route } from './route.ts';
 import { acceptExport, completeExport } from './start-export.ts';
-import { currentProject, getOperation, listOperations, type World } from './world.ts';
+import { getOperation, listOperations, queueOf, type World } from './world.ts';
 
 /** Earth Engine's REST API over a world, without any faults. */
 export interface Service {
@@ -92,7 +92,7 @@ async function startExport(
   try {
     identity = identify(request, world.settings);
     checkProject(project, world.settings);
-    const accepted = acceptExport(world, project, identity, request.body);
+    const accepted = acceptExport(world, project, identity, request);
     if (slowMs > 0) {
       await sleep(slowMs);
     }
@@ -134,15 +134,15 @@ const answers: Readonly<Record<Exclude<Route['call'], 'export'>, Answer>> = {
     operationText(world, route);
     const operation = world.operations.get(operationName(route));
     if (operation) {
-      cancelOperation(currentProject(world, operation.project).queue, operation, world.now());
+      cancelOperation(queueOf(world, operation), operation, world.now());
     }
     return '{}';
   },
-  config: ({ settings }, { project }) =>
+  config: ({ settings }, { project, version }) =>
     JSON.stringify({
       name: `projects/${project}/config`,
       registrationState: 'REGISTERED_NOT_COMMERCIALLY',
-      maxConcurrentExports: settings.concurrency,
+      ...(version === 'v1alpha' ? { maxConcurrentExports: settings.concurrency } : {}),
     }),
   algorithms,
   unknown() {

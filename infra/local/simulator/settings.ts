@@ -53,8 +53,10 @@ export type Denial = 'NOT_REGISTERED' | 'NO_PERMISSION' | 'NO_SERVICE_USAGE';
 
 /** How the simulated Earth Engine behaves. Plain data, so that it can be changed over HTTP too. */
 export interface SimulatorSettings {
-  /** PENDING operations per project, including those of other users. */
+  /** PENDING operations per queue, including those of other users. */
   queueLimit: number;
+  /** Whether a queue and its slots belong to a project, as documented, or to a caller across projects, as field reports say. */
+  queueOwner: 'PROJECT' | 'USER';
   queueFullStatus: 400 | 429;
   /** Operations that a project may create per day in Pacific time, in place of a custom EECU quota; null: no quota. */
   dailyQuota: number | null;
@@ -64,9 +66,9 @@ export interface SimulatorSettings {
   quotaResetLagMs: number;
   /** Not documented. */
   quotaStatusCode: 400 | 403 | 429;
-  /** Operations that run at once, per project. */
+  /** Operations that run at once, per queue. */
   concurrency: number;
-  /** Operations that start per second, per project. */
+  /** Operations that start per second, per queue. Not documented: it keeps the order of starts visible. */
   startsPerSecond: number;
   /** The shortest time from the creation of an operation to its start. */
   pendingMs: number;
@@ -89,8 +91,14 @@ export interface SimulatorSettings {
   denied: Readonly<Record<string, Denial>>;
   /** Access token → email of its owner; any other token is refused with 401. Null: tokens are not checked. */
   tokens: Readonly<Record<string, string>> | null;
+  /** Access token → its scopes, which a Drive destination needs. Null: scopes are not checked. */
+  tokenScopes: Readonly<Record<string, readonly string[]>> | null;
+  /** Buckets whose OWNER the callers are, which `permissions: PUBLIC` needs. Null: any bucket. */
+  ownedBuckets: readonly string[] | null;
   /** Operations that fail. The patterns are regular expressions on `{description} {destination}`; the first match counts. */
   failing: readonly { readonly pattern: string; readonly code: number; readonly message: string }[];
+  /** Operations that Earth Engine itself runs again: how many attempts they take. It gives up after the fifth. */
+  attempts: readonly { readonly pattern: string; readonly attempts: number }[];
   /** Patterns of operations that stop at 73.7% and never end. */
   stalling: readonly string[];
   /** Patterns of operations that succeed although they are canceled. */
@@ -107,6 +115,7 @@ export interface SimulatorSettings {
 
 export const defaultSettings: SimulatorSettings = {
   queueLimit: 3000,
+  queueOwner: 'PROJECT',
   queueFullStatus: 400,
   dailyQuota: null,
   monthlyQuota: null,
@@ -126,7 +135,10 @@ export const defaultSettings: SimulatorSettings = {
   omitDescription: false,
   denied: {},
   tokens: null,
+  tokenScopes: null,
+  ownedBuckets: null,
   failing: [],
+  attempts: [],
   stalling: [],
   uncancellable: [],
   quotaStatus: null,

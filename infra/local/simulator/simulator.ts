@@ -3,7 +3,7 @@ import type { HeldRequest, ProjectCounters, Simulator, TrueOperation } from './a
 import { createFaults, type RequestHook } from './faults.ts';
 import { isEnded, type SimulatedOperation } from './operation.ts';
 import { noOthers } from './others.ts';
-import { activeCount, endOperation, pendingCount, type Ending } from './queue.ts';
+import { activeCount, endOperation, pendingCount, type Ending, type Queue } from './queue.ts';
 import { createRandom } from './random.ts';
 import {
   badGatewayReply,
@@ -15,7 +15,7 @@ import {
 import { readRoute, type Route } from './route.ts';
 import { noteUnprocessed, replyTo, type Service } from './service.ts';
 import { defaultSettings, type CallKind, type Fault, type SimulatorSettings } from './settings.ts';
-import { advanceWorld, createWorld, currentProject, type World } from './world.ts';
+import { advanceWorld, createWorld, currentProject, queueOf, type World } from './world.ts';
 
 export interface SimulatorOptions {
   /** The operations' clock, which may run fast. */
@@ -118,10 +118,15 @@ export function createSimulator({
 
     counters() {
       advanceWorld(world);
-      const projects = Array.from(world.projects, ([id, { queue }]): [string, ProjectCounters] => [
-        id,
-        { pending: pendingCount(queue), active: activeCount(queue), peakActive: queue.peakActive },
-      ]);
+      const countersOf = (queue: Queue): ProjectCounters => ({
+        pending: pendingCount(queue),
+        active: activeCount(queue),
+        peakActive: queue.peakActive,
+      });
+      const projects = [
+        ...Array.from(world.projects, ([id, { queue }]) => [id, countersOf(queue)] as const),
+        ...Array.from(world.userQueues, ([user, queue]) => [user, countersOf(queue)] as const),
+      ];
       return { calls: { ...calls }, faults: faultCount, projects: Object.fromEntries(projects) };
     },
   };
@@ -208,7 +213,7 @@ function operationNamed({ operations }: World, name: string): SimulatedOperation
 }
 
 function end(world: World, operation: SimulatedOperation, ending: Ending): void {
-  endOperation(currentProject(world, operation.project).queue, operation, ending, world.now());
+  endOperation(queueOf(world, operation), operation, ending, world.now());
 }
 
 function trueOperation(operation: SimulatedOperation): TrueOperation {

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 
+import { checkDestination } from './access.ts';
 import { frameProblem } from './frames.ts';
 import type { Quirks, SimulatedOperation } from './operation.ts';
 import { addToQueue, pendingCount } from './queue.ts';
-import { Refusal } from './request.ts';
+import { Refusal, type SimulatorRequest } from './request.ts';
 import { readExportRequest, type AcceptedRequest } from './validation.ts';
-import { currentProject, type UsedId, type World } from './world.ts';
+import { currentProject, queueOf, type UsedId, type World } from './world.ts';
 
 export interface AcceptedExport {
   readonly project: string;
@@ -23,9 +24,11 @@ export function acceptExport(
   world: World,
   project: string,
   identity: string,
-  body: Uint8Array,
+  call: SimulatorRequest,
 ): AcceptedExport {
+  const { body } = call;
   const request = readExportRequest(body);
+  checkDestination(call, request, world.settings);
   const sha256 = createHash('sha256').update(body).digest('hex');
   const key = idKey(identity, request.requestId);
   if (key !== undefined) {
@@ -60,7 +63,7 @@ export function completeExport(
     currentProject(world, operation.project);
     return { operation, replayed: true };
   }
-  if (pendingCount(currentProject(world, project).queue) >= settings.queueLimit) {
+  if (pendingCount(queueOf(world, { project, identity })) >= settings.queueLimit) {
     if (key !== undefined) {
       if (settings.useUpIdWhenFull) {
         usedIds.set(key, { sha256, atMs: world.now(), usedUp: true });
@@ -160,6 +163,8 @@ function createOperation(
     createMs: world.now(),
     state: 'PENDING',
     startMs: undefined,
+    attempt: 1,
+    attemptMs: 0,
     nextMs: Infinity,
     plannedEndMs: Infinity,
     endMs: undefined,
@@ -170,7 +175,7 @@ function createOperation(
     json: undefined,
   };
   project.operations.push(operation);
-  addToQueue(project.queue, operation);
+  addToQueue(queueOf(world, operation), operation);
   world.operations.set(operation.name, operation);
   return operation;
 }

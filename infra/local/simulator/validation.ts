@@ -10,6 +10,8 @@ export interface AcceptedRequest {
   /** `gs://bucket/prefix` or `drive:folder/prefix` */
   readonly destination: string;
   readonly destinationUri: string;
+  /** The bucket, if everyone is to be able to read the video. */
+  readonly publicBucket?: string;
   readonly expression: unknown;
   readonly video: RequestedVideo;
 }
@@ -38,6 +40,7 @@ export const requestFields = {
 } as const;
 
 type Json = Readonly<Record<string, unknown>>;
+type Destination = Pick<AcceptedRequest, 'destination' | 'destinationUri' | 'publicBucket'>;
 
 /**
  * Reads the body of `video:export` as Earth Engine would: https://developers.google.com/earth-engine/reference/rest/v1/projects.video/export
@@ -97,7 +100,7 @@ function checkVideoOptions(options: unknown): void {
   integer(maxPixelsPerFrame, 'video_options.max_pixels_per_frame', 1, Number.MAX_SAFE_INTEGER);
 }
 
-function readDestination(options: unknown): Pick<AcceptedRequest, 'destination' | 'destinationUri'> {
+function readDestination(options: unknown): Destination {
   if (!isObject(options)) {
     throw new Refusal(400, 'Exactly one export destination must be specified.');
   }
@@ -118,7 +121,7 @@ function readDestination(options: unknown): Pick<AcceptedRequest, 'destination' 
   throw new Refusal(400, "Invalid value at 'file_export_options'");
 }
 
-function readStorage(storage: Json): Pick<AcceptedRequest, 'destination' | 'destinationUri'> {
+function readStorage(storage: Json): Destination {
   const at = 'file_export_options.cloud_storage_destination';
   onlyFields(storage, requestFields['fileExportOptions.cloudStorageDestination'], at);
   const bucket = optional(storage, 'bucket', /^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$/);
@@ -126,7 +129,11 @@ function readStorage(storage: Json): Pick<AcceptedRequest, 'destination' | 'dest
     throw new Refusal(400, `Invalid value at '${at}.bucket'`);
   }
   const prefix = optional(storage, 'filenamePrefix') ?? '';
-  optional(storage, 'permissions', /^(?:TILE_PERMISSIONS_UNSPECIFIED|PUBLIC|DEFAULT_OBJECT_ACL)$/);
+  const permissions = optional(
+    storage,
+    'permissions',
+    /^(?:TILE_PERMISSIONS_UNSPECIFIED|PUBLIC|DEFAULT_OBJECT_ACL)$/,
+  );
   const { bucketCorsUris: uris = [] } = storage;
   if (!Array.isArray(uris) || !uris.every((uri) => typeof uri === 'string')) {
     throw new Refusal(400, `Invalid value at '${at}.bucket_cors_uris'`);
@@ -134,10 +141,11 @@ function readStorage(storage: Json): Pick<AcceptedRequest, 'destination' | 'dest
   return {
     destination: `gs://${bucket}/${prefix}`,
     destinationUri: `https://console.cloud.google.com/storage/browser/${bucket}/${prefix}`,
+    ...(permissions === 'PUBLIC' ? { publicBucket: bucket } : {}),
   };
 }
 
-function readDrive(drive: Json): Pick<AcceptedRequest, 'destination' | 'destinationUri'> {
+function readDrive(drive: Json): Destination {
   const at = 'file_export_options.drive_destination';
   onlyFields(drive, requestFields['fileExportOptions.driveDestination'], at);
   const folder = optional(drive, 'folder') ?? '';

@@ -12,6 +12,8 @@ export interface World {
   readonly epochMs: number;
   readonly onEnd: (operation: SimulatedOperation) => void;
   readonly projects: Map<string, Project>;
+  /** By caller, if queues belong to callers. */
+  readonly userQueues: Map<string, Queue>;
   /** By name, in order of creation. */
   readonly operations: Map<string, SimulatedOperation>;
   /** By identity and requestId. */
@@ -48,13 +50,15 @@ export function createWorld(
     epochMs: now(),
     onEnd,
     projects: new Map(),
+    userQueues: new Map(),
     operations: new Map(),
     usedIds: new Map(),
   };
 }
 
 /** The project, created on first use, with its queue advanced to now. */
-export function currentProject({ settings, random, now, projects, onEnd }: World, id: string): Project {
+export function currentProject(world: World, id: string): Project {
+  const { settings, random, now, projects, userQueues, onEnd } = world;
   const project = projects.get(id) ?? {
     operations: [],
     queue: createQueue(settings, random, noOthers, onEnd),
@@ -62,12 +66,30 @@ export function currentProject({ settings, random, now, projects, onEnd }: World
   };
   projects.set(id, project);
   advanceQueue(project.queue, now());
+  for (const queue of userQueues.values()) {
+    advanceQueue(queue, now());
+  }
   return project;
 }
 
+/** The queue that an operation waits in, as the settings say who owns it, advanced to now. */
+export function queueOf(
+  world: World,
+  { project, identity }: Pick<SimulatedOperation, 'project' | 'identity'>,
+): Queue {
+  const { settings, random, userQueues, onEnd } = world;
+  const own = currentProject(world, project).queue;
+  if (settings.queueOwner === 'PROJECT') {
+    return own;
+  }
+  const queue = userQueues.get(identity) ?? createQueue(settings, random, noOthers, onEnd);
+  userQueues.set(identity, queue);
+  return queue;
+}
+
 /** Advances every queue to now. */
-export function advanceWorld({ projects, now }: World): void {
-  for (const { queue } of projects.values()) {
+export function advanceWorld({ projects, userQueues, now }: World): void {
+  for (const queue of [...Array.from(projects.values(), ({ queue }) => queue), ...userQueues.values()]) {
     advanceQueue(queue, now());
   }
 }

@@ -241,6 +241,14 @@ resource "google_storage_bucket_iam_member" "exports" {
   member   = google_service_account.function["sender"].member
 }
 
+# `permissions: PUBLIC` needs OWNER of the bucket, whose role in IAM this is.
+resource "google_storage_bucket_iam_member" "public" {
+  for_each = { for name, bucket in var.export_buckets : name => bucket if bucket.grant && bucket.public }
+  bucket   = each.value.create ? google_storage_bucket.exports[each.key].name : each.key
+  role     = "roles/storage.legacyBucketOwner"
+  member   = google_service_account.function["sender"].member
+}
+
 # The build of the functions.
 
 resource "google_project_iam_member" "builder" {

@@ -35,11 +35,13 @@ output "functions" {
 
 output "grants" {
   description = "Commands that the owners of other projects' buckets must run, for the buckets with grant = false."
-  value = [
-    for name, bucket in var.export_buckets :
-    "gcloud storage buckets add-iam-policy-binding gs://${name} --member=${google_service_account.function["sender"].member} --role=roles/storage.objectUser"
+  value = flatten([
+    for name, bucket in var.export_buckets : [
+      for role in concat(["roles/storage.objectUser"], bucket.public ? ["roles/storage.legacyBucketOwner"] : []) :
+      "gcloud storage buckets add-iam-policy-binding gs://${name} --member=${google_service_account.function["sender"].member} --role=${role}"
+    ]
     if !bucket.grant
-  ]
+  ])
 }
 
 output "project_id" {

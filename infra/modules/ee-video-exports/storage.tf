@@ -71,8 +71,8 @@ resource "google_storage_bucket" "exports" {
   name                        = each.key
   location                    = coalesce(each.value.location, var.region)
   labels                      = var.labels
-  uniform_bucket_level_access = true
-  public_access_prevention    = "enforced"
+  uniform_bucket_level_access = !each.value.public
+  public_access_prevention    = each.value.public ? "inherited" : "enforced"
 
   dynamic "lifecycle_rule" {
     for_each = each.value.delete_after_days == null ? [] : [each.value.delete_after_days]

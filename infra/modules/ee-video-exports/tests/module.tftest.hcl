@@ -568,6 +568,37 @@ run "the_owner_of_a_foreign_bucket_gets_a_command" {
   }
 }
 
+run "public_videos_are_possible_only_where_they_are_wanted" {
+  command = apply
+
+  variables {
+    export_buckets = {
+      "demo-exports-videos" = {}
+      "demo-public-videos"  = { public = true }
+      "foreign-videos"      = { create = false, grant = false, public = true }
+    }
+  }
+
+  assert {
+    condition = (
+      google_storage_bucket.exports["demo-exports-videos"].uniform_bucket_level_access &&
+      google_storage_bucket.exports["demo-exports-videos"].public_access_prevention == "enforced" &&
+      !google_storage_bucket.exports["demo-public-videos"].uniform_bucket_level_access &&
+      google_storage_bucket.exports["demo-public-videos"].public_access_prevention == "inherited"
+    )
+    error_message = "The wrong bucket can be made public."
+  }
+
+  assert {
+    condition = (
+      keys(google_storage_bucket_iam_member.public) == ["demo-public-videos"] &&
+      google_storage_bucket_iam_member.public["demo-public-videos"].role == "roles/storage.legacyBucketOwner" &&
+      length([for command in output.grants : command if endswith(command, "--role=roles/storage.legacyBucketOwner")]) == 1
+    )
+    error_message = "Earth Engine refuses permissions: PUBLIC."
+  }
+}
+
 run "ci_may_grant_ten_roles_at_most" {
   command = plan
 
