@@ -70,6 +70,7 @@ export const waitingWords = {
   QUOTA: "the reset of the project's EECU quota",
   SERVICE: 'Earth Engine, which did not respond',
   PERMISSION: 'a permission',
+  BUDGET: 'a budget',
   ADOPTION: 'the search for its operation',
 } as const;
 

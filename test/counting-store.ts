@@ -93,6 +93,8 @@ export function countStore(store: Store): CountingStore {
     lists: count(store.lists),
     rejectedMessages: count(store.rejectedMessages),
     batches: count(store.batches),
+    budgets: { ...store.budgets, ...count(store.budgets) },
+    budgetStatus: count(store.budgetStatus),
     settings: count(store.settings),
     close: () => store.close(),
     bill,

@@ -28,6 +28,7 @@ const layers: readonly (readonly string[])[] = [
   ['record'],
   ['services.ts'],
   ['records.ts', 'service-settings.ts'],
+  ['budget'],
   ['expression'],
   ['message'],
   ['pubsub'],

@@ -47,10 +47,12 @@ export function waitingFields(record: WaitingRecord, circumstances: Circumstance
   ];
 }
 
-function fixOf({ waitingFor, project }: WaitingRecord): string | undefined {
+function fixOf({ waitingFor, project, heldBy }: WaitingRecord): string | undefined {
   switch (waitingFor) {
     case 'QUOTA':
       return `Raise the EECU quota of ${project}, then run ee-video-exports resume ${project}; or wait for its reset`;
+    case 'BUDGET':
+      return `Raise the limit of the budget ${heldBy}; or wait for its next month`;
     case 'QUEUE':
     case 'RATE':
     case 'SERVICE':
@@ -63,6 +65,9 @@ function fixOf({ waitingFor, project }: WaitingRecord): string | undefined {
 
 /** A job in the queue is sent when the gate opens, whatever its own due time. */
 function nextTry(record: WaitingRecord, { now, project }: Circumstances): string {
+  if (record.waitingFor === 'BUDGET') {
+    return 'once the budget holds it no longer';
+  }
   const at = isQueueReason(record.waitingFor) ? project?.closedUntil : record.dueAt;
   return at === undefined || at <= now ? 'with the next poll' : until(at, now);
 }

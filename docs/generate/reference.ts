@@ -3,6 +3,7 @@ import { z } from 'zod';
 
 import { exitCodeMeanings } from '../../cli/exit-codes.ts';
 import { createProgram } from '../../cli/program.ts';
+import { budgetSchema, budgetStatusSchema } from '../../shared/model/budget.ts';
 import { batchSchema } from '../../shared/model/batch.ts';
 import { manifestSchema } from '../../shared/batch/manifest-schema.ts';
 import { cancellationSchema } from '../../shared/cancellation/cancellation-schema.ts';
@@ -25,6 +26,7 @@ export function renderReference(): string {
     ...cancellation(),
     ...record(),
     ...batch(),
+    ...budget(),
     ...rejectedMessage(),
     ...project(),
     ...serviceSettings(),
@@ -128,6 +130,14 @@ const batch = (): string[] => [
   documentTable(batchSchema),
 ];
 
+const budget = (): string[] => [
+  '## Budget',
+  '`exportBudgets/{id}`: how much Earth Engine compute some jobs may use. Operators write it, with `budget set` or any Firestore client. See [budgets](guides/budgets.md).',
+  messageTable(fieldsOf(budgetSchema, 'input')),
+  '`exportBudgetStatus/current`: what was spent of each budget, as the last poll summed it from the records.',
+  documentTable(budgetStatusSchema),
+];
+
 const rejectedMessage = (): string[] => [
   '## Rejected message',
   '`rejectedMessages/{messageId}`: a message that never became a job.',
@@ -162,6 +172,7 @@ const events = (): string[] => [
     ],
   ),
   'The event of a finished batch is its document as JSON, with the attributes `kind` = `BATCH`, `batchId`, `state`, and `eventId` = `{batchId}:{revision}:{state}`.',
+  'When a threshold of a budget is reached, the event is `{"budgetId", "period", "percent", "action", "spentEecuSeconds", "limitEecuHours", "at"}`, with the attributes `kind` = `BUDGET`, `budgetId`, `action`, and `eventId` = `budget:{budgetId}:{period}:{limitEecuHours}:{percent}:{action}`.',
   'When Earth Engine begins or ends to run fewer exports of a project at once, because its quota of the month is used up, the event is `{"project", "state", "at"}`, with the attributes `kind` = `PROJECT`, `project`, `state` = `RESTRICTED` or `UNRESTRICTED`, and `eventId` = `{project}:{at}:{state}`.',
 ];
 

@@ -4,7 +4,13 @@ import { type Clock, later, MINUTE_MS, SECOND_MS } from '../clock.ts';
 import { EarthEngineError } from '../earth-engine/api.ts';
 import type { Policy } from '../record/policy.ts';
 import { isProvenAbsent } from '../record/proof.ts';
-import { type ActiveRecord, type ExportRecord, isActive, isTerminal } from '../model/record.ts';
+import {
+  type ActiveRecord,
+  type CancelReason,
+  type ExportRecord,
+  isActive,
+  isTerminal,
+} from '../model/record.ts';
 import { cancelUnsent, requestCancellation } from '../record/cancellation.ts';
 import { markDue } from '../record/transitions.ts';
 import { updateRecord } from '../records.ts';
@@ -29,6 +35,7 @@ export function cancellationOf(
   requestedAt: Date,
   policy: Policy,
   now: Date,
+  reason?: CancelReason,
 ): ExportRecord | undefined {
   if (isTerminal(record)) {
     return undefined;
@@ -40,7 +47,7 @@ export function cancellationOf(
   if (record.cancelRequestedAt !== undefined) {
     return undefined;
   }
-  const requested = requestCancellation(record, now, requestedAt);
+  const requested = requestCancellation(record, now, requestedAt, reason);
   return isActive(requested)
     ? { ...requested, dueAt: earlier(requested.dueAt, later(now, CHECK_AFTER_MS)) }
     : requested;
@@ -53,11 +60,12 @@ export async function requestCancelling(
   services: Services,
   stored: Stored<ExportRecord>,
   requestedAt: Date,
+  reason?: CancelReason,
 ): Promise<Stored<ExportRecord>> {
   const { clock, policy } = services;
   const now = clock.now();
   const updated = await updateRecord(services, stored, (record) =>
-    cancellationOf(record, requestedAt, policy, now),
+    cancellationOf(record, requestedAt, policy, now, reason),
   );
   return updated.stored;
 }

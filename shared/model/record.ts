@@ -60,6 +60,10 @@ const dueAt = z
   );
 const generation = z.int().min(1).describe('Which of its requestIds is in use');
 
+/** Why the service cancels an operation by itself. */
+const cancelReasonSchema = z.object({ status: z.enum(['BUDGET', 'EECU_LIMIT']), message: z.string() });
+export type CancelReason = z.infer<typeof cancelReasonSchema>;
+
 const common = {
   requestId: z
     .string()
@@ -104,6 +108,9 @@ const common = {
     ),
   retryOf: z.string().optional().describe('The record of the previous attempt'),
   cancelRequestedAt: z.date().optional().describe('When its cancellation was requested'),
+  cancelReason: cancelReasonSchema
+    .optional()
+    .describe('Why the service itself canceled it: `status`, which `error` gets too, and `message`'),
   extraOperations: z
     .array(extraOperation)
     .optional()
@@ -174,7 +181,12 @@ export type QueueReason = (typeof queueReasons)[number];
 /** Why a job waits for its own due time instead. */
 export const otherReasons = ['SERVICE', 'PERMISSION', 'ADOPTION'] as const;
 
-export const waitingForSchema = z.enum([...queueReasons, ...otherReasons]).describe('Why the job waits');
+/** Waits until no budget holds it. Neither the queue nor a due time: it holds up no other job, and costs polls nothing. */
+const budgetReason = 'BUDGET';
+
+export const waitingForSchema = z
+  .enum([...queueReasons, ...otherReasons, budgetReason])
+  .describe('Why the job waits');
 export type WaitingFor = z.infer<typeof waitingForSchema>;
 
 /** What Earth Engine reports about an operation. */
@@ -238,7 +250,12 @@ export const recordSchema = z.discriminatedUnion('state', [
       .object({ token: z.string(), leaseUntil: z.date() })
       .describe('The sender that holds it, and until when'),
   }),
-  z.object({ ...inSubmission, state: state('WAITING'), waitingFor: waitingForSchema }),
+  z.object({
+    ...inSubmission,
+    state: state('WAITING'),
+    waitingFor: waitingForSchema,
+    heldBy: z.string().optional().describe('The budget that holds it, while it waits for `BUDGET`'),
+  }),
   z.object({ ...active, state: state('PENDING') }),
   z.object({ ...active, state: state('RUNNING') }),
   z.object({ ...active, state: state('CANCELLING') }),

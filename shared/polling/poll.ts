@@ -13,6 +13,7 @@ import { isReadable } from '../store/store.ts';
 import type { Gate } from '../submission/gate.ts';
 import { createListings } from '../submission/listings.ts';
 import { createUnfinishedLists } from '../submission/unfinished-lists.ts';
+import { enforceBudgets } from './budgets.ts';
 import { dueOperations, dueWaiting, eachDue, overdueClaims } from './due.ts';
 import { feedQueue } from './feed.ts';
 import { partsOf, type PollRun, type PollSummary, type RunParts } from './poll-run.ts';
@@ -65,6 +66,8 @@ export async function pollExports(services: Services, gate: Gate): Promise<PollS
     // At the same time: a search for a claim's operation may read a slow list.
     projects.then((found) => eachProject(run, found, 'sweeps', sweepProject)),
   ]);
+  // After the sweeps, which show what was spent, and before anything is sent.
+  await enforceBudgets(run);
   const [waitingLeft, operationsLeft] = await Promise.all([
     eachDue(run, dueWaiting, projects),
     eachDue(run, dueOperations, projects),
@@ -172,7 +175,7 @@ async function eachProject(
 }
 
 async function oldestWaitingSeconds({ store, clock }: PollRun): Promise<number> {
-  const [oldest] = await store.records.find(recordQueries.waiting(), { limit: 1 });
+  const [oldest] = await store.records.find(recordQueries.waitingUnheld(), { limit: 1 });
   return oldest && isReadable(oldest)
     ? Math.round((clock.now().getTime() - oldest.value.createdAt.getTime()) / SECOND_MS)
     : 0;

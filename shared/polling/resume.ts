@@ -68,6 +68,10 @@ export async function resume(run: PollRun, stored: Stored<ExportRecord>): Promis
   if (request instanceof UnreadableError) {
     return putOff(run, stored, record, { waitingFor: 'SERVICE', error: unreadable(request) }, 'OTHER');
   }
+  const heldBy = isHeld ? undefined : await run.gate.budgets.holdOn(record);
+  if (heldBy !== undefined) {
+    return putOff(run, stored, record, { waitingFor: 'BUDGET', heldBy, error: overBudget(heldBy) }, 'OTHER');
+  }
   try {
     const written = await replaceRecord(run, stored, claimed);
     return await (request ? send(run, written, request) : holdBack(run, written));
@@ -154,6 +158,14 @@ const unreadable = ({ message }: UnreadableError): RecordError => ({
   status: 'REQUEST_UNREADABLE',
   message,
   retryable: false,
+});
+
+/** A budget holds it. If an operation exists after all, the sweep adopts it. */
+const overBudget = (budgetId: string): RecordError => ({
+  code: 429,
+  status: 'BUDGET',
+  message: `The budget ${budgetId} is used up.`,
+  retryable: true,
 });
 
 async function putOff(

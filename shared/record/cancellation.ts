@@ -1,7 +1,13 @@
 import { later, SECOND_MS } from '../clock.ts';
 import type { Job } from '../model/job.ts';
-import type { ExportRecord, RecordError, RecordIn, RecordInSubmission } from '../model/record.ts';
-import { carry, grow } from './carry.ts';
+import type {
+  CancelReason,
+  ExportRecord,
+  RecordError,
+  RecordIn,
+  RecordInSubmission,
+} from '../model/record.ts';
+import { carry, grow, shortNote } from './carry.ts';
 import { DEFAULT_PRIORITY, enqueue, type JobSource } from './new-records.ts';
 import type { Policy } from './policy.ts';
 
@@ -75,15 +81,25 @@ const cancelledError: RecordError = {
 };
 
 /** Notes a requested cancellation. The process that writes this, or finds the operation, cancels it at Earth Engine. */
-export function requestCancellation(record: ExportRecord, now: Date, requestedAt = now): ExportRecord {
+export function requestCancellation(
+  record: ExportRecord,
+  now: Date,
+  requestedAt = now,
+  cancelReason?: CancelReason,
+): ExportRecord {
   return {
     ...record,
     cancelRequestedAt: requestedAt,
+    ...(cancelReason === undefined ? {} : { cancelReason }),
     revision: record.revision + 1,
     updatedAt: now,
-    history: grow(record.history, { state: record.state, at: now, note: 'cancellation requested' }),
-    // Due at once, and not behind a closed gate: the record is only searched for.
-    ...(record.state === 'WAITING' ? { waitingFor: 'ADOPTION', dueAt: now } : {}),
+    history: grow(record.history, {
+      state: record.state,
+      at: now,
+      note: cancelReason ? shortNote(cancelReason.message) : 'cancellation requested',
+    }),
+    // Due at once, and not behind a closed gate or a budget: the record is only searched for.
+    ...(record.state === 'WAITING' ? { waitingFor: 'ADOPTION', heldBy: undefined, dueAt: now } : {}),
   };
 }
 

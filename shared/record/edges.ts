@@ -16,6 +16,7 @@ export const edges: readonly Edge[] = [
   ['NEW', 'claim', 'SUBMITTING'],
   ['NEW', 'enqueue', 'WAITING'],
   ['NEW', 'enqueueInOutage', 'WAITING'],
+  ['NEW', 'enqueueHeld', 'WAITING'],
   ['NEW', 'cancelUnseen', 'CANCELLED'],
   ['NEW', 'cancelOnArrival', 'CANCELLED'],
   ...between(submissionStates, 'claimAgain', ['SUBMITTING']),
@@ -36,4 +37,5 @@ export const notes = [
   'noteMissing',
   'markDue',
   'defer',
+  'releaseHeld',
 ] as const;

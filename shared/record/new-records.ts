@@ -30,6 +30,7 @@ export const DEFAULT_PRIORITY = 100;
 /** The fields that a new record does not have yet. */
 type LaterField =
   | 'alsoBatches'
+  | 'cancelReason'
   | 'cancelRequestedAt'
   | 'error'
   | 'extraOperations'
@@ -104,6 +105,23 @@ export function enqueue(
     ...initialFields(job, source, now, 'WAITING', 'queued behind other jobs'),
     state: 'WAITING',
     waitingFor,
+    dueAt,
+  };
+}
+
+/** A record that waits until a budget releases it. */
+export function enqueueHeld(
+  job: Job,
+  source: JobSource,
+  heldBy: string,
+  dueAt: Date,
+  now: Date,
+): WaitingRecord {
+  return {
+    ...initialFields(job, source, now, 'WAITING', shortNote(`held by the budget ${heldBy}`)),
+    state: 'WAITING',
+    waitingFor: 'BUDGET',
+    heldBy,
     dueAt,
   };
 }

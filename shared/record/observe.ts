@@ -91,7 +91,7 @@ function ended(
         outputUris: [...operation.destinationUris],
         ...firstDelivery(carried.destination, policy, now),
       }
-    : { ...end, state, error: operationError(operation, state) };
+    : { ...end, state, error: operationError(operation, state, carried.cancelReason) };
 }
 
 /** Earth Engine reports no cost of an operation that failed (guides/computation_overview), whatever it had cost by then. */

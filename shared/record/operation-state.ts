@@ -1,6 +1,6 @@
 import type { Operation } from '../earth-engine/api.ts';
 import { judgeFailure } from '../earth-engine/task-failures.ts';
-import type { ActiveRecord, RecordError } from '../model/record.ts';
+import type { ActiveRecord, CancelReason, RecordError } from '../model/record.ts';
 import { rpcCodeName, rpcCodes } from '../rpc-codes.ts';
 
 /** What an Earth Engine operation means for its record: its state and its error. */
@@ -52,9 +52,28 @@ export function hasEnded(operation: Operation): boolean {
   return state === 'SUCCEEDED' || state === 'FAILED' || state === 'CANCELLED';
 }
 
-/** Why an operation failed or was canceled, and whether a retry could succeed, as far as the message shows. */
-export function operationError(operation: Operation, state: 'FAILED' | 'CANCELLED'): RecordError {
+const afterOwnCancellation = {
+  BUDGET: { retryable: true, advice: 'Retry the job when the budget has room again, or raise its limit.' },
+  EECU_LIMIT: {
+    retryable: false,
+    advice: 'Make the job smaller, or publish it with a higher attempt and a higher maxEecuHours.',
+  },
+} as const;
+
+/**
+ * Why an operation failed or was canceled, and whether a retry could succeed, as far as the message shows.
+ *
+ * @param cancelReason why the service canceled it, if it did so by itself
+ */
+export function operationError(
+  operation: Operation,
+  state: 'FAILED' | 'CANCELLED',
+  cancelReason?: CancelReason,
+): RecordError {
   if (state === 'CANCELLED') {
+    if (cancelReason) {
+      return { code: rpcCodes.CANCELLED, ...cancelReason, ...afterOwnCancellation[cancelReason.status] };
+    }
     const message = operation.error?.message ?? 'Canceled.';
     return { code: rpcCodes.CANCELLED, status: 'CANCELLED', message, retryable: true };
   }

@@ -11,7 +11,7 @@ import {
   type WaitingFor,
   type WaitingRecord,
 } from '../model/record.ts';
-import { carry, carryProtocol, shortNote } from './carry.ts';
+import { carry, carryProtocol, grow, shortNote } from './carry.ts';
 import { backoffMs, type Moment, type Policy } from './policy.ts';
 import {
   afterEmptySearch,
@@ -112,6 +112,8 @@ export const findingsOf = (record: SubmittingRecord): SendFindings => ({
 export interface Wait {
   readonly waitingFor: WaitingFor;
   readonly error: RecordError;
+  /** With `BUDGET`: the budget that holds the job. */
+  readonly heldBy?: string;
   readonly retryAfterMs?: number | undefined;
   /** Rejects the record, with this error, as soon as no send can have started an operation. */
   readonly rejecting?: boolean;
@@ -129,7 +131,7 @@ export function wait(
 ): WaitingRecord {
   const { waitingFor, error } = how;
   const { now } = moment;
-  const queueing = isQueueReason(waitingFor);
+  const queueing = isQueueReason(waitingFor) || waitingFor === 'BUDGET';
   const outage = waitingFor === 'SERVICE' || waitingFor === 'PERMISSION';
   const rejecting = (how.rejecting ?? record.rejecting) || undefined;
   const isUnsettled = waitingFor === 'ADOPTION' || rejecting || record.cancelRequestedAt !== undefined;
@@ -140,6 +142,7 @@ export function wait(
     state: 'WAITING',
     // Nothing is sent for it any more, whatever the last attempt met: it must not wait behind a closed gate.
     waitingFor: rejecting || record.cancelRequestedAt !== undefined ? 'ADOPTION' : waitingFor,
+    heldBy: how.heldBy,
     error,
     rejecting,
     waits: queueing || how.dueNow ? 0 : record.waits + 1,
@@ -250,6 +253,20 @@ export function nextGeneration(
     unsettledSince: undefined,
     claim: record.claim,
     dueAt: record.dueAt,
+  };
+}
+
+/** Puts a job into the queue that no budget holds anymore. */
+export function releaseHeld(record: WaitingRecord, now: Date): WaitingRecord {
+  const { heldBy, error: _held, ...rest } = record;
+  const note = shortNote(`released by the budget ${heldBy}`);
+  return {
+    ...rest,
+    revision: record.revision + 1,
+    updatedAt: now,
+    history: grow(record.history, { state: 'WAITING', at: now, note }),
+    waitingFor: 'QUEUE',
+    dueAt: now,
   };
 }
 

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 
 import { batchSchema } from '../model/batch.ts';
+import { budgetSchema, budgetStatusSchema } from '../model/budget.ts';
 import { UnreadableError } from '../errors.ts';
 import { rejectedMessageSchema } from '../model/rejected-message.ts';
 import { recordSchema } from '../model/record.ts';
@@ -24,6 +25,8 @@ export const collections = {
   lists: collection('videoExportLists', unfinishedListSchema),
   rejectedMessages: collection('rejectedMessages', rejectedMessageSchema),
   batches: collection('videoExportBatches', batchSchema),
+  budgets: collection('exportBudgets', budgetSchema),
+  budgetStatus: collection('exportBudgetStatus', budgetStatusSchema),
   settings: collection('videoExportSettings', serviceSettingsSchema),
 } as const;
 

@@ -2,6 +2,7 @@ import { Firestore } from '@google-cloud/firestore';
 
 import { boundedCalls } from './bounded-call.ts';
 import { collections } from './collections.ts';
+import { firestoreBudgets } from './firestore/budgets.ts';
 import { firestoreDocuments } from './firestore/documents.ts';
 import { firestoreRecords } from './firestore/records.ts';
 import type { Store } from './store.ts';
@@ -40,6 +41,8 @@ export function createFirestoreStore({
     lists: firestoreDocuments(database, call, collections.lists),
     rejectedMessages: firestoreDocuments(database, call, collections.rejectedMessages),
     batches: firestoreDocuments(database, call, collections.batches),
+    budgets: firestoreBudgets(database, call),
+    budgetStatus: firestoreDocuments(database, call, collections.budgetStatus),
     settings: firestoreDocuments(database, call, collections.settings),
     async close() {
       // If it is terminated while it still retries, the client throws where no code can catch it.

@@ -97,6 +97,14 @@ export const recordQueries = {
       ['createdAt', 'asc'],
     ],
   }),
+  /** Jobs that wait for Earth Engine, oldest first. What a budget holds may wait for a month, and nothing is wrong. */
+  waitingUnheld: (): Query => ({
+    where: [
+      ['state', '==', 'WAITING'],
+      ['waitingFor', 'in', [...queueReasons, ...otherReasons]],
+    ],
+    orderBy: [['createdAt', 'asc']],
+  }),
   /** Everything that waits, oldest first. */
   waiting: (): Query => ({ where: [['state', '==', 'WAITING']], orderBy: [['createdAt', 'asc']] }),
   /** Records with pending events. The field exists only while there are some. */
@@ -105,6 +113,21 @@ export const recordQueries = {
   unfinishedByProject: (): Query => ({
     where: [['state', 'in', [...submissionStates, ...activeStates]]],
     orderBy: [['project', 'asc']],
+  }),
+  /** Jobs that a budget holds. The field exists only on them, so one read with `after: [id]` leads to the next budget. */
+  heldByBudget: (): Query => ({ where: [], orderBy: [['heldBy', 'asc']] }),
+  /** Those of one budget, in the order in which they are released. */
+  heldBy: (budgetId: string): Query => ({
+    where: [['heldBy', '==', budgetId]],
+    orderBy: [
+      ['priority', 'desc'],
+      ['createdAt', 'asc'],
+    ],
+  }),
+  /** Active records, beginning with the one whose operation was not seen to move for the longest time. */
+  leastRecentlyMoved: (): Query => ({
+    where: [['state', 'in', activeStates]],
+    orderBy: [['movedAt', 'asc']],
   }),
   active: (project: string): Query => ({
     where: [

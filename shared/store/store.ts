@@ -1,6 +1,7 @@
 import type { UnreadableError } from '../errors.ts';
 import type { ProjectStatus, Sweep, UnfinishedList } from '../model/project-status.ts';
 import type { Batch } from '../model/batch.ts';
+import type { Budget, BudgetStatus } from '../model/budget.ts';
 import type { ExportRecord } from '../model/record.ts';
 import type { RejectedMessage } from '../model/rejected-message.ts';
 import type { ServiceSettings } from '../model/service-settings.ts';
@@ -92,6 +93,14 @@ export interface Records extends Documents<ExportRecord> {
   defer(id: string, problem: string, dueAt: Date): Promise<void>;
 }
 
+/** Budgets: operators write them, and the last one wins. */
+export interface Budgets extends Documents<Budget> {
+  /** Writes the document whole, whatever was there. */
+  put(id: string, value: Budget): Promise<void>;
+  /** Deletes the document, if there is one. */
+  remove(id: string): Promise<void>;
+}
+
 /** Everything that the service stores. */
 export interface Store {
   readonly records: Records;
@@ -105,6 +114,10 @@ export interface Store {
   readonly rejectedMessages: Documents<RejectedMessage>;
   /** `videoExportBatches/{batchId}@{run}`. */
   readonly batches: Documents<Batch>;
+  /** `exportBudgets/{id}`. */
+  readonly budgets: Budgets;
+  /** `exportBudgetStatus/current`. */
+  readonly budgetStatus: Documents<BudgetStatus>;
   /** `videoExportSettings/service`: what clients need to know about this deployment. */
   readonly settings: Documents<ServiceSettings>;
   close(): Promise<void>;

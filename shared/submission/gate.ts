@@ -1,3 +1,4 @@
+import { type BudgetWatch, createBudgetWatch } from '../budget/watch.ts';
 import { later, SECOND_MS } from '../clock.ts';
 import { StaleWriteError } from '../errors.ts';
 import type { QueueReason } from '../model/record.ts';
@@ -28,9 +29,11 @@ export interface Gate {
   close(project: string, reason: QueueReason, retryAfterMs: number | undefined): Promise<void>;
   /** An operation came back with or without the marker in its description. Without, searches are inconclusive (rule 5). */
   noteMarker(project: string, operation: string, echoed: boolean): Promise<void>;
+  /** Whether a budget holds a job. */
+  readonly budgets: BudgetWatch;
 }
 
-type GateServices = Pick<Services, 'store' | 'config' | 'policy' | 'clock' | 'random' | 'log'>;
+type GateServices = Pick<Services, 'store' | 'publisher' | 'config' | 'policy' | 'clock' | 'random' | 'log'>;
 
 /** What an instance read, and uses for GATE_CACHE_MS. */
 interface View {
@@ -81,6 +84,7 @@ export function createGate(services: GateServices): Gate {
   };
 
   return {
+    budgets: createBudgetWatch(services),
     admit: async (project) => {
       const seen = await recent(project);
       if (seen.closed) {

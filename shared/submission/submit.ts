@@ -8,7 +8,7 @@ import type { Job } from '../model/job.ts';
 import { type RejectionDetail, rejectMessage } from '../message/rejection.ts';
 import { withBatch } from '../record/batches.ts';
 import type { ExportRecord } from '../model/record.ts';
-import { claim, enqueue, enqueueInOutage, type JobSource } from '../record/new-records.ts';
+import { claim, enqueue, enqueueHeld, enqueueInOutage, type JobSource } from '../record/new-records.ts';
 import { cancelOnArrival, existedAt } from '../record/cancellation.ts';
 import { createRecord, updateRecord } from '../records.ts';
 import type { Services } from '../services.ts';
@@ -101,13 +101,18 @@ async function submitJob(
       { outcome: 'DUPLICATE', recordId };
 }
 
-/** A record to send now, or one that waits: a new job goes behind the jobs that already wait. */
+/** A record to send now, or one that waits: for a budget, or behind the jobs that already wait. */
 async function admitted(
   services: SendContext,
   job: Job,
   source: JobSource,
 ): Promise<{ record: ExportRecord; token: string | undefined }> {
   const { clock, gate, newToken, policy } = services;
+  const heldBy = await gate.budgets.holdOn(job);
+  if (heldBy !== undefined) {
+    const dueAt = later(clock.now(), policy.retryMinMs);
+    return { record: enqueueHeld(job, source, heldBy, dueAt, clock.now()), token: undefined };
+  }
   const admission = await gate.admit(job.project);
   if ('send' in admission) {
     const serviceAccount = await serviceAccountOf(services);

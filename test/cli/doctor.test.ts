@@ -278,7 +278,7 @@ describe('doctor', () => {
           : find(query, page),
     });
     expect(await problemsIn({ store })).toMatchObject([
-      { code: 'INDEX_MISSING', found: 'No index for queued' },
+      { code: 'INDEX_MISSING', found: 'No index for queued, heldBy' },
     ]);
   });
 

@@ -74,6 +74,9 @@ export function faultyStore(world: World, call: Caller): Store {
     lists: documents('lists', store.lists),
     rejectedMessages: documents('rejectedMessages', store.rejectedMessages),
     batches: documents('batches', store.batches),
+    // Only operators write budgets.
+    budgets: { ...store.budgets, ...documents('budgets', store.budgets) },
+    budgetStatus: documents('budgetStatus', store.budgetStatus),
     settings: documents('settings', store.settings),
     close: async () => {},
   };

@@ -24,10 +24,11 @@ export function neededIndex({ where, orderBy }: Query, summed?: string): NeededI
     .filter(([field]) => !equal.has(field))
     .map(([field, direction]) => (direction === 'desc' ? `${field} desc` : field));
   const names = new Set(ordered.map((field) => field.replace(/ desc$/, '')));
-  const compared = where.filter(([field, op]) => !isEquality(op) && !names.has(field));
-  for (const [field] of compared) {
-    ordered.unshift(field);
-  }
+  // Firestore orders by the fields of ranges, too, before any other.
+  const compared = where
+    .filter(([field, op]) => !isEquality(op) && !names.has(field))
+    .map(([field]) => field);
+  ordered.unshift(...new Set(compared));
   if (summed !== undefined && !equal.has(summed) && !names.has(summed)) {
     ordered.push(summed);
   }

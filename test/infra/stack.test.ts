@@ -8,6 +8,7 @@ import * as lists from '../../shared/store/list-queries.ts';
 import * as queriesInUse from '../../shared/store/queries.ts';
 import type { Query } from '../../shared/store/queries.ts';
 import * as check from './checks.ts';
+import { budgetQueries, spendingQueries } from '../../shared/store/budget-queries.ts';
 import { exemptionProblems, indexProblems, neededIndex, type NamedQuery } from './indexes.ts';
 import { keepingProblems, publishingProblems } from './keeping.ts';
 import { mistakes } from './mistakes.ts';
@@ -56,13 +57,34 @@ function queriesOf(
 }
 const querySets = {
   videoExports: [queriesInUse.recordQueries, lists.listQueries, lists.costQueries],
+  exportBudgets: [budgetQueries],
   videoExportBatches: [queriesInUse.batchQueries, lists.batchListQueries],
   videoExportProjects: [lists.projectListQueries],
   rejectedMessages: [queriesInUse.rejectedMessageQueries, lists.rejectedMessageListQueries],
 };
-const queries = Object.entries(querySets).flatMap(([collection, sets]) =>
-  sets.flatMap((set) => queriesOf(collection, set)),
-);
+const since = new Date(0);
+/** Sums over what a budget can cover. A label has indexes of its own, and Firestore merges those of equal fields. */
+const budgetSums: NamedQuery[] = [
+  {},
+  { project: 'value' },
+  { batchIdPrefix: 'value' },
+  { project: 'value', batchIdPrefix: 'value' },
+].flatMap((match) => {
+  const [ended, active] = [spendingQueries.endedIn(match, since), spendingQueries.active(match)];
+  const named = { name: `spending ${Object.keys(match).join()}`, collection: 'videoExports' };
+  return [
+    { ...named, query: ended, summed: 'eecuSeconds' },
+    { ...named, query: active, summed: 'eecuSeconds' },
+    // Pages of operations to cancel.
+    { ...named, query: active },
+  ];
+});
+const queries = [
+  ...Object.entries(querySets).flatMap(([collection, sets]) =>
+    sets.flatMap((set) => queriesOf(collection, set)),
+  ),
+  ...budgetSums,
+];
 
 const expiring = [
   ...Object.values(collections)
@@ -110,7 +132,9 @@ describe('the stack and the code agree', () => {
   });
 
   it('every query of the code is checked', () => {
-    const sets = Object.values({ ...queriesInUse, ...lists }).filter((value) => typeof value === 'object');
+    const sets = Object.values({ ...queriesInUse, ...lists, budgetQueries }).filter(
+      (value) => typeof value === 'object',
+    );
     expect(new Set(Object.values<object[]>(querySets).flat())).toEqual(new Set(sets));
   });
 
@@ -118,6 +142,22 @@ describe('the stack and the code agree', () => {
     const needed = neededIndex(lists.newestOfLabel('team', 'water'));
     expect(needed).toEqual({ equal: ['labels.team'], ordered: ['createdAt desc'] });
     expect(at(stack.locals, 'indexes')).toContain('"labels.${label}", "createdAt desc"');
+  });
+
+  it('an indexed label has the indexes that its budgets need', () => {
+    const indexes = JSON.stringify(at(stack.locals, '_label_indexes'));
+    for (const match of [{}, { batchIdPrefix: 'weekly' }]) {
+      const labeled = { ...match, label: { key: 'team', value: 'water' } };
+      const needed = [
+        neededIndex(spendingQueries.endedIn(labeled, since), 'eecuSeconds'),
+        neededIndex(spendingQueries.active(labeled), 'eecuSeconds'),
+        neededIndex(spendingQueries.active(labeled)),
+      ];
+      for (const one of needed) {
+        const equal = one?.equal.filter((field) => field !== 'labels.team') ?? [];
+        expect(indexes).toContain([...equal, ...(one?.ordered ?? [])].map((field) => `"${field}"`).join());
+      }
+    }
   });
 
   it('every sum in the code is listed here', () => {
@@ -180,10 +220,13 @@ describe('a mistake is detected', () => {
   });
 
   it('a sum whose field is not in the index', () => {
-    const changed = withChange(stack, ['locals', 'composites', 'videoExports', 'batch-eecu'], undefined);
+    const changed = withChange(
+      stack,
+      ['locals', 'composites', 'videoExports', 'batch-lower-bounds'],
+      undefined,
+    );
     expect(checks.indexes(changed)).toEqual([
-      'terminalOfBatch has no index on videoExports: batchId, state, eecuSeconds',
-      'inStatesOfBatch has no index on videoExports: batchId, state, eecuSeconds',
+      'lowerBoundsOfBatch has no index on videoExports: batchId, eecuIsLowerBound, eecuSeconds',
     ]);
   });
 });

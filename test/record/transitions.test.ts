@@ -20,7 +20,7 @@ import {
   cancelUnsent,
   requestCancellation,
 } from '../../shared/record/cancellation.ts';
-import { claim, enqueue, enqueueInOutage } from '../../shared/record/new-records.ts';
+import { claim, enqueue, enqueueHeld, enqueueInOutage } from '../../shared/record/new-records.ts';
 import {
   claimAgain,
   defer,
@@ -29,6 +29,7 @@ import {
   markDue,
   nextGeneration,
   reject,
+  releaseHeld,
   wait,
 } from '../../shared/record/transitions.ts';
 import { afterOperation } from '../../shared/submission/note-operation.ts';
@@ -58,6 +59,7 @@ const transitions: Readonly<Record<string, Apply>> = {
   claim: (record) => (record ? undefined : claim(job, source, 'token', policy, now)),
   enqueue: (record) => (record ? undefined : enqueue(job, source, 'QUEUE', now, now)),
   enqueueInOutage: (record) => (record ? undefined : enqueueInOutage(job, source, error, now, now)),
+  enqueueHeld: (record) => (record ? undefined : enqueueHeld(job, source, 'all', now, now)),
   cancelUnseen: (record) =>
     record
       ? undefined
@@ -165,6 +167,8 @@ describe('notes leave the state unchanged', () => {
         isActive(record) || record.state === 'WAITING' ? markDue(record, now) : undefined,
       defer: (record) =>
         isActive(record) || isInSubmission(record) ? defer(record, 'damaged', now, now) : undefined,
+      releaseHeld: (record) =>
+        record.state === 'WAITING' ? releaseHeld({ ...record, heldBy: 'all' }, now) : undefined,
     };
 
   it.each(notes.flatMap((note) => recordStates.map((state) => [note, state] as const)))(

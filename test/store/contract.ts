@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { StaleWriteError } from '../../shared/errors.ts';
 import type { RecordState } from '../../shared/model/record.ts';
+import { budgetQueries, spendingQueries } from '../../shared/store/budget-queries.ts';
 import type { Fields } from '../../shared/store/fields.ts';
 import { costQueries } from '../../shared/store/list-queries.ts';
 import { recordQueries, type Query } from '../../shared/store/queries.ts';
@@ -428,6 +429,42 @@ function describeQueries(current: () => Opened): void {
     expect([bad.id, isReadable(bad)]).toEqual(['d0-bad', false]);
     const rest = await store.records.find(query, { limit: 9, after: cursorOf(query, bad) });
     expect(ids(rest)).toEqual(['d2', 'd3']);
+  });
+
+  it('sums what a budget covers', async () => {
+    const { records } = current().store;
+    const cost = (id: string, state: 'SUCCEEDED' | 'RUNNING', change: object) =>
+      records.create(id, sample(state, { project: 'p9', batchId: undefined, labels: {}, ...change }));
+    await cost('spent1', 'SUCCEEDED', { batchId: 'weekly@1', finishedAt: at(0), eecuSeconds: 1 });
+    await cost('spent2', 'SUCCEEDED', { batchId: 'weekly@2', finishedAt: at(9), eecuSeconds: 2 });
+    await cost('spent3', 'SUCCEEDED', { labels: { team: 'water' }, finishedAt: at(9), eecuSeconds: 4 });
+    await cost('spent4', 'RUNNING', { batchId: 'weekly@2', eecuSeconds: 8 });
+    await cost('spent5', 'RUNNING', { labels: { team: 'water' }, eecuSeconds: undefined });
+    const match = { project: 'p9' };
+    const weekly = { ...match, batchIdPrefix: 'weekly' };
+    const water = { ...match, label: { key: 'team', value: 'water' } };
+    const sum = (query: Query) => records.sum(query, 'eecuSeconds');
+    expect(await sum(spendingQueries.endedIn(match, undefined))).toBe(7);
+    expect(await sum(spendingQueries.endedIn(match, at(0), at(9)))).toBe(1);
+    expect(await sum(spendingQueries.endedIn(weekly, at(1)))).toBe(2);
+    expect(await sum(spendingQueries.endedIn(water, at(1)))).toBe(4);
+    expect(await sum(spendingQueries.active(match))).toBe(8);
+    expect(await sum(spendingQueries.active({ ...match, batchIdPrefix: 'weekly@2' }))).toBe(8);
+    expect(await sum(spendingQueries.active({ ...match, batchIdPrefix: 'weekly@1' }))).toBe(0);
+    expect(await sum(spendingQueries.active(water))).toBe(0);
+    expect(ids(await records.find(spendingQueries.active(weekly), { limit: 9 }))).toEqual(['spent4']);
+  });
+
+  it('writes and deletes budgets unconditionally', async () => {
+    const { store, put } = current();
+    const budget = { match: {}, period: 'MONTH' as const, limitEecuHours: 1, thresholds: [] };
+    await put('exportBudgets/b', { period: 'WEEK', left: 1 });
+    await store.budgets.put('b', budget);
+    expect(readable(await store.budgets.get('b')).value).toEqual(budget);
+    expect(ids(await store.budgets.find(budgetQueries.all(), { limit: 9 }))).toEqual(['b']);
+    await store.budgets.remove('b');
+    await store.budgets.remove('b');
+    expect(await store.budgets.get('b')).toBeUndefined();
   });
 
   it('sums a field over the matches', async () => {

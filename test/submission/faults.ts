@@ -117,6 +117,8 @@ export function createFaultyProcess(clock: TestClock, fault?: Fault): FaultyProc
       lists: documents('lists', inner.lists),
       rejectedMessages: documents('rejectedMessages', inner.rejectedMessages),
       batches: documents('batches', inner.batches),
+      budgets: { ...inner.budgets, ...documents('budgets', inner.budgets) },
+      budgetStatus: documents('budgetStatus', inner.budgetStatus),
       settings: documents('settings', inner.settings),
       close: () => inner.close(),
     };

@@ -4,7 +4,16 @@ import { collections, parseDocument, type Collection } from '../../../shared/sto
 import { changedFields, copyFields, type Fields } from '../../../shared/store/fields.ts';
 import { documentProblem, requireDocumentId } from '../../../shared/store/limits.ts';
 import type { Query } from '../../../shared/store/queries.ts';
-import type { Created, Documents, Found, Page, Records, Store, Stored } from '../../../shared/store/store.ts';
+import type {
+  Budgets,
+  Created,
+  Documents,
+  Found,
+  Page,
+  Records,
+  Store,
+  Stored,
+} from '../../../shared/store/store.ts';
 import { evaluate, type Row } from './evaluate.ts';
 
 /** An in-process store, for the demo and for tests. Its data is lost when the process ends. */
@@ -41,6 +50,8 @@ export function createMemoryStore(): MemoryStore {
     lists: documents(collections.lists),
     rejectedMessages: documents(collections.rejectedMessages),
     batches: documents(collections.batches),
+    budgets: memoryBudgets(tableOf(collections.budgets.path)),
+    budgetStatus: documents(collections.budgetStatus),
     settings: documents(collections.settings),
     async close() {},
 
@@ -145,6 +156,21 @@ function memoryDocuments<T extends object>(table: Table, collection: Collection<
         }
       }
       return total;
+    },
+  };
+}
+
+function memoryBudgets(table: Table): Budgets {
+  const { path } = collections.budgets;
+  return {
+    ...memoryDocuments(table, collections.budgets),
+    async put(id, value) {
+      requireDocumentId(path, id);
+      table.write(id, value);
+    },
+    async remove(id) {
+      requireDocumentId(path, id);
+      table.rows.delete(id);
     },
   };
 }

@@ -14,18 +14,30 @@ locals {
       batch-newest        = ["batchId", "createdAt desc"]
       batch-state         = ["batchId", "state"]
       batch-state-created = ["batchId", "state", "createdAt"]
+      batch-ended-eecu    = ["batchId", "finishedAt", "eecuSeconds"]
+      budget-held         = ["heldBy", "priority desc", "createdAt"]
       destination-newest  = ["destination", "createdAt desc"]
+      ended-eecu          = ["finishedAt", "eecuSeconds"]
       lower-bounds        = ["eecuIsLowerBound", "eecuSeconds"]
+      project-batch-ended = ["project", "batchId", "finishedAt", "eecuSeconds"]
       project-due         = ["project", "state", "dueAt"]
       project-due-waiting = ["project", "state", "waitingFor", "dueAt"]
       project-queue       = ["project", "state", "waitingFor", "priority desc", "createdAt"]
+      project-ended-eecu  = ["project", "finishedAt", "eecuSeconds"]
       project-state       = ["project", "state"]
+      project-state-batch = ["project", "state", "batchId"]
+      project-state-cost  = ["project", "state", "batchId", "eecuSeconds"]
+      project-state-eecu  = ["project", "state", "eecuSeconds"]
       project-unanswered  = ["project", "unanswered"]
+      state-batch         = ["state", "batchId"]
+      state-batch-eecu    = ["state", "batchId", "eecuSeconds"]
       state-created       = ["state", "createdAt"]
       state-due           = ["state", "dueAt"]
       state-eecu          = ["state", "eecuSeconds"]
+      state-moved         = ["state", "movedAt"]
       state-newest        = ["state", "createdAt desc"]
       state-project       = ["state", "project"]
+      state-waiting-age   = ["state", "waitingFor", "createdAt"]
       state-waiting-due   = ["state", "waitingFor", "dueAt"]
     }
   }
@@ -43,7 +55,22 @@ locals {
         fields     = [can(regex("-", label)) ? "labels.`${label}`" : "labels.${label}", "createdAt desc"]
       }
     },
+    {
+      for index in setproduct(var.indexed_labels, keys(local._label_indexes)) :
+      "videoExports/label-${index[0]}-${index[1]}" => {
+        collection = "videoExports"
+        fields     = concat([can(regex("-", index[0])) ? "labels.`${index[0]}`" : "labels.${index[0]}"], local._label_indexes[index[1]])
+      }
+    },
   )
+  # What a budget of a label sums and cancels.
+  _label_indexes = {
+    batch-ended = ["batchId", "finishedAt", "eecuSeconds"]
+    ended       = ["finishedAt", "eecuSeconds"]
+    state       = ["state", "eecuSeconds"]
+    state-batch = ["state", "batchId"]
+    state-cost  = ["state", "batchId", "eecuSeconds"]
+  }
 
   # TTL and index exemptions apply to every collection with that name in the database. Another app's `request` or
   # `rejectedMessages` must not lose documents: in a database that this stack does not create, those two are left alone.
