@@ -114,6 +114,9 @@ export const environmentSchema = z
     DELIVERY_WAIT_SECONDS: seconds(3600).describe(
       'A video that is not in Cloud Storage this long after its job succeeded is missing',
     ),
+    EARTHENGINE_REQUESTS_PER_SECOND: whole(100).describe(
+      'Most calls of Earth Engine per second and project, which is also its documented limit; fewer while it refuses some',
+    ),
     RETENTION_DAYS: whole(90)
       .refine(
         (days) => days >= 31,
@@ -169,6 +172,7 @@ export interface Config {
   /** Never true for a local stack without buckets of its own: it must not look into real ones. */
   readonly verifyDelivery: boolean;
   readonly deliveryWaitMs: number;
+  readonly requestsPerSecond: number;
   readonly retentionDays: number;
   readonly topics: Topics;
 }
@@ -233,6 +237,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     verifyDelivery:
       env.VERIFY_DELIVERY === 'on' && (env.STORAGE_EMULATOR_HOST !== undefined || !isLocal(env)),
     deliveryWaitMs: env.DELIVERY_WAIT_SECONDS,
+    requestsPerSecond: env.EARTHENGINE_REQUESTS_PER_SECOND,
     retentionDays: env.RETENTION_DAYS,
     topics: {
       jobs: env.JOBS_TOPIC,

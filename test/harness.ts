@@ -9,8 +9,8 @@ import { type ExportRecord, isTerminal } from '../shared/model/record.ts';
 import type { Services } from '../shared/services.ts';
 import { createMemoryStore } from '../infra/local/memory/store.ts';
 import { isReadable, type Store, type Stored } from '../shared/store/store.ts';
-import { createGate } from '../shared/submission/gate.ts';
 import { createQuotaWatch } from '../shared/submission/quota-watch.ts';
+import { createGate, type Gate } from '../shared/submission/gate.ts';
 import { pollExports } from '../shared/polling/poll.ts';
 import type { PollSummary } from '../shared/polling/poll-run.ts';
 import { submit, type Submitted } from '../shared/submission/submit.ts';
@@ -20,6 +20,7 @@ import { inProcessStorage } from '../infra/local/storage/in-process.ts';
 import { createStorage, type SimulatedStorage } from '../infra/local/storage/storage.ts';
 import {
   createSimulator,
+  type Fault,
   type Simulator,
   simulatorFetch,
   type SimulatorOptions,
@@ -82,6 +83,7 @@ export interface HarnessOptions {
 /** One process of the service: its own view of the gate, the same world as the others. */
 export interface Instance {
   readonly services: Services;
+  readonly gate: Gate;
   submit(message: TestMessage): Promise<Submitted>;
   poll(): Promise<PollSummary>;
 }
@@ -116,6 +118,8 @@ export function createHarness(options: HarnessOptions = {}): Harness {
   const { deliveries } = options;
   const config = readConfig({
     GOOGLE_CLOUD_PROJECT: 'demo-test',
+    // Calls do not wait for their turn, which would move the clock.
+    EARTHENGINE_REQUESTS_PER_SECOND: '1000000',
     ...(deliveries ? { STORAGE_EMULATOR_HOST: 'http://storage.test' } : { VERIFY_DELIVERY: 'off' }),
     ...options.environment,
   });
@@ -168,6 +172,7 @@ export function createHarness(options: HarnessOptions = {}): Harness {
     const gate = createGate(services);
     return {
       services,
+      gate,
       submit: (message) => submit(services, gate, envelopeOf(message)),
       poll: () => pollExports(services, gate),
     };
@@ -273,6 +278,13 @@ export function envelopeOf(message: TestMessage) {
   }
   return envelope;
 }
+
+/** Closes the gate, as a full queue does. */
+export const queueFull: Fault = {
+  kind: 'status',
+  status: 400,
+  message: 'Too many tasks already in the queue (3000). Please wait for some of them to complete.',
+};
 
 /** A small valid job: one frame of one image, which Earth Engine would accept as a video. */
 export function smallJob(

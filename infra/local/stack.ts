@@ -32,6 +32,8 @@ export const localSettings = {
   POLL_MAX_SECONDS: '30',
   POLL_BUDGET_SECONDS: '20',
   DELIVERY_WAIT_SECONDS: '30',
+  // The simulator has no limit, so nothing waits for its turn.
+  EARTHENGINE_REQUESTS_PER_SECOND: '100000',
 } as const;
 
 export interface StackOptions {

@@ -5,8 +5,8 @@ import { queueReasons } from './record.ts';
 /**
  * `videoExportProjects/{project}`: what every instance must know about an Earth Engine project before it sends.
  *
- * Written by the sender that Earth Engine refuses for a full queue or a rate, by the prober, and by whoever gets a response
- * that shows a change of its quota status. Never deleted.
+ * Written by the sender that Earth Engine refuses for a full queue or a rate, by the prober, by runs that sent much, and by
+ * whoever gets a response that shows a change of its quota status. Never deleted.
  */
 export const projectStatusSchema = z.object({
   closedUntil: z
@@ -23,6 +23,16 @@ export const projectStatusSchema = z.object({
     .object({ token: z.string(), leaseUntil: z.date() })
     .optional()
     .describe('The process that may send that one job'),
+  pace: z
+    .object({
+      perSecond: z.number().positive(),
+      limit: z.number().positive().optional().describe('The last rate that was too high'),
+      at: z.date(),
+    })
+    .optional()
+    .describe(
+      'How many calls per second were sent last, from which the next run and other instances continue',
+    ),
   /** Searches may not find operations (rule 5). */
   markerMissingAt: z
     .date()

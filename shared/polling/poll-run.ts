@@ -59,6 +59,8 @@ export interface PollRun extends SendContext {
   readonly failures: ProjectFailures;
   /** Whether videos may have to be looked for: this run saw a job that succeeded. */
   hasDeliveries: boolean;
+  /** By project: when this process last fed its queue, and how fast Earth Engine started its operations until then. */
+  readonly feeds: Map<string, { readonly at: Date; readonly startedPerMs: number }>;
   /** Whether a part of the run is over; without one, the whole run. */
   isOver(part?: keyof RunParts): boolean;
 }

@@ -15,15 +15,17 @@ import { createListings } from '../submission/listings.ts';
 import { createUnfinishedLists } from '../submission/unfinished-lists.ts';
 import { enforceBudgets } from './budgets.ts';
 import { dueOperations, dueWaiting, eachDue, overdueClaims } from './due.ts';
-import { feedQueue } from './feed.ts';
+import { type Fed, feedQueue } from './feed.ts';
+import { paced } from './paced.ts';
 import { partsOf, type PollRun, type PollSummary, type RunParts } from './poll-run.ts';
 import { endUnusedProbes } from './project-gate.ts';
+import { refillQueues } from './refill.ts';
 import { sweepProject } from './sweep-project.ts';
 
 /** One run of the poller: records what changed at Earth Engine, works on due records, and feeds the queues. */
 
 const PAGE = 100;
-const PROJECTS_AT_ONCE = 4;
+const PROJECTS_AT_ONCE = 8;
 
 export async function pollExports(services: Services, gate: Gate): Promise<PollSummary> {
   const { clock, config, log, store, stopping } = services;
@@ -45,7 +47,8 @@ export async function pollExports(services: Services, gate: Gate): Promise<PollS
     seconds: 0,
   };
   const ends = partsOf(startedAt, config.pollBudgetMs);
-  const counted: Services = { ...services, earthEngine: counting(services.earthEngine, summary) };
+  const earthEngine = counting(paced(services, gate), summary);
+  const counted: Services = { ...services, earthEngine };
   const run: PollRun = {
     ...counted,
     gate,
@@ -56,6 +59,7 @@ export async function pollExports(services: Services, gate: Gate): Promise<PollS
     gates: new Map(),
     failures: new Map(),
     hasDeliveries: false,
+    feeds: feedsOf(gate),
     isOver: (part = 'run') => stopping.aborted || clock.now() >= ends[part],
   };
 
@@ -75,7 +79,10 @@ export async function pollExports(services: Services, gate: Gate): Promise<PollS
     cancelLateArrivals(run, ends.due),
   ]);
   await keepUnfinishedLists(run);
-  await eachProject(run, await projects, 'run', feedQueue);
+  const fed = new Map<string, Fed>();
+  await eachProject(run, await projects, 'run', async (_run, project) => {
+    fed.set(project, await feedQueue(run, project));
+  });
   await keepUnfinishedLists(run);
   await endUnusedProbes(run);
   await Promise.all([
@@ -85,6 +92,8 @@ export async function pollExports(services: Services, gate: Gate): Promise<PollS
   ]);
   // These are only a few counts, so they run even if the queues took all the time: a batch must not wait for a quiet hour.
   await finishBatches(run, later(ends.run, 10 * SECOND_MS));
+  await refillQueues(run, fed);
+  await gate.shareAllPaces();
 
   const [waiting, ...due] = await Promise.all([
     store.records.count(recordQueries.waiting()),
@@ -100,6 +109,15 @@ export async function pollExports(services: Services, gate: Gate): Promise<PollS
     oldestWaitingSeconds: waiting > 0 ? await oldestWaitingSeconds(run) : 0,
   });
   return summary;
+}
+
+const feedsByGate = new WeakMap<Gate, PollRun['feeds']>();
+
+/** What earlier runs of this process know about the queues. */
+function feedsOf(gate: Gate): PollRun['feeds'] {
+  const feeds = feedsByGate.get(gate) ?? new Map<string, { at: Date; startedPerMs: number }>();
+  feedsByGate.set(gate, feeds);
+  return feeds;
 }
 
 /** The projects of all records that are not final, with one read each. */

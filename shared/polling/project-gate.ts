@@ -25,6 +25,8 @@ export interface ProjectGate {
   lookedAt: Date;
   /** How many more jobs may be sent under MAX_ACTIVE_OPERATIONS. */
   room: number;
+  /** Whether a job of the queue was refused for the rate, and is in the queue again. */
+  slowed: boolean;
   /** A due record that probes; the others wait for its outcome. */
   probing?: Promise<unknown> | undefined;
 }
@@ -55,6 +57,7 @@ async function refreshed(run: PollRun, project: string, gate: ProjectGate): Prom
   if (gate.feeding === 'OPEN' && now.getTime() - gate.lookedAt.getTime() >= GATE_CACHE_MS) {
     gate.lookedAt = now;
     const status = await readStatus(run, project);
+    run.gate.adoptPace(project, status?.value);
     if (status?.value.closedUntil !== undefined) {
       gate.feeding = 'CLOSED';
     }
@@ -67,8 +70,10 @@ async function enter(run: PollRun, project: string): Promise<ProjectGate> {
   const lookedAt = run.clock.now();
   const room = await roomOf(run, project);
   // A probe starts only if there is a slot for it.
-  const feeding = room > 0 ? await startFeeding(run, project, token) : 'CLOSED';
-  const gate: ProjectGate = { feeding, token, lookedAt, room };
+  const started = room > 0 ? await startFeeding(run, project, token) : undefined;
+  run.gate.adoptPace(project, started?.status);
+  const feeding = started?.feeding ?? 'CLOSED';
+  const gate: ProjectGate = { feeding, token, lookedAt, room, slowed: false };
   if (feeding === 'PROBE') {
     await probeFromQueue(run, project, gate);
   }
@@ -127,6 +132,7 @@ async function probe(
     case 'NOT_SENT':
     case 'PERMISSION':
     case 'OUTAGE':
+    case 'SLOWED':
     case 'OTHER':
   }
 }
@@ -174,6 +180,7 @@ export async function resumeThroughGate(
   }
   gate.room -= 1;
   const sendOutcome = await resumeAndCount(run, stored, purpose);
+  gate.slowed ||= sendOutcome === 'SLOWED';
   if (sendOutcome === 'QUEUE_FULL' || sendOutcome === 'RATE_LIMITED') {
     gate.feeding = 'CLOSED';
   }

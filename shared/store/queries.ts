@@ -136,6 +136,13 @@ export const recordQueries = {
     ],
     orderBy: [],
   }),
+  pending: (project: string): Query => ({
+    where: [
+      ['project', '==', project],
+      ['state', '==', 'PENDING'],
+    ],
+    orderBy: [],
+  }),
   occupying: (project: string): Query => ({
     where: [
       ['project', '==', project],

@@ -1,4 +1,4 @@
-import { later } from '../clock.ts';
+import { later, SECOND_MS } from '../clock.ts';
 import { EarthEngineError, type Operation } from '../earth-engine/api.ts';
 import type { Policy } from '../record/policy.ts';
 import type { ExportRecord } from '../model/record.ts';
@@ -10,9 +10,11 @@ import type { Listings } from './listings.ts';
 
 /** Posting a claimed record's bytes until Earth Engine answers, or until the claim's time is over. */
 
-/** Quick tries of one id within a claim: enough for a dropped connection or a server that restarts. */
+/** Quick tries of one id within a claim: enough for a dropped connection, a server that restarts, or a few 429s. */
 const MAX_TRIES = 3;
 const FIRST_PAUSE_MS = 500;
+/** A claim that has waited this long for its turn is read again before it is sent. */
+const CHECK_AFTER_MS = SECOND_MS;
 
 export interface SendContext extends Services {
   readonly gate: Gate;
@@ -31,27 +33,32 @@ export interface ClaimedSend {
   findings: SendFindings;
 }
 
-/** Posts the bytes, and retries if there was no answer. Returns the operation, or the last failure. */
+/**
+ * Posts the bytes when it is their turn, and retries if there was no answer, or a 429. Returns the operation, or the last
+ * failure.
+ */
 export async function postUntilAnswered(claim: ClaimedSend): Promise<Operation | EarthEngineError> {
   const { context } = claim;
-  const { clock, earthEngine, random, stopping } = context;
+  const { clock, earthEngine, gate, stopping } = context;
+  const { project } = claim.stored.value;
   let failure: EarthEngineError | undefined;
   for (let tries = 0; tries < MAX_TRIES; tries += 1) {
-    if (failure) {
-      const doubled = FIRST_PAUSE_MS * 2 ** (tries - 1) * (1 - random() / 2);
-      const pauseMs = Math.min(Math.max(doubled, failure.retryAfterMs ?? 0), claim.policy.retryMinMs);
-      if (later(clock.now(), pauseMs) >= claim.deadline || stopping.aborted) {
-        return failure;
-      }
-      await clock.sleep(pauseMs, stopping).catch(() => undefined);
-      // Since the last post, another process may have taken over the claim or requested a cancellation.
-      if (stopping.aborted || !(await mayStillSend(claim))) {
-        return failure;
-      }
+    if (failure && !(await pause(claim, failure, tries))) {
+      return failure;
     }
+    const askedAt = clock.now();
+    const turn = await gate.pace(project).turn(claim.deadline, stopping);
+    if (turn === undefined) {
+      return failure ?? notInTime(claim);
+    }
+    // Since it was claimed or posted, another process may have taken over the claim or requested a cancellation.
+    const isOld = failure !== undefined || clock.now().getTime() - askedAt.getTime() > CHECK_AFTER_MS;
+    const mayPost = !isOld || (await mayStillSend(claim));
     const leftMs = claim.deadline.getTime() - clock.now().getTime();
-    if (leftMs <= 0) {
-      return failure ?? overdue();
+    if (!mayPost || leftMs <= 0) {
+      const expired = unsent('The claim expired');
+      turn.end(expired);
+      return failure ?? expired;
     }
     // The first try leaves time for a second one, which gets the answer if the first request was lost.
     const timeoutMs = tries === 0 ? leftMs / 2 : leftMs;
@@ -61,11 +68,12 @@ export async function postUntilAnswered(claim: ClaimedSend): Promise<Operation |
       firstSentAt: claim.findings.firstSentAt ?? clock.now(),
     };
     try {
-      return await earthEngine.startExport(claim.stored.value.project, claim.request, {
-        timeoutMs,
-        signal: stopping,
-      });
+      const options = { timeoutMs, signal: stopping };
+      const operation = await earthEngine.startExport(project, claim.request, options);
+      turn.end();
+      return operation;
     } catch (error) {
+      turn.end(error);
       if (!(error instanceof EarthEngineError)) {
         throw error;
       }
@@ -75,21 +83,56 @@ export async function postUntilAnswered(claim: ClaimedSend): Promise<Operation |
         claim.findings = { ...claim.findings, unanswered, sentUntil: clock.now(), searches: undefined };
       } else if (error.kind === 'NOT_SENT') {
         claim.findings = { ...claim.findings, sends: claim.findings.sends - 1 };
+      } else if (error.kind === 'RATE_LIMITED') {
+        await gate.sharePace(project);
       } else {
         return error;
       }
     }
   }
-  return failure ?? overdue();
+  return failure ?? unsent('The claim expired');
 }
 
-const overdue = (): EarthEngineError =>
-  new EarthEngineError('NOT_SENT', {
-    message: 'The claim expired before the request was sent.',
+/** Waits before the next try; false if there is no time for it. The turn that follows is wait enough after a 429. */
+async function pause(claim: ClaimedSend, failure: EarthEngineError, tries: number): Promise<boolean> {
+  const { clock, random, stopping } = claim.context;
+  if (failure.kind === 'RATE_LIMITED') {
+    return !stopping.aborted;
+  }
+  const doubled = FIRST_PAUSE_MS * 2 ** (tries - 1) * (1 - random() / 2);
+  const pauseMs = Math.min(Math.max(doubled, failure.retryAfterMs ?? 0), claim.policy.retryMinMs);
+  if (later(clock.now(), pauseMs) >= claim.deadline || stopping.aborted) {
+    return false;
+  }
+  await clock.sleep(pauseMs, stopping).catch(() => undefined);
+  return !stopping.aborted;
+}
+
+/** Why a claim gets no turn. If that is because of the rate, the job waits as after a 429. */
+function notInTime({ context, deadline }: ClaimedSend): EarthEngineError {
+  if (context.stopping.aborted) {
+    return unsent('The process stopped');
+  }
+  if (context.clock.now() >= deadline) {
+    return unsent('The claim expired');
+  }
+  return new EarthEngineError('RATE_LIMITED', {
+    message: 'The request was not sent, because Earth Engine refuses calls of its project for their rate.',
+    httpStatus: 429,
+    status: 'RESOURCE_EXHAUSTED',
+    reply: 'The request was not sent, because Earth Engine refuses calls of its project for their rate.',
+  });
+}
+
+function unsent(reason: string): EarthEngineError {
+  const message = `${reason} before the request was sent.`;
+  return new EarthEngineError('NOT_SENT', {
+    message,
     httpStatus: 504,
     status: 'DEADLINE_EXCEEDED',
-    reply: 'The claim expired before the request was sent.',
+    reply: message,
   });
+}
 
 async function mayStillSend(claim: ClaimedSend): Promise<boolean> {
   const found = await claim.context.store.records.get(claim.stored.id);

@@ -25,7 +25,10 @@ const MAX_GENERATIONS_PER_CLAIM = 3;
 export type SendOutcome =
   | 'OPERATION'
   | 'QUEUE_FULL'
+  /** Refused for the rate, and the gate is closed. */
   | 'RATE_LIMITED'
+  /** Refused for the rate. The gate is open, and calls are sent more slowly. */
+  | 'SLOWED'
   | 'OUTAGE'
   | 'PERMISSION'
   /** Nothing was sent, because an earlier step failed. */
@@ -222,9 +225,11 @@ async function refused(claim: ClaimedSend, answer: EarthEngineError): Promise<Se
     case 'QUOTA_EXHAUSTED':
       await context.gate.close(project, 'QUOTA', undefined);
       return putOff(claim, { waitingFor: 'QUOTA', error }, 'QUEUE_FULL');
-    case 'RATE_LIMITED':
-      await context.gate.close(project, 'RATE', retryAfterMs);
-      return putOff(claim, { waitingFor: 'RATE', error, retryAfterMs }, 'RATE_LIMITED');
+    case 'RATE_LIMITED': {
+      const isClosed = await context.gate.refuseRate(project, retryAfterMs);
+      const how = { waitingFor: 'RATE', error, retryAfterMs } as const;
+      return putOff(claim, how, isClosed ? 'RATE_LIMITED' : 'SLOWED');
+    }
     case 'UNANSWERED':
     case 'NOT_SENT': {
       const dueNow = context.stopping.aborted;

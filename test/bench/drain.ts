@@ -1,101 +1,92 @@
-import { performance } from 'node:perf_hooks';
-
-import { smallJob } from '../harness.ts';
-import { type BurstOptions, mostStartedWithin, runBurst } from '../scale/burst.ts';
-import { createWatched } from '../scale/watched.ts';
-import { type Bench, median, type Row } from './table.ts';
+import { drain, type DrainOptions, type Drained } from '../scale/drain.ts';
+import type { Bench, Row } from './table.ts';
 
 /**
- * Ten thousand jobs at once for a queue of 3,000 that is shared with other users, with occasional 429 responses, on a clock
- * that runs as fast as the work allows: the whole service, the store, and the simulator are in this process.
+ * How fast one poller sends a backlog, in virtual time: with 429s that come at any rate, with limits of the request rate that
+ * it does not know, and through a queue of 3,000.
  */
 
-const options: BurstOptions = {
-  jobs: 10_000,
-  queueLimit: 3000,
-  othersPending: 200,
-  maxActive: 2700,
-  instances: 4,
-  tooManyRequests: 0.0005,
-  startsPerSecond: 50,
-};
-const RUNS = 3;
+const SHARES_OF_429 = [0.002, 0.01, 0.02, 0.05];
+const LATENCIES_MS = [100, 300, 1000];
+const LIMITS = [5, 20, 100];
 
-interface Drained {
-  readonly seconds: number;
-  readonly minutes: number;
-  readonly calls: number;
-  readonly peakMb: number;
-}
+/** Of the undisturbed rate. */
+const LEAST: Readonly<Record<number, number>> = { 0.002: 0.9, 0.01: 0.9, 0.02: 0.8, 0.05: 0.6 };
+
+const perMinute = ({ harness, sendingMs }: Drained): number =>
+  harness.simulator.operations().length / (sendingMs / 60_000);
 
 async function run(): Promise<Row[]> {
-  const runs: Drained[] = [];
-  const floors: Drained[] = [];
-  for (let n = 0; n < RUNS; n += 1) {
-    floors.push(await sendAtOnce());
-    runs.push(await drain());
+  const rows: Row[] = [];
+  for (const projects of [1, 5]) {
+    for (const latencyMs of LATENCIES_MS) {
+      rows.push(...(await with429s({ jobs: projects === 1 ? 5000 : 2000, projects, latencyMs })));
+    }
   }
-  const row = (what: string, part: keyof Drained, unit: string): Row => ({
-    what: `${options.jobs} jobs, ${what}`,
-    value: median(runs.map((one) => one[part])),
-    baseline: median(floors.map((one) => one[part])),
-    unit,
+  for (const latencyMs of LATENCIES_MS) {
+    for (const limit of LIMITS) {
+      const drained = await drain({
+        jobs: limit * 200,
+        latencyMs,
+        simulator: { requestsPerSecond: limit },
+      });
+      rows.push({
+        what: `calls over a limit of ${limit} a second, ${latencyMs} ms`,
+        value: drained.overRate * 100,
+        baseline: 0,
+        unit: '%',
+        most: 2,
+      });
+    }
+  }
+  return [...rows, ...(await throughFullQueue())];
+}
+
+async function with429s(options: DrainOptions): Promise<Row[]> {
+  const { projects = 1, latencyMs } = options;
+  const undisturbed = perMinute(await drain(options));
+  const rows: Row[] = [];
+  for (const share of SHARES_OF_429) {
+    const simulator = { faultRates: { tooManyRequests: share }, faultyCalls: ['export'] } as const;
+    const rate = perMinute(await drain({ ...options, simulator }));
+    rows.push({
+      what: `jobs with ${share * 100}% 429s, ${latencyMs} ms, ${projects} project${projects === 1 ? '' : 's'}`,
+      value: rate,
+      baseline: undisturbed,
+      unit: 'per min',
+      least: LEAST[share] ?? 0,
+    });
+  }
+  return rows;
+}
+
+/** Ten thousand jobs for a queue of 3,000 that is shared with other users, whose operations start 50 a second. */
+async function throughFullQueue(): Promise<Row[]> {
+  const jobs = 10_000;
+  const startsPerSecond = 50;
+  const { totalMs, idleSlotMinutes } = await drain({
+    jobs,
+    latencyMs: 300,
+    simulator: {
+      queueLimit: 3000,
+      startsPerSecond,
+      concurrency: startsPerSecond * 8,
+      runMs: [2000, 8000],
+      faultRates: { tooManyRequests: 0.0005 },
+      faultyCalls: ['export'],
+    },
   });
   return [
-    row('until all have ended', 'minutes', 'simulated min'),
-    row('calls of Earth Engine', 'calls', 'calls'),
-    row('work', 'seconds', 's'),
-    row('peak memory with store and simulator', 'peakMb', 'MB'),
+    {
+      what: `${jobs} jobs until all have ended`,
+      value: totalMs / 60_000,
+      baseline: jobs / startsPerSecond / 60,
+      unit: 'min',
+      limit: 1.2,
+    },
+    { what: 'idle slots while jobs waited', value: idleSlotMinutes, baseline: 0, unit: 'slot-min', most: 0 },
   ];
 }
-
-async function drain(): Promise<Drained> {
-  let peakMb = 0;
-  const start = performance.now();
-  const { harness, deliveries, polls } = await runBurst(options, () => {
-    peakMb = Math.max(peakMb, residentMb());
-  });
-  const seconds = (performance.now() - start) / 1000;
-  const operations = harness.simulator.operations();
-  const succeeded = operations.filter(({ state }) => state === 'SUCCEEDED').length;
-  if (succeeded !== options.jobs || operations.length !== options.jobs) {
-    throw new Error(`${options.jobs} jobs became ${operations.length} operations, ${succeeded} succeeded`);
-  }
-  if (deliveries.some((delivered) => delivered > 1)) {
-    throw new Error('a message was redelivered');
-  }
-  const { calls, projects } = harness.simulator.counters();
-  const over = (projects[harness.config.earthEngineProject]?.peakActive ?? 0) - options.maxActive;
-  if (over > mostStartedWithin(harness, 5000)) {
-    throw new Error(
-      `${over} more operations were active than allowed, which is more than start in five seconds`,
-    );
-  }
-  return { seconds, minutes: polls, calls: calls.export + calls.list + calls.get, peakMb };
-}
-
-/** The floor: every job is stored and sent at once, to a queue without a limit, and never polled. */
-async function sendAtOnce(): Promise<Drained> {
-  const { services, simulator } = createWatched();
-  const { store, earthEngine, config } = services;
-  const start = performance.now();
-  for (let n = 0; n < options.jobs; n += 1) {
-    const request = Buffer.from(JSON.stringify(smallJob()['request']));
-    await store.projects.create(`job-${n}`, { closures: n, updatedAt: new Date() });
-    await earthEngine.startExport(config.earthEngineProject, request, { timeoutMs: 20_000 });
-  }
-  const seconds = (performance.now() - start) / 1000;
-  const { calls } = simulator.counters();
-  // The time that Earth Engine itself needs: it starts no more operations per second.
-  return {
-    seconds,
-    minutes: options.jobs / options.startsPerSecond / 60,
-    calls: calls.export,
-    peakMb: residentMb(),
-  };
-}
-
-const residentMb = (): number => process.memoryUsage().rss / 2 ** 20;
 
 const bench: Bench = { name: 'drain', run };
 export default bench;

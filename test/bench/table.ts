@@ -10,6 +10,8 @@ export interface Row {
   readonly unit: string;
   /** The ratio to the baseline that must not be reached, if there is such a limit. */
   readonly limit?: number;
+  /** The ratio to the baseline that must be reached, if there is such a limit. */
+  readonly least?: number;
   /** The value that must not be exceeded, in `unit`, if there is such a limit. */
   readonly most?: number;
 }
@@ -40,14 +42,15 @@ export function formatTable(bench: string, rows: readonly Row[]): string {
   return table([header, ...lines], '', Infinity).join('\n');
 }
 
-export function isOver({ value, baseline, limit = Infinity, most = Infinity }: Row): boolean {
-  return value / baseline >= limit || value > most;
+export function isOver({ value, baseline, limit = Infinity, least = 0, most = Infinity }: Row): boolean {
+  return value / baseline >= limit || value < baseline * least || value > most;
 }
 
 function limitOf(row: Row): string {
-  const { limit, most, unit } = row;
+  const { limit, least, most, unit } = row;
   const limits = [
     ...(limit === undefined ? [] : [`< ${limit}×`]),
+    ...(least === undefined ? [] : [`≥ ${number(least)}×`]),
     ...(most === undefined ? [] : [`≤ ${number(most)} ${unit}`]),
   ];
   return limits.length === 0 ? '' : `${limits.join(', ')} ${isOver(row) ? 'OVER' : 'ok'}`;

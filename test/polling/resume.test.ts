@@ -6,7 +6,7 @@ import { UnreadableError } from '../../shared/errors.ts';
 import type { ExportRecord } from '../../shared/model/record.ts';
 import { resume } from '../../shared/polling/resume.ts';
 import type { Stored } from '../../shared/store/store.ts';
-import { createHarness, type Harness, smallJob } from '../harness.ts';
+import { createHarness, type Harness, queueFull, smallJob } from '../harness.ts';
 import { refusal, startAtEarthEngine } from '../submission/rules-world.ts';
 import { beginRun } from './runs.ts';
 
@@ -123,7 +123,7 @@ describe('a record whose id is refused', () => {
     });
     await run.listings.since('demo-test', harness.clock.now()).read(() => false);
     harness.clock.advance(SECOND_MS);
-    harness.simulator.failNext('export', { kind: 'status', status: 429 });
+    harness.simulator.failNext('export', queueFull);
     await harness.submit({ data: smallJob() });
     const stored = await theOnly(harness);
     await startAtEarthEngine(harness, `late-${stored.id}`, `small_${stored.id}`);
@@ -138,7 +138,7 @@ describe('a record whose id is refused', () => {
 describe('a record that another service account sent', () => {
   it('is searched for although every send was answered', async () => {
     const harness = createHarness({ simulator: { settings } });
-    harness.simulator.failNext('export', { kind: 'status', status: 429 });
+    harness.simulator.failNext('export', queueFull);
     await harness.submit({ data: smallJob() });
     const stored = await theOnly(harness);
     await startAtEarthEngine(harness, `late-${stored.id}`, `small_${stored.id}`);

@@ -32,6 +32,7 @@ export function beginRun(harness: Harness, change: Partial<EarthEngine> = {}): P
     gates: new Map(),
     failures: new Map(),
     hasDeliveries: false,
+    feeds: new Map(),
     isOver: (part = 'run') => clock.now() >= ends[part],
   };
 }

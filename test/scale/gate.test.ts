@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { projectStatusSchema } from '../../shared/model/project-status.ts';
 import { isReadable } from '../../shared/store/store.ts';
 import { changeStatus } from '../../shared/submission/gate.ts';
-import { createHarness, type Harness, smallJob } from '../harness.ts';
+import { createHarness, type Harness, queueFull, smallJob } from '../harness.ts';
 import { createWatched } from './watched.ts';
 
 const PROJECT = 'demo-test';
@@ -151,7 +151,7 @@ describe("a project's gate", () => {
       for (let n = 0; n < 60; n += 1) {
         await harness.submit({ data: smallJob({ jobKey: `poison/${n}` }, { description: 'poison' }) });
       }
-      harness.simulator.failNext('export', { kind: 'status', status: 429 });
+      harness.simulator.failNext('export', queueFull);
       await harness.submit(job('head'));
       await harness.submit(job('next'));
       // All of them are due, and the gate's time is over.
@@ -181,7 +181,7 @@ describe("a project's gate", () => {
     for (let n = 0; n < 10; n += 1) {
       await harness.submit(job(`due/${n}`));
     }
-    harness.simulator.failNext('export', { kind: 'status', status: 429 });
+    harness.simulator.failNext('export', queueFull);
     await harness.submit(job('queued'));
     harness.clock.advance(40_000);
     expect(await harness.poll()).toMatchObject({ submitted: 1 });

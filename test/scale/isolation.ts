@@ -1,7 +1,7 @@
 import { MINUTE_MS, SECOND_MS } from '../../shared/clock.ts';
 import { type EarthEngine, EarthEngineError } from '../../shared/earth-engine/api.ts';
 import { isReadable } from '../../shared/store/store.ts';
-import { type Instance, smallJob } from '../harness.ts';
+import { type Instance, queueFull, smallJob } from '../harness.ts';
 import { createVirtualTime, type VirtualTime } from './virtual-time.ts';
 import { createWatched, submitMany, type Watched } from './watched.ts';
 
@@ -77,7 +77,7 @@ export async function isolationOf(trouble: Trouble): Promise<Isolation> {
   }
   const closedUntil = new Map<string, Date>();
   for (const project of [SAME, OTHER]) {
-    harness.simulator.failNext('export', { kind: 'status', status: 429 });
+    harness.simulator.failNext('export', queueFull);
     for (let n = 0; n < GOOD_JOBS; n += 1) {
       await harness.submit({ data: smallJob({ jobKey: `good/${n}`, project }, { description: 'good' }) });
     }

@@ -1,6 +1,6 @@
 import { MINUTE_MS, SECOND_MS } from '../../shared/clock.ts';
 import type { ExportRecord } from '../../shared/model/record.ts';
-import { createHarness, type Harness, smallJob } from '../harness.ts';
+import { createHarness, type Harness, queueFull, smallJob } from '../harness.ts';
 import { createFaultyProcess, type Fault, type FaultKind, faultKinds, type FaultyProcess } from './faults.ts';
 
 /**
@@ -58,7 +58,7 @@ export const situations: readonly Situation[] = [
   {
     name: 'poll, the job waits and the queue has room again',
     lead: async (harness) => {
-      harness.simulator.failNext('export', { kind: 'status', status: 429 });
+      harness.simulator.failNext('export', queueFull);
       await harness.submit({ data: smallJob() });
       harness.clock.advance(31 * SECOND_MS);
       return polling(harness);

@@ -6,7 +6,14 @@ import { type EarthEngine, EarthEngineError } from '../../shared/earth-engine/ap
 import { recordIdOf } from '../../shared/model/ids.ts';
 import type { Services } from '../../shared/services.ts';
 import { changeStatus } from '../../shared/submission/gate.ts';
-import { createHarness, envelopeOf, type Harness, simulatedEarthEngine, smallJob } from '../harness.ts';
+import {
+  createHarness,
+  envelopeOf,
+  type Harness,
+  queueFull as queueFullFault,
+  simulatedEarthEngine,
+  smallJob,
+} from '../harness.ts';
 import { refusal } from './rules-world.ts';
 
 /** What Earth Engine, a damaged document, or another process can do, and what must not result from it. */
@@ -47,10 +54,10 @@ async function pollFor(
 
 /** Jobs that wait behind a closed gate, in this order. */
 async function behindAClosedGate(harness: Harness, ...jobKeys: string[]): Promise<void> {
-  harness.simulator.failNext('export', { kind: 'status', status: 429 });
+  harness.simulator.failNext('export', queueFullFault);
   for (const jobKey of jobKeys) {
     await harness.submit({ data: smallJob({ jobKey }) });
-    expect(await harness.record(idOf(jobKey))).toMatchObject({ state: 'WAITING', waitingFor: 'RATE' });
+    expect(await harness.record(idOf(jobKey))).toMatchObject({ state: 'WAITING', waitingFor: 'QUEUE' });
     harness.clock.advance(1);
   }
 }
@@ -243,7 +250,9 @@ describe('damaged request bytes', () => {
 
 describe('a gate that another instance closes', () => {
   it('stops a poller that feeds the queue within five seconds', async () => {
-    const harness = createHarness({ simulator: { settings: endless } });
+    // So that, as in production, only as many calls are in flight as the rate allows.
+    const environment = { EARTHENGINE_REQUESTS_PER_SECOND: '10' };
+    const harness = createHarness({ environment, simulator: { settings: endless } });
     const jobs = Array.from({ length: 60 }, (_, n) => `job ${n}`);
     await behindAClosedGate(harness, ...jobs);
     let started = 0;

@@ -6,7 +6,7 @@ import type { EarthEngine, Operation } from '../../shared/earth-engine/api.ts';
 import { recordIdOf } from '../../shared/model/ids.ts';
 import { isReadable } from '../../shared/store/store.ts';
 import { changeStatus } from '../../shared/submission/gate.ts';
-import { envelopeOf, type Harness, smallJob } from '../harness.ts';
+import { envelopeOf, type Harness, queueFull, smallJob } from '../harness.ts';
 import { pollFor, startAtEarthEngine, T_MS, theRecord, world } from './rules-world.ts';
 
 /** Rule 5: lists that may contain a record's operation without its marker prove nothing. */
@@ -97,7 +97,7 @@ describe('a list that shows a video operation without a description', () => {
 
   it('that was created while the job waited in our queue hides nothing', async () => {
     const harness = world({ simulator: { settings: endless } });
-    harness.simulator.failNext('export', { kind: 'status', status: 429 });
+    harness.simulator.failNext('export', queueFull);
     await harness.submit({ data: smallJob({ jobKey: 'first' }) });
     await harness.submit({ data: smallJob({ jobKey: 'waits' }) });
     harness.clock.advance(2 * MINUTE_MS);

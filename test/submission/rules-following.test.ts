@@ -6,7 +6,7 @@ import { policyOf } from '../../shared/record/policy.ts';
 import { cancelUnseen } from '../../shared/record/cancellation.ts';
 import type { Services } from '../../shared/services.ts';
 import { isReadable } from '../../shared/store/store.ts';
-import { type Harness, simulatedEarthEngine, smallJob } from '../harness.ts';
+import { type Harness, queueFull, simulatedEarthEngine, smallJob } from '../harness.ts';
 import { createFaultyProcess, type Fault } from './faults.ts';
 import { sendSlowly } from './slow-sender.ts';
 
@@ -263,7 +263,7 @@ describe('rule 12: a record whose write failed in a sweep', () => {
 describe('rule 14: the probe', () => {
   async function behindAClosedGate(jobs: number): Promise<Harness> {
     const harness = world();
-    harness.simulator.failNext('export', { kind: 'status', status: 429 });
+    harness.simulator.failNext('export', queueFull);
     for (let job = 0; job < jobs; job += 1) {
       await harness.submit({ data: smallJob({ jobKey: `job ${job}` }) });
     }

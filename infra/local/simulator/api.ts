@@ -42,6 +42,8 @@ export interface ExportCall {
 export interface SimulatorCounters {
   readonly calls: Readonly<Record<CallKind, number>>;
   readonly faults: number;
+  /** Calls that got a 429 because their project exceeded `requestsPerSecond`. */
+  readonly overRate: number;
   /** By owner of a queue: a project, or a caller. */
   readonly projects: Readonly<Record<string, ProjectCounters>>;
 }

@@ -108,6 +108,8 @@ export interface SimulatorSettings {
   faultRates: FaultRates;
   /** The calls that `faultRates` applies to. */
   faultyCalls: readonly CallKind[];
+  /** Calls that a project may make within any second; the others get a 429. Null: no limit. */
+  requestsPerSecond: number | null;
   /** How long a `slow` response of `faultRates` takes. */
   slowMs: number;
   quirkRates: QuirkRates;
@@ -144,6 +146,7 @@ export const defaultSettings: SimulatorSettings = {
   quotaStatus: null,
   faultRates: {},
   faultyCalls: ['export', 'list', 'get', 'cancel'],
+  requestsPerSecond: null,
   slowMs: 2000,
   quirkRates: {},
 };

@@ -1,10 +1,11 @@
 import { answerAdmin } from './admin.ts';
 import type { HeldRequest, ProjectCounters, Simulator, TrueOperation } from './api.ts';
-import { createFaults, type RequestHook } from './faults.ts';
+import { createFaults, type RequestHook, tooManyRequests } from './faults.ts';
 import { isEnded, type SimulatedOperation } from './operation.ts';
 import { noOthers } from './others.ts';
 import { activeCount, endOperation, pendingCount, type Ending, type Queue } from './queue.ts';
 import { createRandom } from './random.ts';
+import { createRateLimit } from './rate-limit.ts';
 import {
   badGatewayReply,
   Refusal,
@@ -58,6 +59,8 @@ export function createSimulator({
     unknown: 0,
   };
   let faultCount = 0;
+  let overRate = 0;
+  const rateLimit = createRateLimit(() => clock().getTime());
   const holds: Hold[] = [];
 
   const simulator: Simulator = {
@@ -71,6 +74,10 @@ export function createSimulator({
       if (fault) {
         faultCount++;
         return faultyReply(service, request, route, fault);
+      }
+      if (!rateLimit.takes(route.project, settings.requestsPerSecond)) {
+        overRate++;
+        return faultyReply(service, request, route, tooManyRequests);
       }
       const hold = route.call === 'export' ? holds.shift() : undefined;
       return hold ? hold(request, route) : replyTo(service, request, route);
@@ -127,7 +134,7 @@ export function createSimulator({
         ...Array.from(world.projects, ([id, { queue }]) => [id, countersOf(queue)] as const),
         ...Array.from(world.userQueues, ([user, queue]) => [user, countersOf(queue)] as const),
       ];
-      return { calls: { ...calls }, faults: faultCount, projects: Object.fromEntries(projects) };
+      return { calls: { ...calls }, faults: faultCount, overRate, projects: Object.fromEntries(projects) };
     },
   };
   return simulator;

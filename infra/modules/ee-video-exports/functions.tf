@@ -1,30 +1,31 @@
 locals {
   # Every setting that shared/config.ts reads, except the four *_EMULATOR_HOST settings, which are for local stacks only.
   environment = {
-    GOOGLE_CLOUD_PROJECT   = var.project_id
-    EARTHENGINE_PROJECT    = local.earth_engine_projects[0]
-    EARTHENGINE_API_URL    = var.settings.earthengine_api_url
-    FIRESTORE_DATABASE     = var.firestore.database
-    ALLOWED_PROJECTS       = join(",", local.earth_engine_projects)
-    ALLOWED_DESTINATIONS   = join(",", local.destinations)
-    SUBMIT_LEASE_SECONDS   = tostring(var.settings.submit_lease_seconds)
-    SUBMIT_TIMEOUT_SECONDS = tostring(var.settings.submit_timeout_seconds)
-    RETRY_MIN_SECONDS      = tostring(var.settings.retry_min_seconds)
-    RETRY_MAX_SECONDS      = tostring(var.settings.retry_max_seconds)
-    STALLED_HOURS          = tostring(var.settings.stalled_hours)
-    SUBMIT_DEADLINE_HOURS  = tostring(var.settings.submit_deadline_hours)
-    POLL_MIN_SECONDS       = tostring(var.settings.poll_min_seconds)
-    POLL_MAX_SECONDS       = tostring(var.settings.poll_max_seconds)
-    POLL_BUDGET_SECONDS    = tostring(var.settings.poll_budget_seconds)
-    MAX_ACTIVE_OPERATIONS  = tostring(var.settings.max_active_operations)
-    VERIFY_DELIVERY        = var.settings.verify_delivery
-    DELIVERY_WAIT_SECONDS  = tostring(var.settings.delivery_wait_seconds)
-    RETENTION_DAYS         = tostring(var.settings.retention_days)
-    JOBS_TOPIC             = var.topics.jobs
-    BATCHES_TOPIC          = var.topics.batches
-    CANCELLATIONS_TOPIC    = var.topics.cancellations
-    EVENTS_TOPIC           = var.topics.events
-    DEAD_LETTER_TOPIC      = var.topics.dead_letters
+    GOOGLE_CLOUD_PROJECT            = var.project_id
+    EARTHENGINE_PROJECT             = local.earth_engine_projects[0]
+    EARTHENGINE_API_URL             = var.settings.earthengine_api_url
+    FIRESTORE_DATABASE              = var.firestore.database
+    ALLOWED_PROJECTS                = join(",", local.earth_engine_projects)
+    ALLOWED_DESTINATIONS            = join(",", local.destinations)
+    SUBMIT_LEASE_SECONDS            = tostring(var.settings.submit_lease_seconds)
+    SUBMIT_TIMEOUT_SECONDS          = tostring(var.settings.submit_timeout_seconds)
+    RETRY_MIN_SECONDS               = tostring(var.settings.retry_min_seconds)
+    RETRY_MAX_SECONDS               = tostring(var.settings.retry_max_seconds)
+    STALLED_HOURS                   = tostring(var.settings.stalled_hours)
+    SUBMIT_DEADLINE_HOURS           = tostring(var.settings.submit_deadline_hours)
+    POLL_MIN_SECONDS                = tostring(var.settings.poll_min_seconds)
+    POLL_MAX_SECONDS                = tostring(var.settings.poll_max_seconds)
+    POLL_BUDGET_SECONDS             = tostring(var.settings.poll_budget_seconds)
+    EARTHENGINE_REQUESTS_PER_SECOND = tostring(var.settings.earthengine_requests_per_second)
+    MAX_ACTIVE_OPERATIONS           = tostring(var.settings.max_active_operations)
+    VERIFY_DELIVERY                 = var.settings.verify_delivery
+    DELIVERY_WAIT_SECONDS           = tostring(var.settings.delivery_wait_seconds)
+    RETENTION_DAYS                  = tostring(var.settings.retention_days)
+    JOBS_TOPIC                      = var.topics.jobs
+    BATCHES_TOPIC                   = var.topics.batches
+    CANCELLATIONS_TOPIC             = var.topics.cancellations
+    EVENTS_TOPIC                    = var.topics.events
+    DEAD_LETTER_TOPIC               = var.topics.dead_letters
   }
   # Settings of Node itself. Without `production`, the framework's responses contain error messages and stack traces. The
   # bundle's gcp-build step creates the compile cache.

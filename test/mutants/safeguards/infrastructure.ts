@@ -27,7 +27,7 @@ export const infrastructure: readonly Mutant[] = [
     {
       name: 'setting-not-passed-on',
       removes: 'every setting is passed on',
-      find: '    SUBMIT_LEASE_SECONDS   = tostring(var.settings.submit_lease_seconds)\n',
+      find: '    SUBMIT_LEASE_SECONDS            = tostring(var.settings.submit_lease_seconds)\n',
       replace: '',
     },
     {

@@ -257,8 +257,8 @@ export const polling: readonly Mutant[] = [
         name: 'closed-twice',
         removes: 'many refusals at once double the wait once',
         rule: 14,
-        find: '    if (stillClosed) {\n      return undefined;\n    }\n',
-        replace: '',
+        find: 'if (stillClosed || (',
+        replace: 'if ((',
       },
       {
         name: 'closures-not-counted',

@@ -1,6 +1,7 @@
 import { type Mutant, mutantsOf } from '../mutant.ts';
 
 const oneClaim = 'test/submission/send.test.ts';
+const pace = ['test/earth-engine/pace.test.ts'];
 const rules = ['test/submission/rules-sending.test.ts', 'test/submission/rules-following.test.ts'];
 const hostile = ['test/submission/hostile-answers.test.ts', 'test/submission/hostile-world.test.ts'];
 const transitions = 'test/record/transitions.test.ts';
@@ -393,8 +394,8 @@ export const sending: readonly Mutant[] = [
         name: 'retry-after-the-claim',
         removes: 'a quick retry checks the claim first',
         rule: 3,
-        find: 'if (stopping.aborted || !(await mayStillSend(claim))) {',
-        replace: 'if (stopping.aborted) {',
+        find: 'const mayPost = !isOld || (await mayStillSend(claim));',
+        replace: 'const mayPost = true;',
       },
       {
         name: 'retry-after-cancellation',
@@ -402,13 +403,6 @@ export const sending: readonly Mutant[] = [
         rule: 8,
         find: 'return record.cancelRequestedAt === undefined;',
         replace: 'return true;',
-      },
-      {
-        name: 'send-without-time',
-        removes: 'nothing is sent when the time is over',
-        rule: 3,
-        find: 'if (leftMs <= 0) {',
-        replace: 'if (leftMs < -1e9) {',
       },
       {
         name: 'send-longer-than-its-claim',
@@ -419,6 +413,42 @@ export const sending: readonly Mutant[] = [
       },
     ],
   ),
+  ...mutantsOf('shared/earth-engine/pace.ts', pace, [
+    {
+      name: 'send-without-time',
+      removes: 'nothing gets its turn when the time is over',
+      rule: 3,
+      find: 'if (turnMs >= until.getTime()) {',
+      replace: 'if (turnMs >= until.getTime() + 1e9) {',
+    },
+    {
+      name: 'retry-after-ignored',
+      removes: 'calls wait for as long as Earth Engine asks',
+      find: 'blockedUntilMs = Math.max(blockedUntilMs, nowMs + retryAfterMs);',
+      replace: '',
+    },
+  ]),
+  ...mutantsOf('shared/earth-engine/rate.ts', pace, [
+    {
+      name: 'no-control-group',
+      removes: '429s that come at any rate do not slow a queue down',
+      rule: 14,
+      find: 'ignored = Math.min(MAX_IGNORED, ignored + background * TOLERANCE);',
+      replace: '',
+    },
+    {
+      name: 'never-slower',
+      removes: 'calls are sent more slowly after 429s',
+      find: 'if (isTooHigh(call.rate)) {',
+      replace: 'if (isTooHigh(call.rate) && ceiling < 0) {',
+    },
+    {
+      name: 'slower-for-old-refusals',
+      removes: 'calls that were in flight together slow down once',
+      find: 'if (call.decreases !== decreases) {',
+      replace: 'if (ceiling < 0) {',
+    },
+  ]),
   ...mutantsOf(
     'shared/submission/submit.ts',
     ['test/submission/promises.test.ts', ...rules],
