@@ -25,6 +25,7 @@ interface Message {
   readonly id: string;
   readonly name: string;
   readonly data: Uint8Array;
+  readonly attributes?: Readonly<Record<string, string>>;
   readonly publishedMs: number;
 }
 
@@ -37,9 +38,16 @@ export function createBroker(world: World, fleet: Fleet, { hasFreshTimes = false
   let messages = 0;
   let taken = 0;
 
-  const createMessage = (name: string, data: Uint8Array): Message => {
+  const createMessage = (name: string, data: Uint8Array, attributes = {}): Message => {
     messages += 1;
-    return { id: `message-${messages}`, name, data, publishedMs: timeline.nowMs() };
+    return { id: `message-${messages}`, name, data, attributes, publishedMs: timeline.nowMs() };
+  };
+  /** Jobs of a batch count from the time of their manifest. */
+  const noteJob = ({ data, attributes, publishedMs }: Message): void => {
+    const original = attributes?.['originalPublishTime'];
+    const id = recordIdIn(data);
+    const times = facts.publishedMs.get(id) ?? [];
+    facts.publishedMs.set(id, [...times, original === undefined ? publishedMs : Date.parse(original)]);
   };
   /** @returns whether it was acknowledged */
   async function deliverOnce(message: Message, process: FuzzProcess, work: Work): Promise<boolean> {
@@ -108,7 +116,10 @@ export function createBroker(world: World, fleet: Fleet, { hasFreshTimes = false
     for (; taken < published.length; taken += 1) {
       const entry = published[taken];
       if (entry?.topic === harness.config.topics.jobs) {
-        deliver(createMessage('job of a batch', entry.message.data), 'submit', deliverJob);
+        const { data, attributes } = entry.message;
+        const message = createMessage('job of a batch', data, attributes);
+        noteJob(message);
+        deliver(message, 'submit', deliverJob);
       }
     }
   });
@@ -117,7 +128,9 @@ export function createBroker(world: World, fleet: Fleet, { hasFreshTimes = false
     publishJob: (job, attempt) => {
       facts.published.set(idOf(job, attempt), job);
       const data = Buffer.from(JSON.stringify(messageOf(job, attempt)));
-      deliver(createMessage(`job ${job.jobKey}, attempt ${attempt}`, data), 'submit', deliverJob);
+      const message = createMessage(`job ${job.jobKey}, attempt ${attempt}`, data);
+      noteJob(message);
+      deliver(message, 'submit', deliverJob);
     },
     publishNonsense: () => {
       const message = createMessage('nonsense', Buffer.from('{"nonsense":true}'));
@@ -146,9 +159,10 @@ export function createBroker(world: World, fleet: Fleet, { hasFreshTimes = false
 type Work = (process: FuzzProcess, envelope: Envelope) => Promise<unknown>;
 
 /** A push as Pub/Sub makes it, opened. */
-function envelopeOf({ id, data }: Message, publishedMs: number): Envelope {
+function envelopeOf({ id, data, attributes }: Message, publishedMs: number): Envelope {
   const message = {
     data: Buffer.from(data).toString('base64'),
+    attributes,
     messageId: id,
     publishTime: new Date(publishedMs).toISOString(),
   };

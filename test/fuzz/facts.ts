@@ -17,6 +17,8 @@ export interface Facts {
   readonly endedMs: Map<string, number>;
   /** Jobs whose message was published by hand, by record id. */
   readonly published: Map<string, FuzzJob>;
+  /** When its messages were published, by record id; those of a batch, when its manifest was. */
+  readonly publishedMs: Map<string, readonly number[]>;
   /** Batches whose manifest was published, by id. */
   readonly manifests: Map<string, FuzzBatch>;
   readonly cancellations: CancellationFact[];
@@ -48,6 +50,7 @@ export function createFacts(): Facts {
     createdMs: new Map(),
     endedMs: new Map(),
     published: new Map(),
+    publishedMs: new Map(),
     manifests: new Map(),
     cancellations: [],
     takenMs: new Map(),

@@ -1,6 +1,7 @@
 import type { SimulatorSettings } from '../../infra/local/simulator/settings.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../../shared/clock.ts';
 import type { Cancellation } from '../../shared/cancellation/cancellation-schema.ts';
+import { LAST_ARRIVAL_MS } from '../../shared/model/batch.ts';
 import type { RetrySelection } from '../../shared/retry/retry.ts';
 import { createDice, type Dice } from './dice.ts';
 import type { Features } from './features.ts';
@@ -181,7 +182,8 @@ function drawRounds(dice: Dice, features: Features, isFocused: boolean): Round[]
   ];
   const passMs = (RETENTION_DAYS + dice.whole(1, 14)) * DAY_MS;
   if (features.has('long-batches') && dice.chance(0.2)) {
-    return [withFullQueue(rounds[0] as Round, passMs)];
+    // After that time, a batch no longer waits for jobs whose records were deleted.
+    return [withFullQueue(rounds[0] as Round, LAST_ARRIVAL_MS + dice.whole(1, 7) * DAY_MS)];
   }
   if (features.has('expiry') && dice.chance(0.1)) {
     const late = drawJob(dice, 'late/0', 'demo-test');

@@ -1,7 +1,7 @@
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../../shared/clock.ts';
 import type { ExportRecord } from '../../shared/model/record.ts';
 import { isReadable } from '../../shared/store/store.ts';
-import { allRecords, type CancellationFact, isNamed } from './facts.ts';
+import { allRecords, type CancellationFact, type Facts, isNamed } from './facts.ts';
 import { type FuzzJob, idOf, type JobKind } from './jobs.ts';
 import { jobsOf } from './plan.ts';
 import { operationsOf, watchCounts } from './watch.ts';
@@ -80,10 +80,20 @@ function mayCancel(
   if (!isNamed(fact, id, record)) {
     return false;
   }
-  const isFirst = record.attempt === 1;
   const isMadeByIt = record.contentHash === undefined;
-  const wasThere = (facts.createdMs.get(id) ?? 0) <= fact.publishedMs + CLOCKS_DIFFER_MS;
-  return isFirst || isMadeByIt || wasThere || !plan.features.has('late-cancellations');
+  const wasThere = Math.min(...existingSince(facts, id, record, -CLOCKS_DIFFER_MS)) <= fact.publishedMs;
+  return isMadeByIt || wasThere || !plan.features.has('late-cancellations');
+}
+
+/** The times from which on a job existed: those of its messages, and that of its retry, by another clock. */
+function existingSince(
+  { publishedMs, createdMs }: Facts,
+  id: string,
+  { retryOf }: ExportRecord,
+  skewMs: number,
+): number[] {
+  const retriedMs = retryOf === undefined ? [] : [(createdMs.get(id) ?? 0) + skewMs];
+  return [...(publishedMs.get(id) ?? []), ...retriedMs];
 }
 
 /** The clocks of a publisher and of a process, with the time of a call between them, differ by at most this. */
@@ -109,18 +119,16 @@ function judgeCancellation(
   ) {
     return;
   }
-  const madeMs = createdMs.get(id) ?? Infinity;
-  // A first attempt is canceled even if it was made on the way of the cancellation, and in a batch even after that.
-  const isMeant =
-    record.attempt === 1
-      ? madeMs <= handledMs || fact.cancellation.batchId !== undefined
-      : madeMs + CLOCKS_DIFFER_MS <= publishedMs;
+  // A job that was published before and after the cancellation may be canceled, or not: it depends on what arrives first.
+  const isMeant = Math.max(...existingSince(facts, id, record, CLOCKS_DIFFER_MS)) <= publishedMs;
+  // Of a batch, also jobs whose messages are still on their way are canceled.
+  const wasSeen = fact.cancellation.batchId !== undefined || (createdMs.get(id) ?? Infinity) <= handledMs;
   const wasOpen = (endedMs.get(id) ?? Infinity) > handledMs;
   const isOwn = fact.cancellation.batchId === undefined || record.batchId === fact.cancellation.batchId;
   const calm = calmMs.find((ms) => ms >= handledMs) ?? handledMs;
   const overdueMs = Date.parse(end) - calm;
   const patienceMs = plan.features.has('prompt-cancellations') ? PROMPT_MS : PATIENCE_MS;
-  if (isMeant && wasOpen && isOwn && overdueMs > patienceMs) {
+  if (isMeant && wasSeen && wasOpen && isOwn && overdueMs > patienceMs) {
     world.violated(
       'cancellation ignored',
       `${world.nameOf(id)} ended ${Math.round(overdueMs / MINUTE_MS)} minutes after faults stopped`,
