@@ -3,6 +3,7 @@ import batch from './batch.ts';
 import cliHelp from './cli-help.ts';
 import coldStart from './cold-start.ts';
 import identity from './identity.ts';
+import isolation from './isolation.ts';
 import drain from './drain.ts';
 import memory from './memory.ts';
 import poll from './poll.ts';
@@ -10,7 +11,17 @@ import submit from './submit.ts';
 import { type Bench, formatTable, isOver } from './table.ts';
 
 /** `npm run bench [-- NAME…]` runs all benchmarks, or those named. It fails if one exceeds its limit. */
-const benches: readonly Bench[] = [cliHelp, batch, coldStart, identity, submit, poll, drain, memory];
+const benches: readonly Bench[] = [
+  cliHelp,
+  batch,
+  coldStart,
+  identity,
+  submit,
+  poll,
+  drain,
+  isolation,
+  memory,
+];
 
 const usage = `usage: npm run bench [-- NAME…]
 

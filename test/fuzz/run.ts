@@ -1,7 +1,7 @@
 import { readOptions, wholeNumber, wrongOption } from '../../infra/local/options.ts';
 import { SECOND_MS } from '../../shared/clock.ts';
 import { controls } from './controls.ts';
-import { defaultFeatures, featureHelp, type Features, readFeatures } from './features.ts';
+import { allFeatures, featureHelp, type Features, readFeatures } from './features.ts';
 import { play, type Played } from './play.ts';
 
 /*
@@ -9,7 +9,7 @@ import { play, type Played } from './play.ts';
  * control is caught.
  */
 
-const usage = `usage: npm run fuzz [-- --seeds 1-300] [--seconds 60] [--features late,batches] [--control]
+const usage = `usage: npm run fuzz [-- --seeds 1-300] [--seconds 60] [--features=-late,-skew] [--control]
        npm run fuzz -- --seed 7 --trace
 
   --seeds     from … to, both included
@@ -17,9 +17,9 @@ const usage = `usage: npm run fuzz [-- --seeds 1-300] [--seconds 60] [--features
   --trace     print everything that happens
   --seconds   start no further seed after so many
   --control   take safeguards out, one at a time: each must be caught
-  --features  +name and -name change the default, names alone replace it; all is every feature
+  --features  -name leaves out a feature, names alone are the only ones
 
-Features (* is off by default):
+Features:
 ${featureHelp}`;
 
 const EXCERPT_LINES = 60;
@@ -117,7 +117,7 @@ function chosenSeeds(text: string): number[] {
 
 function chosenFeatures(text: string): Features {
   try {
-    return text === '' ? defaultFeatures : readFeatures(text);
+    return text === '' ? allFeatures : readFeatures(text);
   } catch (error) {
     return wrongOption(`--features: ${(error as RangeError).message}`, usage);
   }

@@ -57,6 +57,7 @@ function judgeRecord(world: World, id: string, record: ExportRecord, job: FuzzJo
   const isExpected =
     (record.state === 'CANCELLED' && mayBeCanceled) ||
     (record.state === 'REJECTED' && facts.damaged.has(id)) ||
+    (record.state === 'LOST' && isPolledRarely(world)) ||
     (job !== undefined && ends[job.kind].includes(record.state));
   if (!isExpected) {
     const error = 'error' in record ? record.error?.message : undefined;
@@ -69,6 +70,9 @@ function judgeRecord(world: World, id: string, record: ExportRecord, job: FuzzJo
     judgeCancellation(world, fact, id, record, job);
   }
 }
+
+/** With two polls a day, nothing can be proven, and no cancellation repeated, within hours. */
+const isPolledRarely = ({ plan }: World): boolean => plan.rounds.some(({ passesMs }) => passesMs.before > 0);
 
 /** A cancellation never ends what was started again on purpose after it was published. */
 function mayCancel(
@@ -115,6 +119,7 @@ function judgeCancellation(
     handledMs === undefined ||
     end === undefined ||
     job?.kind === 'stubborn' ||
+    isPolledRarely(world) ||
     !isNamed(fact, id, record)
   ) {
     return;

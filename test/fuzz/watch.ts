@@ -80,8 +80,10 @@ function watchCanceledBatch({ facts, violated, nameOf }: World, id: string, reco
   const { batchId = '' } = record;
   const isCanceled = facts.batches.get(batchId)?.cancelRequestedAt !== undefined;
   const takenMs = facts.takenMs.get(id) ?? 0;
+  const lastPublishedMs = Math.max(...(facts.publishedMs.get(id) ?? []));
   const wasCanceled = facts.cancellations.some(
-    ({ cancellation, handledMs = Infinity }) => cancellation.batchId === batchId && handledMs < takenMs,
+    ({ cancellation, publishedMs, handledMs = Infinity }) =>
+      cancellation.batchId === batchId && handledMs < takenMs && lastPublishedMs <= publishedMs,
   );
   if (isCanceled && wasCanceled && record.retryOf === undefined && record.state !== 'CANCELLED') {
     violated('started in a canceled batch', `${nameOf(id)} begins as ${record.state}`);
