@@ -39,7 +39,7 @@ export const checks: readonly Check[] = [
   { name: 'demo, embedded', seconds: 120, command: npm('demo', '--embedded') },
   { name: 'only Node', seconds: 240, command: ['node', 'test/only-node-machine.ts'] },
   { name: 'chaos', seconds: 300, command: npm('chaos', '--jobs', '150', '--seconds', '30', '--seed', '7') },
-  { name: 'random schedules', seconds: 420, command: npm('fuzz', '--seeds', '1-300') },
+  { name: 'random schedules', seconds: 420, command: npm('fuzz', '--seeds', '1-300', '--seconds', '300') },
   { name: 'fault matrix', seconds: 360, command: npm('matrix', '--seeds', '2') },
   {
     name: 'python types',

@@ -71,16 +71,21 @@ export function createListings(
     return listing;
   };
 
-  /** Begins with the list that an earlier run began. */
+  const readEarlier = async (project: string): Promise<void> => {
+    const earlier = await unfinished?.get(project);
+    if (earlier) {
+      searched.set(project, createListing(services, project, earlier));
+    }
+  };
+
+  /** Begins with the list that an earlier run began. If that cannot be read now, it is read again for the next search. */
   const begin = (project: string): Promise<void> => {
     const beginning =
       begun.get(project) ??
-      (async () => {
-        const earlier = await unfinished?.get(project);
-        if (earlier) {
-          searched.set(project, createListing(services, project, earlier));
-        }
-      })();
+      readEarlier(project).catch((error: unknown) => {
+        begun.delete(project);
+        throw error;
+      });
     begun.set(project, beginning);
     return beginning;
   };

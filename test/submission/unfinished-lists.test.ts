@@ -190,6 +190,22 @@ describe('a list that takes longer than a run', () => {
     expect(rig.read).toEqual([undefined, '1', '2']);
   });
 
+  it('that the store does not return is read again for the next search', async () => {
+    const memory = createMemoryStore();
+    let fails = false;
+    const get: Store['lists']['get'] = (id) =>
+      fails ? Promise.reject(new Error('the store does not answer')) : memory.lists.get(id);
+    const rig = createRig([nothing, nothing, nothing], { ...memory, lists: { ...memory.lists, get } });
+    const since = rig.harness.clock.now();
+    await rig.search(rig.begin(), 2, since);
+    const run = rig.begin();
+    fails = true;
+    await expect(rig.search(run, 10, since)).rejects.toThrow('does not answer');
+    fails = false;
+    expect(await rig.search(run, 10, since)).toMatchObject({ pages: 3 });
+    expect(rig.read).toEqual([undefined, '1', '2']);
+  });
+
   it('is stored by one of two runs at once', async () => {
     const rig = createRig([nothing, nothing, nothing, nothing]);
     const since = rig.harness.clock.now();
