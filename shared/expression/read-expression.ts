@@ -1,4 +1,5 @@
 import type { Entry, Graph, GraphNode } from './graph.ts';
+import { shapeOf } from './graph-shape.ts';
 import { type FreeNames, hashGraph, TooManyNamesError } from './graph-hash.ts';
 import { createIssueList, formatPath, type IssueList, quote } from '../issues.ts';
 import { readGraph } from './read-graph.ts';
@@ -10,7 +11,9 @@ const base = ['request', 'expression'];
 /** How many cycles or unbound names are reported: locating each may cost a walk through the graph. */
 const MAX_SEARCHES = 20;
 
-export type ExpressionReading = { readonly graphHash: string } | { readonly issues: Issue[] };
+export type ExpressionReading =
+  | { readonly graphHash: string; readonly shapeHash: string }
+  | { readonly issues: Issue[] };
 
 /**
  * Checks an expression graph as far as possible without Earth Engine, and hashes what it computes.
@@ -37,7 +40,11 @@ export function* readExpressionInSteps(expression: unknown): Steps<ExpressionRea
     yield;
     const { hash, freeNames } = yield* hashGraph(graph, order, reachable);
     rejectUnboundNames(graph, freeNames, issues);
-    return issues.count > 0 ? { issues: issues.list() } : { graphHash: hash };
+    if (issues.count > 0) {
+      return { issues: issues.list() };
+    }
+    yield;
+    return { graphHash: hash, shapeHash: yield* shapeOf(graph, order) };
   } catch (error) {
     if (!(error instanceof TooManyNamesError)) {
       throw error;

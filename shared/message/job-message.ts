@@ -51,7 +51,7 @@ export interface ReadJob {
 export type JobReading = ReadJob | InvalidJob;
 
 /** The fields of a job that are known without hashing its graph. */
-export type JobFields = Omit<Job, 'recordId' | 'contentHash' | 'requestedVideo'>;
+export type JobFields = Omit<Job, 'recordId' | 'contentHash' | 'shapeHash' | 'requestedVideo'>;
 
 const schema = jobMessageSchema(z.unknown().optional());
 type Message = z.output<typeof schema>;
@@ -82,7 +82,8 @@ export function* parseJobMessageInSteps(json: unknown, rules: JobRules): Steps<J
     return invalid(json, rules, issues.list());
   }
   const requestedVideo = yield* requestedVideoInSteps(fields.request);
-  return { job: { ...fields, recordId, contentHash, requestedVideo }, bytes };
+  const { shapeHash } = reading;
+  return { job: { ...fields, recordId, contentHash, shapeHash, requestedVideo }, bytes };
 }
 
 /**
@@ -132,6 +133,7 @@ function readFields(json: unknown, rules: JobRules, issues: IssueList): JobField
     labels: message.labels ?? {},
     destination: destinationOf(request.fileExportOptions),
     deliverTo: message.deliverTo,
+    maxEecuHours: message.maxEecuHours,
     request,
   } satisfies Record<keyof Message, unknown> & JobFields;
 }

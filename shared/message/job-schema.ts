@@ -70,6 +70,12 @@ const labels = z
   .meta({ maxProperties: 16 })
   .describe('Copied to the record, so that you can query by them');
 
+const maxEecuHoursRule = 'a number of EECU-hours above 0';
+const maxEecuHours = z
+  .number(maxEecuHoursRule)
+  .positive(maxEecuHoursRule)
+  .describe('The job is canceled when it has cost more than this; `error.status` is then `EECU_LIMIT`');
+
 const deliverToRule = 'gs://bucket/name of an object, such as gs://my-videos/las-vegas.mp4';
 const deliverTo = pattern(/^gs:\/\/[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]\/[^\r\n]*[^\r\n/]$/, deliverToRule)
   .refine(
@@ -210,6 +216,7 @@ export function jobMessageSchema<Schema extends z.ZodType>(expression: Schema) {
     batchId: batchId.optional(),
     labels: labels.optional(),
     deliverTo: deliverTo.optional(),
+    maxEecuHours: maxEecuHours.optional(),
     request: requestSchema(expression).describe(
       "Earth Engine's ExportVideoRequest as an official client builds it, without requestId",
     ),

@@ -46,6 +46,9 @@ export interface Job {
   readonly destination: string;
   /** `gs://bucket/name`: where the verified video is copied to. */
   readonly deliverTo?: string | undefined;
+  readonly maxEecuHours?: number | undefined;
+  /** The graph with its constants abstracted. */
+  readonly shapeHash?: string | undefined;
   readonly requestedVideo?: RequestedVideo | undefined;
   readonly request: VideoRequest;
 }

@@ -95,6 +95,15 @@ const common = {
     .describe("The operation's description: the text from the request and the requestId"),
   destination: z.string().describe('`gs://bucket/prefix` or `drive:folder/prefix`'),
   requestedVideo: requestedVideoSchema.optional(),
+  maxEecuHours: z
+    .number()
+    .positive()
+    .optional()
+    .describe('From the message: the job is canceled when it has cost more'),
+  shapeHash: z
+    .string()
+    .optional()
+    .describe('The expression graph with its constants abstracted: jobs of one shape have comparable costs'),
   deliverTo: z.string().optional().describe('From the message: where the verified video is copied to'),
   priority: z.int().describe('0–9999; a job with a higher priority starts first'),
   workloadTag: z.string().optional().describe('From the request'),

@@ -23,11 +23,7 @@ export async function followOperation(run: PollRun, stored: Stored<ExportRecord>
     run.log.warning('search.unfinished', { recordId: stored.id, project: record.project });
     return;
   }
-  const observed =
-    listed ??
-    // If the sweep has just read it, it is not requested again.
-    run.listings.seen(record.project, record.operation, record.updatedAt) ??
-    (await getOperation(run, record));
+  const observed = listed ?? (await observedNow(run, record));
   if (observed === undefined) {
     await operationMissing(run, stored);
     return;
@@ -39,6 +35,16 @@ export async function followOperation(run: PollRun, stored: Stored<ExportRecord>
   if (written && after.value.state !== record.state) {
     run.summary.changed += 1;
   }
+}
+
+/** A record's operation as Earth Engine shows it now; undefined if it knows none. */
+export async function observedNow(
+  run: PollRun,
+  record: ActiveRecord,
+): Promise<ObservedOperation | undefined> {
+  // If the sweep has just read it, it is not requested again.
+  const seen = run.listings.seen(record.project, record.operation, record.updatedAt);
+  return seen ?? getOperation(run, record);
 }
 
 async function getOperation(run: PollRun, record: ActiveRecord): Promise<ObservedOperation | undefined> {

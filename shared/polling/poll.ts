@@ -20,6 +20,7 @@ import { paced } from './paced.ts';
 import { partsOf, type PollRun, type PollSummary, type RunParts } from './poll-run.ts';
 import { endUnusedProbes } from './project-gate.ts';
 import { refillQueues } from './refill.ts';
+import { cancelRunaways } from './runaways.ts';
 import { sweepProject } from './sweep-project.ts';
 
 /** One run of the poller: records what changed at Earth Engine, works on due records, and feeds the queues. */
@@ -71,7 +72,10 @@ export async function pollExports(services: Services, gate: Gate): Promise<PollS
     projects.then((found) => eachProject(run, found, 'sweeps', sweepProject)),
   ]);
   // After the sweeps, which show what was spent, and before anything is sent.
-  await enforceBudgets(run);
+  await Promise.all([
+    enforceBudgets(run),
+    cancelRunaways(run).catch((error: unknown) => log.error('runaways.failed', error)),
+  ]);
   const [waitingLeft, operationsLeft] = await Promise.all([
     eachDue(run, dueWaiting, projects),
     eachDue(run, dueOperations, projects),

@@ -61,6 +61,8 @@ function initialFields(job: Job, source: JobSource, now: Date, state: string, no
     destination: job.destination,
     requestedVideo: job.requestedVideo,
     deliverTo: job.deliverTo,
+    maxEecuHours: job.maxEecuHours,
+    shapeHash: job.shapeHash,
     priority: job.request.priority ?? DEFAULT_PRIORITY,
     workloadTag: job.request.workloadTag,
     retryOf: source.retryOf,

@@ -257,7 +257,7 @@ function attemptAfter(
   const { jobKey, project, batchId, labels, contentHash = '', destination = '', messageId } = record;
   const request = JSON.parse(new TextDecoder().decode(bytes)) as VideoRequest;
   const attempt = record.attempt + 1;
-  const { deliverTo, requestedVideo } = record;
+  const { deliverTo, maxEecuHours, requestedVideo, shapeHash } = record;
   const job: Job = {
     recordId,
     jobKey,
@@ -268,6 +268,8 @@ function attemptAfter(
     contentHash,
     destination,
     deliverTo,
+    maxEecuHours,
+    shapeHash,
     requestedVideo,
     request,
   };

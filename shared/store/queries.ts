@@ -114,6 +114,14 @@ export const recordQueries = {
     where: [['state', 'in', [...submissionStates, ...activeStates]]],
     orderBy: [['project', 'asc']],
   }),
+  /** Running jobs that may cost only so much. */
+  runningWithLimit: (): Query => ({
+    where: [
+      ['state', '==', 'RUNNING'],
+      ['maxEecuHours', '>', 0],
+    ],
+    orderBy: [['maxEecuHours', 'asc']],
+  }),
   /** Jobs that a budget holds. The field exists only on them, so one read with `after: [id]` leads to the next budget. */
   heldByBudget: (): Query => ({ where: [], orderBy: [['heldBy', 'asc']] }),
   /** Those of one budget, in the order in which they are released. */

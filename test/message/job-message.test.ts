@@ -88,6 +88,7 @@ describe('a valid message', () => {
       requestedVideo: { framesPerSecond: 12 },
       recordId: expect.stringMatching(/^ve1-/) as string,
       contentHash: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
+      shapeHash: expect.stringMatching(/^[0-9a-f]{14}$/) as string,
     });
   });
 

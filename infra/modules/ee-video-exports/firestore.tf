@@ -34,6 +34,7 @@ locals {
       state-created       = ["state", "createdAt"]
       state-due           = ["state", "dueAt"]
       state-eecu          = ["state", "eecuSeconds"]
+      state-limit         = ["state", "maxEecuHours"]
       state-moved         = ["state", "movedAt"]
       state-newest        = ["state", "createdAt desc"]
       state-project       = ["state", "project"]
