@@ -1,15 +1,6 @@
 import { CodedError } from '../shared/errors.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';
-
-/** Why the service rejected a message, as `rejectedMessages` stores it. */
-const rejectionCodes = [
-  'INVALID_DATA',
-  'INVALID_JOB',
-  'INVALID_MANIFEST',
-  'INVALID_CANCELLATION',
-  'CONFLICT',
-  'DEAD_LETTER',
-] as const;
+import { rejectionReasons } from './rejection-reasons.ts';
 
 /** What the clients of Google Cloud report, in words of the command line. */
 export type ClientErrorCode =
@@ -23,7 +14,7 @@ export type ClientErrorCode =
 
 /** Every code that an error of the command line can have, beside those of the service. Scripts read it with `--json`. */
 export type CliErrorCode =
-  | (typeof rejectionCodes)[number]
+  | (typeof rejectionReasons)[number]
   | ClientErrorCode
   | 'ARGUMENTS_WRONG'
   | 'CONTEXTS_UNREADABLE'
@@ -60,4 +51,4 @@ export const wrongInput = (code: CliErrorCode, message: string, options: ErrorOp
 
 /** The code of a rejected message: its reason, unless a later version of the service wrote one that is unknown here. */
 export const rejectionCode = (reason: string): CliErrorCode =>
-  rejectionCodes.find((code) => code === reason) ?? 'MESSAGE_REJECTED';
+  rejectionReasons.find((code) => code === reason) ?? 'MESSAGE_REJECTED';

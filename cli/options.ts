@@ -1,5 +1,6 @@
 import { InvalidArgumentError, Option } from 'commander';
 
+import { rejectionReasons } from './rejection-reasons.ts';
 import { didYouMean } from '../shared/did-you-mean.ts';
 import { type Clock, DAY_MS, HOUR_MS, MINUTE_MS } from '../shared/clock.ts';
 
@@ -111,4 +112,22 @@ export function parseGrouping(text: string): Grouping {
     throw new InvalidArgumentError('Use batch, month or label:NAME.');
   }
   return { by: 'label', name };
+}
+
+export const reasonOption = (flags: string, description: string): Option =>
+  new Option(flags, description).argParser((text: string, earlier: string[] | undefined) => [
+    ...(earlier ?? []),
+    parseReason(text),
+  ]);
+
+/** In any case, and with - for _. */
+function parseReason(text: string): string {
+  const wanted = text.trim().toUpperCase().replaceAll('-', '_');
+  const reason = rejectionReasons.find((known) => known === wanted);
+  if (!reason) {
+    throw new InvalidArgumentError(
+      `Use ${rejectionReasons.join(', ')}${didYouMean(wanted, rejectionReasons)}.`,
+    );
+  }
+  return reason;
 }

@@ -1,6 +1,6 @@
 import type { ListDeadLettersOptions, ReplayCommandOptions } from '../actions/dead-letters.ts';
 import { type Declare, examples } from '../command.ts';
-import { limitOption, sinceOption } from '../options.ts';
+import { limitOption, reasonOption, sinceOption } from '../options.ts';
 
 export const declareDeadLetters: Declare = (parent, context) => {
   const deadLetters = parent
@@ -17,7 +17,7 @@ const declareList: Declare = (deadLetters, { clock, run }) => {
     .description(
       'List the messages that the service rejected, and the dead letters (reason DEAD_LETTER), newest first.',
     )
-    .option('--reason <REASON...>', 'only these reasons, such as DEAD_LETTER (default: all)')
+    .addOption(reasonOption('--reason <REASON...>', 'only these reasons, such as DEAD_LETTER (default: all)'))
     .addOption(sinceOption(clock))
     .addOption(limitOption())
     .addHelpText('after', examples('dead-letters list --since 7d', 'dead-letters list --reason DEAD_LETTER'))
@@ -31,7 +31,7 @@ const declareReplay: Declare = (deadLetters, { run }) => {
     .command('replay')
     .description('Publish messages to their original topics again. Jobs that already ran do not run twice.')
     .argument('[MESSAGE_ID...]', 'only these messages; without any, all with one of the reasons')
-    .option('--reason <REASON...>', 'only these reasons (default: DEAD_LETTER)')
+    .addOption(reasonOption('--reason <REASON...>', 'only these reasons (default: DEAD_LETTER)'))
     .option('--dry-run', 'only print which messages would be published')
     .addHelpText(
       'after',

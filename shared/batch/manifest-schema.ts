@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
 import { dateRule, runIntervals } from './run-date.ts';
+import { allowedHere } from '../message/zod-issues.ts';
 
 const MAX_AXES = 20;
 const MAX_DATES = 20;
@@ -59,7 +60,7 @@ export const manifestSchema = z.strictObject(
   {
     error: (issue) =>
       issue.code === 'unrecognized_keys'
-        ? 'allowed here: batchId, run, runEvery, matrix, dates, job'
+        ? allowedHere(['batchId', 'run', 'runEvery', 'matrix', 'dates', 'job'])
         : 'a batch manifest, an object with batchId and job',
   },
 );

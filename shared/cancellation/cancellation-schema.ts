@@ -2,6 +2,7 @@ import { z } from 'zod';
 
 import { recordIdPattern } from '../model/ids.ts';
 import { attempt, batchId, jobKey, project } from '../message/job-schema.ts';
+import { allowedHere } from '../message/zod-issues.ts';
 
 const recordIdRule = 'a record id: ve1- and 32 characters of a-z, 2-7, with -2, -3 … for a later attempt';
 const oneRule = 'exactly one of recordId, jobKey, batchId';
@@ -29,7 +30,7 @@ export const cancellationSchema = z
     {
       error: (issue) =>
         issue.code === 'unrecognized_keys'
-          ? 'allowed here: recordId, project, jobKey, attempt, batchId'
+          ? allowedHere(['recordId', 'project', 'jobKey', 'attempt', 'batchId'])
           : `a cancellation, an object with ${oneRule}`,
     },
   )

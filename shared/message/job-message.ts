@@ -263,10 +263,29 @@ function misplacedField(path: Path): string | undefined {
       return 'must be left out: the service derives it, so that a job runs once; set jobKey to identify the job, and a higher attempt to retry it';
     case 'request.maxWorkers':
       return 'must be left out: Earth Engine refuses it except from its own staff';
-    default:
-      return undefined;
+    default: {
+      const place = placeOf(String(path.at(-1)));
+      return place && `is not a field here; it belongs in ${place}`;
+    }
   }
 }
+
+/** Where each field of a message belongs, for those that a sender may put elsewhere. Ambiguous names are left out. */
+const places: readonly string[] = [
+  ...['jobKey', 'attempt', 'project', 'batchId', 'labels'],
+  ...['expression', 'description', 'priority', 'workloadTag', 'videoOptions', 'fileExportOptions'].map(
+    (name) => `request.${name}`,
+  ),
+  ...['framesPerSecond', 'maxFrames', 'maxPixelsPerFrame'].map((name) => `request.videoOptions.${name}`),
+  ...['fileFormat', 'cloudStorageDestination', 'driveDestination'].map(
+    (name) => `request.fileExportOptions.${name}`,
+  ),
+  'request.fileExportOptions.cloudStorageDestination.bucket',
+  'request.fileExportOptions.driveDestination.folder',
+];
+
+const placeOf = (name: string): string | undefined =>
+  places.find((place) => place === name || place.endsWith(`.${name}`));
 
 function invalid(json: unknown, rules: JobRules, issues: Issue[]): InvalidJob {
   const valid = <Name extends keyof typeof recordableFields>(name: Name, otherwise?: unknown) => {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
 import { MAX_ATTEMPT } from '../model/ids.ts';
+import { allowedHere } from './zod-issues.ts';
 
 /**
  * The job message as a zod schema, strict wherever Earth Engine or this service defines the fields. Each message names what
@@ -15,10 +16,10 @@ const INT64_MAX = '9223372036854775807';
 const OBJECT_NAME_BYTES = 1024;
 
 function fields<Shape extends z.ZodRawShape>(shape: Shape) {
-  const names = Object.keys(shape).join(', ');
+  const names = Object.keys(shape);
   return z.strictObject(shape, {
     error: (issue) =>
-      issue.code === 'unrecognized_keys' ? `allowed here: ${names}` : `an object with ${names}`,
+      issue.code === 'unrecognized_keys' ? allowedHere(names) : `an object with ${names.join(', ')}`,
   });
 }
 

@@ -1,7 +1,16 @@
 import type { z } from 'zod';
 
+import { didYouMean } from '../did-you-mean.ts';
 import { type IssueList, mismatch, type Path } from '../issues.ts';
 import { unusableName } from '../json.ts';
+
+const ALLOWED_HERE = 'allowed here: ';
+
+/** The message of a schema about unknown fields. */
+export const allowedHere = (names: readonly string[]): string => `${ALLOWED_HERE}${names.join(', ')}`;
+
+const knownHere = (message: string): string[] =>
+  message.startsWith(ALLOWED_HERE) ? message.slice(ALLOWED_HERE.length).split(', ') : [];
 
 /**
  * zod's issues in the wording of this service: the path, what was found, and what is allowed. The messages of each schema
@@ -20,7 +29,9 @@ export function addZodIssues(
     if (issue.code === 'unrecognized_keys') {
       for (const key of issue.keys) {
         const field = [...path, key];
-        const message = unknownField(field) ?? `is not a field; ${issue.message}`;
+        const message =
+          unknownField(field) ??
+          `is not a field${didYouMean(key, knownHere(issue.message))}; ${issue.message}`;
         // `__proto__` is also searched for in the whole message: with the same text, the two issues become one.
         issues.add(field, key === '__proto__' ? unusableName : message);
       }

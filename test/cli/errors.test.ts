@@ -27,6 +27,7 @@ const mistakes: readonly (readonly [
   [['list', '--sate', 'x'], {}, 2, /unknown option '--sate'/],
   [['list', '--state', 'done'], {}, 2, /'done' is invalid\. Use one or more of submitting, waiting/],
   [['list', '--state', 'faild'], {}, 2, /one or more of .* lost \(did you mean failed\?\)\./],
+  [['dead-letters', 'list', '--reason', 'DEAD_LETER'], {}, 2, /did you mean DEAD_LETTER\?/],
   [['list', '--since', 'yesterday'], {}, 2, /Use 90m, 12h, 7d, 2w or a date/],
   [['list', '--label', 'team'], {}, 2, /Use NAME=VALUE/],
   [['list', '--limit', '0'], {}, 2, /Use a whole number from 1 to 1000/],

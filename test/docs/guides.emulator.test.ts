@@ -41,8 +41,8 @@ const prints: readonly (readonly [command: string, output: RegExp])[] = [
     /^SUCCEEDED .* weekly-ndvi\/2026-11-23\/alps(?:.|\n)*^weekly-ndvi@2026-11-23 +3 +3 +0 +0/m,
   ],
   ['retry --batch weekly-ndvi@2026-11-23 --dry-run', /^0 jobs would be retried/m],
-  ['cancel --batch', /^1 cancellation published/m],
-  ['show africa-ndvi/2021', /^SUCCEEDED .*\n {2}job key +africa-ndvi\/2021(?:.|\n)*^MONTH/m],
+  ['cancel --batch', /^canceling batch weekly-ndvi@/m],
+  ['show africa-ndvi/2021', /^SUCCEEDED {2}africa-ndvi\/2021\n {2}record +ve1-(?:.|\n)*^MONTH/m],
   ['reading-results.mjs', /^succeeded: 3$/m],
   [':runQuery', /"stringValue": "SUCCEEDED"/],
   [

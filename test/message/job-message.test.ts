@@ -220,6 +220,13 @@ describe('an invalid field', () => {
 
   it.each<[string, string]>([
     ['extra', 'allowed here: jobKey, attempt'],
+    ['discription', 'is not a field; allowed here: jobKey'],
+    ['request.discription', 'is not a field (did you mean description?); allowed here: expression'],
+    ['jobkey', 'is not a field (did you mean jobKey?)'],
+    ['priority', 'is not a field here; it belongs in request.priority'],
+    ['bucket', 'it belongs in request.fileExportOptions.cloudStorageDestination.bucket'],
+    ['request.jobKey', 'it belongs in jobKey'],
+    ['request.videoOptions.fps', 'is not a field; allowed here: framesPerSecond'],
     ['request.extra', 'allowed here: expression, description'],
     ['request.grid', 'allowed here: expression'],
     ['request.videoOptions.extra', 'allowed here: framesPerSecond, maxFrames, maxPixelsPerFrame'],
