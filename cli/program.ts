@@ -13,6 +13,7 @@ import { declareOpen } from './commands/open.ts';
 import { declareResume } from './commands/resume.ts';
 import { declareRetry } from './commands/retry.ts';
 import { declareShow } from './commands/show.ts';
+import { declareSimulate } from './commands/simulate.ts';
 import { declareStats } from './commands/stats.ts';
 import { declareSubmit } from './commands/submit.ts';
 import { declareWatch } from './commands/watch.ts';
@@ -170,6 +171,7 @@ const commands: readonly Declare[] = [
   declareDeadLetters,
   declareDoctor,
   declareContext,
+  declareSimulate,
 ];
 
 const VERSION_ASKED = 'ee-video-exports.version';

@@ -1,11 +1,14 @@
+import { DAY_MS, later } from '../../shared/clock.ts';
 import { earlierAttemptIds } from '../../shared/model/ids.ts';
 import {
   activeStates,
   type ExportRecord,
   type RecordState,
   terminalStates,
+  waitingForSchema,
 } from '../../shared/model/record.ts';
-import { costQueries, listQueries } from '../../shared/store/list-queries.ts';
+import { costQueries, listQueries, rejectedMessageListQueries } from '../../shared/store/list-queries.ts';
+import { isReadable } from '../../shared/store/store.ts';
 import type { Query } from '../../shared/store/queries.ts';
 import { type Counts, countingReplaced, subtract, sum } from '../attempts.ts';
 import type { Cli } from '../cli.ts';
@@ -47,15 +50,24 @@ async function countsOnly(cli: Cli, filter: RecordFilter): Promise<ExitCode> {
     label || since
       ? ((await readGroups(cli, filter, () => '')).get('') ?? { counts: {}, ...noCost })
       : { counts: await countLatest(cli, batch), ...(await sumCosts(cli, batch)) };
-  const restricted = await readRestrictions(cli);
+  const isWhole = batch === undefined && !label && !since;
+  const [restricted, waitingFor, rejected] = await Promise.all([
+    readRestrictions(cli),
+    isWhole ? countReasons(cli) : {},
+    isWhole ? countRejected(cli) : {},
+  ]);
   if (cli.json) {
-    writeJson(cli, { counts, ...cost, restricted });
+    writeJson(cli, {
+      counts,
+      ...cost,
+      restricted,
+      ...(isWhole && { waitingFor, rejectedMessages: rejected }),
+    });
     return exitCodes.DONE;
   }
   const rows = Object.entries(counts).map(([state, count]) => [state, String(count).padStart(8)]);
   if (rows.length === 0) {
     note(cli, 'No records.');
-    return exitCodes.DONE;
   }
   if (cli.format === 'csv' || cli.isQuiet) {
     writeTable(cli, { header: ['STATE', 'JOBS'], rows, ids: rows.map((row) => row.join(' ')) });
@@ -68,10 +80,46 @@ async function countsOnly(cli: Cli, filter: RecordFilter): Promise<ExitCode> {
   terminal.out(
     `At least   ${eecu(cost.eecuSecondsAtLeast)} more (unfinished jobs, and ended without a final value)`,
   );
+  for (const [title, numbers] of [
+    ['Waiting   ', waitingFor],
+    ['Rejected  ', rejected],
+  ] as const) {
+    const text = Object.entries(numbers).map(([name, count]) => `${name} ${count}`);
+    if (text.length > 0) {
+      terminal.out(`${title} ${text.join('  ')}`);
+    }
+  }
   for (const restriction of restricted) {
     terminal.out(`\n${paint(terminal, 'yellow', 'Restricted')} ${restrictionText(restriction)}.`);
   }
   return exitCodes.DONE;
+}
+
+/** Why jobs wait, and how many for each reason. */
+async function countReasons(cli: Cli): Promise<Record<string, number>> {
+  const { records } = await cli.store();
+  const counts = await Promise.all(
+    waitingForSchema.options.map(
+      async (reason) => [reason, await records.count(listQueries.waitingFor(reason))] as const,
+    ),
+  );
+  return Object.fromEntries(counts.filter(([, count]) => count > 0));
+}
+
+const REJECTED_MS = DAY_MS;
+const MOST_REJECTED = 1000;
+
+/** The messages of the last day that never became a job, by reason, without those that were published again. */
+async function countRejected(cli: Cli): Promise<Record<string, number>> {
+  const { rejectedMessages } = await cli.store();
+  const query = rejectedMessageListQueries.newest(later(cli.clock.now(), -REJECTED_MS));
+  const counts: Record<string, number> = {};
+  for (const { value } of (await rejectedMessages.find(query, { limit: MOST_REJECTED })).filter(isReadable)) {
+    if (!value.replayedAt) {
+      counts[value.reason] = (counts[value.reason] ?? 0) + 1;
+    }
+  }
+  return counts;
 }
 
 const noCost: Cost = { eecuSeconds: 0, eecuSecondsAtLeast: 0 };

@@ -7,6 +7,7 @@ import { explain } from '../problem.ts';
 import { judgeClock, judgeProject } from './earth-engine.ts';
 import { type Finding, ok, problem, skipped } from './finding.ts';
 import { checkDatabase, checkIndexes, checkRestrictions } from './firestore.ts';
+import { checkDeadLetters, checkWaiting } from './waiting.ts';
 import { createProbes, type Probes } from './probes.ts';
 
 /** Every check, ordered so that a problem explains the ones after it. */
@@ -47,6 +48,8 @@ export async function* examine(
       yield await checkRules(store, config);
       yield await checkRestrictions(cli);
       yield* checkDrive(config);
+      yield* checkWaiting(cli);
+      yield await checkDeadLetters(cli);
     }
   }
 

@@ -34,6 +34,7 @@ export const localSettings = {
   DELIVERY_WAIT_SECONDS: '30',
   // The simulator has no limit, so nothing waits for its turn.
   EARTHENGINE_REQUESTS_PER_SECOND: '100000',
+  STALLED_HOURS: '0.01',
 } as const;
 
 export interface StackOptions {

@@ -1,4 +1,4 @@
-import type { RecordState } from '../model/record.ts';
+import type { RecordState, WaitingFor } from '../model/record.ts';
 import type { Query } from './queries.ts';
 
 /**
@@ -23,6 +23,14 @@ export const listQueries = {
     orderBy: newestFirst,
   }),
   inState: (state: RecordState): Query => ({ where: [['state', '==', state]], orderBy: [] }),
+  /** Jobs that wait for one reason, the next one to be tried first. */
+  waitingFor: (reason: WaitingFor): Query => ({
+    where: [
+      ['state', '==', 'WAITING'],
+      ['waitingFor', 'in', [reason]],
+    ],
+    orderBy: [['dueAt', 'asc']],
+  }),
   /** Attempts after the first. Each replaces the ones before it when jobs are counted. */
   laterAttempts: (): Query => ({ where: [['attempt', '>', 1]], orderBy: [['attempt', 'asc']] }),
   laterAttemptsOfBatch: (batchId: string): Query => ({

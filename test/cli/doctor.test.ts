@@ -16,7 +16,8 @@ import type { TopicAccess } from '../../shared/pubsub/topic-access.ts';
 import { createMemoryStore, type MemoryStore } from '../../infra/local/memory/store.ts';
 import type { Store } from '../../shared/store/store.ts';
 import { createTestClock } from '../harness.ts';
-import { settings } from './rig.ts';
+import { sample } from '../record/samples.ts';
+import { idOf, settings } from './rig.ts';
 
 const clock = createTestClock();
 const grpc = (code: number, message: string) => Object.assign(new Error(message), { code });
@@ -116,6 +117,8 @@ describe('doctor', () => {
         'Indexes',
         'Rules',
         'Speed',
+        'Waiting jobs',
+        'Dead letters',
         'Topics',
         'Earth Engine',
         'Clock',
@@ -291,6 +294,62 @@ describe('doctor', () => {
       'Topics',
       'Earth Engine',
     ]);
+  });
+
+  it.each([
+    [
+      'QUEUE',
+      'OK',
+      /^2 jobs for capacity in Earth Engine's queue, such as .*Next try 2026-11-23 12:30:00 UTC/,
+      undefined,
+    ],
+    [
+      'PERMISSION',
+      'PROBLEM',
+      /^2 jobs: a@demo needs roles\/earthengine\.writer on the project demo-ee/,
+      /^gcloud projects add-iam-policy-binding demo-ee .*; then run ee-video-exports resume/,
+    ],
+    [
+      'QUOTA',
+      'PROBLEM',
+      /^2 jobs for the reset of/,
+      /^Raise the EECU quota of demo-ee, then run ee-video-exports resume demo-ee/,
+    ],
+    ['SERVICE', 'PROBLEM', /^2 jobs for Earth Engine, which did not respond/, /status\.earthengine/],
+  ] as const)('says what jobs wait for: %s', async (waitingFor, outcome, found, advice) => {
+    const store = createMemoryStore();
+    const at = new Date('2026-11-23T12:30:00Z');
+    const message = "Permission 'earthengine.exports.create' denied on resource 'projects/demo-ee'";
+    const error = { code: 403, status: 'PERMISSION_DENIED', message, retryable: true };
+    for (const letter of 'ab') {
+      store.put(`videoExports/${idOf(letter)}`, sample('WAITING', { waitingFor, dueAt: at, error }));
+    }
+    store.put('videoExportProjects/demo-ee', { closedUntil: at, closures: 1, updatedAt: at });
+    const finding = (await findingsIn({ store })).find(({ check }) => check === 'Waiting jobs');
+    expect(finding?.outcome).toBe(outcome);
+    expect(finding?.found).toMatch(found);
+    if (advice) {
+      expect(finding?.advice).toMatch(advice);
+    }
+  });
+
+  it('finds dead letters until they are replayed', async () => {
+    const store = createMemoryStore();
+    const message = {
+      reason: 'DEAD_LETTER',
+      issues: [],
+      source: 'recordDeadLetter',
+      attributes: {},
+      data: '',
+      createdAt: clock.now(),
+      expireAt: clock.now(),
+    };
+    store.put('rejectedMessages/7', message);
+    expect(await problemsIn({ store })).toMatchObject([
+      { code: 'DEAD_LETTERS', advice: expect.stringContaining('dead-letters replay') as string },
+    ]);
+    store.put('rejectedMessages/7', { ...message, replayedAt: clock.now() });
+    expect(await problemsIn({ store })).toEqual([]);
   });
 
   it('refuses an environment in which only one emulator is set', async () => {

@@ -31,6 +31,7 @@ const commands = [
   ['context', 'use'],
   ['context', 'env'],
   ['completion'],
+  ['simulate'],
 ];
 
 describe('--help', () => {
