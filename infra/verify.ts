@@ -37,6 +37,7 @@ export const checks: readonly Check[] = [
   { name: 'tests', seconds: 1200, command: npm('test'), countsTests: true },
   { name: 'demo', seconds: 120, command: npm('demo') },
   { name: 'demo, embedded', seconds: 120, command: npm('demo', '--embedded') },
+  { name: 'new user', seconds: 240, command: ['node', 'test/new-user.ts'] },
   { name: 'only Node', seconds: 240, command: ['node', 'test/only-node-machine.ts'] },
   { name: 'chaos', seconds: 300, command: npm('chaos', '--jobs', '150', '--seconds', '30', '--seed', '7') },
   { name: 'random schedules', seconds: 420, command: npm('fuzz', '--seeds', '1-300', '--seconds', '300') },

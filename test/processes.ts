@@ -42,14 +42,15 @@ export interface Run {
   readonly closed: Promise<number | null>;
 }
 
-/** Runs a command in the project's folder. */
+/** Runs a command, by default in the project's folder. */
 export function run(
   command: string,
   args: readonly string[],
   environment: Readonly<Record<string, string | undefined>> = process.env,
+  folder: string = root,
 ): Run {
   const child = spawn(command, args, {
-    cwd: root,
+    cwd: folder,
     env: { ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

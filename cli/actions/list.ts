@@ -39,6 +39,8 @@ export async function list(cli: Cli, options: ListOptions): Promise<ExitCode> {
 
 /** From this width on, there is room for record ids beside the names of jobs. */
 const WIDE = 120;
+/** Less of a detail says nothing. */
+const NARROWEST_DETAIL = 12;
 
 function tableOf({ terminal, clock }: Cli, records: readonly Stored<ExportRecord>[]): Table {
   const now = clock.now();
@@ -51,9 +53,11 @@ function tableOf({ terminal, clock }: Cli, records: readonly Stored<ExportRecord
   const fixedHeader = ['STATE', 'AGE', ...(isWide ? ['RECORD'] : [])];
   // The name of a job matters most: what explains its state gets what is left.
   const room = terminal.columns - columnsFor([fixedHeader, ...rows.map(({ fixed }) => fixed)]);
+  const longest = Math.max(...rows.map(({ name }) => name.length));
+  const hasDetail = room - longest - 2 >= NARROWEST_DETAIL;
   return {
-    header: [...fixedHeader, 'JOB', 'DETAIL'],
-    rows: rows.map(({ fixed, name, detail }) => fixed.concat(shorten(name, room), detail)),
+    header: [...fixedHeader, 'JOB', ...(hasDetail ? ['DETAIL'] : [])],
+    rows: rows.map(({ fixed, name, detail }) => fixed.concat(shorten(name, room), hasDetail ? [detail] : [])),
     ids: records.map(({ id }) => id),
     paintRow: (line, index) => paintState(terminal, line, records[index]?.value.state ?? ''),
     csv: {

@@ -80,19 +80,19 @@ async function countsOnly(cli: Cli, filter: RecordFilter): Promise<ExitCode> {
   terminal.out(
     `At least   ${eecu(cost.eecuSecondsAtLeast)} more (unfinished jobs, and ended without a final value)`,
   );
-  for (const [title, numbers] of [
-    ['Waiting   ', waitingFor],
-    ['Rejected  ', rejected],
-  ] as const) {
-    const text = Object.entries(numbers).map(([name, count]) => `${name} ${count}`);
-    if (text.length > 0) {
-      terminal.out(`${title} ${text.join('  ')}`);
-    }
-  }
+  writeNumbers(cli, 'Waiting   ', waitingFor);
+  writeNumbers(cli, 'Rejected  ', rejected);
   for (const restriction of restricted) {
     terminal.out(`\n${paint(terminal, 'yellow', 'Restricted')} ${restrictionText(restriction)}.`);
   }
   return exitCodes.DONE;
+}
+
+function writeNumbers({ terminal }: Cli, title: string, numbers: Readonly<Record<string, number>>): void {
+  const texts = Object.entries(numbers).map(([name, count]) => `${name} ${count}`);
+  if (texts.length > 0) {
+    terminal.out(`${title} ${texts.join('  ')}`);
+  }
 }
 
 /** Why jobs wait, and how many for each reason. */

@@ -111,6 +111,8 @@ function otherAttempts(id: string, attempts: readonly Stored<ExportRecord>[], no
     });
 }
 
+const NARROWEST_NOTE = 30;
+
 function writeHistory(cli: Cli, { history }: ExportRecord): void {
   const { terminal } = cli;
   terminal.out(`\n${paint(terminal, 'bold', 'History (UTC)')}`);
@@ -119,9 +121,13 @@ function writeHistory(cli: Cli, { history }: ExportRecord): void {
     const lasted = next ? duration(next.at.getTime() - at.getTime()) : '';
     const start = `  ${time(at)}  ${state.padEnd(10)}  ${lasted.padEnd(6)}  `;
     const room = widthOf(cli) - start.length;
-    const lines = note === undefined ? [''] : wrap(printable(note), '', room);
-    for (const [part, text] of lines.entries()) {
-      terminal.out(`${part === 0 ? start : ' '.repeat(start.length)}${text}`.trimEnd());
+    // On a narrow terminal, a note stands below its state.
+    const isBelow = room < NARROWEST_NOTE;
+    const indent = isBelow ? '    ' : ' '.repeat(start.length);
+    const lines = note === undefined ? [] : wrap(printable(note), '', widthOf(cli) - indent.length);
+    const [first = '', ...more] = isBelow ? ['', ...lines] : lines;
+    for (const line of [`${start}${first}`, ...more.map((text) => `${indent}${text}`)]) {
+      terminal.out(line.trimEnd());
     }
   }
 }

@@ -50,7 +50,7 @@ export async function watchUntilEnd<Status>(
           throw error;
         }
         if (!isFailing) {
-          watching.view.notice(`ee-video-exports: ${explain(error).message} Retrying …`);
+          watching.view.notice(`Retrying: ${explain(error).message}`);
         }
         isFailing = true;
         return undefined;

@@ -272,14 +272,23 @@ function misplacedField(path: Path): string | undefined {
 
 /** Where each field of a message belongs, for those that a sender may put elsewhere. Ambiguous names are left out. */
 const places: readonly string[] = [
-  ...['jobKey', 'attempt', 'project', 'batchId', 'labels'],
-  ...['expression', 'description', 'priority', 'workloadTag', 'videoOptions', 'fileExportOptions'].map(
-    (name) => `request.${name}`,
-  ),
-  ...['framesPerSecond', 'maxFrames', 'maxPixelsPerFrame'].map((name) => `request.videoOptions.${name}`),
-  ...['fileFormat', 'cloudStorageDestination', 'driveDestination'].map(
-    (name) => `request.fileExportOptions.${name}`,
-  ),
+  'jobKey',
+  'attempt',
+  'project',
+  'batchId',
+  'labels',
+  'request.expression',
+  'request.description',
+  'request.priority',
+  'request.workloadTag',
+  'request.videoOptions',
+  'request.fileExportOptions',
+  'request.videoOptions.framesPerSecond',
+  'request.videoOptions.maxFrames',
+  'request.videoOptions.maxPixelsPerFrame',
+  'request.fileExportOptions.fileFormat',
+  'request.fileExportOptions.cloudStorageDestination',
+  'request.fileExportOptions.driveDestination',
   'request.fileExportOptions.cloudStorageDestination.bucket',
   'request.fileExportOptions.driveDestination.folder',
 ];

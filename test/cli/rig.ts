@@ -17,6 +17,8 @@ export interface Rig {
   readonly clock: TestClock;
   /** Runs while a command sleeps. */
   whileAsleep: () => void | Promise<void>;
+  /** What the command that runs has written to standard output so far. */
+  written(): string;
   /** Ctrl-C. */
   interrupt(): void;
   run(...args: readonly string[]): Promise<Ran>;
@@ -54,14 +56,16 @@ export function createRig({
   const publisher = createTestPublisher();
   const clock = createTestClock();
   const interrupted = new AbortController();
+  let out: string[] = [];
   const rig: Rig = {
+    written: () => out.join(''),
     store,
     publisher,
     clock,
     whileAsleep: () => interrupted.abort(new Error('nothing more happens in the test')),
     interrupt: () => interrupted.abort(new Error('Ctrl-C')),
     async run(...args) {
-      const out: string[] = [];
+      out = [];
       const err: string[] = [];
       const code = await runCli(args, {
         terminal: {

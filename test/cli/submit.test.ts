@@ -303,6 +303,6 @@ describe('submit --watch', () => {
     };
     const { code, err } = await rig.run('submit', example, '--watch');
     expect(code).toBe(0);
-    expect(err).toContain('Retrying …');
+    expect(err).toMatch(/^Retrying: /);
   });
 });
