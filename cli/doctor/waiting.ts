@@ -42,6 +42,12 @@ async function findingOf(
   const message = record.error ? `: ${printable(record.error.message)}` : '';
   const found = `${plural(count, 'job')} for ${waitingWords[waitingFor]}, such as ${printable(nameOf(id, record))}${message}`;
   switch (waitingFor) {
+    // A budget holds jobs on purpose; its own command says which.
+    case 'BUDGET':
+      return ok(
+        check,
+        `${found}. Raise the limit of the budget ${record.heldBy}, or wait for its next month`,
+      );
     // A full queue and a rate limit are normal in a large batch, and a search ends by itself.
     case 'QUEUE':
     case 'RATE':

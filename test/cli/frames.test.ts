@@ -11,7 +11,7 @@ function screenOf(output: string): string[] {
   let row = 0;
   for (const text of output.replace(/\n$/, '').split('\n')) {
     // A frame starts with the cursor moved up, and clears each of its lines.
-    const [, up] = /^\u001B\[(\d+)A/.exec(text) ?? [];
+    const up = text.startsWith('\u001B[') ? /^\d+(?=A)/.exec(text.slice(2))?.[0] : undefined;
     row = Math.max(0, row - Number(up ?? 0));
     lines[row] = stripVTControlCharacters(text);
     row += 1;
