@@ -155,7 +155,11 @@ function operationText(world: World, route: Route): string {
   if (text !== undefined) {
     return text;
   }
-  throw new Refusal(404, `Operation "${operationName(route)}" not found.`, 'NOT_FOUND');
+  throw new Refusal(
+    world.settings.missingOperationStatus,
+    `Operation "${operationName(route)}" not found.`,
+    'NOT_FOUND',
+  );
 }
 
 function operationName({ project, operationId }: Route): string {

@@ -86,6 +86,10 @@ export interface SimulatorSettings {
   /** A repeated request that arrives while the first is being processed is refused as a different operation. */
   refuseWhileWorking: boolean;
   differentOperationStatus: 400 | 409;
+  /** Another request with a known requestId returns the first operation instead of being refused. */
+  ignoreOtherContent: boolean;
+  /** How a request for an operation that does not exist is refused. */
+  missingOperationStatus: 403 | 404;
   /** Operations do not echo their description. */
   omitDescription: boolean;
   denied: Readonly<Record<string, Denial>>;
@@ -134,6 +138,8 @@ export const defaultSettings: SimulatorSettings = {
   useUpIdWhenFull: false,
   refuseWhileWorking: false,
   differentOperationStatus: 400,
+  ignoreOtherContent: false,
+  missingOperationStatus: 404,
   omitDescription: false,
   denied: {},
   tokens: null,

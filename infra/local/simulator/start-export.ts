@@ -35,7 +35,7 @@ export function acceptExport(
     const used = findUsedId(world, key);
     if (!used) {
       world.usedIds.set(key, { sha256, atMs: world.now() });
-    } else if (!isRepeat(used, sha256) || (!used.operation && world.settings.refuseWhileWorking)) {
+    } else if (!isRepeat(world, used, sha256) || (!used.operation && world.settings.refuseWhileWorking)) {
       throw differentOperation(world);
     }
   }
@@ -55,7 +55,7 @@ export function completeExport(
   const { settings, usedIds } = world;
   const key = idKey(identity, request.requestId);
   const used = key === undefined ? undefined : findUsedId(world, key);
-  if (used && !isRepeat(used, sha256)) {
+  if (used && !isRepeat(world, used, sha256)) {
     throw differentOperation(world);
   }
   if (used?.operation) {
@@ -132,7 +132,8 @@ function findUsedId({ settings, usedIds, now }: World, key: string): UsedId | un
   return used;
 }
 
-const isRepeat = (used: UsedId, sha256: string): boolean => !used.usedUp && used.sha256 === sha256;
+const isRepeat = ({ settings }: World, used: UsedId, sha256: string): boolean =>
+  !used.usedUp && (used.sha256 === sha256 || settings.ignoreOtherContent);
 
 const differentOperation = ({ settings }: World): Refusal =>
   new Refusal(
