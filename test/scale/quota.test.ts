@@ -55,9 +55,13 @@ function pacific(ms: number): { day: string; hour: number; minute: number } {
 const callsOf = (harness: Harness) =>
   harness.simulator.exportCalls.map(({ at, outcome }) => ({ ms: Date.parse(at), outcome }));
 
+/** At how many moments calls were refused: senders that are refused at the same time count once. */
 const refusedIn = (harness: Harness, isCounted: (hour: number) => boolean): number =>
-  callsOf(harness).filter(({ ms, outcome }) => outcome === 'QUOTA_EXHAUSTED' && isCounted(pacific(ms).hour))
-    .length;
+  new Set(
+    callsOf(harness)
+      .filter(({ ms, outcome }) => outcome === 'QUOTA_EXHAUSTED' && isCounted(pacific(ms).hour))
+      .map(({ ms }) => ms),
+  ).size;
 
 /** After the last wait of the hour after midnight, which the next hourly poll ends. */
 const isDaytime = (hour: number): boolean => hour > 2;
