@@ -5,6 +5,7 @@ import type { Cli } from './cli.ts';
 import { CliError } from './cli-error.ts';
 import { type CommandContext, type Declare, examples } from './command.ts';
 import { declareBatch } from './commands/batch.ts';
+import { declareBudget } from './commands/budget.ts';
 import { declareCancel } from './commands/cancel.ts';
 import { declareDeadLetters } from './commands/dead-letters.ts';
 import { declareDoctor } from './commands/doctor.ts';
@@ -165,6 +166,7 @@ const commands: readonly Declare[] = [
   declareWatch,
   declareStats,
   declareBatch,
+  declareBudget,
   declareCancel,
   declareRetry,
   declareResume,
