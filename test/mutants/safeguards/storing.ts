@@ -160,8 +160,9 @@ export const storing: readonly Mutant[] = [
       {
         name: 'queue-by-priority',
         removes: 'a job with a higher priority is sent first',
-        find: "['priority', 'desc']",
-        replace: "['priority', 'asc']",
+        find: "      ['waitingFor', 'in', queueReasons],\n    ],\n    orderBy: [\n      ['priority', 'desc'],",
+        replace:
+          "      ['waitingFor', 'in', queueReasons],\n    ],\n    orderBy: [\n      ['priority', 'asc'],",
         tests: [
           'test/scale/gate.test.ts',
           'test/submission/rules-following.test.ts',
