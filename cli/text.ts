@@ -1,25 +1,9 @@
 import type { ExportRecord } from '../shared/model/record.ts';
+import { duration } from '../shared/text.ts';
+
+export { duration };
 
 /** Records, times and amounts as people read them. */
-
-const MINUTE = 60;
-const HOUR = 3600;
-const DAY = 86_400;
-
-/** `42 s`, `5 min`, `3 h`, `12 d`. */
-export function duration(ms: number): string {
-  const seconds = Math.max(0, Math.round(ms / 1000));
-  if (seconds < 2 * MINUTE) {
-    return `${seconds} s`;
-  }
-  if (seconds < 2 * HOUR) {
-    return `${Math.round(seconds / MINUTE)} min`;
-  }
-  if (seconds < 2 * DAY) {
-    return `${Math.round(seconds / HOUR)} h`;
-  }
-  return `${Math.round(seconds / DAY)} d`;
-}
 
 export const age = (date: Date, now: Date): string => duration(now.getTime() - date.getTime());
 

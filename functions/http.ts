@@ -44,10 +44,10 @@ export function onPost(
 }
 
 /**
- * functions-framework runs each request in a domain (node:domain), to respond even to uncaught errors. `answer` catches every
+ * functions-framework runs each request in a domain (node:domain), to respond even to uncaught errors. Handlers catch every
  * error, and entering and leaving the domain with each promise would take a third of a delivery's CPU time.
  */
-function leaveDomain(): void {
+export function leaveDomain(): void {
   const { domain } = process as { readonly domain?: { exit(): void } | null };
   domain?.exit();
 }

@@ -6,6 +6,7 @@ import { createLog, type Log } from '../shared/log.ts';
 import type { Publisher } from '../shared/publisher.ts';
 import type { Services } from '../shared/services.ts';
 import type { CloudStorage } from '../shared/storage/api.ts';
+import type { Store } from '../shared/store/store.ts';
 import { createGate, type Gate } from '../shared/submission/gate.ts';
 import { createQuotaWatch } from '../shared/submission/quota-watch.ts';
 import { policyOf } from '../shared/record/policy.ts';
@@ -26,6 +27,8 @@ export const log: Log = createLog(
 hideErrorsFromAnswers();
 export const config: Config = readConfigOrExit();
 let runtime: Promise<Runtime> | undefined;
+let store: Promise<Store> | undefined;
+let storage: Promise<CloudStorage> | undefined;
 export const drain: Drain = installDrain(closeRuntime);
 
 /** The clients load with the first request, after the instance listens: together they take a quarter of a second. */
@@ -37,18 +40,24 @@ export function loadRuntime(): Promise<Runtime> {
   return runtime;
 }
 
+/** The store alone, for a function that calls nothing else. */
+export function loadStore(): Promise<Store> {
+  store ??= import('../shared/store/firestore.ts').then(({ createFirestoreStore }) =>
+    createFirestoreStore({
+      projectId: config.googleCloudProject,
+      databaseId: config.firestoreDatabase,
+      emulatorHost: config.firestoreEmulatorHost,
+    }),
+  );
+  return store;
+}
+
 async function createRuntime(): Promise<Runtime> {
-  const [{ createFirestoreStore }, { createEarthEngine }, { applicationDefaultCredentials }] =
-    await Promise.all([
-      import('../shared/store/firestore.ts'),
-      import('../shared/earth-engine/client.ts'),
-      import('../shared/earth-engine/credentials.ts'),
-    ]);
-  const store = createFirestoreStore({
-    projectId: config.googleCloudProject,
-    databaseId: config.firestoreDatabase,
-    emulatorHost: config.firestoreEmulatorHost,
-  });
+  const [store, { createEarthEngine }, { applicationDefaultCredentials }] = await Promise.all([
+    loadStore(),
+    import('../shared/earth-engine/client.ts'),
+    import('../shared/earth-engine/credentials.ts'),
+  ]);
   const clock = systemClock;
   const publisher = lazyPublisher();
   const earthEngine = createEarthEngine({
@@ -58,7 +67,7 @@ async function createRuntime(): Promise<Runtime> {
       : undefined,
     observer: createQuotaWatch({ store, clock, log, config, publisher }),
   });
-  const storage = config.verifyDelivery ? lazyStorage() : undefined;
+  const storage = config.verifyDelivery ? loadStorage : undefined;
   const services: Services = {
     config,
     policy: policyOf(config),
@@ -96,22 +105,20 @@ function lazyPublisher(): Publisher {
 }
 
 /** Loads Cloud Storage's client with the first video to look for. */
-function lazyStorage(): () => Promise<CloudStorage> {
-  let storage: Promise<CloudStorage> | undefined;
-  const load = async (): Promise<CloudStorage> => {
-    const { createCloudStorage } = await import('../shared/storage/client.ts');
-    return createCloudStorage({
+export function loadStorage(): Promise<CloudStorage> {
+  storage ??= import('../shared/storage/client.ts').then(({ createCloudStorage }) =>
+    createCloudStorage({
       projectId: config.googleCloudProject,
       emulatorHost: config.storageEmulatorHost,
-    });
-  };
-  return () => (storage ??= load());
+    }),
+  );
+  return storage;
 }
 
 async function closeRuntime(): Promise<void> {
   const { services } = (await runtime) ?? {};
   await services?.publisher.close();
-  await services?.store.close();
+  await (await store)?.close();
 }
 
 /** A wrong setting must end the process, with a log line that names it: every message would be handled wrongly. */

@@ -5,6 +5,7 @@ import { build, type BuildOptions, type Plugin } from 'esbuild';
 import { zipSync } from 'fflate';
 
 import { lockfileFor, type Lockfile, type Manifest } from './lockfile.ts';
+import { pageAssets } from './build-page.ts';
 import { targetNames, targets, type Target } from './targets.ts';
 
 /**
@@ -26,6 +27,8 @@ export const commonOptions: BuildOptions = {
   bundle: true,
   platform: 'node',
   target: 'node24',
+  jsx: 'automatic',
+  jsxImportSource: 'preact',
   logLevel: 'warning',
 };
 
@@ -37,7 +40,7 @@ export async function buildMain(outDir: string): Promise<void> {
     format: 'esm',
     packages: 'external',
     sourcemap: true,
-    plugins: [workerAt(`new URL('./${videoWorker}.js', import.meta.url)`)],
+    plugins: [pageAssets(root), workerAt(`new URL('./${videoWorker}.js', import.meta.url)`)],
   });
 }
 
@@ -69,7 +72,7 @@ const workerAt = (expression: string): Plugin => ({
 });
 
 /**
- * Cloud Storage's client, which only the poller loads, and only after a job has succeeded, is a file of its own too: each
+ * Cloud Storage's client, which only the poller and the page load, and only for a video, is a file of its own too: each
  * start would otherwise read its 1.5 MB.
  */
 const storageClient = 'storage-client';
@@ -136,7 +139,9 @@ async function buildTarget(target: Target, outDir: string): Promise<void> {
         `import { ${target} } from './functions/${targets[target]}.ts';`,
         `http('${target}', ${target});`,
         // For `warmUp`.
-        `export { loadRuntime } from './functions/runtime.ts';`,
+        target === 'showExports'
+          ? `export { loadPage as load } from './functions/show-exports.ts';`
+          : `export { loadRuntime as load } from './functions/runtime.ts';`,
       ].join('\n'),
       resolveDir: root,
       sourcefile: `${target}.entry.ts`,
@@ -147,13 +152,15 @@ async function buildTarget(target: Target, outDir: string): Promise<void> {
     plugins: [
       withoutUnusedTypes,
       storageClientApart,
+      pageAssets(root),
       workerAt(`require('node:path').join(__dirname, '${videoWorker}.cjs')`),
     ],
   });
-  if (target === 'pollExports') {
+  if (target === 'pollExports' || target === 'showExports') {
+    const client = { [storageClient]: 'shared/storage/client.ts' };
     await build({
       ...small,
-      entryPoints: { [storageClient]: 'shared/storage/client.ts', [videoWorker]: workerSource },
+      entryPoints: target === 'pollExports' ? { ...client, [videoWorker]: workerSource } : client,
       outdir: directory,
       outExtension: { '.js': '.cjs' },
     });
@@ -183,7 +190,7 @@ const end = (problem) => {
   process.exit(0);
 };
 require('./index.cjs')
-  .loadRuntime()
+  .load()
   .then(({ services }) => process.env.WARM_STORAGE && services.storage())
   .then(() => end(), end);
 `;

@@ -42,6 +42,7 @@ module "exports" {
   kms_key_name          = var.kms_key_name
   labels                = var.labels
   operators             = var.operators
+  page                  = var.page
   paused                = var.paused
   project_id            = var.project_id
   publishers            = var.publishers

@@ -1,6 +1,6 @@
 /**
  * Every function: its functions-framework target, and the file in `functions/` that exports its handler by that name.
- * Terraform deploys the same five from `build/deploy/{target}.zip`.
+ * Terraform deploys the same ones from `build/deploy/{target}.zip`.
  */
 export const targets = {
   submitExport: 'submit-export',
@@ -8,6 +8,7 @@ export const targets = {
   expandBatch: 'expand-batch',
   cancelExports: 'cancel-exports',
   recordDeadLetter: 'record-dead-letter',
+  showExports: 'show-exports',
 } as const;
 
 export type Target = keyof typeof targets;

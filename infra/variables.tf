@@ -132,11 +132,11 @@ variable "instances" {
   validation {
     condition = alltrue([
       for target in keys(var.instances) : contains(
-        ["submitExport", "pollExports", "expandBatch", "cancelExports", "recordDeadLetter"],
+        ["submitExport", "pollExports", "expandBatch", "cancelExports", "recordDeadLetter", "showExports"],
         target
       )
     ])
-    error_message = "The functions are submitExport, pollExports, expandBatch, cancelExports, and recordDeadLetter."
+    error_message = "The functions are submitExport, pollExports, expandBatch, cancelExports, recordDeadLetter, and showExports."
   }
 }
 
@@ -166,6 +166,20 @@ variable "operators" {
   description = "IAM members that can replay dead letters, retry and cancel jobs, change stored settings, run the schedules, and read logs and metrics."
   type        = set(string)
   default     = []
+}
+
+variable "page" {
+  description = "Who can look at the page, as IAM members. They open it through `gcloud run services proxy`, or, with `iap`, after they sign in at Identity-Aware Proxy. `terraform output page` prints how."
+  type = object({
+    iap     = optional(bool, false)
+    viewers = optional(set(string), [])
+  })
+  default = {}
+
+  validation {
+    condition     = length(setintersection(var.page.viewers, ["allUsers", "allAuthenticatedUsers"])) == 0
+    error_message = "The page is never public. Name people, groups, or a domain."
+  }
 }
 
 variable "paused" {

@@ -63,6 +63,14 @@ export function countStore(store: Store): CountingStore {
         await aggregate(query);
         return documents.sum(query, field);
       },
+      watch: (query, limit, watcher) =>
+        documents.watch(query, limit, {
+          ...watcher,
+          changed: (found) => {
+            bill.reads += found.length;
+            watcher.changed(found);
+          },
+        }),
     };
   }
 

@@ -41,8 +41,8 @@ const layers: readonly (readonly string[])[] = [
   ['polling'],
 ];
 
-/** Everything outside of `shared/` that ships, above it; `infra`, `docs` and `test` are never deployed. */
-const deployed = new Set(['shared', 'functions', 'cli', 'package.json']);
+/** Everything outside of `shared/` that ships, above it, the page below the functions; `infra`, `docs` and `test` are never deployed. */
+const deployed = new Set(['shared', 'page', 'functions', 'cli', 'package.json']);
 
 const root = resolve(import.meta.dirname, '..');
 const importPattern = /(?:\bfrom |\bimport\(|^import )'(\.{1,2}\/[^']+)'/gm;
@@ -60,14 +60,15 @@ function upwardImports(file: string, imports: readonly string[]): string[] {
   return imports
     .filter((imported) => {
       const [top = ''] = imported.split('/');
-      return file.startsWith('shared/')
-        ? top !== 'shared' || layerOf(imported) > layerOf(file)
-        : !deployed.has(top);
+      if (file.startsWith('shared/')) {
+        return top !== 'shared' || layerOf(imported) > layerOf(file);
+      }
+      return file.startsWith('page/') ? top !== 'page' && top !== 'shared' : !deployed.has(top);
     })
     .map((imported) => `${file} -> ${imported}`);
 }
 
-const files = globSync('{shared,functions,cli}/**/*.ts', { cwd: root }).sort();
+const files = globSync('{shared,page,functions,cli}/**/*.{ts,tsx}', { cwd: root }).sort();
 
 describe('the layout', () => {
   it('has a layer for every module of shared/', () => {
@@ -94,6 +95,7 @@ describe('the layout', () => {
     ['shared/store/store.ts', "import { pollExports } from '../polling/poll.ts';"],
     ['shared/record/proof.ts', "const { updateRecord } = await import('../records.ts');"],
     ['shared/polling/poll.ts', "import { createMemoryStore } from '../../infra/local/memory/store.ts';"],
+    ['page/server/app.ts', "import { config } from '../../functions/runtime.ts';"],
     ['functions/http.ts', "export type { Stack } from '../infra/local/stack.ts';"],
   ])('detects an upward import in %s', (file, source) => {
     expect(upwardImports(file, importsOf(file, source))).toHaveLength(1);

@@ -81,7 +81,7 @@ export async function stackStage(onProblem: OnProblem): Promise<Stage> {
     emulatorHost: emulators.firestoreHost,
   });
   return {
-    description: `Google's emulators (Firestore ${emulators.firestoreHost}, Pub/Sub ${emulators.pubsubHost}), the built functions as five processes, and a simulated Earth Engine.`,
+    description: `Google's emulators (Firestore ${emulators.firestoreHost}, Pub/Sub ${emulators.pubsubHost}), the built functions as six processes, and a simulated Earth Engine.`,
     config,
     clock: systemClock,
     store,

@@ -5,6 +5,7 @@ import { targetNames, type Target } from '../targets.ts';
 
 /** Where `npm start` listens, so that addresses stay the same from one start to the next. */
 const usualPorts = {
+  showExports: 8480,
   firestore: 8481,
   pubsub: 8482,
   earthEngine: 8483,

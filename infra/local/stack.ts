@@ -161,7 +161,7 @@ async function startFunctions(
 }
 
 /** Every function that receives push messages. */
-type PushedTarget = Exclude<Target, 'pollExports'>;
+type PushedTarget = Exclude<Target, 'pollExports' | 'showExports'>;
 
 /** The subscription from which local tools read the service's events. */
 export const eventsSubscription = (topics: Topics): string => `${topics.events}-local`;

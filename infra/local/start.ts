@@ -135,6 +135,8 @@ function describe({ emulators, environment, functions, config }: Stack): string 
   return `
 The service is running on this machine. Earth Engine is simulated. To stop it: ${process.send ? 'npm stop' : 'Ctrl-C, or npm stop'}.
 
+  Open ${functions.showExports.url} in a browser to see what happens.
+
 ${endpoints.map(([name, address]) => `  ${name.padEnd(23)}  ${address}`).join('\n')}
 ${warnAboutVariables(process.env)}
 In any terminal, in this folder:

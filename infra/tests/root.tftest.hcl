@@ -22,6 +22,7 @@ variables {
   kms_key_name          = null
   labels                = {}
   operators             = []
+  page                  = {}
   paused                = false
   project_id            = "demo-exports"
   publishers            = {}
@@ -95,7 +96,7 @@ run "the_verifier_can_write_logs_and_bundles_only" {
   }
 
   assert {
-    condition     = toset(keys(google_service_account_iam_member.deployer)) == toset(["builder", "cancelExports", "deployer", "expandBatch", "invoker", "recordDeadLetter", "sender", "verifier"])
+    condition     = toset(keys(google_service_account_iam_member.deployer)) == toset(["builder", "cancelExports", "deployer", "expandBatch", "invoker", "recordDeadLetter", "sender", "showExports", "verifier"])
     error_message = "The deployer cannot attach an account."
   }
 }

@@ -1,4 +1,4 @@
-import type { UnreadableError } from '../errors.ts';
+import type { ServiceError, UnreadableError } from '../errors.ts';
 import type { ProjectStatus, Sweep, UnfinishedList } from '../model/project-status.ts';
 import type { Batch } from '../model/batch.ts';
 import type { Budget, BudgetStatus } from '../model/budget.ts';
@@ -67,6 +67,22 @@ export interface Documents<T> {
   count(query: Query): Promise<number>;
   /** The database sums a numeric field over the matches; documents without it count as 0. */
   sum(query: Query, field: string): Promise<number>;
+  /**
+   * Reports the first `limit` documents of a query, then those of them that are new or have changed, until the returned
+   * function is called. It is billed by reported document.
+   */
+  watch(query: Query, limit: number, watcher: Watcher<T>): () => void;
+}
+
+/** Receives what a watched query finds. */
+export interface Watcher<T> {
+  /**
+   * Called with all documents first, even if there are none. Each later call has at least one. If a call has as many as the
+   * limit, there may have been more, which are never reported.
+   */
+  changed(documents: readonly Found<T>[]): void;
+  /** The watch has ended and reports nothing anymore. Short interruptions don't end it. */
+  failed(error: ServiceError): void;
 }
 
 export type Created<T> = { readonly created: Stored<T> } | { readonly existing: Found<T> };

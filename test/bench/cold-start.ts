@@ -154,11 +154,12 @@ async function start({ target, source, environment }: Candidate, body: unknown):
   const instance = await startFunction({ target, source, env: environment });
   try {
     const listeningMs = performance.now() - startedAt;
-    const response = await fetch(instance.url, {
+    const message = {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify(body),
-    });
+    };
+    const response = await fetch(instance.url, body === undefined ? {} : message);
     await response.arrayBuffer();
     const answeredMs = performance.now() - startedAt;
     if (!response.ok) {
@@ -181,7 +182,7 @@ async function exampleRequest(): Promise<unknown> {
   return (JSON.parse(await readFile(file, 'utf8')) as { request: unknown }).request;
 }
 
-/** A message that makes the function do all of its work. Each one is different. */
+/** A message that makes the function do all of its work. Each one is different. The page is requested without one. */
 function bodyFor(target: Target, id: string, request: unknown): unknown {
   switch (target) {
     case 'submitExport':
@@ -197,6 +198,8 @@ function bodyFor(target: Target, id: string, request: unknown): unknown {
       return push({ jobKey: `dead-${id}`, request }, id);
     case 'pollExports':
       return {};
+    case 'showExports':
+      return undefined;
   }
 }
 

@@ -45,6 +45,7 @@ export function faultyStore(world: World, call: Caller): Store {
     find: (query, page) => call(read(`${name}.find`), '', reads, () => inner.find(query, page)),
     count: (query) => call(read(`${name}.count`), '', reads, () => inner.count(query)),
     sum: (query, field) => call(read(`${name}.sum`), '', reads, () => inner.sum(query, field)),
+    watch: (...args) => inner.watch(...args),
     create: (id, value) =>
       call(write(`${name}.create`), id, creating(inner, id), () => inner.create(id, value)),
     replace: (stored, next) =>

@@ -78,6 +78,7 @@ async function messageFor(target: Target): Promise<unknown> {
     case 'submitExport':
     case 'recordDeadLetter':
     case 'pollExports':
+    case 'showExports':
       return job;
   }
 }
@@ -112,15 +113,33 @@ describe('a deployed bundle', () => {
     expect(Object.values(manifest.dependencies).join(' ')).toMatch(/^\d+\.\d+\.\d+$/);
   });
 
-  it.each(targetNames)('%s starts and handles a message', async (target) => {
-    const instance = await startBundle(target);
+  it('showExports starts and shows every page', async () => {
+    const instance = await startBundle('showExports');
     try {
-      const response = await deliver(instance, await messageFor(target));
-      expect(response, instance.output()).toMatchObject({ status: target === 'pollExports' ? 200 : 204 });
+      for (const path of ['/', '/exports', '/batches', '/healthz']) {
+        const response = await fetch(`${instance.url}${path}`);
+        expect([path, response.status], instance.output()).toEqual([path, 200]);
+      }
+      const html = await (await fetch(instance.url)).text();
+      const [script = ''] = /\/assets\/page-\w+\.js/.exec(html) ?? [];
+      expect((await fetch(`${instance.url}${script}`)).status).toBe(200);
     } finally {
       await instance.stop();
     }
   });
+
+  it.each(targetNames.filter((target) => target !== 'showExports'))(
+    '%s starts and handles a message',
+    async (target) => {
+      const instance = await startBundle(target);
+      try {
+        const response = await deliver(instance, await messageFor(target));
+        expect(response, instance.output()).toMatchObject({ status: target === 'pollExports' ? 200 : 204 });
+      } finally {
+        await instance.stop();
+      }
+    },
+  );
 
   it('does not start with a wrong setting, and logs which', async () => {
     const env = { ...environment, RETENTION_DAYS: 'forever' };

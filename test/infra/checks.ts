@@ -82,11 +82,11 @@ export function targetProblems(stack: Stack): string[] {
   return [
     ...differences('local.functions', keysOf(at(stack.locals, 'functions')), targetNames),
     ...differences('local.runs_as', keysOf(at(stack.locals, 'runs_as')), targetNames),
-    // Cloud Scheduler calls the poller.
+    // Cloud Scheduler calls the poller, and people look at the page.
     ...differences(
       'local.pushes',
       pushed,
-      targetNames.filter((target) => target !== 'pollExports'),
+      targetNames.filter((target) => target !== 'pollExports' && target !== 'showExports'),
     ),
   ];
 }
@@ -117,7 +117,7 @@ export function timeoutProblems(stack: Stack): string[] {
   if (deadline !== MAX_ACK_SECONDS) {
     problems.push(`the acknowledgement deadline is ${String(deadline)} seconds`);
   }
-  for (const target of targetNames.filter((target) => target !== 'pollExports')) {
+  for (const target of targetNames.filter((target) => target !== 'pollExports' && target !== 'showExports')) {
     if (seconds(target) >= Number(deadline)) {
       problems.push(`${target} can run beyond its acknowledgement deadline`);
     }
@@ -199,6 +199,7 @@ const rolesByFile = {
     'roles/cloudscheduler.jobRunner',
     'roles/datastore.user',
     'roles/datastore.viewer',
+    'roles/iap.httpsResourceAccessor',
     'roles/iam.serviceAccountTokenCreator',
     'roles/logging.logWriter',
     'roles/logging.viewer',
@@ -261,7 +262,7 @@ export function roleProblems(stack: Stack, deployerText: string): string[] {
       problems.push(`${name} is open to the public`);
     }
   }
-  for (const name of ['records', 'readers', 'operator_records']) {
+  for (const name of ['records', 'readers', 'operator_records', 'page_records']) {
     const condition = String(
       at(stack.resources, `google_project_iam_member.${name}`, 'condition', 0, 'expression'),
     );
@@ -312,9 +313,10 @@ export function ingressProblems(stack: Stack): string[] {
   const token = at(push, 'content', 0, 'oidc_token', 0);
   const poll = at(stack.resources, 'google_cloud_scheduler_job.poll', 'http_target', 0, 'oidc_token', 0);
   return [
-    ...(at(service, 'ingress_settings') === 'ALLOW_INTERNAL_ONLY'
+    ...(at(service, 'ingress_settings') ===
+    '${each.key == "showExports" ? "ALLOW_ALL" : "ALLOW_INTERNAL_ONLY"}'
       ? []
-      : ['functions accept requests from the internet']),
+      : ['functions other than the page accept requests from the internet']),
     ...(token === undefined ? ['pushes have no token'] : []),
     ...(poll === undefined ? ['polls have no token'] : []),
   ];

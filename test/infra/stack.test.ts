@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 
 import { collections } from '../../shared/store/collections.ts';
 import * as lists from '../../shared/store/list-queries.ts';
+import * as pageLists from '../../shared/store/page-queries.ts';
 import * as queriesInUse from '../../shared/store/queries.ts';
 import type { Query } from '../../shared/store/queries.ts';
 import * as check from './checks.ts';
@@ -30,7 +31,7 @@ const [example, deployerText, guide, moduleVariables, rootVariables] = await Pro
 /** The service's code: everything that can log, query and publish. */
 async function readSource(): Promise<string> {
   const files = await Promise.all(
-    ['shared', 'functions', 'cli'].map(async (directory) => {
+    ['shared', 'functions', 'cli', 'page'].map(async (directory) => {
       const names = await readdir(join(root, directory), { recursive: true });
       return names.filter((name) => name.endsWith('.ts')).map((name) => join(directory, name));
     }),
@@ -41,6 +42,7 @@ const source = await readSource();
 
 /** What the database sums, by query: `documents.sum(query, field)`. `undefined` means that it also finds or counts. */
 const sums: Readonly<Record<string, readonly (string | undefined)[]>> = {
+  finished: [undefined, 'eecuSeconds'],
   terminalOfBatch: [undefined, 'eecuSeconds'],
   ...Object.fromEntries(Object.keys(lists.costQueries).map((name) => [name, ['eecuSeconds']])),
 };
@@ -56,10 +58,10 @@ function queriesOf(
   });
 }
 const querySets = {
-  videoExports: [queriesInUse.recordQueries, lists.listQueries, lists.costQueries],
+  videoExports: [queriesInUse.recordQueries, lists.listQueries, lists.costQueries, pageLists.pageQueries],
   exportBudgets: [budgetQueries],
-  videoExportBatches: [queriesInUse.batchQueries, lists.batchListQueries],
-  videoExportProjects: [lists.projectListQueries],
+  videoExportBatches: [queriesInUse.batchQueries, lists.batchListQueries, pageLists.pageBatchQueries],
+  videoExportProjects: [lists.projectListQueries, pageLists.pageProjectQueries],
   rejectedMessages: [queriesInUse.rejectedMessageQueries, lists.rejectedMessageListQueries],
 };
 const since = new Date(0);
@@ -132,7 +134,7 @@ describe('the stack and the code agree', () => {
   });
 
   it('every query of the code is checked', () => {
-    const sets = Object.values({ ...queriesInUse, ...lists, budgetQueries }).filter(
+    const sets = Object.values({ ...queriesInUse, ...lists, ...pageLists, budgetQueries }).filter(
       (value) => typeof value === 'object',
     );
     expect(new Set(Object.values<object[]>(querySets).flat())).toEqual(new Set(sets));

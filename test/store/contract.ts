@@ -3,10 +3,11 @@ import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { StaleWriteError } from '../../shared/errors.ts';
-import type { RecordState } from '../../shared/model/record.ts';
+import type { ExportRecord, RecordState } from '../../shared/model/record.ts';
 import { budgetQueries, spendingQueries } from '../../shared/store/budget-queries.ts';
 import type { Fields } from '../../shared/store/fields.ts';
 import { costQueries } from '../../shared/store/list-queries.ts';
+import { pageQueries } from '../../shared/store/page-queries.ts';
 import { recordQueries, type Query } from '../../shared/store/queries.ts';
 import {
   cursorOf,
@@ -48,6 +49,7 @@ export function describeStore(name: string, open: () => Promise<Opened>): void {
     describeDocuments(() => opened);
     describeRequests(() => opened);
     describe('queries', () => describeQueries(() => opened));
+    describe('watches', () => describeWatches(() => opened));
   });
 }
 
@@ -474,6 +476,84 @@ function describeQueries(current: () => Opened): void {
     expect(await records.sum(costQueries.inStatesOfBatch(['SUCCEEDED'], 'batch'), 'eecuSeconds')).toBe(1.5);
     expect(await records.sum(recordQueries.ofBatch('batch'), 'nothing')).toBe(0);
     expect(await records.sum(recordQueries.ofBatch('no such batch'), 'eecuSeconds')).toBe(0);
+  });
+}
+
+function describeWatches(current: () => Opened): void {
+  /** Starts a watch, whose reports are then awaited one by one. */
+  function watch(query: Query, limit: number) {
+    const reports: Found<ExportRecord>[][] = [];
+    let arrived = Promise.withResolvers<void>();
+    const stop = current().store.records.watch(query, limit, {
+      changed: (documents) => {
+        reports.push([...documents]);
+        arrived.resolve();
+      },
+      failed: (error) => arrived.reject(error),
+    });
+    const next = async (): Promise<Found<ExportRecord>[]> => {
+      while (reports.length === 0) {
+        await arrived.promise;
+        arrived = Promise.withResolvers();
+      }
+      return reports.shift() ?? [];
+    };
+    return { next, stop, pending: reports };
+  }
+  const newest = pageQueries.newestChanges();
+
+  it('report what exists, and then each change', async () => {
+    const { records } = current().store;
+    const old = createdIn(await records.create('a', sample('PENDING', { updatedAt: at(1) })));
+    createdIn(await records.create('b', sample('RUNNING', { updatedAt: at(2) })));
+    const watched = watch(newest, 10);
+    expect(ids(await watched.next())).toEqual(['b', 'a']);
+    const changed = await records.replace(old, sample('RUNNING', { updatedAt: at(3) }));
+    expect(await watched.next()).toEqual([changed]);
+    const created = createdIn(await records.create('c', sample('WAITING', { updatedAt: at(4) })));
+    expect(await watched.next()).toEqual([created]);
+    watched.stop();
+  });
+
+  it('report that nothing exists', async () => {
+    const watched = watch(newest, 10);
+    expect(await watched.next()).toEqual([]);
+    watched.stop();
+  });
+
+  it('report only the first documents', async () => {
+    const { records } = current().store;
+    await Promise.all(
+      [1, 2, 3].map((ms) => records.create(`r${ms}`, sample('PENDING', { updatedAt: at(ms) }))),
+    );
+    const watched = watch(newest, 2);
+    expect(ids(await watched.next())).toEqual(['r3', 'r2']);
+    const stored = readable(await records.get('r1'));
+    await records.replace(stored, sample('RUNNING', { updatedAt: at(9) }));
+    expect(ids(await watched.next())).toEqual(['r1']);
+    watched.stop();
+  });
+
+  it('report a document that cannot be parsed', async () => {
+    const { put } = current();
+    const watched = watch(newest, 2);
+    await watched.next();
+    await put('videoExports/bad', { ...samples.PENDING, attempt: 'one' });
+    const [bad] = await watched.next();
+    expect(bad && isReadable(bad)).toBe(false);
+    watched.stop();
+  });
+
+  it('report nothing after they are stopped', async () => {
+    const { records } = current().store;
+    const stopped = watch(newest, 10);
+    const watched = watch(newest, 10);
+    await Promise.all([stopped.next(), watched.next()]);
+    stopped.stop();
+    await records.create('a', samples.PENDING);
+    await watched.next();
+    expect(stopped.pending).toEqual([]);
+    watched.stop();
   });
 }
 

@@ -96,6 +96,7 @@ export function createFaultyProcess(clock: TestClock, fault?: Fault): FaultyProc
       find: (...args) => call(`${name}.find`, () => inner.find(...args), storeFails),
       count: (...args) => call(`${name}.count`, () => inner.count(...args), storeFails),
       sum: (...args) => call(`${name}.sum`, () => inner.sum(...args), storeFails),
+      watch: (...args) => inner.watch(...args),
     };
   }
 

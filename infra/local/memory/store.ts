@@ -13,6 +13,7 @@ import type {
   Records,
   Store,
   Stored,
+  Watcher,
 } from '../../../shared/store/store.ts';
 import { evaluate, type Row } from './evaluate.ts';
 
@@ -70,6 +71,9 @@ export function createMemoryStore(): MemoryStore {
       if (table === tableOf(collections.records.path)) {
         requests.delete(id);
       }
+      for (const notice of table.watches) {
+        notice();
+      }
     },
   };
 }
@@ -80,14 +84,18 @@ interface StoredRow extends Row {
 
 interface Table {
   readonly rows: Map<string, StoredRow>;
+  /** Called after each write. */
+  readonly watches: Set<() => void>;
   write(id: string, fields: Fields): StoredRow;
 }
 
 function createTable(): Table {
   const rows = new Map<string, StoredRow>();
+  const watches = new Set<() => void>();
   let writes = 0;
   return {
     rows,
+    watches,
     write(id, fields) {
       const problem = documentProblem(id, fields);
       if (problem !== undefined) {
@@ -95,6 +103,9 @@ function createTable(): Table {
       }
       const row = { id, fields: copyFields(fields), version: String(++writes) };
       rows.set(id, row);
+      for (const notice of watches) {
+        notice();
+      }
       return row;
     },
   };
@@ -156,6 +167,28 @@ function memoryDocuments<T extends object>(table: Table, collection: Collection<
         }
       }
       return total;
+    },
+
+    watch(query: Query, limit: number, watcher: Watcher<T>): () => void {
+      let reported: ReadonlyMap<string, string> | undefined;
+      let report: NodeJS.Immediate | undefined;
+      const notice = (): void => {
+        report ??= setImmediate(() => {
+          report = undefined;
+          const found = evaluate(query, rows.values()).slice(0, limit);
+          const changed = found.filter(({ id, version }) => reported?.get(id) !== version);
+          if (changed.length > 0 || !reported) {
+            reported = new Map(found.map(({ id, version }) => [id, version]));
+            watcher.changed(changed.map(read));
+          }
+        });
+      };
+      table.watches.add(notice);
+      notice();
+      return () => {
+        table.watches.delete(notice);
+        clearImmediate(report);
+      };
     },
   };
 }

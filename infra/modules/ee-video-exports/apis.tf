@@ -17,7 +17,7 @@ resource "google_project_service" "this" {
     "run.googleapis.com",
     "serviceusage.googleapis.com",
     "storage.googleapis.com",
-  ], var.kms_key_name == null ? [] : ["cloudkms.googleapis.com"]))
+  ], var.kms_key_name == null ? [] : ["cloudkms.googleapis.com"], var.page.iap ? ["iap.googleapis.com"] : []))
   project            = var.project_id
   service            = each.key
   disable_on_destroy = false

@@ -72,6 +72,13 @@ locals {
       memory      = "1Gi", cpu = "1", concurrency = 4
       max         = 3, timeout_seconds = 60
     }
+    # Each open page holds one request, its stream of changes, which ends and reconnects before the timeout. Instances don't share
+    # their Firestore listeners, so fewer instances cost fewer reads.
+    showExports = {
+      description = "Shows exports to people"
+      memory      = "512Mi", cpu = "1", concurrency = 200
+      max         = 2, timeout_seconds = 3600
+    }
   }
 }
 
@@ -116,8 +123,8 @@ resource "google_cloudfunctions2_function" "this" {
     vpc_connector_egress_settings    = try(var.vpc.egress, null)
 
     # Requests from Pub/Sub and Cloud Scheduler of this project to the run.app address count as internal. They also need a
-    # token of the invoker.
-    ingress_settings = "ALLOW_INTERNAL_ONLY"
+    # token of the invoker. People look at the page from outside, with a token of their own.
+    ingress_settings = each.key == "showExports" ? "ALLOW_ALL" : "ALLOW_INTERNAL_ONLY"
   }
 
   lifecycle {
@@ -132,6 +139,7 @@ resource "google_cloudfunctions2_function" "this" {
     time_sleep.encryption,
     # Without its grants, a function would fail its first messages.
     google_firestore_database.this,
+    google_project_iam_member.page_records,
     google_project_iam_member.records,
   ]
 }

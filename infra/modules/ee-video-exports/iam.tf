@@ -90,7 +90,7 @@ resource "google_project_iam_member" "quota" {
 # Firestore: this database only.
 
 resource "google_project_iam_member" "records" {
-  for_each = google_service_account.function
+  for_each = { for name, account in google_service_account.function : name => account if name != "showExports" }
   project  = var.project_id
   role     = "roles/datastore.user"
   member   = each.value.member
@@ -213,7 +213,7 @@ resource "google_pubsub_subscription_iam_member" "dead_letters" {
 # changes only then: with the whole function as the trigger, each update would start by removing the grant.
 
 resource "google_cloud_run_v2_service_iam_member" "invoker" {
-  for_each = google_cloudfunctions2_function.this
+  for_each = { for target, function in google_cloudfunctions2_function.this : target => function if target != "showExports" }
   project  = var.project_id
   location = var.region
   name     = each.value.name

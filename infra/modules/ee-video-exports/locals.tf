@@ -20,7 +20,11 @@ data "google_project" "this" {
 
 # Google creates a service agent when a service needs it for the first time, which is too late for its grants.
 resource "google_project_service_identity" "this" {
-  for_each   = toset(concat(["pubsub.googleapis.com"], var.kms_key_name == null ? [] : local.encrypting_services))
+  for_each = toset(concat(
+    ["pubsub.googleapis.com"],
+    var.page.iap ? ["iap.googleapis.com"] : [],
+    var.kms_key_name == null ? [] : local.encrypting_services,
+  ))
   project    = var.project_id
   service    = each.key
   depends_on = [time_sleep.apis]

@@ -44,6 +44,15 @@ output "grants" {
   ])
 }
 
+output "page" {
+  description = "How its viewers open the page."
+  value = (
+    var.page.iap
+    ? "Run once: gcloud beta run services update ${local.page_service} --project=${var.project_id} --region=${var.region} --iap. Then open ${google_cloudfunctions2_function.this["showExports"].service_config[0].uri}"
+    : "gcloud run services proxy ${local.page_service} --project=${var.project_id} --region=${var.region}"
+  )
+}
+
 output "project_id" {
   description = "The project, with its APIs enabled: resources that use this value wait for them."
   value       = var.project_id

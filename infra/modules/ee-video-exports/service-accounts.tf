@@ -7,6 +7,7 @@ locals {
     expandBatch      = "Expands batch manifests: expandBatch"
     cancelExports    = "Cancels exports: cancelExports"
     recordDeadLetter = "Records dead letters: recordDeadLetter"
+    showExports      = "Shows exports, and may only read: showExports"
   }
   # The account that each function runs as.
   runs_as = {
@@ -15,6 +16,7 @@ locals {
     expandBatch      = "expandBatch"
     cancelExports    = "cancelExports"
     recordDeadLetter = "recordDeadLetter"
+    showExports      = "showExports"
   }
 }
 

@@ -173,6 +173,24 @@ function documentReads<T extends object>(
       const result = await call('sum', path, () => select(query).aggregate({ total }).get());
       return result.data().total;
     },
+
+    // The client itself reconnects after interruptions, and then reports only what changed meanwhile.
+    watch: (query, limit, watcher) =>
+      select(query)
+        .limit(limit)
+        .onSnapshot(
+          (snapshot) => {
+            const first = snapshot.docChanges().length === snapshot.size;
+            const changed = snapshot.docChanges().filter(({ type }) => type !== 'removed');
+            if (changed.length > 0 || first) {
+              watcher.changed(readAll(changed.map(({ doc }) => doc)));
+            }
+          },
+          (error) => {
+            const message = `Firestore ended the watch of ${path}: ${error.message}`;
+            watcher.failed(new ServiceError('STORE_FAILED', message, { cause: error }));
+          },
+        ),
   };
 }
 

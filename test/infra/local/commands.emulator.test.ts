@@ -15,8 +15,8 @@ describe('npm run demo', () => {
     const demo = run('npm', ['run', 'demo'], withoutEmulators);
     await demo.printed('SUBMITTING');
     const pids = descendants(pidOf(demo));
-    // npm's shell, the demo, five functions, and two emulators.
-    expect(pids.length).toBeGreaterThanOrEqual(9);
+    // npm's shell, the demo, six functions, and two emulators.
+    expect(pids.length).toBeGreaterThanOrEqual(10);
     expect(await demo.closed, demo.output()).toBe(0);
     expect(running(pids)).toEqual([]);
     const output = demo.output();

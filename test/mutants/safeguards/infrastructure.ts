@@ -21,8 +21,8 @@ export const infrastructure: readonly Mutant[] = [
     {
       name: 'public-functions',
       removes: 'functions accept no request from the internet',
-      find: 'ingress_settings = "ALLOW_INTERNAL_ONLY"',
-      replace: 'ingress_settings = "ALLOW_ALL"',
+      find: 'each.key == "showExports" ? "ALLOW_ALL" : "ALLOW_INTERNAL_ONLY"',
+      replace: '"ALLOW_ALL"',
     },
     {
       name: 'setting-not-passed-on',

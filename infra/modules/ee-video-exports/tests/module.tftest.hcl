@@ -84,7 +84,7 @@ run "only_the_two_senders_share_an_account" {
   }
 
   assert {
-    condition     = length(distinct(values(local.runs_as))) == 4
+    condition     = length(distinct(values(local.runs_as))) == 5
     error_message = "Another function shares an account."
   }
 
@@ -610,4 +610,66 @@ run "ci_may_grant_ten_roles_at_most" {
     condition     = length(local.project_roles["demo-exports"]) <= 10 && length(local.project_roles["demo-other"]) == 3
     error_message = "The condition of the deployer's grant has too many or too few roles."
   }
+}
+
+run "the_page_is_for_its_viewers_only" {
+  command = apply
+
+  variables {
+    page = { viewers = ["group:maps@example.com"] }
+  }
+
+  assert {
+    condition = (
+      keys(google_cloud_run_v2_service_iam_member.viewers) == ["group:maps@example.com"] &&
+      google_cloud_run_v2_service_iam_member.viewers["group:maps@example.com"].role == "roles/run.invoker" &&
+      length(google_iap_web_cloud_run_service_iam_member.viewers) == 0
+    )
+    error_message = "The viewers cannot call the page, or others can."
+  }
+
+  assert {
+    condition = (
+      !contains(keys(google_project_iam_member.records), "showExports") &&
+      google_project_iam_member.page_records.role == "roles/datastore.viewer" &&
+      !contains(keys(google_cloud_run_v2_service_iam_member.invoker), "showExports")
+    )
+    error_message = "The page can write, or Pub/Sub's caller can open it."
+  }
+
+  assert {
+    condition = alltrue([
+      for target, function in google_cloudfunctions2_function.this :
+      function.service_config[0].ingress_settings == "ALLOW_INTERNAL_ONLY" if target != "showExports"
+    ])
+    error_message = "Another function accepts requests from the internet."
+  }
+}
+
+run "viewers_can_sign_in_with_a_browser" {
+  command = apply
+
+  variables {
+    page = { iap = true, viewers = ["group:maps@example.com"] }
+  }
+
+  assert {
+    condition = (
+      length(google_cloud_run_v2_service_iam_member.viewers) == 0 &&
+      google_iap_web_cloud_run_service_iam_member.viewers["group:maps@example.com"].role == "roles/iap.httpsResourceAccessor" &&
+      one(google_cloud_run_v2_service_iam_member.iap).role == "roles/run.invoker" &&
+      contains(keys(google_project_service.this), "iap.googleapis.com")
+    )
+    error_message = "With IAP, viewers reach the page without signing in, or not at all."
+  }
+}
+
+run "the_page_is_never_public" {
+  command = plan
+
+  variables {
+    page = { viewers = ["allUsers"] }
+  }
+
+  expect_failures = [var.page]
 }

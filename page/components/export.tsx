@@ -1,0 +1,287 @@
+import type { ComponentChildren } from 'preact';
+
+import { eecuHours, percent } from '../format.ts';
+import { texts } from '../texts.ts';
+import { batchPath, exportPath, exportsPath } from '../views/filter.ts';
+import { toneOf } from '../views/states.ts';
+import type { ExportView, HistoryEntry, ShownState } from '../views/view.ts';
+import { Age, Badge, Outside, Panel, Progress, Time } from './basics.tsx';
+import { Command, quoted } from './command.tsx';
+
+const t = texts.export;
+
+export function ExportPage({ view }: { readonly view: ExportView }) {
+  const { row, history } = view;
+  return (
+    <>
+      <div class="page-head">
+        <p class="kicker">{t.title}</p>
+        <h1>
+          <Outside>{row.name}</Outside>
+        </h1>
+        <p class="head-state">
+          <Badge state={row.state} />
+          {row.attempt > 1 && <span class="muted">{t.attempt(row.attempt)}</span>}
+          <span class="muted">{texts.states[row.state].meaning}</span>
+        </p>
+      </div>
+      <div class="detail-columns">
+        <div class="detail-main">
+          <Now view={view} />
+          <Panel title={t.timeline}>
+            <History history={history} />
+          </Panel>
+          <Request view={view} />
+        </div>
+        <div class="detail-side">
+          <Panel title={t.facts}>
+            <Facts view={view} />
+          </Panel>
+          {view.attempts.length > 0 && <Attempts view={view} />}
+          <Panel title={t.commands}>
+            {view.canCancel && (
+              <Command title={t.cancel} text={`npx ee-video-exports cancel ${quoted(row.id)}`} />
+            )}
+            {view.canRetry && (
+              <Command title={t.retry} text={`npx ee-video-exports retry ${quoted(row.id)}`} />
+            )}
+            <Command title={t.show} text={`npx ee-video-exports show ${quoted(row.id)}`} />
+            <p>
+              <a href={`/api/exports/${encodeURIComponent(row.id)}`}>{t.json}</a>
+            </p>
+          </Panel>
+        </div>
+      </div>
+    </>
+  );
+}
+
+/** What happens now: progress, why it waits, or what went wrong. */
+function Now({ view: { row, error, dueAt, facts } }: { readonly view: ExportView }) {
+  const { state, waitingFor, progress, stalledSince, cancelRequestedAt } = row;
+  return (
+    <>
+      {state === 'RUNNING' && progress !== undefined && (
+        <section class="now">
+          <Progress value={progress} label={percent(progress)} />
+          {facts.stage && <p class="muted">{facts.stage}</p>}
+        </section>
+      )}
+      {waitingFor && (
+        <section class="callout callout-waiting" aria-label={t.waits}>
+          <h2>
+            {t.waits}: {texts.waiting[waitingFor].label}
+          </h2>
+          <p>{texts.waiting[waitingFor].why}</p>
+          {dueAt && (
+            <p class="muted">
+              {t.next}: <Age iso={dueAt} />
+            </p>
+          )}
+        </section>
+      )}
+      {error && (
+        <section
+          class={`callout ${waitingFor ? 'callout-plain' : 'callout-bad'}`}
+          aria-label={waitingFor ? t.errorWaiting : t.error}
+        >
+          <h2>
+            {waitingFor ? t.errorWaiting : t.error}: {error.status}
+          </h2>
+          <p class="quote">
+            <Outside>{error.message}</Outside>
+          </p>
+          {error.advice && (
+            <p>
+              <strong>{t.todo}:</strong> {error.advice}
+            </p>
+          )}
+          {!waitingFor && <p class="muted">{error.retryable ? t.retryable : t.notRetryable}</p>}
+        </section>
+      )}
+      {stalledSince && (
+        <p class="callout callout-waiting">
+          {t.stalled} <Age iso={stalledSince} />
+        </p>
+      )}
+      {cancelRequestedAt && (
+        <p class="callout callout-plain">
+          {t.cancelRequested} <Age iso={cancelRequestedAt} />
+        </p>
+      )}
+    </>
+  );
+}
+
+function History({ history }: { readonly history: readonly HistoryEntry[] }) {
+  return (
+    <ol class="timeline">
+      {history.toReversed().map(({ state, at, note }) => (
+        <li key={`${at} ${state} ${note ?? ''}`} class={`tone-${toneIn(state)}`}>
+          <span class="timeline-head">
+            <strong>{labelIn(state)}</strong>
+            <Time iso={at} />
+          </span>
+          {note && (
+            <p class="muted">
+              <Outside>{note}</Outside>
+            </p>
+          )}
+        </li>
+      ))}
+    </ol>
+  );
+}
+
+const isState = (state: string): state is ShownState => Object.hasOwn(texts.states, state);
+const toneIn = (state: string): string => (isState(state) ? toneOf(state) : 'ended');
+const labelIn = (state: string): string => (isState(state) ? texts.states[state].label : state);
+
+function Facts({ view: { row, facts } }: { readonly view: ExportView }) {
+  const f = t.fields;
+  return (
+    <dl class="facts">
+      <Fact name={f.recordId}>
+        <code>{row.id}</code>
+      </Fact>
+      <Fact name={f.project}>{row.project}</Fact>
+      {row.batches.map((batch) => (
+        <Fact key={batch} name={f.batch}>
+          <a href={batchPath(batch)}>
+            <Outside>{batch}</Outside>
+          </a>
+        </Fact>
+      ))}
+      {Object.keys(row.labels).length > 0 && (
+        <Fact name={f.labels}>
+          <span class="tags">
+            {Object.entries(row.labels).map(([name, value]) => (
+              <a key={name} class="tag" href={exportsPath({ label: { name, value } })}>
+                <Outside>{`${name}=${value}`}</Outside>
+              </a>
+            ))}
+          </span>
+        </Fact>
+      )}
+      {facts.outputUris.map((uri) => (
+        <Fact key={uri} name={f.outputs}>
+          <code>
+            <Outside>{uri}</Outside>
+          </code>
+        </Fact>
+      ))}
+      {facts.outputUris.length === 0 && facts.destination && (
+        <Fact name={f.destination}>
+          <code>
+            <Outside>{facts.destination}</Outside>
+          </code>
+        </Fact>
+      )}
+      {facts.operation && (
+        <Fact name={f.operation}>
+          <code>{facts.operation}</code>
+        </Fact>
+      )}
+      {facts.extraOperations.map((operation) => (
+        <Fact key={operation} name={f.extraOperations}>
+          <code>{operation}</code>
+        </Fact>
+      ))}
+      {facts.eecuSeconds !== undefined && <Fact name={f.eecu}>{eecuHours(facts.eecuSeconds)}</Fact>}
+      <Fact name={f.priority}>{facts.priority}</Fact>
+      {facts.workloadTag && (
+        <Fact name={f.workloadTag}>
+          <Outside>{facts.workloadTag}</Outside>
+        </Fact>
+      )}
+      <Fact name={f.created}>
+        <Time iso={row.createdAt} />
+      </Fact>
+      {facts.submittedAt && (
+        <Fact name={f.submitted}>
+          <Time iso={facts.submittedAt} />
+        </Fact>
+      )}
+      {row.startedAt && (
+        <Fact name={f.started}>
+          <Time iso={row.startedAt} />
+        </Fact>
+      )}
+      {row.finishedAt && (
+        <Fact name={f.finished}>
+          <Time iso={row.finishedAt} />
+        </Fact>
+      )}
+      {facts.expireAt && (
+        <Fact name={f.expires}>
+          <Time iso={facts.expireAt} />
+        </Fact>
+      )}
+      <Fact name={f.submissions}>{facts.submissions}</Fact>
+      {facts.serviceAccount && (
+        <Fact name={f.serviceAccount}>
+          <code>{facts.serviceAccount}</code>
+        </Fact>
+      )}
+      <Fact name={f.messageId}>
+        <code>
+          <Outside>{facts.messageId}</Outside>
+        </code>
+      </Fact>
+    </dl>
+  );
+}
+
+const Fact = ({ name, children }: { readonly name: string; readonly children: ComponentChildren }) => (
+  <div>
+    <dt>{name}</dt>
+    <dd>{children}</dd>
+  </div>
+);
+
+function Attempts({ view: { attempts } }: { readonly view: ExportView }) {
+  return (
+    <Panel title={t.attempts}>
+      <ul class="short">
+        {attempts.map((row) => (
+          <li key={row.id}>
+            <Badge state={row.state} />
+            <a class="name" href={exportPath(row.id)}>
+              {t.attempt(row.attempt)}
+            </a>
+            <span class="short-age">
+              <Age iso={row.createdAt} />
+            </span>
+          </li>
+        ))}
+      </ul>
+    </Panel>
+  );
+}
+
+function Request({ view: { row, request } }: { readonly view: ExportView }) {
+  const all = (
+    <a class="all" href={`/api/exports/${encodeURIComponent(row.id)}/request`}>
+      {t.requestAll}
+    </a>
+  );
+  if (!request) {
+    return (
+      <p id="request">
+        <a class="button" href={`${exportPath(row.id)}?request#request`}>
+          {t.requestShow}
+        </a>
+      </p>
+    );
+  }
+  return (
+    <div id="request">
+      <Panel title={t.request} action={all}>
+        {request.truncated && <p class="muted">{t.requestCut}</p>}
+        <pre class="code" tabIndex={0} role="group" aria-label={t.request}>
+          <code>{request.text}</code>
+        </pre>
+      </Panel>
+    </div>
+  );
+}

@@ -1,0 +1,280 @@
+import pMap from 'p-map';
+
+import { type Clock, DAY_MS, HOUR_MS, later, MINUTE_MS } from '../../shared/clock.ts';
+import type { Config } from '../../shared/config.ts';
+import type { Log } from '../../shared/log.ts';
+import { type ExportRecord, type RecordState, waitingForSchema } from '../../shared/model/record.ts';
+import { listQueries, rejectedMessageListQueries } from '../../shared/store/list-queries.ts';
+import { pageProjectQueries, pageQueries } from '../../shared/store/page-queries.ts';
+import { type Query, recordQueries } from '../../shared/store/queries.ts';
+import { isReadable, type Found, type Store } from '../../shared/store/store.ts';
+import { abbreviate } from '../../shared/text.ts';
+import { exportPath, exportsPath } from './filter.ts';
+import { createParts } from './parts.ts';
+import { iso, optional, rowOf } from './row.ts';
+import type { Hour, OverviewParts, OverviewView, Problem, ProjectRow, Waiting } from './view.ts';
+
+/** Lists on the overview are short: each has a page of its own. */
+const ROWS = 8;
+const PROJECTS = 20;
+/** Failures whose errors are compared. Each is a document to read. */
+const FAILURES = 20;
+const REJECTED = 20;
+const HOURS = 24;
+/** The poller runs every minute, and works on what is due for a few minutes. */
+const POLLER_LATE_MS = 15 * MINUTE_MS;
+
+/** Reads the overview of one store. */
+export interface Overview {
+  read(): Promise<OverviewView>;
+}
+
+/** How long the page waits for a part, so that a slow database does not make a slow page. */
+const PATIENCE_MS = 200;
+
+export function createOverview(
+  store: Store,
+  { maxActiveOperations }: Pick<Config, 'maxActiveOperations'>,
+  clock: Clock,
+  log: Log,
+): Overview {
+  const { records } = store;
+  const history = createHourHistory();
+  const parts = createParts<OverviewParts>(
+    (ms) => clock.sleep(ms),
+    PATIENCE_MS,
+    (part, error) => log.error('page.part_failed', error, { part }),
+  );
+  const rows = async (query: Query) => (await records.find(query, { limit: ROWS })).map(rowOf);
+  return {
+    async read() {
+      const now = clock.now();
+      const read = await parts.read({
+        counts: () => countActive(store),
+        waiting: () => countWaiting(store),
+        projects: () => projectRows(store, maxActiveOperations, now),
+        running: () => rows(listQueries.newestIn(['RUNNING'])),
+        finished: () => rows(pageQueries.finished(later(now, -DAY_MS), later(now, DAY_MS))),
+        problems: () => findProblems(store, now),
+        hours: () => history.read(store, now),
+      });
+      return { kind: 'overview', ...withProblems(read.parts), isIncomplete: read.isIncomplete };
+    },
+  };
+}
+
+/** Adds the problems that other parts show. */
+function withProblems(parts: OverviewParts): OverviewParts {
+  const { problems, waiting, projects } = parts;
+  if (!problems) {
+    return parts;
+  }
+  const all = [
+    ...problems,
+    ...(waiting?.reasons ?? []).flatMap((each) => problemOfWaiting(each)),
+    ...(projects ?? []).flatMap((each) => problemOfProject(each)),
+  ];
+  return {
+    ...parts,
+    problems: all.sort((a, b) => Number(a.severity === 'WARNING') - Number(b.severity === 'WARNING')),
+  };
+}
+
+async function countActive({ records }: Store): Promise<NonNullable<OverviewParts['counts']>> {
+  const count = (state: RecordState) => records.count(listQueries.inState(state));
+  const [SUBMITTING, PENDING, RUNNING, CANCELLING] = await Promise.all([
+    count('SUBMITTING'),
+    count('PENDING'),
+    count('RUNNING'),
+    count('CANCELLING'),
+  ]);
+  return { SUBMITTING, PENDING, RUNNING, CANCELLING };
+}
+
+async function countWaiting({ records }: Store): Promise<Waiting> {
+  const [counts, [oldest]] = await Promise.all([
+    Promise.all(
+      waitingForSchema.options.map(async (reason) => ({
+        reason,
+        count: await records.count(pageQueries.waitingFor(reason)),
+      })),
+    ),
+    records.find(recordQueries.waiting(), { limit: 1 }),
+  ]);
+  return {
+    reasons: counts.filter(({ count }) => count > 0),
+    ...optional('oldest', oldest && rowOf(oldest)),
+  };
+}
+
+/** Every project that has unfinished jobs, or whose gate has ever closed. */
+async function projectRows(store: Store, limit: number, now: Date): Promise<ProjectRow[]> {
+  const [statuses, inUse] = await Promise.all([
+    store.projects.find(pageProjectQueries.newestChanges(), { limit: PROJECTS }),
+    projectsInUse(store),
+  ]);
+  const known = new Map(statuses.filter(isReadable).map(({ id, value }) => [id, value]));
+  const names = [...new Set([...inUse, ...known.keys()])].slice(0, PROJECTS);
+  return Promise.all(
+    names.map(async (project): Promise<ProjectRow> => {
+      const [active, queued] = await Promise.all([
+        store.records.count(recordQueries.occupying(project)),
+        store.records.count(recordQueries.queued(project)),
+      ]);
+      const { closedUntil, closedFor, parallelismRestrictedAt } = known.get(project) ?? {};
+      return {
+        project,
+        gate: closedUntil === undefined ? 'OPEN' : closedUntil > now ? 'CLOSED' : 'PROBE',
+        ...optional('closedFor', closedUntil && closedFor),
+        ...optional('closedUntil', closedUntil && iso(closedUntil)),
+        ...optional('restrictedSince', parallelismRestrictedAt && iso(parallelismRestrictedAt)),
+        active,
+        limit,
+        queued,
+      };
+    }),
+  );
+}
+
+async function projectsInUse({ records }: Store): Promise<string[]> {
+  const query = recordQueries.unfinishedByProject();
+  const names: string[] = [];
+  for (let after: readonly unknown[] = []; names.length < PROJECTS;) {
+    const [found] = await records.find(query, { limit: 1, after });
+    const project = found && (isReadable(found) ? found.value.project : found.fields['project']);
+    if (typeof project !== 'string') {
+      break;
+    }
+    names.push(project);
+    after = [project];
+  }
+  return names;
+}
+
+/** What finished in each of the last hours. The counts of past hours are kept, since they no longer change. */
+interface HourHistory {
+  read(store: Store, now: Date): Promise<Hour[]>;
+}
+
+/** A job's end is recorded up to a poll after it happened, and later if the poller was down: the last two hours are counted anew. */
+const SETTLED_MS = 2 * HOUR_MS;
+/** The first page counts every hour, which must not hold up other queries. */
+const HOURS_AT_ONCE = 4;
+
+function createHourHistory(): HourHistory {
+  const settled = new Map<number, Hour>();
+  return {
+    async read(store, now) {
+      const current = now.getTime() - (now.getTime() % HOUR_MS);
+      const starts = Array.from({ length: HOURS }, (_, n) => current - (HOURS - 1 - n) * HOUR_MS);
+      for (const start of settled.keys()) {
+        if (start < (starts[0] ?? 0)) {
+          settled.delete(start);
+        }
+      }
+      const read = async (start: number): Promise<Hour> => {
+        const hour = settled.get(start) ?? (await countHour(store, new Date(start)));
+        if (start + SETTLED_MS <= current) {
+          settled.set(start, hour);
+        }
+        return hour;
+      };
+      return pMap(starts, read, { concurrency: HOURS_AT_ONCE });
+    },
+  };
+}
+
+async function countHour({ records }: Store, from: Date): Promise<Hour> {
+  const to = later(from, HOUR_MS);
+  const [succeeded, all, eecuSeconds] = await Promise.all([
+    records.count(pageQueries.finishedIn(['SUCCEEDED'], from, to)),
+    records.count(pageQueries.finished(from, to)),
+    records.sum(pageQueries.finished(from, to), 'eecuSeconds'),
+  ]);
+  return { from: iso(from), succeeded, unsuccessful: Math.max(0, all - succeeded), eecuSeconds };
+}
+
+async function findProblems(store: Store, now: Date): Promise<Problem[]> {
+  const { records, rejectedMessages } = store;
+  const yesterday = later(now, -DAY_MS);
+  const late = later(now, -POLLER_LATE_MS);
+  const unsuccessful = pageQueries.finishedIn(['FAILED', 'REJECTED', 'LOST'], yesterday, later(now, DAY_MS));
+  const [claims, operations, stalled, [longest], failures, failed, rejected] = await Promise.all([
+    records.count(recordQueries.overdueSubmitting(late)),
+    records.count(recordQueries.dueOperations(late)),
+    records.count(pageQueries.stalled()),
+    records.find(pageQueries.stalled(), { limit: 1 }),
+    records.find(unsuccessful, { limit: FAILURES }),
+    records.count(unsuccessful),
+    rejectedMessages.find(rejectedMessageListQueries.newest(yesterday), { limit: REJECTED }),
+  ]);
+  const problems: Problem[] = [];
+  if (claims + operations > 0) {
+    problems.push({ code: 'POLLER_LATE', severity: 'ERROR', count: claims + operations });
+  }
+  const messages = rejected.filter(isReadable).map(({ value }) => value);
+  const dead = messages.filter(({ reason }) => reason === 'DEAD_LETTER');
+  if (dead.length > 0) {
+    problems.push({ code: 'DEAD_LETTERS', severity: 'ERROR', count: dead.length });
+  }
+  if (longest && isReadable(longest) && 'stalledSince' in longest.value && longest.value.stalledSince) {
+    const since = iso(longest.value.stalledSince);
+    problems.push({
+      code: 'STALLED',
+      severity: 'WARNING',
+      count: stalled,
+      since,
+      href: exportPath(longest.id),
+    });
+  }
+  problems.push(...failureGroups(failures, failed));
+  const first = messages.find(({ reason }) => reason !== 'DEAD_LETTER');
+  if (first) {
+    const [issue] = first.issues;
+    problems.push({
+      code: 'REJECTED_MESSAGES',
+      severity: 'WARNING',
+      count: messages.length - dead.length,
+      subject: first.reason,
+      ...optional('message', issue && abbreviate(`${issue.path}: ${issue.message}`, 300)),
+    });
+  }
+  return problems;
+}
+
+/** The most frequent error first. */
+function failureGroups(failures: readonly Found<ExportRecord>[], total: number): Problem[] {
+  const groups = new Map<string, ExportRecord[]>();
+  for (const { value } of failures.filter(isReadable)) {
+    const status = 'error' in value && value.error ? value.error.status : value.state;
+    groups.set(status, [...(groups.get(status) ?? []), value]);
+  }
+  const largest = [...groups].sort(([, a], [, b]) => b.length - a.length).slice(0, 3);
+  return largest.map(([status, [first, ...others]]): Problem => {
+    const error = first && 'error' in first ? first.error : undefined;
+    const alone = groups.size === 1;
+    return {
+      code: 'UNSUCCESSFUL',
+      severity: 'WARNING',
+      count: alone ? total : 1 + others.length,
+      subject: abbreviate(status, 60),
+      ...optional('message', error && abbreviate(error.message, 300)),
+      ...optional('advice', error?.advice && abbreviate(error.advice, 300)),
+      href: exportsPath({ states: ['FAILED', 'REJECTED', 'LOST'] }),
+    };
+  });
+}
+
+function problemOfWaiting({ reason, count }: Waiting['reasons'][number]): Problem[] {
+  if (reason !== 'PERMISSION' && reason !== 'SERVICE') {
+    return [];
+  }
+  const code = reason === 'PERMISSION' ? 'WAITING_PERMISSION' : 'WAITING_SERVICE';
+  const severity = reason === 'PERMISSION' ? 'ERROR' : 'WARNING';
+  return [{ code, severity, count, href: exportsPath({ states: ['WAITING'] }) }];
+}
+
+const problemOfProject = ({ project, restrictedSince }: ProjectRow): Problem[] =>
+  restrictedSince === undefined
+    ? []
+    : [{ code: 'RESTRICTED', severity: 'WARNING', count: 1, subject: project, since: restrictedSince }];

@@ -1,0 +1,91 @@
+import type { ExportRecord } from '../../shared/model/record.ts';
+import { isReadable, type Found } from '../../shared/store/store.ts';
+import { abbreviate } from '../../shared/text.ts';
+import type { Row } from './view.ts';
+
+/** Longest texts in a list, in characters: a row must not be larger than a page. */
+const NAME = 240;
+const DETAIL = 200;
+
+export const iso = (date: Date): string => date.toISOString();
+
+/** `{ name: value }`, or nothing if there is no value: optional fields of a view are absent, never undefined. */
+export function optional<const K extends string, V>(
+  name: K,
+  value: V | undefined,
+): { readonly [key in K]?: V } {
+  return value === undefined ? {} : ({ [name]: value } as { readonly [key in K]: V });
+}
+
+export function rowOf(found: Found<ExportRecord>): Row {
+  return isReadable(found)
+    ? rowOfRecord(found.id, found.value)
+    : {
+        id: found.id,
+        name: abbreviate(found.id, NAME),
+        attempt: 1,
+        state: 'UNREADABLE',
+        detail: abbreviate(found.unreadable.message, DETAIL),
+        project: '',
+        batches: [],
+        labels: {},
+        createdAt: timeIn(found.fields['createdAt']),
+        updatedAt: timeIn(found.fields['updatedAt']),
+      };
+}
+
+const timeIn = (value: unknown): string => iso(value instanceof Date ? value : new Date(0));
+
+function rowOfRecord(id: string, record: ExportRecord): Row {
+  const time = (name: 'startedAt' | 'finishedAt' | 'stalledSince' | 'cancelRequestedAt') => {
+    const date = (record as Partial<Record<typeof name, Date>>)[name];
+    return optional(name, date && iso(date));
+  };
+  return {
+    id,
+    name: abbreviate(record.jobKey ?? id, NAME),
+    attempt: record.attempt,
+    state: record.state,
+    ...(record.state === 'WAITING' ? { waitingFor: record.waitingFor } : {}),
+    detail: abbreviate(detailOf(record), DETAIL),
+    ...optional('progress', 'progress' in record ? record.progress : undefined),
+    project: record.project,
+    batches: [...optionalList(record.batchId), ...(record.alsoBatches ?? [])].map((batch) =>
+      abbreviate(batch, NAME),
+    ),
+    labels: Object.fromEntries(
+      Object.entries(record.labels)
+        .slice(0, 16)
+        .map(([name, value]) => [abbreviate(name, 63), abbreviate(value, 63)]),
+    ),
+    createdAt: iso(record.createdAt),
+    updatedAt: iso(record.updatedAt),
+    ...time('startedAt'),
+    ...time('finishedAt'),
+    ...time('stalledSince'),
+    ...time('cancelRequestedAt'),
+  };
+}
+
+const optionalList = <V>(value: V | undefined): V[] => (value === undefined ? [] : [value]);
+
+/** What explains the state in a few words. */
+function detailOf(record: ExportRecord): string {
+  switch (record.state) {
+    case 'WAITING':
+      return record.error?.message ?? '';
+    case 'RUNNING':
+    case 'CANCELLING':
+      return record.stage ?? '';
+    case 'SUCCEEDED':
+      return record.outputUris[0] ?? '';
+    case 'FAILED':
+    case 'CANCELLED':
+    case 'REJECTED':
+    case 'LOST':
+      return record.error.message;
+    case 'SUBMITTING':
+    case 'PENDING':
+      return '';
+  }
+}

@@ -1,0 +1,26 @@
+import type { RecordState } from '../../shared/model/record.ts';
+import type { ShownState } from './view.ts';
+
+/** How a state looks. Its name is always next to the color. */
+export type Tone = 'waiting' | 'queued' | 'active' | 'good' | 'bad' | 'ended';
+
+/**
+ * In the order in which a job passes through them. Not from the model, which would load zod in the browser: a new state does not
+ * compile until it is here.
+ */
+const tones: Readonly<Record<RecordState, Tone>> = {
+  WAITING: 'waiting',
+  SUBMITTING: 'queued',
+  PENDING: 'queued',
+  RUNNING: 'active',
+  CANCELLING: 'ended',
+  SUCCEEDED: 'good',
+  FAILED: 'bad',
+  REJECTED: 'bad',
+  LOST: 'bad',
+  CANCELLED: 'ended',
+};
+
+export const recordStates = Object.keys(tones) as readonly RecordState[];
+
+export const toneOf = (state: ShownState): Tone => (state === 'UNREADABLE' ? 'bad' : tones[state]);

@@ -1,0 +1,239 @@
+import type { RecordState, WaitingFor } from '../../shared/model/record.ts';
+
+/**
+ * What each page shows, as plain JSON: the server renders it, the browser renders the same again and keeps it up to date. Times
+ * are ISO 8601. Text from messages is bounded here and stays text everywhere.
+ */
+export type View = OverviewView | BatchesView | BatchView | ExportsView | ExportView | ProblemView;
+
+/** A document that this version cannot read has a state of its own, so that it is not hidden. */
+export type ShownState = RecordState | 'UNREADABLE';
+
+/** A record in a list. */
+export interface Row {
+  readonly id: string;
+  /** The job key, or the record id. */
+  readonly name: string;
+  readonly attempt: number;
+  readonly state: ShownState;
+  readonly waitingFor?: WaitingFor;
+  /** Earth Engine's stage, the error, or the destination. */
+  readonly detail: string;
+  readonly progress?: number;
+  readonly project: string;
+  readonly batches: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly startedAt?: string;
+  readonly finishedAt?: string;
+  readonly stalledSince?: string;
+  readonly cancelRequestedAt?: string;
+}
+
+export interface ProjectRow {
+  readonly project: string;
+  readonly gate: 'OPEN' | 'CLOSED' | 'PROBE';
+  readonly closedFor?: WaitingFor;
+  readonly closedUntil?: string;
+  readonly restrictedSince?: string;
+  /** In Earth Engine's queue, or on the way to it. */
+  readonly active: number;
+  readonly limit: number;
+  readonly queued: number;
+}
+
+/** One hour of finished jobs. */
+export interface Hour {
+  readonly from: string;
+  readonly succeeded: number;
+  readonly unsuccessful: number;
+  readonly eecuSeconds: number;
+}
+
+export type ProblemCode =
+  | 'POLLER_LATE'
+  | 'DEAD_LETTERS'
+  | 'WAITING_PERMISSION'
+  | 'WAITING_SERVICE'
+  | 'RESTRICTED'
+  | 'STALLED'
+  | 'UNSUCCESSFUL'
+  | 'REJECTED_MESSAGES';
+
+/** Something that a person should look at. Its texts, and what to do, are in `texts.ts`. */
+export interface Problem {
+  readonly code: ProblemCode;
+  readonly severity: 'ERROR' | 'WARNING';
+  /** How many there are, at least. */
+  readonly count: number;
+  /** What it is about: a project, an error's status. */
+  readonly subject?: string;
+  /** What was reported, such as Earth Engine's message. */
+  readonly message?: string;
+  /** What to do, if the record says it. */
+  readonly advice?: string;
+  readonly since?: string;
+  /** The page that shows more. */
+  readonly href?: string;
+}
+
+/** The figures and lists of the overview. A part that takes long to read comes later. */
+export interface OverviewParts {
+  readonly counts?: Readonly<Record<'SUBMITTING' | 'PENDING' | 'RUNNING' | 'CANCELLING', number>>;
+  readonly waiting?: Waiting;
+  readonly projects?: readonly ProjectRow[];
+  /** The last 24, oldest first. The last one is not over. */
+  readonly hours?: readonly Hour[];
+  readonly problems?: readonly Problem[];
+  readonly running?: readonly Row[];
+  readonly finished?: readonly Row[];
+}
+
+export interface Waiting {
+  readonly reasons: readonly { readonly reason: WaitingFor; readonly count: number }[];
+  readonly oldest?: Row;
+}
+
+export interface OverviewView extends OverviewParts {
+  readonly kind: 'overview';
+  /** Whether parts are missing, or older than the others. */
+  readonly isIncomplete: boolean;
+}
+
+export interface BatchRow {
+  readonly id: string;
+  readonly state: 'EXPANDING' | 'RUNNING' | 'FINISHED';
+  readonly jobs: number;
+  readonly published: number;
+  readonly counts: BatchCounts;
+  readonly eecuSeconds?: number;
+  readonly createdAt: string;
+  readonly finishedAt?: string;
+  readonly cancelRequestedAt?: string;
+}
+
+export interface BatchCounts {
+  readonly waiting: number;
+  readonly active: number;
+  readonly succeeded: number;
+  readonly unsuccessful: number;
+}
+
+export interface BatchesView {
+  readonly kind: 'batches';
+  readonly rows: readonly BatchRow[];
+  /** The page with older ones. */
+  readonly next?: string;
+}
+
+/** A job of a batch: its latest attempt. */
+export interface Cell {
+  readonly row: Row;
+  /** What distinguishes it from the other jobs of its line. */
+  readonly label: string;
+}
+
+/** Jobs in lines and columns, as the values in their keys arrange them. */
+export interface Grid {
+  /** Without columns, each line wraps. */
+  readonly columns: readonly string[];
+  readonly lines: readonly { readonly label: string; readonly cells: readonly (Cell | null)[] }[];
+}
+
+export interface RejectedRow {
+  readonly id: string;
+  readonly reason: string;
+  readonly issues: readonly { readonly path: string; readonly message: string }[];
+  readonly createdAt: string;
+}
+
+export interface BatchView {
+  readonly kind: 'batch';
+  readonly id: string;
+  /** Absent if jobs name a batch that no manifest made. */
+  readonly batch?: BatchRow;
+  readonly rows: readonly Row[];
+  /** The batch has more jobs than are shown. */
+  readonly truncated: boolean;
+  readonly rejected: readonly RejectedRow[];
+}
+
+export interface Filter {
+  readonly states: readonly RecordState[];
+  readonly batch?: string;
+  readonly label?: { readonly name: string; readonly value: string };
+  /** Part of a job key or a record id. */
+  readonly text?: string;
+}
+
+export interface ExportsView {
+  readonly kind: 'exports';
+  readonly filter: Filter;
+  readonly rows: readonly Row[];
+  /** How many match, if the database can count them. */
+  readonly total?: number;
+  /** This page starts after this position, if it is not the first one. */
+  readonly after?: string;
+  /** Where the next page starts. */
+  readonly next?: string;
+  /** The search stopped at `next` before the page was full. */
+  readonly partial: boolean;
+}
+
+export interface HistoryEntry {
+  readonly state: string;
+  readonly at: string;
+  readonly note?: string;
+}
+
+export interface RecordErrorView {
+  readonly code: number;
+  readonly status: string;
+  readonly message: string;
+  readonly retryable: boolean;
+  readonly advice?: string;
+}
+
+export interface ExportView {
+  readonly kind: 'export';
+  readonly row: Row;
+  readonly history: readonly HistoryEntry[];
+  readonly error?: RecordErrorView;
+  /** When the poller next works on it. */
+  readonly dueAt?: string;
+  readonly facts: ExportFacts;
+  readonly attempts: readonly Row[];
+  readonly request?: RequestText;
+  /** Whether a retry, or a cancellation, has an effect. */
+  readonly canRetry: boolean;
+  readonly canCancel: boolean;
+}
+
+export interface ExportFacts {
+  readonly destination?: string;
+  readonly outputUris: readonly string[];
+  readonly operation?: string;
+  readonly stage?: string;
+  readonly eecuSeconds?: number;
+  readonly priority: number;
+  readonly workloadTag?: string;
+  readonly submissions: number;
+  readonly submittedAt?: string;
+  readonly serviceAccount?: string;
+  readonly messageId: string;
+  readonly extraOperations: readonly string[];
+  readonly expireAt?: string;
+}
+
+/** The request, as text that people can read. */
+export interface RequestText {
+  readonly text: string;
+  /** The text is cut; all of it is at `/api/exports/{id}/request`. */
+  readonly truncated: boolean;
+}
+
+export interface ProblemView {
+  readonly kind: 'problem';
+  readonly status: 404 | 422 | 500;
+}

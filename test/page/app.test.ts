@@ -1,0 +1,286 @@
+import { request as httpRequest } from 'node:http';
+import { gunzipSync } from 'node:zlib';
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { later, MINUTE_MS } from '../../shared/clock.ts';
+import { isReadable } from '../../shared/store/store.ts';
+import { recordFor, seedTeam } from './seed.ts';
+import { servePage, type ServedPage } from './rig.ts';
+import { samples } from '../record/samples.ts';
+
+const now = new Date();
+const batch = '/batches/annual-timelapses%402026-11-23';
+let page: ServedPage;
+beforeAll(async () => {
+  page = await servePage();
+  await seedTeam(page.store, now);
+});
+afterAll(() => page[Symbol.asyncDispose]());
+
+const get = (path: string, headers: Record<string, string> = {}) => fetch(page.url + path, { headers });
+const textOf = async (path: string) => (await get(path)).text();
+
+describe('the page without scripts', () => {
+  it('shows what runs, waits, finished, and needs attention', async () => {
+    const html = await textOf('/');
+    for (const text of [
+      '4 things need attention',
+      '1 job waits for a permission',
+      'Closed',
+      'Queue is full',
+      'annual-timelapses/2026-11-23/alps/2020',
+    ]) {
+      expect(html).toContain(text);
+    }
+  });
+
+  it('shows batches, and the jobs of one as a matrix', async () => {
+    expect(await textOf('/batches')).toContain('annual-timelapses@2026-11-09');
+    const html = await textOf(batch);
+    expect(html).toMatch(/<th scope="col"><bdi>2024<\/bdi><\/th>/);
+    expect(html).toMatch(/<th scope="row"><bdi>sundarbans<\/bdi><\/th>/);
+    expect(html.match(/class="cell tone-/g)).toHaveLength(48);
+    expect(html).toContain('request.videoOptions.framesPerSecond');
+  });
+
+  it('lists exports by state, batch, label, and a part of the key, and continues on further pages', async () => {
+    const rows = async (path: string) => (await textOf(path)).match(/data-link="\d+"/g)?.length ?? 0;
+    expect(await rows('/exports')).toBe(100);
+    expect(await rows('/exports?state=RUNNING')).toBe(4);
+    expect(await rows('/exports?state=RUNNING&state=WAITING')).toBe(13);
+    expect(await rows('/exports?batch=annual-timelapses%402026-11-23')).toBe(48);
+    expect(await rows('/exports?label=team%3Dland&batch=annual-timelapses%402026-11-23')).toBe(18);
+    expect(await rows('/exports?text=LAGOS')).toBe(6);
+    const seen = new Set<string>();
+    for (let path: string | undefined = '/exports'; path !== undefined;) {
+      const html = await textOf(path);
+      for (const [, id = ''] of html.matchAll(/href="\/exports\/(ve1-[a-z2-7-]+)" data-link/g)) {
+        expect(seen.has(id)).toBe(false);
+        seen.add(id);
+      }
+      path = /href="(\/exports\?after=[^"]+)"/.exec(html)?.[1]?.replaceAll('&amp;', '&');
+    }
+    expect(seen.size).toBe(await page.store.records.count({ where: [], orderBy: [] }));
+  });
+
+  it('shows why a job failed or waits, its history, its request, and what to run', async () => {
+    const [failed] = await find('state', 'FAILED', 'annual-timelapses@2026-11-23');
+    const html = await textOf(`/exports/${failed}?request`);
+    for (const text of [
+      'Exported bands must have compatible data types',
+      'Make every frame an 8-bit image',
+      `npx ee-video-exports retry ${failed}`,
+      '&quot;framesPerSecond&quot;: 12',
+    ]) {
+      expect(html).toContain(text);
+    }
+    expect(html).not.toContain(`npx ee-video-exports cancel ${failed}`);
+    const [waiting] = await find('waitingFor', 'PERMISSION');
+    expect(await textOf(`/exports/${waiting}`)).toContain('earthengine.exports.create');
+    expect(await textOf(`/exports/${waiting}`)).toContain(`npx ee-video-exports cancel ${waiting}`);
+  });
+
+  it('shows other attempts at the job', async () => {
+    const { id, record } = recordFor('FAILED', 'attempts/1');
+    await page.store.records.create(id, record);
+    await page.store.records.create(`${id}-2`, {
+      ...samples.PENDING,
+      ...record,
+      ...pendingFields,
+      attempt: 2,
+    });
+    expect(await textOf(`/exports/${id}`)).toContain(`href="/exports/${id}-2"`);
+    expect(await textOf(`/exports/${id}-2`)).toContain(`href="/exports/${id}"`);
+  });
+});
+
+const pendingFields = {
+  state: 'PENDING',
+  dueAt: later(now, MINUTE_MS),
+  movedAt: now,
+  generation: 1,
+} as const;
+
+const find = async (field: string, value: string, batchId?: string) =>
+  (
+    await page.store.records.find(
+      {
+        where: [[field, '==', value], ...(batchId ? ([['batchId', '==', batchId]] as const) : [])],
+        orderBy: [],
+      },
+      { limit: 9 },
+    )
+  ).map(({ id }) => id);
+
+describe('responses', () => {
+  it('answer the record as JSON, and its request', async () => {
+    const [id = ''] = await find('state', 'SUCCEEDED', 'annual-timelapses@2026-11-23');
+    const response = await get(`/api/exports/${id}`);
+    expect(response.headers.get('content-type')).toBe('application/json; charset=utf-8');
+    const found = await page.store.records.get(id);
+    const value = found && isReadable(found) ? found.value : undefined;
+    expect(await response.json()).toEqual(JSON.parse(JSON.stringify({ id, ...value })));
+    expect(await (await get(`/api/exports/${id}/request`)).json()).toMatchObject({
+      description: 'annual-timelapse',
+    });
+  });
+
+  it.each([
+    '/nothing',
+    '/exports/ve1-nothing',
+    '/exports/__x__',
+    '/exports/%ff',
+    '/exports/a/b',
+    '/batches/nothing',
+    '/assets/nothing.js',
+    '/api/exports/ve1-nothing',
+    '/api/exports/ve1-nothing/request',
+    '/api/exports/%ff',
+    '/api/nothing',
+    '/api/views/nothing',
+  ])('are 404 for %s', async (path) => {
+    expect((await get(path)).status).toBe(404);
+  });
+
+  it('are 200 for a health check, also while the store fails', async () => {
+    expect((await get('/healthz')).status).toBe(200);
+  });
+
+  it.each(['POST', 'PUT', 'DELETE', 'PATCH'])('are 405 for %s', async (method) => {
+    const response = await fetch(page.url, { method });
+    expect([response.status, response.headers.get('allow')]).toEqual([405, 'GET, HEAD']);
+  });
+
+  it('have no body for HEAD', async () => {
+    const response = await fetch(page.url, { method: 'HEAD' });
+    expect([response.status, await response.text()]).toEqual([200, '']);
+    expect(Number(response.headers.get('content-length'))).toBeGreaterThan(1000);
+  });
+
+  it.each(['/', '/exports', '/api/views/', '/healthz', '/nothing', '/api/exports/nothing'])(
+    'forbid everything that the page does not need: %s',
+    async (path) => {
+      const { headers } = await get(path);
+      const policy = headers.get('content-security-policy') ?? '';
+      expect(policy).toContain("default-src 'none'");
+      expect(policy).not.toMatch(/unsafe|https?:|\*/);
+      expect(headers.get('x-content-type-options')).toBe('nosniff');
+      expect(headers.get('cache-control')).toBe('no-store');
+    },
+  );
+
+  it('refuse requests from pages of other sites, but not links', async () => {
+    const cross = { 'sec-fetch-site': 'cross-site' };
+    expect(await statusWith('/api/views/', { ...cross, 'sec-fetch-mode': 'cors' })).toBe(403);
+    expect(await statusWith('/api/stream', { ...cross, 'sec-fetch-mode': 'navigate' })).toBe(403);
+    expect(await statusWith('/exports', { ...cross, 'sec-fetch-mode': 'navigate' })).toBe(200);
+  });
+
+  it('are compressed for clients that accept it, and keep files for a year', async () => {
+    const html = await raw('/exports', { 'accept-encoding': 'gzip' });
+    expect(html.headers['content-encoding']).toBe('gzip');
+    expect(gunzipSync(html.body).toString()).toContain('<h1>Exports</h1>');
+    expect((await raw('/exports', {})).headers['content-encoding']).toBeUndefined();
+    const [file = ''] = /\/assets\/page-\w+\.js/.exec(await textOf('/')) ?? [];
+    const script = await get(file);
+    expect(script.headers.get('cache-control')).toContain('immutable');
+    expect(script.headers.get('content-type')).toContain('javascript');
+  });
+
+  it('do not contain what went wrong inside', async () => {
+    const failing = { ...page.store, records: { ...page.store.records, find: fail, get: fail, count: fail } };
+    await using broken = await servePage({ seen: failing });
+    for (const path of ['/', '/exports', '/exports/ve1-x', '/api/views/', '/api/exports/ve1-x']) {
+      const response = await fetch(broken.url + path);
+      expect([path, response.status]).toEqual([path, 500]);
+      expect(await response.text()).not.toContain('secret');
+    }
+    expect((await fetch(`${broken.url}/healthz`)).status).toBe(200);
+    expect(broken.lines.join('\n')).toContain('page.failed');
+  });
+});
+
+const fail = async (): Promise<never> => {
+  throw new Error('a secret detail');
+};
+
+/** `fetch` does not send these headers. */
+function raw(path: string, headers: Record<string, string>) {
+  return new Promise<{ status: number | undefined; headers: Record<string, unknown>; body: Buffer }>(
+    (resolve, reject) => {
+      httpRequest(page.url + path, { headers }, (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('end', () =>
+          resolve({ status: response.statusCode, headers: response.headers, body: Buffer.concat(chunks) }),
+        );
+      })
+        .on('error', reject)
+        .end();
+    },
+  );
+}
+const statusWith = async (path: string, headers: Record<string, string>) => (await raw(path, headers)).status;
+
+describe('hostile text', () => {
+  const hostile = [
+    '<img src=x onerror=alert(1)>',
+    '</script><script>alert(1)</script>',
+    '"><svg onload=alert(1)>',
+    "javascript:alert('x')",
+    '\u202Egnp.exe\u2066',
+    '<!--<script>',
+    'é'.repeat(5000),
+  ];
+
+  it.each(hostile)('is text everywhere: %s', async (text) => {
+    const { id, record } = recordFor('FAILED', `hostile/${text}`, {
+      description: text,
+      destination: text,
+      batchId: text.replaceAll('/', '-').slice(0, 100),
+      labels: { team: text, [text.slice(0, 40)]: text },
+      error: { code: 3, status: text, message: text, retryable: false, advice: text },
+      history: [{ state: text, at: now, note: text }],
+      finishedAt: now,
+      createdAt: later(now, MINUTE_MS),
+      updatedAt: now,
+    });
+    await page.store.records.create(id, record, new TextEncoder().encode(JSON.stringify({ text })));
+    for (const path of [
+      '/',
+      `/exports/${id}?request`,
+      `/exports?text=${encodeURIComponent(text.slice(0, 100))}`,
+    ]) {
+      const html = await textOf(path);
+      expect(html).not.toMatch(/<img|<svg onload|<script>alert/);
+      // Two scripts: the page's own file, and its data, which ends where it should.
+      expect(html.match(/<script/g)).toHaveLength(2);
+      expect(html.match(/<\/script>/g)).toHaveLength(2);
+      const data = /<script type="application\/json" id="frame">(.*)<\/script>/.exec(html)?.[1] ?? '';
+      expect(() => JSON.parse(data) as unknown).not.toThrow();
+      expect(html).not.toMatch(/href="javascript:/i);
+    }
+    expect(await textOf(`/exports/${id}`)).toContain('hostile/');
+  });
+
+  it('of 10 KB in a key does not make lists large', async () => {
+    const { id, record } = recordFor('PENDING', `long/${'x'.repeat(10_000)}`, {
+      createdAt: later(now, 2 * MINUTE_MS),
+    });
+    await page.store.records.create(id, record);
+    const html = await textOf('/exports?text=long');
+    expect(html.length).toBeLessThan(20_000);
+  });
+
+  it('of a record that cannot be read is shown as such', async () => {
+    page.store.put('videoExports/unreadable', {
+      ...samples.PENDING,
+      attempt: '<b>one</b>',
+      createdAt: later(now, 3 * MINUTE_MS),
+    });
+    expect(await textOf('/exports?text=unreadable')).toContain('class="badge tone-bad"');
+    expect((await get('/exports/unreadable')).status).toBe(422);
+    expect((await get('/api/exports/unreadable')).status).toBe(422);
+  });
+});

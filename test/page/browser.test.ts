@@ -1,0 +1,314 @@
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { type Clock, later, MINUTE_MS, systemClock } from '../../shared/clock.ts';
+import type { ExportRecord } from '../../shared/model/record.ts';
+import { isReadable } from '../../shared/store/store.ts';
+import { samples } from '../record/samples.ts';
+import { accessibilityProblems, startBrowser, visit } from './browser.ts';
+import { servePage, type ServedPage } from './rig.ts';
+import { recordFor, seedTeam } from './seed.ts';
+
+/** What "live" means. */
+const LIVE_MS = 2000;
+const batchId = 'annual-timelapses@2026-11-23';
+
+let browser: Browser;
+let page: ServedPage;
+beforeAll(async () => {
+  [browser, page] = await Promise.all([startBrowser(), servePage()]);
+  await seedTeam(page.store, new Date());
+}, 60_000);
+afterAll(async () => {
+  await browser.close();
+  await page[Symbol.asyncDispose]();
+});
+
+async function idOf(field: string, value: string): Promise<string> {
+  const query = { where: [[field, '==', value] as const], orderBy: [] };
+  const [found] = await page.store.records.find(query, { limit: 1 });
+  return found?.id ?? '';
+}
+
+/** Writes a record as a function would. */
+async function change(id: string, changes: Partial<ExportRecord>): Promise<void> {
+  const found = await page.store.records.get(id);
+  if (!found || !isReadable(found)) {
+    throw new Error(`no record ${id}`);
+  }
+  await page.store.records.replace(found, {
+    ...found.value,
+    ...changes,
+    updatedAt: new Date(),
+  } as ExportRecord);
+}
+
+describe('every page', () => {
+  const paths = async () => [
+    '/',
+    '/exports',
+    '/exports?state=RUNNING&text=alps',
+    '/batches',
+    `/batches/${encodeURIComponent(batchId)}`,
+    `/exports/${await idOf('waitingFor', 'PERMISSION')}`,
+    `/exports/${await idOf('state', 'RUNNING')}`,
+    `/exports/${await idOf('state', 'FAILED')}?request`,
+  ];
+
+  it.each([
+    ['light', 1440],
+    ['dark', 1440],
+    ['light', 320],
+    ['dark', 320],
+    ['dark', 3840],
+  ] as const)(
+    'is accessible and fits in %s at %i pixels, without an error',
+    async (colorScheme, width) => {
+      for (const path of await paths()) {
+        const viewport = { width, height: 900 };
+        await using opened = await visit(browser, page.url + path, { colorScheme, viewport });
+        const { tab, problems } = opened;
+        await tab.waitForSelector('.live-live');
+        if (path === '/') {
+          await tab.waitForSelector('.plot canvas');
+        }
+        if (width === 1440 || colorScheme === 'light') {
+          expect([path, await accessibilityProblems(tab)]).toEqual([path, []]);
+        }
+        const overflow = await tab.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+        expect([path, overflow]).toEqual([path, 0]);
+        expect([path, problems]).toEqual([path, []]);
+      }
+    },
+    120_000,
+  );
+
+  it('can be read without scripts', async () => {
+    for (const path of await paths()) {
+      await using opened = await visit(browser, page.url + path, { javaScriptEnabled: false });
+      const { tab } = opened;
+      expect((await tab.locator('h1').innerText()).length).toBeGreaterThan(3);
+      expect(await tab.locator('.live').count()).toBe(0);
+    }
+    await using opened = await visit(browser, `${page.url}/exports`, { javaScriptEnabled: false });
+    await opened.tab.getByLabel('Job key or record ID').fill('lagos/2022');
+    await opened.tab.getByRole('button', { name: 'Apply' }).click();
+    expect(await opened.tab.locator('[data-row]').count()).toBe(1);
+  });
+
+  it('shows times in the zone of the viewer, and the exact ones in tooltips', async () => {
+    await using opened = await visit(browser, `${page.url}/exports/${await idOf('state', 'FAILED')}`);
+    const { tab } = opened;
+    await tab.waitForSelector('.live-live');
+    const time = tab.locator('.timeline time').first();
+    const iso = (await time.getAttribute('datetime')) ?? '';
+    const berlin = new Date(iso).toLocaleTimeString('en-US', {
+      timeZone: 'Europe/Berlin',
+      hour: '2-digit',
+      minute: '2-digit',
+      hourCycle: 'h23',
+    });
+    expect(await time.innerText()).toContain(berlin);
+    expect(await time.getAttribute('title')).toContain(iso);
+  });
+});
+
+describe('changes', () => {
+  it('appear on the overview by themselves', async () => {
+    await using opened = await visit(browser, page.url);
+    const { tab } = opened;
+    await tab.waitForSelector('.live-live');
+    const { id, record } = recordFor('RUNNING', 'live/overview', {
+      createdAt: new Date(),
+      updatedAt: new Date(),
+      progress: 0.1,
+    });
+    await page.store.records.create(id, record);
+    await tab.getByText('live/overview').waitFor({ timeout: LIVE_MS });
+    await change(id, { progress: 0.42 });
+    await tab.getByText('42%').waitFor({ timeout: LIVE_MS });
+  });
+
+  it('appear in the list, where new exports come first and others leave its filter', async () => {
+    await using opened = await visit(browser, `${page.url}/exports?state=PENDING`);
+    const { tab } = opened;
+    await tab.waitForSelector('.live-live');
+    const { id, record } = recordFor('PENDING', 'live/list', {
+      createdAt: later(new Date(), MINUTE_MS),
+      updatedAt: new Date(),
+    });
+    await page.store.records.create(id, record);
+    await tab.locator('[data-row="0"]').getByText('live/list').waitFor({ timeout: LIVE_MS });
+    await change(id, { ...samples.SUCCEEDED, ...record, state: 'SUCCEEDED' });
+    await tab.getByText('live/list').waitFor({ state: 'detached', timeout: LIVE_MS });
+  });
+
+  it('appear in the grid of a batch', async () => {
+    await using opened = await visit(browser, `${page.url}/batches/${encodeURIComponent(batchId)}`);
+    const { tab } = opened;
+    await tab.waitForSelector('.live-live');
+    const key = `annual-timelapses/2026-11-23/alps/2020`;
+    const { id } = recordFor('RUNNING', key);
+    await change(id, { progress: 0.99 });
+    await tab.locator(`a[href="/exports/${id}"]`).getByText('99%').waitFor({ timeout: LIVE_MS });
+  });
+
+  it('appear on the page of an export', async () => {
+    const { id, record } = recordFor('RUNNING', 'live/export', {
+      createdAt: new Date(),
+      updatedAt: new Date(),
+      progress: 0.1,
+    });
+    await page.store.records.create(id, record);
+    await using opened = await visit(browser, `${page.url}/exports/${id}`);
+    const { tab } = opened;
+    await tab.waitForSelector('.live-live');
+    await change(id, { progress: 0.77 });
+    await tab.getByText('77%').waitFor({ timeout: LIVE_MS });
+  });
+
+  it('appear after the connection was interrupted', async () => {
+    await using own = await servePage();
+    await using opened = await visit(browser, `${own.url}/exports`);
+    const { tab } = opened;
+    await tab.waitForSelector('.live-live');
+    own.disconnect();
+    const { id, record } = recordFor('PENDING', 'live/reconnected', {
+      createdAt: new Date(),
+      updatedAt: new Date(),
+    });
+    await own.store.records.create(id, record);
+    await tab.getByText('live/reconnected').waitFor({ timeout: 15_000 });
+    await tab.waitForSelector('.live-live');
+  });
+
+  it('appear by polling if the stream fails', async () => {
+    let aheadMs = 0;
+    const clock: Clock = { ...systemClock, now: () => later(new Date(), aheadMs) };
+    await using own = await servePage({ clock });
+    await using opened = await visit(browser, `${own.url}/healthz`);
+    const { tab } = opened;
+    await tab.clock.install();
+    await tab.route('**/api/stream', (route) => route.fulfill({ status: 503 }));
+    await tab.goto(`${own.url}/exports`);
+    await tab.waitForSelector('.live-polling');
+    const { id, record } = recordFor('PENDING', 'live/polled');
+    await own.store.records.create(id, record);
+    aheadMs = 10_000;
+    await tab.clock.runFor(aheadMs);
+    await tab.getByText('live/polled').waitFor({ timeout: LIVE_MS });
+  });
+});
+
+describe('the list of exports', () => {
+  it('follows its filters without loading the page', async () => {
+    await using opened = await visit(browser, `${page.url}/exports`);
+    const { tab, problems } = opened;
+    await tab.waitForSelector('.live-live');
+    await tab.evaluate(() => Object.assign(window, { same: true }));
+    await tab.getByLabel('Job key or record ID').fill('amazon');
+    await tab.waitForFunction(() => document.querySelectorAll('[data-row]').length === 6);
+    await tab.getByText('Failed', { exact: true }).first().click();
+    await tab.waitForFunction(() => document.querySelectorAll('[data-row]').length === 1);
+    expect(new URL(tab.url()).search).toBe('?text=amazon&state=FAILED');
+    await tab.reload();
+    expect(await tab.locator('[data-row]').count()).toBe(1);
+    expect(await tab.getByLabel('Job key or record ID').inputValue()).toBe('amazon');
+    await tab.getByLabel('Label').fill('team=land');
+    await tab.getByText('No export matches').waitFor();
+    expect(problems).toEqual([]);
+  });
+
+  it('can be used with the keyboard alone', async () => {
+    await using opened = await visit(browser, `${page.url}/exports`);
+    const { tab } = opened;
+    await tab.waitForSelector('.live-live');
+    await tab.keyboard.press('Tab');
+    expect(await tab.evaluate(() => document.activeElement?.textContent)).toBe('Skip to content');
+    await tab.keyboard.press('Enter');
+    expect(await tab.evaluate(() => document.activeElement?.id)).toBe('main');
+    await tab.keyboard.press('Tab');
+    await tab.keyboard.type('las-vegas');
+    await tab.waitForFunction(() => document.querySelectorAll('[data-row]').length === 6);
+    for (let n = 0; n < 20 && !(await focusedRow(tab)); n++) {
+      await tab.keyboard.press('Tab');
+    }
+    expect(await focusedRow(tab)).toBe('0');
+    await tab.keyboard.press('ArrowDown');
+    await tab.keyboard.press('ArrowDown');
+    await tab.keyboard.press('ArrowUp');
+    expect(await focusedRow(tab)).toBe('1');
+    const name = await tab.evaluate(() => document.activeElement?.textContent);
+    await tab.keyboard.press('Enter');
+    await tab.waitForURL(/\/exports\/ve1-/);
+    expect(await tab.locator('h1').innerText()).toBe(name);
+  });
+
+  it('stays smooth with ten thousand exports: only those near the screen are in the document', async () => {
+    await using many = await servePage();
+    const now = Date.now();
+    for (let n = 0; n < 10_000; n++) {
+      const times = { createdAt: new Date(now - n * 1000), updatedAt: new Date(now - n * 1000) };
+      await many.store.records.create(`r${n}`, { ...samples.PENDING, jobKey: `many/${n}`, ...times });
+    }
+    await using opened = await visit(browser, `${many.url}/exports`);
+    const { tab, problems } = opened;
+    await tab.waitForSelector('.live-live');
+    expect(await tab.locator('.page-head [role=status]').innerText()).toBe('100 of 10,000 exports');
+    for (let loaded = 0; loaded < 3000;) {
+      await tab.evaluate(() => window.scrollTo(0, document.documentElement.scrollHeight));
+      await tab.waitForFunction(
+        (before) =>
+          Number(document.querySelector('.page-head [role=status]')?.textContent?.replace(/ .*|,/g, '')) >
+          before,
+        loaded || 100,
+      );
+      loaded = Number((await tab.locator('.page-head [role=status]').innerText()).replaceAll(/ .*|,/g, ''));
+    }
+    expect(await tab.locator('[data-row]').count()).toBeLessThan(150);
+    await tab.evaluate(() => window.scrollTo(0, 1500 * 52));
+    await tab.getByText('many/1500', { exact: true }).waitFor();
+    // A change of a row that is not in the document does not move the list.
+    const found = await many.store.records.get('r5');
+    if (found && isReadable(found)) {
+      await many.store.records.replace(found, { ...found.value, updatedAt: new Date() });
+    }
+    await tab.waitForTimeout(500);
+    await tab.getByText('many/1500', { exact: true }).waitFor();
+    expect(problems).toEqual([]);
+  }, 60_000);
+});
+
+const focusedRow = (tab: Awaited<ReturnType<typeof visit>>['tab']) =>
+  tab.evaluate(() => (document.activeElement as HTMLElement | null)?.dataset['link'] ?? '');
+
+describe('hostile names', () => {
+  it('are shown as text', async () => {
+    const names = [
+      '<img src=x onerror=alert(1)>',
+      '</script><script>alert(1)</script>',
+      '\u202Egpj.exe',
+      'k'.repeat(10_000),
+    ];
+    for (const name of names) {
+      const { id, record } = recordFor('FAILED', name, {
+        createdAt: later(new Date(), 5 * MINUTE_MS),
+        updatedAt: new Date(),
+        finishedAt: new Date(),
+        batchId: 'hostile',
+        error: { code: 3, status: 'X', message: name, retryable: false, advice: name },
+        labels: { team: name },
+      });
+      await page.store.records.create(id, record);
+      for (const path of ['/', '/exports', '/batches/hostile', `/exports/${id}`]) {
+        await using opened = await visit(browser, page.url + path, { viewport: { width: 320, height: 700 } });
+        const { tab, problems } = opened;
+        await tab.waitForSelector('.live-live');
+        expect(await tab.getByText(name.slice(0, 20)).first().isVisible()).toBe(true);
+        expect(await tab.locator('img').count()).toBe(0);
+        const overflow = await tab.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+        expect([path, overflow, problems]).toEqual([path, 0, []]);
+      }
+    }
+  }, 60_000);
+});

@@ -1,0 +1,82 @@
+import chromium from '@sparticuz/chromium';
+import axe from 'axe-core';
+import { type Browser, type BrowserContextOptions, type Page, chromium as playwright } from 'playwright-core';
+
+/**
+ * A Chromium from an npm package, so that nothing needs installing. Its first start unpacks it to a temporary folder, which takes
+ * some seconds. Its own arguments are for AWS Lambda, and turn off what these tests check.
+ */
+export async function startBrowser(): Promise<Browser> {
+  return playwright.launch({
+    executablePath: await chromium.executablePath(),
+    headless: true,
+    args: [
+      '--no-sandbox',
+      '--headless=shell',
+      '--hide-scrollbars',
+      '--mute-audio',
+      '--font-render-hinting=none',
+    ],
+  });
+}
+
+/** A page in a browser, and everything that should not happen on it. */
+export interface Visit extends AsyncDisposable {
+  readonly tab: Page;
+  /** Errors in the console, uncaught errors, and requests to other hosts. */
+  readonly problems: readonly string[];
+}
+
+export async function visit(
+  browser: Browser,
+  url: string,
+  options: BrowserContextOptions = {},
+): Promise<Visit> {
+  const context = await browser.newContext({
+    viewport: { width: 1440, height: 900 },
+    locale: 'en-US',
+    timezoneId: 'Europe/Berlin',
+    ...options,
+  });
+  const tab = await context.newPage();
+  const problems: string[] = [];
+  const { origin } = new URL(url);
+  tab.on('console', (message) => {
+    if (message.type() === 'error' || message.type() === 'warning') {
+      problems.push(message.text());
+    }
+  });
+  tab.on('pageerror', (error) => problems.push(String(error.stack)));
+  tab.on('dialog', (dialog) => {
+    problems.push(`dialog: ${dialog.message()}`);
+    void dialog.dismiss();
+  });
+  tab.on('request', (request) => {
+    if (new URL(request.url()).origin !== origin) {
+      problems.push(`request to ${request.url()}`);
+    }
+  });
+  await tab.goto(url);
+  return { tab, problems, [Symbol.asyncDispose]: () => context.close() };
+}
+
+/** Violations of WCAG 2.2 AA that axe finds, as `rule: elements`. */
+export async function accessibilityProblems(tab: Page): Promise<string[]> {
+  await tab.evaluate(axe.source);
+  return tab.evaluate(async () => {
+    const { axe } = globalThis as unknown as { axe: { run(options: object): Promise<AxeResults> } };
+    const { violations } = await axe.run({
+      runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
+    });
+    return violations.map(({ id, nodes }) =>
+      `${id}: ${nodes.map(({ html }) => html).join(' ')}`.slice(0, 400),
+    );
+  });
+}
+
+interface AxeResults {
+  readonly violations: readonly {
+    readonly id: string;
+    readonly nodes: readonly { readonly html: string }[];
+  }[];
+}
