@@ -3,7 +3,7 @@ import type { HttpFunction } from '@google-cloud/functions-framework';
 import { systemClock } from '../shared/clock.ts';
 import type { Page } from '../page/server/app.ts';
 import { leaveDomain } from './http.ts';
-import { config, drain, loadStore, log } from './runtime.ts';
+import { config, drain, loadStorage, loadStore, log } from './runtime.ts';
 
 let page: Promise<Page> | undefined;
 
@@ -32,5 +32,13 @@ async function createThePage(): Promise<Page> {
     import('page:assets'),
     loadStore(),
   ]);
-  return createPage({ store, config, clock: systemClock, log, assets, stopping: drain.stopping });
+  return createPage({
+    store,
+    config,
+    clock: systemClock,
+    log,
+    assets,
+    stopping: drain.stopping,
+    storage: loadStorage,
+  });
 }

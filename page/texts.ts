@@ -296,6 +296,25 @@ export const texts = {
       expires: 'Record is deleted',
     },
   },
+  delivery: {
+    title: 'Video',
+    play: (name: string) => `Video of ${name}`,
+    states: {
+      PENDING: 'The service looks for the video.',
+      VERIFIED: 'Verified: it arrived, and it plays.',
+      SUSPECT: 'It arrived, but it is not what was requested.',
+      MISSING: 'It did not arrive.',
+      AMBIGUOUS: 'More than one export may have written it.',
+      UNCHECKED: 'The service cannot look at it.',
+    },
+    frames: (frames: number, rate: number | undefined) =>
+      `${plural(frames, 'frame')}${rate === undefined ? '' : ` at ${rate} per second`}`,
+    size: (width: number, height: number) => `${width} × ${height}`,
+    seconds: (seconds: number) => `${Number(seconds.toFixed(1)).toLocaleString('en')} s`,
+    megabytes: (bytes: number) => `${(bytes / 1e6).toFixed(bytes < 1e6 ? 2 : 1)} MB`,
+    checked: 'checked',
+    copy: 'Copy',
+  },
   problem: {
     404: {
       title: 'Not found',

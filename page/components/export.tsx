@@ -7,6 +7,7 @@ import { toneOf } from '../views/states.ts';
 import type { ExportView, HistoryEntry, ShownState } from '../views/view.ts';
 import { Age, Badge, Outside, Panel, Progress, Time } from './basics.tsx';
 import { Command, quoted } from './command.tsx';
+import { Delivery } from './delivery.tsx';
 
 const t = texts.export;
 
@@ -28,6 +29,7 @@ export function ExportPage({ view }: { readonly view: ExportView }) {
       <div class="detail-columns">
         <div class="detail-main">
           <Now view={view} />
+          {view.delivery && <Delivery delivery={view.delivery} name={row.name} />}
           <Panel title={t.timeline}>
             <History history={history} />
           </Panel>

@@ -5,18 +5,21 @@ import type { Config } from '../../shared/config.ts';
 import type { Log } from '../../shared/log.ts';
 import { isReadable, type Store } from '../../shared/store/store.ts';
 import { isDocumentId } from '../../shared/store/limits.ts';
+import { type CloudStorage, StorageError } from '../../shared/storage/api.ts';
 import type { Frame } from '../components/app.tsx';
 import { batchesList, batchPage } from '../views/batches.ts';
 import { exportPage } from '../views/export.ts';
 import { exportsList, MAX_ROWS, PAGE_ROWS } from '../views/exports.ts';
 import { filterQuery, readFilter } from '../views/filter.ts';
 import { createOverview, type Overview } from '../views/overview.ts';
+import { videoOf } from '../views/video-object.ts';
 import type { ProblemView, View } from '../views/view.ts';
 import { type Answer, send } from './answer.ts';
 import { type Assets, sendAsset } from './assets.ts';
 import { renderPage } from './html.tsx';
 import { createLive } from './live.ts';
 import { sendChanges } from './stream.ts';
+import { sendVideo } from './video.ts';
 import { createViewCache, type MadeView } from './view-cache.ts';
 
 export interface PageServices {
@@ -27,6 +30,8 @@ export interface PageServices {
   readonly assets: Assets;
   /** Aborted when the process must end: open streams are closed. */
   readonly stopping: AbortSignal;
+  /** Loads Cloud Storage's client, to show a video. */
+  readonly storage: () => Promise<CloudStorage>;
 }
 
 /** The read-only page, apart from the server that runs it. */
@@ -83,6 +88,10 @@ export function createPage(services: PageServices): Page {
     }
     if (pathname === '/api/stream') {
       return sendChanges(request, response, live, clock, stopping);
+    }
+    const [, videoId] = /^\/exports\/([^/]+)\/video$/.exec(pathname) ?? [];
+    if (videoId !== undefined) {
+      return answerVideo(request, response, services, decode(videoId));
     }
     if (pathname.startsWith('/assets/')) {
       if (sendAsset(request, response, assets, pathname.slice('/assets/'.length))) {
@@ -147,13 +156,37 @@ const isFromElsewhere = ({ headers }: IncomingMessage, path: string): boolean =>
   headers['sec-fetch-site'] === 'cross-site' &&
   (headers['sec-fetch-mode'] !== 'navigate' || path.startsWith('/api/'));
 
+async function answerVideo(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { store, config, storage, log }: PageServices,
+  id: string | undefined,
+): Promise<void> {
+  const found = id === undefined ? undefined : await store.records.get(id);
+  const video = found && isReadable(found) ? videoOf(found.value, config.allowedDestinations) : undefined;
+  if (!video) {
+    return send(request, response, { status: 404, type: 'text', body: 'There is no video.\n' });
+  }
+  try {
+    await sendVideo(request, response, video, await storage());
+  } catch (error) {
+    if (!(error instanceof StorageError)) {
+      throw error;
+    }
+    // The player shows that it cannot play; the reason is for operators.
+    log.warning('page.video_failed', { recordId: id, kind: error.kind });
+    response.destroy();
+  }
+  return undefined;
+}
+
 /** The view of an address; undefined if there is no such page. */
 type Views = (
   path: string,
   query: URLSearchParams,
 ) => { readonly key: string; readonly isShared: boolean; readonly make: () => Promise<View> } | undefined;
 
-function createViews({ store, clock }: PageServices, overview: Overview): Views {
+function createViews({ store, clock, config }: PageServices, overview: Overview): Views {
   const shared = (key: string, make: () => Promise<View>) => ({ key, isShared: true, make });
   return (path, query) => {
     const [section = '', encoded, ...rest] = path.split('/').slice(1);
@@ -186,7 +219,7 @@ function createViews({ store, clock }: PageServices, overview: Overview): Views 
         if (!isReadable(found)) {
           return problem(422);
         }
-        return exportPage(store, found, query.has('request'));
+        return exportPage(store, found, config.allowedDestinations, query.has('request'));
       };
       return { key: path, isShared: false, make };
     }

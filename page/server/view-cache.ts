@@ -71,17 +71,17 @@ export function createViewCache(live: Live, clock: Clock): ViewCache {
       if (entries.size > KEPT) {
         entries.delete(entries.keys().next().value ?? '');
       }
-      void made.then(
-        ({ view }) => {
-          // The rest of it is on its way.
-          entry.version = isIncomplete(view) ? 0 : version;
-        },
-        () => {
+      const settle = async (): Promise<void> => {
+        try {
+          // The rest of an incomplete view is on its way.
+          entry.version = isIncomplete((await made).view) ? 0 : version;
+        } catch {
           if (entries.get(key) === entry) {
             entries.delete(key);
           }
-        },
-      );
+        }
+      };
+      void settle();
       return made;
     },
   };

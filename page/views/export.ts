@@ -1,3 +1,4 @@
+import type { AllowList } from '../../shared/config.ts';
 import { nextAttemptId, parseRequestId } from '../../shared/model/ids.ts';
 import { type ExportRecord, isActive, isTerminal } from '../../shared/model/record.ts';
 import { recordQueries } from '../../shared/store/queries.ts';
@@ -5,7 +6,8 @@ import { isReadable, type Found, type Store, type Stored } from '../../shared/st
 import { abbreviate } from '../../shared/text.ts';
 import { requestText } from './request-text.ts';
 import { iso, optional, rowOf } from './row.ts';
-import type { ExportFacts, ExportView, HistoryEntry, RecordErrorView, Row } from './view.ts';
+import { videoOf } from './video-object.ts';
+import type { DeliveryView, ExportFacts, ExportView, HistoryEntry, RecordErrorView, Row } from './view.ts';
 
 /** Longest texts of a page about one record, in characters. */
 const TEXT = 4000;
@@ -17,6 +19,7 @@ const text = (value: string): string => abbreviate(value, TEXT);
 export async function exportPage(
   store: Store,
   found: Stored<ExportRecord>,
+  allowed: AllowList,
   withRequest: boolean,
 ): Promise<ExportView> {
   const { id, value } = found;
@@ -38,8 +41,33 @@ export async function exportPage(
     facts: factsOf(value),
     attempts,
     ...optional('request', request),
+    ...optional('delivery', deliveryOf(id, value, allowed)),
     canRetry: isTerminal(value) && value.state !== 'SUCCEEDED',
     canCancel: !isTerminal(value) && value.cancelRequestedAt === undefined,
+  };
+}
+
+function deliveryOf(id: string, record: ExportRecord, allowed: AllowList): DeliveryView | undefined {
+  if (record.state !== 'SUCCEEDED' || !record.delivery) {
+    return undefined;
+  }
+  const { delivery, deliveredTo } = record;
+  const { state, checkedAt, object, problems } = delivery;
+  const { bytes, frames, framesPerSecond, width, height, durationSeconds, codec } = delivery;
+  return {
+    state,
+    ...optional('checkedAt', checkedAt && iso(checkedAt)),
+    ...optional('object', object && text(object)),
+    ...optional('copy', deliveredTo && text(deliveredTo)),
+    ...optional('bytes', bytes),
+    ...optional('frames', frames),
+    ...optional('framesPerSecond', framesPerSecond),
+    ...optional('width', width),
+    ...optional('height', height),
+    ...optional('durationSeconds', durationSeconds),
+    ...optional('codec', codec && abbreviate(codec, 60)),
+    problems: problems.slice(0, 10).map(({ code, message }) => ({ code, message: text(message) })),
+    ...optional('video', videoOf(record, allowed) && `/exports/${encodeURIComponent(id)}/video`),
   };
 }
 

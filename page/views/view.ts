@@ -205,9 +205,29 @@ export interface ExportView {
   readonly facts: ExportFacts;
   readonly attempts: readonly Row[];
   readonly request?: RequestText;
+  readonly delivery?: DeliveryView;
   /** Whether a retry, or a cancellation, has an effect. */
   readonly canRetry: boolean;
   readonly canCancel: boolean;
+}
+
+/** What the service found of the video. */
+export interface DeliveryView {
+  readonly state: 'PENDING' | 'VERIFIED' | 'SUSPECT' | 'MISSING' | 'AMBIGUOUS' | 'UNCHECKED';
+  readonly checkedAt?: string;
+  readonly object?: string;
+  readonly copy?: string;
+  /** `frames`, `width`, and so on, as far as they are known. */
+  readonly bytes?: number;
+  readonly frames?: number;
+  readonly framesPerSecond?: number;
+  readonly width?: number;
+  readonly height?: number;
+  readonly durationSeconds?: number;
+  readonly codec?: string;
+  readonly problems: readonly { readonly code: string; readonly message: string }[];
+  /** Where the page gets its bytes, if it can be played. */
+  readonly video?: string;
 }
 
 export interface ExportFacts {

@@ -102,6 +102,8 @@ describe('a deployed bundle', () => {
       'index.cjs',
       'package-lock.json',
       'package.json',
+      ...(target === 'pollExports' || target === 'showExports' ? ['storage-client.cjs'] : []),
+      ...(target === 'pollExports' ? ['video-worker.cjs'] : []),
       'warm-up.cjs',
     ]);
     const manifest = JSON.parse(await readFile(join(directory, 'package.json'), 'utf8')) as {

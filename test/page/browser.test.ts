@@ -1,3 +1,6 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
@@ -6,7 +9,7 @@ import type { ExportRecord } from '../../shared/model/record.ts';
 import { isReadable } from '../../shared/store/store.ts';
 import { samples } from '../record/samples.ts';
 import { accessibilityProblems, startBrowser, visit } from './browser.ts';
-import { servePage, type ServedPage } from './rig.ts';
+import { root, servePage, type ServedPage } from './rig.ts';
 import { recordFor, seedTeam } from './seed.ts';
 
 /** What "live" means. */
@@ -281,6 +284,31 @@ describe('the list of exports', () => {
 
 const focusedRow = (tab: Awaited<ReturnType<typeof visit>>['tab']) =>
   tab.evaluate(() => (document.activeElement as HTMLElement | null)?.dataset['link'] ?? '');
+
+describe('a verified video', () => {
+  it('plays', async () => {
+    const data = await readFile(join(root, 'infra/local/storage/videos/320.mp4'));
+    const name = 'plays/video.mp4';
+    const { generation } = page.buckets.objects.put({
+      bucket: 'demo-timelapses',
+      name,
+      data,
+      createdMs: Date.now() - 1000,
+    });
+    const object = `gs://demo-timelapses/${name}`;
+    const { id, record } = recordFor('SUCCEEDED', 'plays', {
+      delivery: { state: 'VERIFIED', object, generation, bytes: data.length, problems: [] },
+    });
+    await page.store.records.create(id, record);
+    await using opened = await visit(browser, `${page.url}/exports/${id}`);
+    const { tab, problems } = opened;
+    await tab.evaluate(() => document.querySelector('video')?.play());
+    await tab.waitForFunction(() => (document.querySelector('video')?.currentTime ?? 0) > 0.3);
+    expect(await tab.evaluate(() => document.querySelector('video')?.videoWidth)).toBe(320);
+    expect(await accessibilityProblems(tab)).toEqual([]);
+    expect(problems).toEqual([]);
+  });
+});
 
 describe('hostile names', () => {
   it('are shown as text', async () => {

@@ -5,6 +5,8 @@ import { resolve } from 'node:path';
 
 import { buildAssets } from '../../infra/build-page.ts';
 import { createMemoryStore, type MemoryStore } from '../../infra/local/memory/store.ts';
+import { inProcessStorage } from '../../infra/local/storage/in-process.ts';
+import { createStorage, type SimulatedStorage } from '../../infra/local/storage/storage.ts';
 import type { Assets } from '../../page/server/assets.ts';
 import { createPage, type PageServices } from '../../page/server/app.ts';
 import { type Clock, systemClock } from '../../shared/clock.ts';
@@ -18,6 +20,7 @@ export const root = resolve(import.meta.dirname, '..', '..');
 export interface ServedPage extends AsyncDisposable {
   readonly url: string;
   readonly store: MemoryStore;
+  readonly buckets: SimulatedStorage;
   /** Closes every connection, as a restart of the server does. */
   disconnect(): void;
   /** What the page logged. */
@@ -41,6 +44,7 @@ export async function servePage({
   readonly services?: Partial<PageServices>;
 } = {}): Promise<ServedPage> {
   built ??= buildAssets(root);
+  const buckets = createStorage();
   const lines: string[] = [];
   const times: { path: string; ms: number }[] = [];
   const stopping = new AbortController();
@@ -54,6 +58,7 @@ export async function servePage({
     ),
     assets: await built,
     stopping: stopping.signal,
+    storage: async () => inProcessStorage(buckets),
     ...services,
   });
   const server = createServer((request, response) => {
@@ -67,6 +72,7 @@ export async function servePage({
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     store,
+    buckets,
     disconnect: () => server.closeAllConnections(),
     lines,
     times,

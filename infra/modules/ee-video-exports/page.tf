@@ -54,3 +54,11 @@ resource "google_cloud_run_v2_service_iam_member" "iap" {
     replace_triggered_by = [google_cloudfunctions2_function.this["showExports"].id]
   }
 }
+
+# The videos that it shows. For a bucket with `grant = false`, exports are shown without their video.
+resource "google_storage_bucket_iam_member" "page_exports" {
+  for_each = { for name, bucket in var.export_buckets : name => bucket if bucket.grant }
+  bucket   = each.value.create ? google_storage_bucket.exports[each.key].name : each.key
+  role     = "roles/storage.objectViewer"
+  member   = google_service_account.function["showExports"].member
+}
