@@ -52,6 +52,10 @@ const waiting: Readonly<Record<WaitingFor, WaitingText>> = {
     label: 'EECU quota',
     why: "The project's EECU quota is used up. Jobs are sent again after it resets.",
   },
+  BUDGET: {
+    label: 'Budget',
+    why: 'A budget holds the job. It is sent when the budget has room: when its month turns, or its limit is raised.',
+  },
   SERVICE: {
     label: 'Outage',
     why: 'Earth Engine does not respond as it should. The service tries again by itself.',
