@@ -5,13 +5,14 @@ import { texts } from '../texts.ts';
 import { exportPath, exportsPath } from '../views/filter.ts';
 import type { Hour, OverviewView, Problem, ProjectRow, Row } from '../views/view.ts';
 import { Age, Badge, Bar, Detail, Empty, Outside, Panel, Time } from './basics.tsx';
+import { Budgets } from './budgets.tsx';
 import { Chart } from './chart.tsx';
 import type { ChartKind } from './env.tsx';
 
 const t = texts.overview;
 
 export function OverviewPage({ view }: { readonly view: OverviewView }) {
-  const { problems, hours, waiting, projects, running, finished } = view;
+  const { problems, hours, waiting, projects, running, finished, budgets } = view;
   const headline = problems && (problems.length === 0 ? t.calm : t.attention(problems.length));
   return (
     <>
@@ -51,6 +52,11 @@ export function OverviewPage({ view }: { readonly view: OverviewView }) {
         <Panel title={t.projects}>
           <Projects projects={projects} />
         </Panel>
+        {budgets && budgets.length > 0 && (
+          <Panel title={t.budgets}>
+            <Budgets budgets={budgets} />
+          </Panel>
+        )}
       </div>
     </>
   );

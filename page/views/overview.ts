@@ -12,7 +12,7 @@ import { abbreviate } from '../../shared/text.ts';
 import { exportPath, exportsPath } from './filter.ts';
 import { createParts } from './parts.ts';
 import { iso, optional, rowOf } from './row.ts';
-import type { Hour, OverviewParts, OverviewView, Problem, ProjectRow, Waiting } from './view.ts';
+import type { BudgetRow, Hour, OverviewParts, OverviewView, Problem, ProjectRow, Waiting } from './view.ts';
 
 /** Lists on the overview are short: each has a page of its own. */
 const ROWS = 8;
@@ -57,6 +57,7 @@ export function createOverview(
         finished: () => rows(pageQueries.finished(later(now, -DAY_MS), later(now, DAY_MS))),
         problems: () => findProblems(store, now),
         hours: () => history.read(store, now),
+        budgets: () => budgetRows(store),
       });
       return { kind: 'overview', ...withProblems(read.parts), isIncomplete: read.isIncomplete };
     },
@@ -105,6 +106,29 @@ async function countWaiting({ records }: Store): Promise<Waiting> {
     reasons: counts.filter(({ count }) => count > 0),
     ...optional('oldest', oldest && rowOf(oldest)),
   };
+}
+
+const BUDGETS = 20;
+
+/** Budgets as the last poll summed them: one document. */
+async function budgetRows({ budgetStatus }: Store): Promise<BudgetRow[]> {
+  const found = await budgetStatus.get('current');
+  const budgets = found && isReadable(found) ? found.value.budgets : [];
+  return budgets.slice(0, BUDGETS).map((budget): BudgetRow => {
+    const { id, match, period, limitEecuHours, spentEecuSeconds, holds, cancels, problem } = budget;
+    const { project, batchIdPrefix, label } = match;
+    const covered = [project, batchIdPrefix && `${batchIdPrefix}*`, label && `${label.key}=${label.value}`];
+    return {
+      id: abbreviate(id, 100),
+      match: covered.filter((each) => each !== undefined).join(', '),
+      ...optional('period', period),
+      ...optional('limitEecuHours', limitEecuHours),
+      ...optional('spentEecuSeconds', spentEecuSeconds),
+      holds,
+      cancels,
+      ...optional('problem', problem && abbreviate(problem, 300)),
+    };
+  });
 }
 
 /** Every project that has unfinished jobs, or whose gate has ever closed. */

@@ -88,6 +88,22 @@ export interface OverviewParts {
   readonly problems?: readonly Problem[];
   readonly running?: readonly Row[];
   readonly finished?: readonly Row[];
+  readonly budgets?: readonly BudgetRow[];
+}
+
+/** What was spent of a budget. */
+export interface BudgetRow {
+  readonly id: string;
+  /** What it covers; empty for everything. */
+  readonly match: string;
+  /** `2026-11`, or `TOTAL`. */
+  readonly period?: string;
+  readonly limitEecuHours?: number;
+  readonly spentEecuSeconds?: number;
+  readonly holds: boolean;
+  readonly cancels: boolean;
+  /** Why its figures are missing. */
+  readonly problem?: string;
 }
 
 export interface Waiting {

@@ -29,6 +29,8 @@ describe('the page without scripts', () => {
       '1 job waits for a permission',
       'Closed',
       'Queue is full',
+      'water-team',
+      '338 of 400 EECU-hours (84%)',
       'annual-timelapses/2026-11-23/alps/2020',
     ]) {
       expect(html).toContain(text);

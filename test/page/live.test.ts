@@ -26,7 +26,7 @@ function manualClock() {
   };
   return {
     clock,
-    async advance(ms: number): Promise<void> {
+    advance: async (ms: number): Promise<void> => {
       // What is under way settles first, including the store's reports.
       await settled();
       nowMs += ms;

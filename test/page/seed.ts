@@ -202,6 +202,22 @@ async function seedOthers(store: MemoryStore, now: Date): Promise<void> {
     closedFor: 'QUEUE',
     updatedAt: ago(MINUTE_MS),
   });
+  await store.budgetStatus.create('current', {
+    computedAt: now,
+    budgets: [
+      {
+        id: 'water-team',
+        match: { label: { key: 'team', value: 'water' } },
+        period: now.toISOString().slice(0, 7),
+        limitEecuHours: 400,
+        spentEecuSeconds: 3600 * 338,
+        strict: false,
+        holds: false,
+        cancels: false,
+        told: [],
+      },
+    ],
+  });
   await store.rejectedMessages.create('9182736455', {
     reason: 'INVALID_JOB',
     issues: [
