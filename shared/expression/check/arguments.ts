@@ -1,0 +1,124 @@
+import { type Call, reportArgument } from './call.ts';
+import { algorithmNames, nearest, type Signature, signaturesDate } from './signatures.ts';
+import { isImpossible } from './types.ts';
+import { describeValue } from './value.ts';
+
+/**
+ * Compares a call with its algorithm's signature. The official clients check the same before they send anything: a required
+ * argument that is missing, and one that the algorithm does not have, are errors there (`promoteArgs` in function.js).
+ */
+export function checkArguments(call: Call, signature: Signature | undefined): void {
+  if (!signature) {
+    reportUnknown(call);
+    return;
+  }
+  const { args, required, name } = signature;
+  const { names, values } = call;
+  for (let index = 0; index < names.length; index += 1) {
+    const given = names[index] as string;
+    const value = values[index];
+    const declared = args.get(given);
+    if (!declared) {
+      reportUnknownArgument(call, signature, given);
+    } else if (value && isImpossible(value, declared.outer)) {
+      reportArgument(
+        call,
+        'WRONG_ARGUMENT_TYPE',
+        given,
+        `${name} needs ${aType(declared.type)} here, and gets ${describeValue(value)}`,
+        adviceFor(declared.outer, value.kind),
+      );
+    } else if (declared.items !== undefined && value?.kind === 'List' && value.max > 0) {
+      if (isImpossible(value.item, declared.items)) {
+        reportArgument(
+          call,
+          'WRONG_ARGUMENT_TYPE',
+          given,
+          `${name} needs ${aType(declared.type)} here, and each item of this list is ${describeValue(value.item)}`,
+          adviceFor(declared.items, value.item.kind),
+        );
+      }
+    }
+  }
+  for (const missing of required) {
+    if (!names.includes(missing)) {
+      const misspelled = names.find((given) => !args.has(given));
+      reportArgument(
+        call,
+        'MISSING_ARGUMENT',
+        missing,
+        `${name} has no value for ${missing}, which it requires`,
+        misspelled === undefined
+          ? `Add ${missing}, ${aType(args.get(missing)?.type ?? 'value')}.`
+          : `Add ${missing}, or rename ${misspelled} to it.`,
+      );
+    }
+  }
+}
+
+function reportUnknownArgument(call: Call, { args, name }: Signature, given: string): void {
+  const known = [...args.keys()];
+  const free = known.filter((candidate) => !call.names.includes(candidate));
+  const meant = nearest(given, free);
+  const all = known.length === 0 ? 'It takes no arguments.' : `Its arguments are ${known.join(', ')}.`;
+  reportArgument(
+    call,
+    'UNKNOWN_ARGUMENT',
+    given,
+    `${name} has no argument ${JSON.stringify(given.slice(0, 80))}`,
+    meant === undefined ? `Remove it. ${all}` : `Use ${meant}.`,
+  );
+}
+
+/** Methods of the clients or of the Code Editor, which are no algorithms. */
+const uiOnly =
+  /^(?:ui|Map|Export|Chart|print|inspect)\b|\.(?:getInfo|getMap|getMapId|getThumbURL|getDownloadURL|evaluate|aside)$/;
+
+function reportUnknown({ name, origin, report }: Call): void {
+  const shown = name.slice(0, 80);
+  const within = ['functionInvocationValue', 'functionName'];
+  if (uiOnly.test(name)) {
+    report.add(
+      'UI_ONLY',
+      origin,
+      within,
+      `${shown} exists only in the Code Editor or in a client, not in Earth Engine`,
+      'Remove the call: an exported expression contains only algorithms.',
+    );
+    return;
+  }
+  const meant = nearest(name, algorithmNames());
+  report.add(
+    'UNKNOWN_ALGORITHM',
+    origin,
+    within,
+    `${shown} is not one of the algorithms that Earth Engine listed on ${signaturesDate}`,
+    meant === undefined ? 'Check the name of the algorithm.' : `Did you mean ${meant}?`,
+  );
+}
+
+const aType = (type: string): string => (/^[AEIOU]/.test(type) ? `an ${type}` : `a ${type}`);
+
+function adviceFor(type: string, kind: string): string {
+  if (type === 'Image') {
+    if (kind === 'Number') {
+      return 'Wrap the number in Image.constant.';
+    }
+    if (kind === 'String') {
+      return 'Load the image with Image.load.';
+    }
+    if (kind === 'Collection') {
+      return 'Reduce the collection to an image (ImageCollection.mosaic, reduce.median), or map over it (Collection.map).';
+    }
+  }
+  if (type === 'ImageCollection' && kind === 'Image') {
+    return 'Make a collection of the image with ImageCollection.fromImages.';
+  }
+  if (type === 'ImageCollection' && kind === 'String') {
+    return 'Load the collection with ImageCollection.load.';
+  }
+  if (type === 'Geometry') {
+    return 'Make a geometry with GeometryConstructors.Polygon, or another of the constructors.';
+  }
+  return `Give ${aType(type)}.`;
+}

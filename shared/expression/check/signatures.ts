@@ -1,0 +1,126 @@
+import table from './signatures.json' with { type: 'json' };
+
+/**
+ * The signatures of Earth Engine's algorithms. docs/generate/write-signatures.ts makes the table from the list that Earth
+ * Engine publishes. It is parsed one signature at a time, since a graph uses a few dozen of them.
+ */
+
+export interface Argument {
+  readonly name: string;
+  /** As Earth Engine writes it: `List<Image>`. */
+  readonly type: string;
+  /** The same without what is between the angle brackets: `List`. */
+  readonly outer: string;
+  /** The type of a list's items: `Image`. */
+  readonly items: string | undefined;
+  readonly optional: boolean;
+  /** Undefined if it has none, or none that the table holds. */
+  readonly default: unknown;
+}
+
+export interface Signature {
+  readonly name: string;
+  readonly returns: string;
+  readonly args: ReadonlyMap<string, Argument>;
+  readonly required: readonly string[];
+}
+
+/** The day on which Earth Engine's list was read. */
+export const signaturesDate = table.date;
+
+let texts: Map<string, string> | undefined;
+const parsed = new Map<string, Signature>();
+
+function allTexts(): Map<string, string> {
+  if (!texts) {
+    texts = new Map();
+    for (const [text, names] of Object.entries(table.signatures)) {
+      for (const name of names.split(' ')) {
+        texts.set(name, text);
+      }
+    }
+  }
+  return texts;
+}
+
+/** The names of all algorithms. */
+export const algorithmNames = (): Iterable<string> => allTexts().keys();
+
+/** @param name with or without the prefix `algorithms/` */
+export function signatureOf(name: string): Signature | undefined {
+  const known = parsed.get(name);
+  if (known) {
+    return known;
+  }
+  const text = allTexts().get(name);
+  if (text === undefined) {
+    return name.startsWith('algorithms/') ? signatureOf(name.slice('algorithms/'.length)) : undefined;
+  }
+  const signature = parseSignature(name, text);
+  parsed.set(name, signature);
+  return signature;
+}
+
+const argumentPattern = /(\w+)(\??): ([\w<>]+)(?: = ("[^"]*"|[^,)]+))?/g;
+
+/** Parses `Image(image: Image, bands?: Object, gain?: Number = 1)`. */
+export function parseSignature(name: string, text: string): Signature {
+  const open = text.indexOf('(');
+  const args = new Map<string, Argument>();
+  for (const match of text.slice(open).matchAll(argumentPattern)) {
+    const [, argument = '', mark, type = '', initial] = match;
+    const outer = /^\w+/.exec(type)?.[0] ?? type;
+    args.set(argument, {
+      name: argument,
+      type,
+      outer,
+      items: outer === 'List' ? /^List<(\w+)/.exec(type)?.[1] : undefined,
+      optional: mark === '?',
+      default: initial === undefined ? undefined : JSON.parse(initial),
+    });
+  }
+  const required = [...args.values()].filter(({ optional }) => !optional).map((argument) => argument.name);
+  return { name, returns: text.slice(0, open), args, required };
+}
+
+const MAX_NAME = 100;
+
+/** The name that is most like a given one, if any is similar enough to be what was meant. */
+export function nearest(name: string, candidates: Iterable<string>): string | undefined {
+  if (name.length > MAX_NAME) {
+    return undefined;
+  }
+  const wanted = name.toLowerCase();
+  let best: string | undefined;
+  let distance = Math.max(2, Math.floor(name.length / 3)) + 1;
+  for (const candidate of candidates) {
+    if (Math.abs(candidate.length - name.length) < distance) {
+      const found = editDistance(wanted, candidate.toLowerCase(), distance);
+      if (found < distance) {
+        best = candidate;
+        distance = found;
+      }
+    }
+  }
+  return best;
+}
+
+/** How many characters must be inserted, deleted, or replaced; `limit` if it is that or more. */
+function editDistance(a: string, b: string, limit: number): number {
+  let previous = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i += 1) {
+    const current = [i];
+    let least = i;
+    for (let j = 1; j <= b.length; j += 1) {
+      const replaced = (previous[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      const cost = Math.min(replaced, (previous[j] ?? 0) + 1, (current[j - 1] ?? 0) + 1);
+      current.push(cost);
+      least = Math.min(least, cost);
+    }
+    if (least >= limit) {
+      return limit;
+    }
+    previous = current;
+  }
+  return previous[b.length] ?? limit;
+}
