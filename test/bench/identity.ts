@@ -1,13 +1,15 @@
 import { hash } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 
+import { type CheckedRequest, checkVideo } from '../../shared/expression/check/check-video.ts';
 import { parseJobMessage } from '../../shared/message/job-message.ts';
 import { readJsonData } from '../../shared/message/envelope.ts';
 import { type Bench, median, type Row } from './table.ts';
 
 /**
  * From the bytes of a message to a validated job with its content hash and record id, including decoding, compared with
- * `JSON.parse` and one SHA-256 of the same bytes. The two alternate in one process, so that other load affects both.
+ * `JSON.parse` and one SHA-256 of the same bytes, and the check of the video compared with the same. The two alternate in one
+ * process, so that other load affects both.
  */
 const bench: Bench = {
   name: 'identity',
@@ -15,12 +17,15 @@ const bench: Bench = {
     Promise.resolve([
       measure('one region, 1.7 MB', regionGraph(), 6),
       measure('30,000 nodes, 1.7 MB', manyNodesGraph(), 10),
+      measureCheck('check of one region, 1.7 MB', regionGraph()),
+      measureCheck('check of 30,000 nodes, 1.7 MB', manyNodesGraph()),
     ]),
 };
 export default bench;
 
 const RUNS = 31;
-const WARM_UP_RUNS = 8;
+/** The check's many small functions take longer to be compiled than the one loop that reads a message. */
+const WARM_UP_RUNS = 20;
 
 const rules = {
   defaultProject: 'my-project',
@@ -29,16 +34,36 @@ const rules = {
 };
 
 function measure(what: string, expression: object, limit: number): Row {
+  const data = messageOf(expression);
+  return compare(what, data, limit, () => {
+    const read = readJsonData({ data, problem: undefined });
+    if (!('json' in read) || !('job' in parseJobMessage(read.json, rules))) {
+      throw new Error('not a valid job');
+    }
+  });
+}
+
+/** The check of a video, which runs after the message was read. */
+function measureCheck(what: string, expression: object): Row {
+  const data = messageOf(expression);
+  const { request } = JSON.parse(data.toString()) as { request: CheckedRequest };
+  return compare(what, data, 1, () => checkVideo(request));
+}
+
+function messageOf(expression: object): Buffer {
   const message = {
     jobKey: 'bench',
     request: {
       expression,
       description: 'bench',
-      videoOptions: { framesPerSecond: 12, maxPixelsPerFrame: '100000000' },
+      videoOptions: { framesPerSecond: 12, maxFrames: 2000, maxPixelsPerFrame: '100000000' },
       fileExportOptions: { fileFormat: 'MP4', cloudStorageDestination: { bucket: 'my-bucket' } },
     },
   };
-  const data = Buffer.from(JSON.stringify(message));
+  return Buffer.from(JSON.stringify(message));
+}
+
+function compare(what: string, data: Buffer, limit: number, work: () => void): Row {
   const values: number[] = [];
   const baselines: number[] = [];
   for (let run = 0; run < WARM_UP_RUNS + RUNS; run += 1) {
@@ -46,12 +71,7 @@ function measure(what: string, expression: object, limit: number): Row {
       JSON.parse(data.toString('utf8'));
       hash('sha256', data, 'hex');
     });
-    const value = timed(() => {
-      const read = readJsonData({ data, problem: undefined });
-      if (!('json' in read) || !('job' in parseJobMessage(read.json, rules))) {
-        throw new Error('not a valid job');
-      }
-    });
+    const value = timed(work);
     if (run < WARM_UP_RUNS) {
       continue;
     }
@@ -85,9 +105,16 @@ function regionGraph(): object {
     evenOdd: constant(true),
   });
   const collection = call('ImageCollection.load', { id: constant('COPERNICUS/S2_SR_HARMONIZED') });
+  const image = { argumentReference: '_MAPPING_VAR_0_0' };
   return {
     result: '0',
-    values: { '0': call('Collection.clip', { collection, geometry: polygon }) },
+    values: {
+      '0': call('Collection.map', {
+        collection,
+        baseAlgorithm: { functionDefinitionValue: { argumentNames: ['_MAPPING_VAR_0_0'], body: '1' } },
+      }),
+      '1': call('Image.clipToBoundsAndScale', { input: image, geometry: polygon, scale: constant(30) }),
+    },
   };
 }
 
@@ -134,8 +161,8 @@ function manyNodesGraph(): object {
       baseAlgorithm: { functionDefinitionValue: { argumentNames: ['_MAPPING_VAR_0_0'], body } },
     });
     images.push(
-      call('Image.set', {
-        object: call('reduce.median', { collection: mapped, parallelScale: constant(1) }),
+      call('Element.set', {
+        object: call('reduce.median', { collection: mapped }),
         key: constant('system:time_start'),
         value: call('Date.millis', { date: constant(`${1000 + year}-07-01`) }),
       }),

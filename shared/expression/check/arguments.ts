@@ -1,7 +1,7 @@
 import { type Call, reportArgument } from './call.ts';
-import { algorithmNames, nearest, type Signature, signaturesDate } from './signatures.ts';
-import { isImpossible } from './types.ts';
-import { describeValue } from './value.ts';
+import { algorithmNames, type Argument, nearest, type Signature, signaturesDate } from './signatures.ts';
+import { isAmong } from './types.ts';
+import { describeValue, type Value } from './value.ts';
 
 /**
  * Compares a call with its algorithm's signature. The official clients check the same before they send anything: a required
@@ -12,61 +12,78 @@ export function checkArguments(call: Call, signature: Signature | undefined): vo
     reportUnknown(call);
     return;
   }
-  const { args, required, name } = signature;
+  const { args, required } = signature;
   const { names, values } = call;
+  let present = 0;
   for (let index = 0; index < names.length; index += 1) {
     const given = names[index] as string;
-    const value = values[index];
     const declared = args.get(given);
     if (!declared) {
       reportUnknownArgument(call, signature, given);
-    } else if (value && isImpossible(value, declared.outer)) {
-      reportArgument(
-        call,
-        'WRONG_ARGUMENT_TYPE',
-        given,
-        `${name} needs ${aType(declared.type)} here, and gets ${describeValue(value)}`,
-        adviceFor(declared.outer, value.kind),
-      );
-    } else if (declared.items !== undefined && value?.kind === 'List' && value.max > 0) {
-      if (isImpossible(value.item, declared.items)) {
-        reportArgument(
-          call,
-          'WRONG_ARGUMENT_TYPE',
-          given,
-          `${name} needs ${aType(declared.type)} here, and each item of this list is ${describeValue(value.item)}`,
-          adviceFor(declared.items, value.item.kind),
-        );
-      }
+      continue;
+    }
+    present += declared.optional ? 0 : 1;
+    const value = values[index] as Value;
+    if (isAmong(declared.impossible, value)) {
+      reportType(call, declared, declared.outer, value.kind, `gets ${describeValue(value)}`);
+    } else if (value.kind === 'List' && isAmong(declared.impossibleItems, value.item)) {
+      const found = `each item of this list is ${describeValue(value.item)}`;
+      reportType(call, declared, declared.items, value.item.kind, found);
     }
   }
-  for (const missing of required) {
-    if (!names.includes(missing)) {
-      const misspelled = names.find((given) => !args.has(given));
-      reportArgument(
-        call,
-        'MISSING_ARGUMENT',
-        missing,
-        `${name} has no value for ${missing}, which it requires`,
-        misspelled === undefined
-          ? `Add ${missing}, ${aType(args.get(missing)?.type ?? 'value')}.`
-          : `Add ${missing}, or rename ${misspelled} to it.`,
-      );
+  if (present < required.length) {
+    for (const missing of required) {
+      if (!names.includes(missing)) {
+        reportMissing(call, signature, missing);
+      }
     }
   }
 }
 
+function reportType(
+  call: Call,
+  { name, type }: Argument,
+  wanted: string | undefined,
+  found: string,
+  message: string,
+): void {
+  reportArgument(
+    call,
+    'WRONG_ARGUMENT_TYPE',
+    name,
+    `${call.name} needs ${aType(type)} here, and ${message}`,
+    () => adviceFor(wanted, found),
+  );
+}
+
+function reportMissing(call: Call, { args, name }: Signature, missing: string): void {
+  reportArgument(
+    call,
+    'MISSING_ARGUMENT',
+    missing,
+    `${name} has no value for ${missing}, which it requires`,
+    () => {
+      const misspelled = call.names.find((given) => !args.has(given));
+      return misspelled === undefined
+        ? `Add ${missing}, ${aType(args.get(missing)?.type ?? 'value')}.`
+        : `Add ${missing}, or rename ${misspelled.slice(0, 80)} to it.`;
+    },
+  );
+}
+
 function reportUnknownArgument(call: Call, { args, name }: Signature, given: string): void {
-  const known = [...args.keys()];
-  const free = known.filter((candidate) => !call.names.includes(candidate));
-  const meant = nearest(given, free);
-  const all = known.length === 0 ? 'It takes no arguments.' : `Its arguments are ${known.join(', ')}.`;
   reportArgument(
     call,
     'UNKNOWN_ARGUMENT',
     given,
     `${name} has no argument ${JSON.stringify(given.slice(0, 80))}`,
-    meant === undefined ? `Remove it. ${all}` : `Use ${meant}.`,
+    () => {
+      const known = [...args.keys()];
+      const free = known.filter((candidate) => !call.names.includes(candidate));
+      const meant = nearest(given, free);
+      const all = known.length === 0 ? 'It takes no arguments.' : `Its arguments are ${known.join(', ')}.`;
+      return meant === undefined ? `Remove it. ${all}` : `Use ${meant}.`;
+    },
   );
 }
 
@@ -74,7 +91,11 @@ function reportUnknownArgument(call: Call, { args, name }: Signature, given: str
 const uiOnly =
   /^(?:ui|Map|Export|Chart|print|inspect)\b|\.(?:getInfo|getMap|getMapId|getThumbURL|getDownloadURL|evaluate|aside)$/;
 
+/** Once for each name: a graph that uses a new algorithm may use it thousands of times. */
 function reportUnknown({ name, origin, report }: Call): void {
+  if (!report.isNew(name)) {
+    return;
+  }
   const shown = name.slice(0, 80);
   const within = ['functionInvocationValue', 'functionName'];
   if (uiOnly.test(name)) {
@@ -83,23 +104,25 @@ function reportUnknown({ name, origin, report }: Call): void {
       origin,
       within,
       `${shown} exists only in the Code Editor or in a client, not in Earth Engine`,
-      'Remove the call: an exported expression contains only algorithms.',
+      () => 'Remove the call: an exported expression contains only algorithms.',
     );
     return;
   }
-  const meant = nearest(name, algorithmNames());
   report.add(
     'UNKNOWN_ALGORITHM',
     origin,
     within,
     `${shown} is not one of the algorithms that Earth Engine listed on ${signaturesDate}`,
-    meant === undefined ? 'Check the name of the algorithm.' : `Did you mean ${meant}?`,
+    () => {
+      const meant = nearest(name, algorithmNames());
+      return meant === undefined ? 'Check the name of the algorithm.' : `Did you mean ${meant}?`;
+    },
   );
 }
 
 const aType = (type: string): string => (/^[AEIOU]/.test(type) ? `an ${type}` : `a ${type}`);
 
-function adviceFor(type: string, kind: string): string {
+function adviceFor(type: string | undefined, kind: string): string {
   if (type === 'Image') {
     if (kind === 'Number') {
       return 'Wrap the number in Image.constant.';
@@ -120,5 +143,5 @@ function adviceFor(type: string, kind: string): string {
   if (type === 'Geometry') {
     return 'Make a geometry with GeometryConstructors.Polygon, or another of the constructors.';
   }
-  return `Give ${aType(type)}.`;
+  return `Give ${aType(type ?? 'value')}.`;
 }

@@ -11,9 +11,12 @@ const deprecated: readonly (readonly [RegExp, string])[] = [
   [/^COPERNICUS\/S2_SR$/, 'COPERNICUS/S2_SR_HARMONIZED'],
 ];
 
+/** Quick to tell for nearly all assets. */
+const maybeDeprecated = /\/C01\/|^MODIS\/0[05]|^COPERNICUS\/S2/;
+
 export function checkAsset(call: Call): void {
   const id = constantArgument(call, 'id');
-  if (typeof id !== 'string' || id.length > 200) {
+  if (typeof id !== 'string' || id.length > 200 || !maybeDeprecated.test(id)) {
     return;
   }
   for (const [pattern, replacement] of deprecated) {
@@ -24,7 +27,7 @@ export function checkAsset(call: Call): void {
         'DEPRECATED_ASSET',
         'id',
         `${id} is deprecated: it gets no new images and will be removed`,
-        `Use ${instead}.`,
+        () => `Use ${instead}.`,
       );
       return;
     }

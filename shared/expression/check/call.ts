@@ -49,7 +49,7 @@ export function reportArgument(
   code: Code,
   name: string,
   message: string,
-  suggestion: string,
+  suggestion: () => string,
 ): void {
   call.report.add(code, call.origin, argumentPath(name), message, suggestion);
 }

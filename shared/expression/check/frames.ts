@@ -20,9 +20,10 @@ export function checkResult(
       at,
       [],
       `the result is ${describeValue(result)}; a video is made of an ImageCollection`,
-      result.kind === 'Image'
-        ? 'Make a collection of frames: ImageCollection.fromImages, or Collection.map over a collection.'
-        : 'Let result be the key of an ImageCollection.',
+      () =>
+        result.kind === 'Image'
+          ? 'Make a collection of frames: ImageCollection.fromImages, or Collection.map over a collection.'
+          : 'Let result be the key of an ImageCollection.',
     );
     return;
   }
@@ -35,7 +36,7 @@ export function checkResult(
       result.countedAt ?? at,
       [],
       `the video has at least ${result.min} frames; maxFrames is ${maxFrames}`,
-      `Raise videoOptions.maxFrames to ${result.min}, or make fewer frames.`,
+      () => `Raise videoOptions.maxFrames to ${result.min}, or make fewer frames.`,
     );
   }
   if (result.item.kind === 'Image') {
@@ -65,9 +66,10 @@ function checkFrames(frame: ImageValue, at: Origin, maxPixelsPerFrame: number, r
       bandsAt ?? at,
       [],
       `each frame has ${bands === 1 ? '1 band' : `${bands} bands`} (${bandsWhy}); a video needs three: red, green, and blue`,
-      bands === 1
-        ? 'Use Image.visualize with a palette, with three bands, or with forceRgbOutput.'
-        : 'Use Image.visualize with three bands.',
+      () =>
+        bands === 1
+          ? 'Use Image.visualize with a palette, with three bands, or with forceRgbOutput.'
+          : 'Use Image.visualize with three bands.',
     );
   } else if (pixels !== undefined && pixels !== 'byte') {
     report.add(
@@ -75,7 +77,7 @@ function checkFrames(frame: ImageValue, at: Origin, maxPixelsPerFrame: number, r
       pixelsAt ?? at,
       [],
       `each frame has pixels of type ${pixels}; a video needs 8 bits per band`,
-      'Let Image.visualize with min and max be the last step, or convert with Image.toByte.',
+      () => 'Let Image.visualize with min and max be the last step, or convert with Image.toByte.',
     );
   }
   if (size) {
@@ -86,7 +88,7 @@ function checkFrames(frame: ImageValue, at: Origin, maxPixelsPerFrame: number, r
         size.at,
         [],
         `each frame has at least ${atLeast} pixels; maxPixelsPerFrame is ${maxPixelsPerFrame}`,
-        'Use a smaller size or a larger scale, or raise videoOptions.maxPixelsPerFrame.',
+        () => 'Use a smaller size or a larger scale, or raise videoOptions.maxPixelsPerFrame.',
       );
     }
     for (const [name, pixels] of Object.entries({ width, height, maxDimension })) {
@@ -96,7 +98,7 @@ function checkFrames(frame: ImageValue, at: Origin, maxPixelsPerFrame: number, r
           size.at,
           argumentOf(name),
           `${name} is ${pixels}: many players and encoders of MP4 need an even width and height`,
-          `Use ${Math.ceil(pixels) + (Math.ceil(pixels) % 2)}.`,
+          () => `Use ${Math.ceil(pixels) + (Math.ceil(pixels) % 2)}.`,
         );
       }
     }
@@ -107,7 +109,8 @@ function checkFrames(frame: ImageValue, at: Origin, maxPixelsPerFrame: number, r
       at,
       [],
       'the frames have no region, size, or scale: the video may show the whole footprint of its images, or the whole world',
-      'Pass region and dimensions to the export of the client, or map Image.clipToBoundsAndScale over the frames.',
+      () =>
+        'Pass region and dimensions to the export of the client, or map Image.clipToBoundsAndScale over the frames.',
     );
   }
 }

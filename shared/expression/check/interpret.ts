@@ -1,6 +1,14 @@
 import type { JsonObject } from '../../json.ts';
 import type { Steps } from '../../steps.ts';
-import { type Applications, type Children, childrenOf, finishNode, isContainer, kindOf } from './nodes.ts';
+import {
+  type Applications,
+  type Children,
+  childrenOf,
+  finishNode,
+  isContainer,
+  isValue,
+  kindOf,
+} from './nodes.ts';
 import type { Report } from './report.ts';
 import { type FunctionValue, type Scope, UNKNOWN, type Value, valueOfConstant } from './value.ts';
 
@@ -185,7 +193,13 @@ function advance(machine: Machine, task: Task): Value | undefined {
     values.push(value);
     task.next += 1;
   }
-  task.applications ??= finishNode(children, values, { entry, node }, machine.report);
+  if (!task.applications) {
+    const finished = finishNode(children, values, { entry, node }, machine.report);
+    if (isValue(finished)) {
+      return finished;
+    }
+    task.applications = finished;
+  }
   const { pending, returned } = task.applications;
   while (returned.length < pending.length) {
     const next = pending[returned.length];

@@ -5,18 +5,9 @@ import { collectionTransfers } from './collections.ts';
 import { type HigherOrder, higherOrder } from './higher-order.ts';
 import { imageTransfers } from './images.ts';
 import type { Report } from './report.ts';
-import { signatureOf } from './signatures.ts';
+import { type Signature, signatureOf } from './signatures.ts';
 import { otherTransfers } from './times.ts';
-import {
-  constantOf,
-  type FunctionValue,
-  join,
-  list,
-  type Origin,
-  UNKNOWN,
-  type Value,
-  valueOfType,
-} from './value.ts';
+import { constantOf, type FunctionValue, join, list, type Origin, UNKNOWN, type Value } from './value.ts';
 
 /** What a node is, once it is known what the nodes inside of it are. */
 
@@ -29,12 +20,17 @@ export interface Children {
   readonly nodes: readonly unknown[];
 }
 
-/** Functions to evaluate, and what becomes of their results. */
+/** Functions to evaluate first, and what becomes of their results. */
 export interface Applications {
   readonly pending: readonly { readonly function: FunctionValue; readonly inputs: readonly Value[] }[];
   readonly returned: Value[];
   readonly finish: (returned: readonly Value[]) => Value;
 }
+
+/** What a node is, or the functions that must be evaluated to know it. */
+export type Finished = Value | Applications;
+
+export const isValue = (finished: Finished): finished is Value => 'kind' in finished;
 
 export function kindOf(node: unknown): string {
   // A node that the reader accepted has exactly one key.
@@ -54,29 +50,34 @@ export function childrenOf(node: JsonObject, kind: string): Children {
     return { kind, names: [], nodes: (content['values'] ?? []) as unknown[] };
   }
   const members = content[kind === 'dictionaryValue' ? 'values' : 'arguments'];
-  const names = isJsonObject(members) ? Object.keys(members) : [];
-  const nodes: unknown[] = names.map((name) => (members as JsonObject)[name]);
+  const names: string[] = [];
+  const nodes: unknown[] = [];
+  if (isJsonObject(members)) {
+    // Nodes come from JSON, so they inherit no enumerable members.
+    for (const name in members) {
+      names.push(name);
+      nodes.push(members[name]);
+    }
+  }
   if (Object.hasOwn(content, 'functionReference')) {
     nodes.push({ valueReference: content['functionReference'] });
   }
   return { kind, names, nodes };
 }
 
-const done = (value: Value): Applications => ({ pending: [], returned: [], finish: () => value });
-
 export function finishNode(
   children: Children,
   values: readonly Value[],
   origin: Origin,
   report: Report,
-): Applications {
+): Finished {
   switch (children.kind) {
     case 'arrayValue':
-      return done(listOf(values, origin));
+      return listOf(values, origin);
     case 'functionInvocationValue':
       return finishCall(children, values, origin, report);
     default:
-      return done({ kind: 'Dictionary' });
+      return { kind: 'Dictionary' };
   }
 }
 
@@ -103,32 +104,53 @@ const transfers: ReadonlyMap<string, Transfer> = new Map([
   ...otherTransfers,
 ]);
 
+/** What is known of an algorithm, under the name that a graph calls it by. */
+interface Behavior {
+  readonly signature: Signature;
+  readonly higher: HigherOrder | undefined;
+  readonly transfer: Transfer | undefined;
+}
+
+const behaviors = new Map<string, Behavior>();
+
+function behaviorOf(functionName: string): Behavior | undefined {
+  const known = behaviors.get(functionName);
+  if (known) {
+    return known;
+  }
+  const signature = signatureOf(functionName);
+  if (!signature) {
+    return undefined;
+  }
+  const { name } = signature;
+  const behavior = { signature, higher: higherOrder.get(name), transfer: transfers.get(name) };
+  behaviors.set(functionName, behavior);
+  return behavior;
+}
+
 function finishCall(
   { names, nodes }: Children,
   values: readonly Value[],
   origin: Origin,
   report: Report,
-): Applications {
+): Finished {
   const { functionName } = origin.node['functionInvocationValue'] as { functionName?: string };
-  const call: Call = { name: functionName ?? '', names, values, origin, report };
+  const behavior = functionName === undefined ? undefined : behaviorOf(functionName);
+  const name = behavior?.signature.name ?? functionName ?? '';
+  const call: Call = { name, names, values, origin, report };
   if (functionName === undefined) {
     const called = values[nodes.length - 1];
-    return called?.kind === 'Function' ? callOf(called, call) : done(UNKNOWN);
+    return called?.kind === 'Function' ? callOf(called, call) : UNKNOWN;
   }
-  const signature = signatureOf(functionName);
-  checkArguments(call, signature);
-  if (!signature) {
+  checkArguments(call, behavior?.signature);
+  if (!behavior) {
     return applyAll(call, UNKNOWN);
   }
-  const higher = higherOrder.get(signature.name);
+  const { signature, higher, transfer } = behavior;
   if (higher) {
     return applyWith(higher, call);
   }
-  const transfer = transfers.get(signature.name);
-  return applyAll(
-    call,
-    transfer ? transfer({ ...call, name: signature.name }) : valueOfType(signature.returns),
-  );
+  return applyAll(call, transfer ? transfer(call) : signature.value);
 }
 
 /** A function of the graph itself: its arguments are passed by name. */
@@ -141,24 +163,27 @@ function callOf(called: FunctionValue, call: Call): Applications {
   };
 }
 
-function applyWith(higher: HigherOrder, call: Call): Applications {
+function applyWith(higher: HigherOrder, call: Call): Finished {
   const applied = call.values[call.names.indexOf(higher.argument)];
-  const pending = applied?.kind === 'Function' ? [{ function: applied, inputs: higher.inputs(call) }] : [];
-  return {
-    pending,
-    returned: [],
-    finish: ([returned = UNKNOWN]) => higher.result(call, returned),
-  };
+  return applied?.kind === 'Function'
+    ? {
+        pending: [{ function: applied, inputs: higher.inputs(call) }],
+        returned: [],
+        finish: ([returned = UNKNOWN]) => higher.result(call, returned),
+      }
+    : higher.result(call, UNKNOWN);
 }
 
 /** An algorithm that may call its functions with anything: their bodies are checked nevertheless. */
-function applyAll({ values }: Call, value: Value): Applications {
-  const functions = values.filter((each) => each.kind === 'Function');
-  return functions.length === 0
-    ? done(value)
-    : {
-        pending: functions.map((each) => ({ function: each, inputs: [] })),
-        returned: [],
-        finish: () => value,
-      };
+function applyAll({ values }: Call, value: Value): Finished {
+  if (!values.some(isFunction)) {
+    return value;
+  }
+  return {
+    pending: values.filter(isFunction).map((each) => ({ function: each, inputs: [] })),
+    returned: [],
+    finish: () => value,
+  };
 }
+
+const isFunction = (value: Value): value is FunctionValue => value.kind === 'Function';

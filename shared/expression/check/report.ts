@@ -29,7 +29,9 @@ const base = ['request', 'expression'];
 
 /** Collects findings, each once however often its node is looked at. Paths are searched for only at the end. */
 export interface Report {
-  add(code: Code, origin: Origin, within: Within, message: string, suggestion: string): void;
+  add(code: Code, origin: Origin, within: Within, message: string, suggestion: () => string): void;
+  /** Whether a topic comes up for the first time: some are reported once, wherever they come up again. */
+  isNew(topic: string): boolean;
   /** Errors first, in the order in which they were found. */
   list(values: JsonObject): PlacedFinding[];
 }
@@ -37,6 +39,7 @@ export interface Report {
 export function createReport(): Report {
   const found: Found[] = [];
   const seen = new Map<object, Set<string>>();
+  const topics = new Set<string>();
   const counts = { ERROR: 0, WARNING: 0 };
   return {
     add(code, origin, within, message, suggestion) {
@@ -51,15 +54,20 @@ export function createReport(): Report {
       }
       seen.set(origin.node, known.add(key));
       counts[severity] += 1;
-      found.push({ code, origin, within, message, suggestion });
+      found.push({ code, origin, within, message, suggestion: suggestion() });
     },
-    list: (values) => found.map((each) => placed(each, values)).sort((a, b) => rank(a) - rank(b)),
+    isNew: (topic) => topics.size < topics.add(topic).size,
+    list: (values) => {
+      const paths = findPaths(values, found);
+      return found.map((each) => placed(each, paths)).sort((a, b) => rank(a) - rank(b));
+    },
   };
 }
 
-function placed({ code, origin, within, message, suggestion }: Found, values: JsonObject): PlacedFinding {
-  const inside = pathTo(values[origin.entry], origin.node) ?? [];
-  const place = ['values', origin.entry, ...inside, ...within];
+type Paths = ReadonlyMap<object, Path>;
+
+function placed({ code, origin, within, message, suggestion }: Found, paths: Paths): PlacedFinding {
+  const place = ['values', origin.entry, ...(paths.get(origin.node) ?? []), ...within];
   const stored = storableIssue({ path: formatPath([...base, ...place]), message });
   const advice = storableIssue({ path: '', message: suggestion });
   return { severity: codes[code], code, ...stored, suggestion: advice.message, place };
@@ -67,40 +75,46 @@ function placed({ code, origin, within, message, suggestion }: Found, values: Js
 
 const rank = ({ severity }: Finding): number => (severity === 'ERROR' ? 0 : 1);
 
-/** The keys that lead from an entry to one of the nodes in it. Recursion is bounded: the reader allows 100 nested nodes. */
-function pathTo(entry: unknown, node: JsonObject): (string | number)[] | undefined {
-  if (entry === node) {
-    return [];
+/** The path of each node with a finding, from its entry: each such entry is walked once. */
+function findPaths(values: JsonObject, found: readonly Found[]): Paths {
+  const wanted = new Set<object>(found.map(({ origin }) => origin.node));
+  const paths = new Map<object, Path>();
+  for (const entry of new Set(found.map(({ origin }) => origin.entry))) {
+    visit(values[entry], []);
   }
-  for (const [key, child] of childrenOf(entry)) {
-    const found = pathTo(child, node);
-    if (found) {
-      return [...key, ...found];
+  return paths;
+
+  /** Recursion is bounded: the reader allows 100 nested nodes. */
+  function visit(node: unknown, path: (string | number)[]): void {
+    if (paths.size === wanted.size || !isJsonObject(node)) {
+      return;
+    }
+    if (wanted.has(node)) {
+      paths.set(node, [...path]);
+    }
+    for (const [kind, inside] of containers) {
+      const content = node[kind];
+      const members = isJsonObject(content) ? content[inside] : undefined;
+      if (Array.isArray(members)) {
+        members.forEach((member, index) => visitAt(member, path, kind, inside, index));
+      } else if (isJsonObject(members)) {
+        for (const name in members) {
+          visitAt(members[name], path, kind, inside, name);
+        }
+      }
     }
   }
-  return undefined;
+
+  function visitAt(node: unknown, path: (string | number)[], ...keys: (string | number)[]): void {
+    path.push(...keys);
+    visit(node, path);
+    path.length -= keys.length;
+  }
 }
 
-/** The nodes directly inside of a node, each with the keys that lead to it. */
-export function* childrenOf(node: unknown): Iterable<readonly [(string | number)[], unknown]> {
-  if (!isJsonObject(node)) {
-    return;
-  }
-  for (const [kind, inside] of [
-    ['functionInvocationValue', 'arguments'],
-    ['dictionaryValue', 'values'],
-    ['arrayValue', 'values'],
-  ] as const) {
-    const value = node[kind];
-    const members = isJsonObject(value) ? value[inside] : undefined;
-    if (Array.isArray(members)) {
-      for (const [index, member] of members.entries()) {
-        yield [[kind, inside, index], member];
-      }
-    } else if (isJsonObject(members)) {
-      for (const name of Object.keys(members)) {
-        yield [[kind, inside, name], members[name]];
-      }
-    }
-  }
-}
+/** Where a node has other nodes. */
+const containers = [
+  ['functionInvocationValue', 'arguments'],
+  ['dictionaryValue', 'values'],
+  ['arrayValue', 'values'],
+] as const;

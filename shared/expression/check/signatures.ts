@@ -1,4 +1,6 @@
 import table from './signatures.json' with { type: 'json' };
+import { impossibleKinds } from './types.ts';
+import { type Value, valueOfType } from './value.ts';
 
 /**
  * The signatures of Earth Engine's algorithms. docs/generate/write-signatures.ts makes the table from the list that Earth
@@ -14,6 +16,9 @@ export interface Argument {
   /** The type of a list's items: `Image`. */
   readonly items: string | undefined;
   readonly optional: boolean;
+  /** The kinds of values that it cannot have, and that the items of its list cannot have. */
+  readonly impossible: number;
+  readonly impossibleItems: number;
   /** Undefined if it has none, or none that the table holds. */
   readonly default: unknown;
 }
@@ -21,6 +26,8 @@ export interface Argument {
 export interface Signature {
   readonly name: string;
   readonly returns: string;
+  /** What is known of its result without its arguments. */
+  readonly value: Value;
   readonly args: ReadonlyMap<string, Argument>;
   readonly required: readonly string[];
 }
@@ -70,17 +77,21 @@ export function parseSignature(name: string, text: string): Signature {
   for (const match of text.slice(open).matchAll(argumentPattern)) {
     const [, argument = '', mark, type = '', initial] = match;
     const outer = /^\w+/.exec(type)?.[0] ?? type;
+    const items = outer === 'List' ? /^List<(\w+)/.exec(type)?.[1] : undefined;
     args.set(argument, {
       name: argument,
       type,
       outer,
-      items: outer === 'List' ? /^List<(\w+)/.exec(type)?.[1] : undefined,
+      items,
       optional: mark === '?',
+      impossible: impossibleKinds(outer),
+      impossibleItems: impossibleKinds(items),
       default: initial === undefined ? undefined : JSON.parse(initial),
     });
   }
   const required = [...args.values()].filter(({ optional }) => !optional).map((argument) => argument.name);
-  return { name, returns: text.slice(0, open), args, required };
+  const returns = text.slice(0, open);
+  return { name, returns, value: valueOfType(returns), args, required };
 }
 
 const MAX_NAME = 100;

@@ -49,7 +49,7 @@ function dateRange(call: Call): Value {
       'EMPTY_DATE_RANGE',
       'end',
       `the range from ${day(start)} to ${day(end)} is ${isReversed ? 'reversed' : 'empty, because its end is not part of it'}: no image is in it`,
-      isReversed ? 'Swap start and end.' : 'Give an end after the start, such as the next day.',
+      () => (isReversed ? 'Swap start and end.' : 'Give an end after the start, such as the next day.'),
     );
   }
   return { kind: 'DateRange' };
@@ -75,7 +75,7 @@ function calendarRange(call: Call): Value {
       'EMPTY_DATE_RANGE',
       'end',
       `the years from ${start} to ${end} are reversed: no image is in them`,
-      'Swap start and end.',
+      () => 'Swap start and end.',
     );
   }
   return elsewhere(call);
@@ -90,7 +90,7 @@ function rangeContains(call: Call): Value {
       'EMPTY_DATE_RANGE',
       'maxValue',
       `the range from ${least} to ${most} is reversed: nothing is in it`,
-      'Swap minValue and maxValue.',
+      () => 'Swap minValue and maxValue.',
     );
   }
   return elsewhere(call);

@@ -88,8 +88,10 @@ function reducerLike(own: Kind): number {
   return maskOf('Number', 'Boolean', ...spatial, ...values, ...closedExcept(own));
 }
 
-/** @param type without type parameters: `List` */
-export function isImpossible(value: Value, type: string): boolean {
-  const mask = impossible.get(type);
-  return mask !== undefined && (mask & (bits.get(value.kind) ?? 0)) !== 0;
-}
+/** The kinds of values that an argument of a type, without its parameters, cannot have, as a set of bits. */
+export const impossibleKinds = (type: string | undefined): number =>
+  type === undefined ? 0 : (impossible.get(type) ?? 0);
+
+/** @param mask what `impossibleKinds` returned */
+export const isAmong = (mask: number, { kind }: Value): boolean =>
+  mask !== 0 && (mask & (bits.get(kind) ?? 0)) !== 0;

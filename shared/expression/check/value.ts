@@ -200,8 +200,9 @@ export function valueOfConstant(constant: unknown): Value {
       return { kind: 'Boolean', value: constant };
     case 'object':
       if (Array.isArray(constant)) {
-        const item = constant.length > 0 && constant.length <= 100 ? itemOf(constant) : UNKNOWN;
-        return { ...list(item, constant.length, constant.length), constants: constant };
+        const { length } = constant;
+        const item = length <= 100 ? itemOf(constant) : UNKNOWN;
+        return { kind: 'List', item, min: length, max: length, constants: constant, countedAt: undefined };
       }
       return constant === null ? UNKNOWN : { kind: 'Dictionary', constants: constant as JsonObject };
     default:
@@ -211,15 +212,22 @@ export function valueOfConstant(constant: unknown): Value {
 
 /** What all items of a constant list are, without their values. */
 function itemOf(items: readonly unknown[]): Value {
-  let joined: Value | undefined;
+  const type = typeof items[0];
   for (const item of items) {
-    const value = typeof item === 'object' ? UNKNOWN : valueOfConstant(item);
-    joined = joined === undefined ? value : join(joined, value);
-    if (joined === UNKNOWN) {
+    if (typeof item !== type) {
       return UNKNOWN;
     }
   }
-  return joined ?? UNKNOWN;
+  switch (type) {
+    case 'number':
+      return NUMBER;
+    case 'string':
+      return STRING;
+    case 'boolean':
+      return BOOLEAN;
+    default:
+      return UNKNOWN;
+  }
 }
 
 /** The constant that a value is; undefined if it is not known. */

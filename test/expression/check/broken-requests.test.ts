@@ -170,8 +170,7 @@ describe('a doubtful request', () => {
     [
       'an algorithm that is not known',
       landsat((values) => {
-        (values['3'] as never as Json)['functionInvocationValue']['functionName'] =
-          'Image.visualise' as never;
+        Object.assign((values['3'] as never)['functionInvocationValue'], { functionName: 'Image.visualise' });
       }),
       'UNKNOWN_ALGORITHM',
       'request.expression.values["3"].functionInvocationValue.functionName',

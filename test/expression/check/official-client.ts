@@ -29,7 +29,7 @@ export interface ClientRequest {
 }
 
 export async function startOfficialClient(): Promise<OfficialClient> {
-  const ee = createRequire(import.meta.url)('@google/earthengine') as Client;
+  const ee = createRequire(import.meta.url)('@google/earthengine');
   const sent: ClientRequest[] = [];
   const server = createServer((request, response) => {
     const chunks: Buffer[] = [];
