@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 
 import { readJsonData } from '../shared/message/envelope.ts';
+import type { Finding } from '../shared/model/finding.ts';
 import type { Issue } from '../shared/model/rejected-message.ts';
 import type { Cli } from './cli.ts';
 import { writeJson } from './output.ts';
@@ -33,6 +34,18 @@ export function readJson(
   data: Uint8Array,
 ): { readonly json: unknown } | { readonly issues: readonly Issue[] } {
   return readJsonData({ data, problem: undefined });
+}
+
+/** What the check of a graph found in a message that is accepted nevertheless. */
+export function writeFindings(cli: Cli, file: string, findings: readonly Finding[]): void {
+  if (cli.json || findings.length === 0) {
+    return;
+  }
+  const { terminal } = cli;
+  for (const { severity, code, path, message, suggestion } of findings) {
+    terminal.err(`${file}: ${severity === 'ERROR' ? 'error' : 'warning'} ${code}`);
+    terminal.err(`  ${printable(path)}: ${printable(message)}. ${printable(suggestion)}`);
+  }
 }
 
 export function writeIssues(cli: Cli, file: string, reason: string, issues: readonly Issue[]): void {

@@ -7,6 +7,7 @@ import { type CommandContext, type Declare, examples } from './command.ts';
 import { declareBatch } from './commands/batch.ts';
 import { declareBudget } from './commands/budget.ts';
 import { declareCancel } from './commands/cancel.ts';
+import { declareCheck } from './commands/check.ts';
 import { declareDeadLetters } from './commands/dead-letters.ts';
 import { declareDoctor } from './commands/doctor.ts';
 import { declareList } from './commands/list.ts';
@@ -160,6 +161,7 @@ function stackOf(error: Error): string {
 /** Every command, in the order of `--help`. */
 const commands: readonly Declare[] = [
   declareSubmit,
+  declareCheck,
   declareList,
   declareShow,
   declareOpen,

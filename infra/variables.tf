@@ -250,8 +250,14 @@ variable "settings" {
     submit_lease_seconds            = optional(number, 120)
     submit_timeout_seconds          = optional(number, 60)
     verify_delivery                 = optional(string, "on")
+    video_check                     = optional(string, "reject")
   })
   default = {}
+
+  validation {
+    condition     = contains(["reject", "warn", "off"], var.settings.video_check)
+    error_message = "video_check must be reject, warn, or off."
+  }
 
   validation {
     condition     = var.settings.submit_timeout_seconds < var.settings.submit_lease_seconds

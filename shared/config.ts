@@ -60,6 +60,10 @@ const apiUrl = z
   }, 'an https address (http only on loopback)')
   .transform((text) => text.replace(/\/+$/, ''));
 
+const videoChecks = ['reject', 'warn', 'off'] as const;
+/** What the check of a graph (docs/checks.md) does with errors. */
+export type VideoCheck = (typeof videoChecks)[number];
+
 /** Every environment variable of the service, in the order in which docs/reference.md lists them. */
 export const environmentSchema = z
   .object({
@@ -97,6 +101,12 @@ export const environmentSchema = z
     SUBMIT_DEADLINE_HOURS: hours(72).describe(
       'A job is rejected if an outage or a missing permission lasts longer than this; it is lost if its outcome stays unknown for so long',
     ),
+    VIDEO_CHECK: z
+      .enum(videoChecks, videoChecks.join(', '))
+      .default('reject')
+      .describe(
+        'What the check of a graph does with errors: `reject` the message, `warn` on the record, or `off`',
+      ),
     POLL_MIN_SECONDS: seconds(60).describe('Shortest time between two individual checks of an operation'),
     POLL_MAX_SECONDS: seconds(3600).describe(
       'Longest time between two such checks, and between two complete sweeps of a project',
@@ -165,6 +175,7 @@ export interface Config {
   readonly retryMaxMs: number;
   readonly stalledMs: number;
   readonly submitDeadlineMs: number;
+  readonly videoCheck: VideoCheck;
   readonly pollMinMs: number;
   readonly pollMaxMs: number;
   readonly pollBudgetMs: number;
@@ -230,6 +241,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     retryMaxMs: env.RETRY_MAX_SECONDS,
     stalledMs: env.STALLED_HOURS,
     submitDeadlineMs: env.SUBMIT_DEADLINE_HOURS,
+    videoCheck: env.VIDEO_CHECK,
     pollMinMs: env.POLL_MIN_SECONDS,
     pollMaxMs: env.POLL_MAX_SECONDS,
     pollBudgetMs: env.POLL_BUDGET_SECONDS,

@@ -15,6 +15,7 @@ const publishedSettings = (config: Config): Omit<ServiceSettings, 'updatedAt'> =
   retentionDays: config.retentionDays,
   maxActiveOperations: config.maxActiveOperations,
   submitDeadlineMs: config.submitDeadlineMs,
+  videoCheck: config.videoCheck,
 });
 
 /** Stores this deployment's settings, unless they are stored already. Never throws: no job depends on them. */

@@ -7,7 +7,7 @@ import { wrongInput } from '../cli-error.ts';
 import type { Cli } from '../cli.ts';
 import { note, writeJson } from '../output.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
-import { readInput, readJson, writeIssues } from '../input.ts';
+import { readInput, readJson, writeFindings, writeIssues } from '../input.ts';
 import { publishOne } from '../publish.ts';
 import { table } from '../screen.ts';
 import { plural } from '../text.ts';
@@ -40,9 +40,11 @@ export async function planBatch(cli: Cli, file: string, options: BatchOptions): 
   if ('issues' in result) {
     throw rejectedManifest(cli, file, result.issues);
   }
+  const { findings } = result;
   if (cli.json) {
-    writeJson(cli, result.plan);
+    writeJson(cli, findings.length > 0 ? { ...result.plan, findings } : result.plan);
   } else {
+    writeFindings(cli, file, findings);
     writePlan(cli, result.plan);
   }
   return exitCodes.DONE;
@@ -76,11 +78,12 @@ function writePlan({ terminal }: Cli, { batchId, jobs, counts, first, batch }: P
 export async function runBatch(cli: Cli, file: string, options: RunBatchOptions): Promise<ExitCode> {
   const { terminal } = cli;
   const json = await readManifestFile(cli, file, options);
-  const expansion = await checkManifest(json, cli.clock.now(), jobRules(await cli.serviceConfig()));
-  if ('issues' in expansion) {
-    throw rejectedManifest(cli, file, expansion.issues);
+  const checked = await checkManifest(json, cli.clock.now(), jobRules(await cli.serviceConfig()));
+  if ('issues' in checked) {
+    throw rejectedManifest(cli, file, checked.issues);
   }
-  const { manifest, jobs } = expansion;
+  writeFindings(cli, file, checked.findings);
+  const { manifest, jobs } = checked.expansion;
   const store = await cli.store();
   const known = await readBatch({ store, clock: cli.clock }, manifest.id);
   if (known && known.value.manifestHash !== manifest.hash) {

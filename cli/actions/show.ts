@@ -16,13 +16,17 @@ import { time } from '../text.ts';
 
 export interface ShowOptions {
   readonly request?: boolean;
+  readonly code?: boolean;
 }
 
-export async function show(cli: Cli, id: string, { request }: ShowOptions): Promise<ExitCode> {
+export async function show(cli: Cli, id: string, { request, code }: ShowOptions): Promise<ExitCode> {
+  if (code && !request) {
+    throw wrongInput('ARGUMENTS_WRONG', '--code needs --request: it prints the expression of the request.');
+  }
   const target = await findTarget(cli, id);
   const record = target && recordOf(target);
   if (request) {
-    await showRequest(cli, id, record);
+    await showRequest(cli, id, record, code);
   } else if (target && record) {
     await showRecord(cli, target, record);
   } else if (target) {
@@ -33,7 +37,12 @@ export async function show(cli: Cli, id: string, { request }: ShowOptions): Prom
   return exitCodes.DONE;
 }
 
-async function showRequest(cli: Cli, id: string, record: Stored<ExportRecord> | undefined): Promise<void> {
+async function showRequest(
+  cli: Cli,
+  id: string,
+  record: Stored<ExportRecord> | undefined,
+  asCode = false,
+): Promise<void> {
   if (!record) {
     throw wrongInput(
       'ARGUMENTS_WRONG',
@@ -43,6 +52,11 @@ async function showRequest(cli: Cli, id: string, record: Stored<ExportRecord> | 
   const { records } = await cli.store();
   const bytes = await records.readRequest(record.id);
   const json: unknown = JSON.parse(new TextDecoder().decode(bytes));
+  if (asCode) {
+    const { showCode } = await import('./check.ts');
+    showCode(cli, json);
+    return;
+  }
   cli.terminal.out(cli.json ? JSON.stringify(json) : JSON.stringify(json, undefined, 2));
 }
 

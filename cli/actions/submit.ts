@@ -1,6 +1,6 @@
 import type { Config } from '../../shared/config.ts';
 import { sentRequest } from '../../shared/message/identity.ts';
-import { jobRules, parseJobMessage } from '../../shared/message/job-message.ts';
+import { jobRules, parseJobMessage, type ReadJob } from '../../shared/message/job-message.ts';
 import type { Job } from '../../shared/model/job.ts';
 import { isTerminal } from '../../shared/model/record.ts';
 import type { Issue } from '../../shared/model/rejected-message.ts';
@@ -10,7 +10,7 @@ import { writeJson } from '../output.ts';
 import { wrongInput } from '../cli-error.ts';
 import { type Existing, lookUpJobs } from '../existing.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
-import { readInput, readJson, writeIssues } from '../input.ts';
+import { readInput, readJson, writeFindings, writeIssues } from '../input.ts';
 import { publishAll, publishFailure } from '../publish.ts';
 import { paintState } from '../terminal.ts';
 import { plural, printable } from '../text.ts';
@@ -26,7 +26,7 @@ export interface SubmitOptions {
 interface Checked {
   readonly file: string;
   readonly data: Uint8Array;
-  readonly reading: { readonly job: Job } | { readonly reason: string; readonly issues: readonly Issue[] };
+  readonly reading: ReadJob | { readonly reason: string; readonly issues: readonly Issue[] };
 }
 
 /** A valid message, and what exists of its job. */
@@ -65,6 +65,9 @@ export async function submit(
   });
   if (submissions.some(({ existing: { kind } }) => kind === 'OTHER')) {
     throw conflicts(cli, submissions);
+  }
+  for (const { file, reading } of checked) {
+    writeFindings(cli, file, 'job' in reading ? reading.findings : []);
   }
   if (dryRun) {
     for (const { job } of jobs) {

@@ -59,6 +59,7 @@ function withServiceSettings(
       settings?.maxActiveOperations,
       config.maxActiveOperations,
     ),
+    videoCheck: known('VIDEO_CHECK', config.videoCheck, settings?.videoCheck, config.videoCheck),
     topics: {
       jobs: known('JOBS_TOPIC', topics.jobs, stored?.jobs, topics.jobs),
       batches: known('BATCHES_TOPIC', topics.batches, stored?.batches, topics.batches),

@@ -50,6 +50,10 @@ function endingFields(value: ExportRecord): Field[] {
   return [
     ['error', error && `${error.status}: ${error.message}`],
     ['advice', error?.advice],
+    ...(value.findings ?? []).map(({ severity, code, message }): Field => [
+      severity.toLowerCase(),
+      `${code}: ${message}`,
+    ]),
     ...(value.state === 'SUCCEEDED' ? value.outputUris.map((uri): Field => ['output', uri]) : []),
   ];
 }

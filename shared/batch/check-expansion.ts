@@ -3,7 +3,9 @@ import { setImmediate as letOthersRun } from 'node:timers/promises';
 import { readExpression } from '../expression/read-expression.ts';
 import { recordIdOf } from '../model/ids.ts';
 import { describe, formatPath } from '../issues.ts';
-import { type JobRules, parseJobFields, parseJobMessage } from '../message/job-message.ts';
+import type { Finding } from '../model/finding.ts';
+import { createShapeCheck, type ShapeCheck } from './check-shapes.ts';
+import { type JobRules, parseJobFields, parseJobMessage, withoutCheck } from '../message/job-message.ts';
 import { abbreviate } from '../text.ts';
 import type { Issue } from '../model/rejected-message.ts';
 import { createExpansion, type Expansion } from './expansion.ts';
@@ -29,10 +31,11 @@ export async function checkExpansion(
   expansion: Expansion,
   rules: JobRules,
   isOver: () => boolean = () => false,
+  shapes = createShapeCheck(expansion, rules),
 ): Promise<Issue[]> {
   const found = createFindings(expansion);
   checkNames(expansion, found);
-  const check = createJobCheck(expansion, rules, found);
+  const check = createJobCheck(expansion, rules, found, shapes);
   for (let job = 0; job < expansion.jobs; job += 1) {
     if (isOver()) {
       const message = `only ${job} of ${expansion.jobs} jobs could be checked in time; allowed: fewer jobs, or jobs with a jobKey whose graphs differ only in constants`;
@@ -56,19 +59,26 @@ export async function checkExpansion(
   return found.list();
 }
 
+export interface CheckedManifest {
+  readonly expansion: Expansion;
+  /** What the check of the graphs found, once for each shape of graph. */
+  readonly findings: readonly Finding[];
+}
+
 /** Expands a decoded manifest and checks every job of it, without looking anything up. */
 export async function checkManifest(
   json: unknown,
   publishTime: Date,
   rules: JobRules,
-): Promise<Expansion | { readonly issues: readonly Issue[] }> {
+): Promise<CheckedManifest | { readonly issues: readonly Issue[] }> {
   const reading = readManifest(json, publishTime);
   const expansion = 'issues' in reading ? reading : createExpansion(reading.manifest);
   if ('issues' in expansion) {
     return expansion;
   }
-  const issues = await checkExpansion(expansion, rules);
-  return issues.length > 0 ? { issues } : expansion;
+  const shapes = createShapeCheck(expansion, rules);
+  const issues = await checkExpansion(expansion, rules, undefined, shapes);
+  return issues.length > 0 ? { issues } : { expansion, findings: shapes.findings };
 }
 
 /** Finds names without a value, or whose value cannot be inserted there. Checks each value of an axis, not each job. */
@@ -97,7 +107,12 @@ function checkNames({ names, holes, manifest }: Expansion, found: Findings): voi
   }
 }
 
-function createJobCheck(expansion: Expansion, rules: JobRules, found: Findings): (job: number) => void {
+function createJobCheck(
+  expansion: Expansion,
+  rules: JobRules,
+  found: Findings,
+  shapes: ShapeCheck,
+): (job: number) => void {
   const graphs = new Map<string, readonly Issue[]>();
   const seen = new Map<string, number>();
 
@@ -122,12 +137,16 @@ function createJobCheck(expansion: Expansion, rules: JobRules, found: Findings):
     if ('issues' in reading || issues.length > 0) {
       return { issues };
     }
+    const mistakes = shapes.issuesOf(job, reading.fields);
+    if (mistakes.length > 0) {
+      return { issues: mistakes };
+    }
     const { project, jobKey, attempt } = reading.fields;
     // Without a jobKey, or with a hole for the whole request, the whole message is read.
     if (jobKey !== undefined && expansion.graph(job)) {
       return { recordId: recordIdOf({ project, jobKey, attempt }) };
     }
-    const whole = parseJobMessage(expansion.json(job), rules);
+    const whole = parseJobMessage(expansion.json(job), expansion.graph(job) ? withoutCheck(rules) : rules);
     return 'issues' in whole ? { issues: whole.issues } : { recordId: whole.job.recordId };
   };
 

@@ -4,7 +4,15 @@ import type { Issue } from '../model/rejected-message.ts';
 import type { Manifest } from './manifest.ts';
 import { structuralHoles } from './graph-holes.ts';
 import { type Cell, createNames, type Names, type Source } from './names.ts';
-import { compileTemplate, fill, type Hole, holesOf, segmentsOf, type Template } from './template.ts';
+import {
+  compileTemplate,
+  fill,
+  fillShape,
+  type Hole,
+  holesOf,
+  segmentsOf,
+  type Template,
+} from './template.ts';
 
 /**
  * The jobs of a manifest, each made only when needed: what they share is held once, so an expansion of 100,000 jobs takes no
@@ -27,9 +35,16 @@ export interface Expansion {
   /** The same with an empty expression instead of the graph, unless the whole request is a hole. */
   fieldsJson(job: number): unknown;
   /** The expression, and a key that jobs share if their graphs are equally valid. */
-  graph(job: number): { readonly key: string; expression(): unknown } | undefined;
+  graph(job: number): Graph | undefined;
   /** The index of the job's value on each axis. */
   combination(job: number): readonly number[];
+}
+
+interface Graph {
+  readonly key: string;
+  expression(): unknown;
+  /** The expression with null for each constant in which these jobs differ. */
+  shape(): unknown;
 }
 
 export function createExpansion(manifest: Manifest): Expansion | { readonly issues: Issue[] } {
@@ -72,7 +87,9 @@ function expand(manifest: Manifest, { message, expression, fields }: Templates):
       ? { text: segment, bytes: Buffer.byteLength(segment) }
       : { source: names.source(segment.name), inText: segment.inText, bytesOf: [] },
   );
-  const graphAxes = expression ? axesOf([...structuralHoles(expression)], names) : [];
+  const structural = expression ? [...structuralHoles(expression)] : [];
+  const structuralNames = new Set(structural.map(({ name }) => name));
+  const graphAxes = axesOf(structural, names);
 
   const combination = (job: number): number[] => {
     const digits = axes.map(() => 0);
@@ -146,7 +163,12 @@ function expand(manifest: Manifest, { message, expression, fields }: Templates):
       }
       const digits = combination(job);
       const key = graphAxes.map((axis) => digits[axis]).join(',');
-      return { key, expression: () => fillIn(expression, job) };
+      const valueOf = (name: string) => cellIn(names.source(name), digits)?.value;
+      return {
+        key,
+        expression: () => fill(expression, valueOf),
+        shape: () => fillShape(expression, valueOf, (name) => structuralNames.has(name)),
+      };
     },
   };
 }

@@ -1,6 +1,7 @@
 import { setImmediate as letOthersRun } from 'node:timers/promises';
 
 import { type JobRules, jobRules } from '../message/job-message.ts';
+import type { Finding } from '../model/finding.ts';
 import type { Issue } from '../model/rejected-message.ts';
 import { nextAttemptId } from '../model/ids.ts';
 import { type ExportRecord, isTerminal } from '../model/record.ts';
@@ -49,12 +50,15 @@ export async function plan(
   services: Pick<Services, 'store' | 'config' | 'clock'>,
   json: unknown,
   publishTime: Date,
-): Promise<{ readonly plan: Plan } | { readonly issues: readonly Issue[] }> {
+): Promise<
+  { readonly plan: Plan; readonly findings: readonly Finding[] } | { readonly issues: readonly Issue[] }
+> {
   const rules = jobRules(services.config);
-  const expansion = await checkManifest(json, publishTime, rules);
-  if ('issues' in expansion) {
-    return expansion;
+  const checked = await checkManifest(json, publishTime, rules);
+  if ('issues' in checked) {
+    return checked;
   }
+  const { expansion, findings } = checked;
 
   const { id, hash } = expansion.manifest;
   const known = await readBatch(services, id);
@@ -69,7 +73,7 @@ export async function plan(
     await letOthersRun();
   }
   const batch = !known ? 'NEW' : known.value.manifestHash === hash ? 'SAME' : 'OTHER';
-  return { plan: { batchId: id, jobs: expansion.jobs, counts, first, batch } };
+  return { findings, plan: { batchId: id, jobs: expansion.jobs, counts, first, batch } };
 }
 
 async function planChunk(

@@ -156,6 +156,33 @@ export function fill(template: Template, valueOf: (name: string) => unknown): un
   }
 }
 
+/**
+ * The template with its structural holes filled in, and null for each constant that has another hole: what all jobs of one
+ * shape have in common.
+ */
+export function fillShape(
+  template: Template,
+  valueOf: (name: string) => unknown,
+  isFilled: (name: string) => boolean,
+): unknown {
+  switch (template.kind) {
+    case 'value':
+      return isFilled(template.name) ? valueOf(template.name) : null;
+    case 'text':
+      return template.pieces.every((piece) => typeof piece === 'string' || isFilled(piece.name))
+        ? fill(template, valueOf)
+        : null;
+    case 'array':
+      return template.items.map((item) => fillShape(item, valueOf, isFilled));
+    case 'object':
+      return Object.fromEntries(
+        [...template.fields].map(([name, field]) => [name, fillShape(field, valueOf, isFilled)]),
+      );
+    default:
+      return fill(template, valueOf);
+  }
+}
+
 /** JSON text, or a name whose value stands there: as JSON, or as the inside of a JSON string. */
 export type Segment = string | Pick<Hole, 'name' | 'inText'>;
 

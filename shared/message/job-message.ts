@@ -1,11 +1,13 @@
 import { z } from 'zod';
 
-import { type AllowList, type Config, isAllowed } from '../config.ts';
+import { type AllowList, type Config, isAllowed, type VideoCheck } from '../config.ts';
+import { checkVideoInSteps } from '../expression/check/check-video.ts';
 import { readExpressionInSteps } from '../expression/read-expression.ts';
 import { recordIdOf } from '../model/ids.ts';
 import { contentHashOf, serializeRequest } from './identity.ts';
 import { createIssueList, type IssueList, mismatch, type Path } from '../issues.ts';
 import { jobMessageSchema, recordableFields } from './job-schema.ts';
+import type { Finding } from '../model/finding.ts';
 import type { Expression, Job, VideoRequest } from '../model/job.ts';
 
 import { isJsonObject, type JsonNode, pathOf, unusableName } from '../json.ts';
@@ -24,6 +26,8 @@ export interface JobRules {
   readonly allowedProjects: AllowList;
   /** Patterns of `destination`. */
   readonly allowedDestinations: AllowList;
+  /** Whether graphs are checked for what no video can be made of (docs/checks.md). By default, they are not. */
+  readonly graphCheck?: VideoCheck;
 }
 
 /** The rules that this deployment's settings make. */
@@ -31,7 +35,11 @@ export const jobRules = (config: Config): JobRules => ({
   defaultProject: config.earthEngineProject,
   allowedProjects: config.allowedProjects,
   allowedDestinations: config.allowedDestinations,
+  graphCheck: config.videoCheck,
 });
+
+/** The same for a message whose graph needs no check: it was checked before, or only its fields matter. */
+export const withoutCheck = (rules: JobRules): JobRules => ({ ...rules, graphCheck: 'off' });
 
 /** Everything that is wrong with a message, and the fields by which its sender can look that up. */
 export interface InvalidJob {
@@ -46,6 +54,8 @@ export interface InvalidJob {
 export interface ReadJob {
   readonly job: Job;
   readonly bytes: Uint8Array;
+  /** What the check of the graph found. */
+  readonly findings: readonly Finding[];
 }
 
 export type JobReading = ReadJob | InvalidJob;
@@ -81,10 +91,32 @@ export function* parseJobMessageInSteps(json: unknown, rules: JobRules): Steps<J
     );
     return invalid(json, rules, issues.list());
   }
+  const findings = yield* checkGraph(fields.request, rules);
+  const errors = rejectedBy(findings, rules);
+  if (errors.length > 0) {
+    return invalid(json, rules, errors);
+  }
   const requestedVideo = yield* requestedVideoInSteps(fields.request);
   const { shapeHash } = reading;
-  return { job: { ...fields, recordId, contentHash, shapeHash, requestedVideo }, bytes };
+  return { job: { ...fields, recordId, contentHash, shapeHash, requestedVideo }, bytes, findings };
 }
+
+/** What is wrong with a video that Earth Engine would accept, and fail hours later. */
+export function* checkGraph(request: VideoRequest, { graphCheck = 'off' }: JobRules): Steps<Finding[]> {
+  const found = graphCheck === 'off' ? [] : yield* checkVideoInSteps(request);
+  return found.map(({ place: _place, ...finding }) => finding);
+}
+
+/** The findings that reject a message, as its issues. */
+export const rejectedBy = (findings: readonly Finding[], { graphCheck }: JobRules): Issue[] =>
+  graphCheck === 'reject'
+    ? findings
+        .filter(({ severity }) => severity === 'ERROR')
+        .map(({ path, message, code, suggestion }) => ({
+          path,
+          message: `${message} (${code}). ${suggestion}`,
+        }))
+    : [];
 
 /**
  * The same without the graph, which is neither checked nor hashed. For the jobs of one template, whose graph was checked

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
 import { deliverySchema, requestedVideoSchema } from './delivery.ts';
+import { findingSchema } from './finding.ts';
 import { MAX_ATTEMPT, operationPattern, requestIdPattern } from './ids.ts';
 
 /**
@@ -107,6 +108,12 @@ const common = {
   deliverTo: z.string().optional().describe('From the message: where the verified video is copied to'),
   priority: z.int().describe('0–9999; a job with a higher priority starts first'),
   workloadTag: z.string().optional().describe('From the request'),
+  findings: z
+    .array(findingSchema)
+    .optional()
+    .describe(
+      'What the check of its graph found: `severity`, `code` (see [checks](checks.md)), `path`, `message`, and `suggestion`',
+    ),
   revision: z.int().min(1).describe('Incremented by every write; part of the `eventId`'),
   submissions: z.int().min(0).describe('How often the service called Earth Engine to start the export'),
   serviceAccount: z

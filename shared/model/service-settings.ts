@@ -22,6 +22,10 @@ export const serviceSettingsSchema = z.object({
   retentionDays: z.int().describe('`RETENTION_DAYS`'),
   maxActiveOperations: z.int().describe('`MAX_ACTIVE_OPERATIONS`'),
   submitDeadlineMs: z.number().describe('`SUBMIT_DEADLINE_HOURS`, in milliseconds'),
+  videoCheck: z
+    .enum(['reject', 'warn', 'off'])
+    .optional()
+    .describe('`VIDEO_CHECK`; absent in what earlier versions stored'),
   updatedAt: z.date().describe('When a setting last changed'),
 });
 export type ServiceSettings = z.infer<typeof serviceSettingsSchema>;

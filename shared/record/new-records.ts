@@ -1,4 +1,5 @@
 import { later } from '../clock.ts';
+import type { Finding } from '../model/finding.ts';
 import type { Job } from '../model/job.ts';
 import type {
   CommonField,
@@ -22,6 +23,8 @@ export interface JobSource {
   readonly publishedAt?: Date | undefined;
   readonly serviceAccount?: string | undefined;
   readonly retryOf?: string | undefined;
+  /** What the check of the graph found, if anything. */
+  readonly findings?: readonly Finding[] | undefined;
 }
 
 /** Earth Engine's own default (projects.video.export, `priority`): it orders our queue if the job sets none. */
@@ -66,6 +69,7 @@ function initialFields(job: Job, source: JobSource, now: Date, state: string, no
     priority: job.request.priority ?? DEFAULT_PRIORITY,
     workloadTag: job.request.workloadTag,
     retryOf: source.retryOf,
+    findings: source.findings && [...source.findings],
     revision: 1,
     submissions: 0,
     generation: 1,

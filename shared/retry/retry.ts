@@ -7,7 +7,7 @@ import { REQUEST_BYTES } from '../message/job-message.ts';
 import type { Job, VideoRequest } from '../model/job.ts';
 import { nextAttemptId } from '../model/ids.ts';
 import { type ExportRecord, isTerminal, type RecordState, type TerminalRecord } from '../model/record.ts';
-import { enqueue } from '../record/new-records.ts';
+import { enqueue, type JobSource } from '../record/new-records.ts';
 import { batchesOf } from '../record/batches.ts';
 import { CLOCKS_DIFFER_MS } from '../record/cancellation.ts';
 import { createRecord } from '../records.ts';
@@ -274,7 +274,10 @@ function attemptAfter(
     request,
   };
   const now = clock.now();
-  const waiting = enqueue(job, { requestId: recordId, description, messageId, retryOf }, 'QUEUE', now, now);
+  // The graph is the same, so what was found in it still holds.
+  const { findings } = record;
+  const source: JobSource = { requestId: recordId, description, messageId, retryOf, findings };
+  const waiting = enqueue(job, source, 'QUEUE', now, now);
   return {
     ...waiting,
     alsoBatches: record.alsoBatches,

@@ -166,6 +166,14 @@ export const recordQueries = {
     ],
     orderBy: [['unanswered', 'asc']],
   }),
+  /** Records that have not ended and write to the same place. */
+  unfinishedTo: (destination: string): Query => ({
+    where: [
+      ['destination', '==', destination],
+      ['state', 'in', [...submissionStates, ...activeStates]],
+    ],
+    orderBy: [],
+  }),
   byOperation: (operation: string): Query => ({ where: [['operation', '==', operation]], orderBy: [] }),
   ofBatch: (batchId: string): Query => ({
     where: [['batchId', '==', batchId]],

@@ -14,6 +14,7 @@ import { createRecord, updateRecord } from '../records.ts';
 import type { Services } from '../services.ts';
 import { runInSteps, type Steps } from '../steps.ts';
 import { isReadable, type Stored } from '../store/store.ts';
+import { findFileNameInUse } from './file-name.ts';
 import type { Gate } from './gate.ts';
 import { createListings } from './listings.ts';
 import { errorOf, type SendOutcome, send, serviceAccountOf } from './send.ts';
@@ -75,7 +76,7 @@ async function reject(services: Services, envelope: Envelope, detail: Rejection)
 async function submitJob(
   services: SendContext,
   envelope: Envelope,
-  { job, bytes }: ReadJob,
+  { job, bytes, findings }: ReadJob,
 ): Promise<Submitted> {
   const { recordId } = job;
   const source: JobSource = {
@@ -84,8 +85,15 @@ async function submitJob(
     messageId: envelope.messageId,
     publishedAt: envelope.publishTime,
   };
-  const { record, token } =
-    (await cancelledWithBatch(services, job, source)) ?? (await admitted(services, job, source));
+  // At the same time, so that the second one costs a read, and no time.
+  const [{ record: unchecked, token }, inUse] = await Promise.all([
+    cancelledWithBatch(services, job, source).then(
+      (cancelled) => cancelled ?? admitted(services, job, source),
+    ),
+    findFileNameInUse(services, job),
+  ]);
+  const all = [...findings, ...inUse];
+  const record: ExportRecord = all.length > 0 ? { ...unchecked, findings: all } : unchecked;
   const created = await createRecord(services, recordId, record, bytes);
   if ('created' in created && record.state === 'CANCELLED') {
     services.log.info('submit.cancelled', { recordId, batchId: job.batchId });

@@ -151,7 +151,7 @@ function memoryDocuments<T extends object>(table: Table, collection: Collection<
     },
 
     async find(query: Query, { limit, after }: Page): Promise<Found<T>[]> {
-      return evaluate(query, rows.values(), after).slice(0, limit).map(read);
+      return evaluate(query, rows.values(), after, limit).map(read);
     },
 
     async count(query: Query): Promise<number> {

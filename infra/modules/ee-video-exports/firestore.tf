@@ -18,6 +18,7 @@ locals {
       budget-held         = ["heldBy", "priority desc", "createdAt"]
       destination-newest  = ["destination", "createdAt desc"]
       ended-eecu          = ["finishedAt", "eecuSeconds"]
+      destination-state   = ["destination", "state"]
       finished-eecu       = ["finishedAt desc", "eecuSeconds"]
       lower-bounds        = ["eecuIsLowerBound", "eecuSeconds"]
       project-batch-ended = ["project", "batchId", "finishedAt", "eecuSeconds"]
@@ -88,7 +89,7 @@ locals {
   # list or map. The index truncates values above 1,500 bytes anyway.
   unindexed = { for collection, fields in local.large_fields : collection => fields if contains(local.own_collections, collection) }
   large_fields = {
-    videoExports       = ["claim", "deliverTo", "deliveredTo", "description", "error", "extraOperations", "history", "missing", "outputUris", "requestedVideo", "searches"]
+    videoExports       = ["claim", "deliverTo", "deliveredTo", "description", "error", "extraOperations", "findings", "history", "missing", "outputUris", "requestedVideo", "searches"]
     request            = ["data"]
     rejectedMessages   = ["attributes", "data", "issues"]
     videoExportBatches = ["counts"]

@@ -13,6 +13,7 @@ locals {
     RETRY_MAX_SECONDS               = tostring(var.settings.retry_max_seconds)
     STALLED_HOURS                   = tostring(var.settings.stalled_hours)
     SUBMIT_DEADLINE_HOURS           = tostring(var.settings.submit_deadline_hours)
+    VIDEO_CHECK                     = var.settings.video_check
     POLL_MIN_SECONDS                = tostring(var.settings.poll_min_seconds)
     POLL_MAX_SECONDS                = tostring(var.settings.poll_max_seconds)
     POLL_BUDGET_SECONDS             = tostring(var.settings.poll_budget_seconds)

@@ -1,5 +1,6 @@
+import { closest } from '../../did-you-mean.ts';
 import { type Call, reportArgument } from './call.ts';
-import { algorithmNames, type Argument, nearest, type Signature, signaturesDate } from './signatures.ts';
+import { algorithmNames, type Argument, type Signature, signaturesDate } from './signatures.ts';
 import { isAmong } from './types.ts';
 import { describeValue, type Value } from './value.ts';
 
@@ -80,7 +81,7 @@ function reportUnknownArgument(call: Call, { args, name }: Signature, given: str
     () => {
       const known = [...args.keys()];
       const free = known.filter((candidate) => !call.names.includes(candidate));
-      const meant = nearest(given, free);
+      const meant = closest(given, free);
       const all = known.length === 0 ? 'It takes no arguments.' : `Its arguments are ${known.join(', ')}.`;
       return meant === undefined ? `Remove it. ${all}` : `Use ${meant}.`;
     },
@@ -114,7 +115,7 @@ function reportUnknown({ name, origin, report }: Call): void {
     within,
     `${shown} is not one of the algorithms that Earth Engine listed on ${signaturesDate}`,
     () => {
-      const meant = nearest(name, algorithmNames());
+      const meant = closest(name, algorithmNames());
       return meant === undefined ? 'Check the name of the algorithm.' : `Did you mean ${meant}?`;
     },
   );

@@ -51,7 +51,7 @@ function allTexts(): Map<string, string> {
 }
 
 /** The names of all algorithms. */
-export const algorithmNames = (): Iterable<string> => allTexts().keys();
+export const algorithmNames = (): readonly string[] => [...allTexts().keys()];
 
 /** @param name with or without the prefix `algorithms/` */
 export function signatureOf(name: string): Signature | undefined {
@@ -92,46 +92,4 @@ export function parseSignature(name: string, text: string): Signature {
   const required = [...args.values()].filter(({ optional }) => !optional).map((argument) => argument.name);
   const returns = text.slice(0, open);
   return { name, returns, value: valueOfType(returns), args, required };
-}
-
-const MAX_NAME = 100;
-
-/** The name that is most like a given one, if any is similar enough to be what was meant. */
-export function nearest(name: string, candidates: Iterable<string>): string | undefined {
-  if (name.length > MAX_NAME) {
-    return undefined;
-  }
-  const wanted = name.toLowerCase();
-  let best: string | undefined;
-  let distance = Math.max(2, Math.floor(name.length / 3)) + 1;
-  for (const candidate of candidates) {
-    if (Math.abs(candidate.length - name.length) < distance) {
-      const found = editDistance(wanted, candidate.toLowerCase(), distance);
-      if (found < distance) {
-        best = candidate;
-        distance = found;
-      }
-    }
-  }
-  return best;
-}
-
-/** How many characters must be inserted, deleted, or replaced; `limit` if it is that or more. */
-function editDistance(a: string, b: string, limit: number): number {
-  let previous = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i += 1) {
-    const current = [i];
-    let least = i;
-    for (let j = 1; j <= b.length; j += 1) {
-      const replaced = (previous[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      const cost = Math.min(replaced, (previous[j] ?? 0) + 1, (current[j - 1] ?? 0) + 1);
-      current.push(cost);
-      least = Math.min(least, cost);
-    }
-    if (least >= limit) {
-      return limit;
-    }
-    previous = current;
-  }
-  return previous[b.length] ?? limit;
 }

@@ -82,7 +82,7 @@ export async function startOfficialClient(): Promise<OfficialClient> {
 
 /** The table in the form in which Earth Engine lists its algorithms. */
 function listed(): object[] {
-  return [...algorithmNames()].flatMap((name) => {
+  return algorithmNames().flatMap((name) => {
     const signature = signatureOf(name);
     return signature
       ? [
