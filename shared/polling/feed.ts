@@ -12,8 +12,10 @@ import { createSenders, type Senders } from './senders.ts';
 /** One page of the queue: the records that are sent before the free slots are counted again. */
 const PAGE = 100;
 /** As many calls are in flight as the pace and the latency allow, within these: more would take too much memory. */
-const FEWEST_SENDERS = 4;
+const FEWEST_SENDERS = 8;
 const MOST_SENDERS = 128;
+/** One more for so many jobs that were accepted: all that are in flight when a queue or a quota is full are refused. */
+const ACCEPTED_PER_SENDER = 4;
 /** What sending takes beside the call of Earth Engine: reading the request, the claim, and recording the outcome. */
 const STORE_MS = 250;
 
@@ -30,9 +32,12 @@ export interface Fed {
 /** Sends a project's waiting jobs while its gate is open and there is room under MAX_ACTIVE_OPERATIONS. */
 export async function feedQueue(run: PollRun, project: string): Promise<Fed> {
   const pace = run.gate.pace(project);
-  const senders = createSenders(() =>
-    Math.min(MOST_SENDERS, Math.max(FEWEST_SENDERS, pace.callsAtOnce(STORE_MS))),
-  );
+  const submittedBefore = run.summary.submitted;
+  const senders = createSenders(() => {
+    const accepted = run.summary.submitted - submittedBefore;
+    const most = Math.min(MOST_SENDERS, FEWEST_SENDERS + Math.floor(accepted / ACCEPTED_PER_SENDER));
+    return Math.max(FEWEST_SENDERS, Math.min(most, pace.callsAtOnce(STORE_MS)));
+  });
   const sentBefore = pace.turns();
   const at = run.clock.now();
   try {

@@ -89,7 +89,9 @@ export function createPaces(
     },
     shareAll: async () => {
       for (const [project, pace] of paces) {
-        if (pace.turns() - (shared.get(project)?.turns ?? 0) >= MANY_TURNS) {
+        // Without a limit, the next run finds the rate within seconds, so that costs no write.
+        const isLimited = pace.memory().limit !== undefined || shared.has(project);
+        if (isLimited && pace.turns() - (shared.get(project)?.turns ?? 0) >= MANY_TURNS) {
           await store(project);
         }
       }

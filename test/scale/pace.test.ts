@@ -45,7 +45,7 @@ describe('a 429', () => {
 
   it('closes the gate if 429s persist, and a probe opens it again', async () => {
     const harness = createHarness({ environment });
-    harness.simulator.failNext('export', tooMany, 16);
+    harness.simulator.failNext('export', tooMany, 30);
     for (let n = 0; n < 10; n += 1) {
       await submit(harness, `job/${n}`);
     }
@@ -54,7 +54,7 @@ describe('a 429', () => {
     const calls = harness.simulator.exportCalls.length;
     await harness.poll();
     expect(harness.simulator.exportCalls).toHaveLength(calls);
-    for (let minute = 0; minute < 10; minute += 1) {
+    for (let minute = 0; minute < 60; minute += 1) {
       harness.clock.advance(MINUTE_MS);
       await harness.poll();
     }
