@@ -17,6 +17,7 @@ export type CliErrorCode =
   | (typeof rejectionReasons)[number]
   | ClientErrorCode
   | 'ARGUMENTS_WRONG'
+  | 'CHECKSUM_WRONG'
   | 'CONTEXTS_UNREADABLE'
   | 'CONTEXT_UNKNOWN'
   | 'FILE_UNREADABLE'

@@ -6,6 +6,7 @@ import type { Config } from '../shared/config.ts';
 import type { Publisher } from '../shared/publisher.ts';
 import type { KeptMessages } from '../shared/pubsub/kept-messages.ts';
 import type { Clock } from '../shared/clock.ts';
+import type { CloudStorage } from '../shared/storage/api.ts';
 import type { Services } from '../shared/services.ts';
 import type { Store } from '../shared/store/store.ts';
 import { policyOf } from '../shared/record/policy.ts';
@@ -22,6 +23,7 @@ export interface Connections {
   publisher(): Promise<Publisher>;
   /** The subscription that keeps dead letters. */
   keptMessages(): Promise<KeptMessages>;
+  storage(): Promise<CloudStorage>;
   /** All of them, for actions that the service performs too. */
   services(): Promise<Services>;
   close(): Promise<void>;
@@ -41,6 +43,7 @@ export function createConnections(
   let store: Promise<Store> | undefined;
   let publisher: Promise<Publisher> | undefined;
   let kept: Promise<KeptMessages & { close(): Promise<void> }> | undefined;
+  let storage: Promise<CloudStorage> | undefined;
   let services: Promise<Services> | undefined;
 
   async function readSettings(): Promise<Config> {
@@ -82,6 +85,12 @@ export function createConnections(
       emulatorHost: pubsubEmulatorHost,
       subscription,
     });
+  }
+  async function openStorage(): Promise<CloudStorage> {
+    const { googleCloudProject, storageEmulatorHost } = await connections.config();
+    await untilReady('Cloud Storage', storageEmulatorHost?.replace(/^https?:\/\//, ''));
+    const { createCloudStorage } = await import('../shared/storage/client.ts');
+    return createCloudStorage({ projectId: googleCloudProject, emulatorHost: storageEmulatorHost });
   }
   async function openServices(): Promise<Services> {
     const [
@@ -135,6 +144,7 @@ export function createConnections(
     store: () => (store ??= openStore()),
     publisher: () => (publisher ??= openPublisher()),
     keptMessages: () => (kept ??= openKeptMessages()),
+    storage: () => (storage ??= openStorage()),
     services: () => (services ??= openServices()),
     async close() {
       // A client that failed to open was reported when it was used.

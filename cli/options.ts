@@ -69,12 +69,24 @@ const states = [
   'LOST',
 ] as const;
 
+/** The same as `deliveryStates` in the model. */
+const deliveries = ['PENDING', 'VERIFIED', 'SUSPECT', 'MISSING', 'AMBIGUOUS', 'UNCHECKED'] as const;
+
+export const deliveryOption = (): Option =>
+  new Option('--delivery <STATES>', 'only jobs whose video is so, such as missing,suspect').argParser(
+    parseDeliveries,
+  );
+
 /** `failed,lost`, in any case. */
-export function parseStates(text: string): (typeof states)[number][] {
+export const parseStates = (text: string): (typeof states)[number][] => parseNames(text, states);
+
+export const parseDeliveries = (text: string): (typeof deliveries)[number][] => parseNames(text, deliveries);
+
+function parseNames<Name extends string>(text: string, names: readonly Name[]): Name[] {
   return text.split(',').map((part) => {
-    const state = states.find((known) => known === part.trim().toUpperCase());
+    const state = names.find((known) => known === part.trim().toUpperCase());
     if (!state) {
-      const known = states.map((each) => each.toLowerCase());
+      const known = names.map((each) => each.toLowerCase());
       throw new InvalidArgumentError(
         `Use one or more of ${known.join(', ')}${didYouMean(part.trim(), known)}.`,
       );

@@ -9,6 +9,7 @@ import { declareBudget } from './commands/budget.ts';
 import { declareCancel } from './commands/cancel.ts';
 import { declareCheck } from './commands/check.ts';
 import { declareDeadLetters } from './commands/dead-letters.ts';
+import { declareDownload } from './commands/download.ts';
 import { declareDoctor } from './commands/doctor.ts';
 import { declareList } from './commands/list.ts';
 import { declareOpen } from './commands/open.ts';
@@ -165,6 +166,7 @@ const commands: readonly Declare[] = [
   declareList,
   declareShow,
   declareOpen,
+  declareDownload,
   declareWatch,
   declareStats,
   declareBatch,

@@ -1,3 +1,4 @@
+import type { DeliveryState } from '../shared/model/delivery.ts';
 import type { ExportRecord, RecordState } from '../shared/model/record.ts';
 import { listQueries, newestOfLabel } from '../shared/store/list-queries.ts';
 import { pages } from '../shared/store/pages.ts';
@@ -13,17 +14,22 @@ export interface RecordFilter {
   readonly batch?: string;
   readonly label?: Label;
   readonly since?: Date;
+  readonly delivery?: readonly DeliveryState[];
 }
 
 const PAGE_SIZE = 300;
 
 /** The database applies the filter that leaves the fewest records; the others are applied to what it finds. */
-function queryFor({ state, batch, label, since }: RecordFilter): Query {
+function queryFor({ state, batch, label, since, delivery }: RecordFilter): Query {
   if (batch !== undefined) {
     return listQueries.newestOfBatch(batch, since);
   }
   if (label) {
     return newestOfLabel(label.name, label.value, since);
+  }
+  if (delivery && !state) {
+    // Only jobs that succeeded have one.
+    return listQueries.newestIn(['SUCCEEDED'], since);
   }
   if (state) {
     return listQueries.newestIn(state, since);
@@ -31,13 +37,17 @@ function queryFor({ state, batch, label, since }: RecordFilter): Query {
   return listQueries.newest(since);
 }
 
-function matches(record: ExportRecord, { state, batch, label }: RecordFilter): boolean {
+function matches(record: ExportRecord, { state, batch, label, delivery }: RecordFilter): boolean {
   return (
     (!state || state.includes(record.state)) &&
+    (!delivery || delivery.includes(deliveryStateOf(record) as DeliveryState)) &&
     (batch === undefined || record.batchId === batch) &&
     (!label || record.labels[label.name] === label.value)
   );
 }
+
+export const deliveryStateOf = (record: ExportRecord): DeliveryState | undefined =>
+  record.state === 'SUCCEEDED' ? record.delivery?.state : undefined;
 
 /**
  * Every document that the database finds, newest first, with the cursor after it; `stored` only if it matches the filter.

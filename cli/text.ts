@@ -1,4 +1,4 @@
-import type { ExportRecord } from '../shared/model/record.ts';
+import type { ExportRecord, RecordIn } from '../shared/model/record.ts';
 import { duration } from '../shared/text.ts';
 
 export { duration };
@@ -35,7 +35,7 @@ export function detailOf(record: ExportRecord): string {
     case 'CANCELLING':
       return record.stage ?? '';
     case 'SUCCEEDED':
-      return record.outputUris.join(' ');
+      return videoOf(record);
     case 'FAILED':
     case 'CANCELLED':
     case 'REJECTED':
@@ -44,6 +44,22 @@ export function detailOf(record: ExportRecord): string {
     case 'SUBMITTING':
     case 'PENDING':
       return '';
+  }
+}
+
+/** Where the video is, or what is wrong with it. */
+function videoOf({ delivery, outputUris }: RecordIn<'SUCCEEDED'>): string {
+  const [problem] = delivery?.problems ?? [];
+  switch (delivery?.state) {
+    case 'SUSPECT':
+    case 'MISSING':
+    case 'AMBIGUOUS':
+      return `video ${delivery.state}: ${problem?.message ?? ''}`;
+    case 'VERIFIED':
+    case 'PENDING':
+    case 'UNCHECKED':
+    case undefined:
+      return outputUris.join(' ');
   }
 }
 

@@ -8,7 +8,7 @@ import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import { writeJson } from '../output.ts';
 import { recordOf, requireTarget } from '../targets.ts';
 
-type Place = 'bucket' | 'task' | 'record';
+type Place = 'video' | 'bucket' | 'task' | 'record';
 
 export interface OpenOptions {
   readonly in?: Place;
@@ -35,7 +35,7 @@ export async function open(cli: Cli, id: string, { in: place }: OpenOptions): Pr
 
 function placeOf(record: ExportRecord): Place {
   if (record.state === 'SUCCEEDED') {
-    return 'bucket';
+    return record.delivery?.object === undefined ? 'bucket' : 'video';
   }
   return 'operation' in record && record.operation !== undefined ? 'task' : 'record';
 }
@@ -43,6 +43,14 @@ function placeOf(record: ExportRecord): Place {
 async function addressOf(cli: Cli, { id, value }: Stored<ExportRecord>, place: Place): Promise<string> {
   const console = 'https://console.cloud.google.com';
   switch (place) {
+    case 'video': {
+      const object = value.state === 'SUCCEEDED' ? value.delivery?.object : undefined;
+      if (object === undefined) {
+        throw new CliError('NOT_FOUND', `The video of ${id} is not known. To see why, run show ${id}.`);
+      }
+      // Plays in a browser, for those who may read the bucket.
+      return `https://storage.cloud.google.com/${encodePath(object.slice('gs://'.length))}`;
+    }
     case 'bucket': {
       const { destination = '' } = value;
       const reported = value.state === 'SUCCEEDED' ? value.outputUris[0] : undefined;

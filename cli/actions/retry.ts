@@ -17,6 +17,7 @@ import type { Watching } from '../watch/watching.ts';
 export interface RetryOptions {
   readonly batch?: string;
   readonly label?: Label;
+  readonly undelivered?: boolean;
   readonly force?: boolean;
   readonly dryRun?: boolean;
   readonly watch?: boolean;
@@ -38,12 +39,12 @@ const reasons: Readonly<Record<NotRetriedReason, string>> = {
 };
 
 export async function retry(cli: Cli, ids: readonly string[], options: RetryOptions): Promise<ExitCode> {
-  const { force = false, dryRun = false, watch = false, every } = options;
+  const { force = false, undelivered = false, dryRun = false, watch = false, every } = options;
   const selections = await selectionsOf(cli, ids, options);
   const services = await cli.services();
   const results: RetryResult[] = [];
   for (const selection of selections) {
-    results.push(await retryJobs(services, selection, { force, dryRun }));
+    results.push(await retryJobs(services, selection, { force, undelivered, dryRun }));
   }
   const result = merged(results);
   if (cli.json) {

@@ -14,6 +14,8 @@ import { type Counts, countingReplaced, subtract, sum } from '../attempts.ts';
 import type { Cli } from '../cli.ts';
 import { note, writeJson, writeTable } from '../output.ts';
 import { isFinalCost } from '../cost.ts';
+import { deliveryStates } from '../../shared/model/delivery.ts';
+import { recordQueries } from '../../shared/store/queries.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import type { Grouping } from '../options.ts';
 import { readRecords, type RecordFilter } from '../records.ts';
@@ -42,6 +44,23 @@ export async function stats(cli: Cli, { by, ...filter }: StatsOptions): Promise<
   return by ? statsBy(cli, by, filter) : countsOnly(cli, filter);
 }
 
+/** Every attempt that succeeded has a video of its own. */
+async function countDeliveries(
+  cli: Cli,
+  batch: string | undefined,
+): Promise<Record<string, number> | undefined> {
+  const { records } = await cli.store();
+  const counts = await Promise.all(
+    deliveryStates.map(async (state) => {
+      const query =
+        batch === undefined ? recordQueries.delivered(state) : recordQueries.ofBatchDelivered(batch, state);
+      return [state, await records.count(query)] as const;
+    }),
+  );
+  const found = counts.filter(([, count]) => count > 0);
+  return found.length > 0 ? Object.fromEntries(found) : undefined;
+}
+
 async function countsOnly(cli: Cli, filter: RecordFilter): Promise<ExitCode> {
   const { terminal } = cli;
   const { batch, label, since } = filter;
@@ -51,14 +70,16 @@ async function countsOnly(cli: Cli, filter: RecordFilter): Promise<ExitCode> {
       ? ((await readGroups(cli, filter, () => '')).get('') ?? { counts: {}, ...noCost })
       : { counts: await countLatest(cli, batch), ...(await sumCosts(cli, batch)) };
   const isWhole = batch === undefined && !label && !since;
-  const [restricted, waitingFor, rejected] = await Promise.all([
+  const [restricted, deliveries, waitingFor, rejected] = await Promise.all([
     readRestrictions(cli),
+    label || since ? undefined : countDeliveries(cli, batch),
     isWhole ? countReasons(cli) : {},
     isWhole ? countRejected(cli) : {},
   ]);
   if (cli.json) {
     writeJson(cli, {
       counts,
+      ...(deliveries && { deliveries }),
       ...cost,
       restricted,
       ...(isWhole && { waitingFor, rejectedMessages: rejected }),
@@ -75,6 +96,10 @@ async function countsOnly(cli: Cli, filter: RecordFilter): Promise<ExitCode> {
   }
   for (const [index, row] of table(rows, '', terminal.columns).entries()) {
     terminal.out(paintState(terminal, row, rows[index]?.[0] ?? ''));
+  }
+  const videos = Object.entries(deliveries ?? {}).map(([state, count]) => `${count} ${state}`);
+  if (videos.length > 0) {
+    terminal.out(`\nVideos     ${videos.join(', ')}`);
   }
   terminal.out(`\nEECU-time  ${eecu(cost.eecuSeconds)}`);
   terminal.out(

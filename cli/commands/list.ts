@@ -1,12 +1,13 @@
 import type { ListOptions } from '../actions/list.ts';
 import { type Declare, examples } from '../command.ts';
-import { labelOption, limitOption, sinceOption, stateOption } from '../options.ts';
+import { deliveryOption, labelOption, limitOption, sinceOption, stateOption } from '../options.ts';
 
 export const declareList: Declare = (parent, { clock, run }) => {
   parent
     .command('list')
     .description('List records, newest first.')
     .addOption(stateOption())
+    .addOption(deliveryOption())
     .option('--batch <ID>', 'only jobs of this batch')
     .addOption(labelOption('only jobs with this label'))
     .addOption(sinceOption(clock))

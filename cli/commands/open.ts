@@ -9,7 +9,8 @@ export const declareOpen: Declare = (parent, { run }) => {
     .description('Open a job in the browser: its video, its task, or its record. Prints the address too.')
     .argument('<ID>', 'a record id or a job key')
     .addOption(
-      new Option('--in <PLACE>', 'where (default: the bucket if it succeeded, or else the task)').choices([
+      new Option('--in <PLACE>', 'where (default: the video if it is known, or else the task)').choices([
+        'video',
         'bucket',
         'task',
         'record',

@@ -9,6 +9,7 @@ export const declareRetry: Declare = (parent, { run }) => {
     .argument('[ID...]', 'record ids, job keys, or batches')
     .option('--batch <ID>', 'all such jobs of this batch')
     .addOption(labelOption('all such jobs with this label'))
+    .option('--undelivered', 'retry jobs that succeeded, but whose video is missing or suspect')
     .option('--force', 'also retry jobs that would most likely fail the same way, such as out of memory')
     .option('--dry-run', 'only print which jobs would be retried')
     .option('--watch', 'follow the new attempts until they end')

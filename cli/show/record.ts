@@ -1,4 +1,4 @@
-import { type ExportRecord, isActive, isTerminal } from '../../shared/model/record.ts';
+import { type ExportRecord, isActive, isTerminal, type RecordIn } from '../../shared/model/record.ts';
 import { recordQueries } from '../../shared/store/queries.ts';
 import { isReadable, type Stored } from '../../shared/store/store.ts';
 import type { Cli } from '../cli.ts';
@@ -55,6 +55,25 @@ function endingFields(value: ExportRecord): Field[] {
       `${code}: ${message}`,
     ]),
     ...(value.state === 'SUCCEEDED' ? value.outputUris.map((uri): Field => ['output', uri]) : []),
+    ...(value.state === 'SUCCEEDED' ? deliveryFields(value) : []),
+  ];
+}
+
+function deliveryFields({ delivery, deliveredTo, deliverTo }: RecordIn<'SUCCEEDED'>): Field[] {
+  if (!delivery) {
+    return [];
+  }
+  const { object, frames, framesPerSecond, width, height, durationSeconds, codec, bytes } = delivery;
+  const video =
+    frames === undefined
+      ? undefined
+      : `${frames} frames, ${framesPerSecond ?? '?'}/s, ${durationSeconds} s, ${width}×${height}, ${codec}, ${bytes} bytes`;
+  return [
+    ['delivery', delivery.state],
+    ['file', object],
+    ['video', video],
+    ['copy', deliveredTo ?? deliverTo],
+    ...delivery.problems.map(({ code, message }): Field => ['problem', `${code}: ${message}`]),
   ];
 }
 

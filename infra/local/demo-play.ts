@@ -168,6 +168,7 @@ function watchingCli({ clock, config, store }: Stage, terminal: Terminal, interr
     store: async () => store,
     publisher: unused,
     keptMessages: unused,
+    storage: unused,
     services: unused,
     readStdin: unused,
     close: unused,

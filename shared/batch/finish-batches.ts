@@ -1,4 +1,5 @@
 import { HOUR_MS, later } from '../clock.ts';
+import { deliveryStates } from '../model/delivery.ts';
 import { isOfBatch } from '../record/batches.ts';
 import { terminalStates } from '../model/record.ts';
 import type { Services } from '../services.ts';
@@ -113,7 +114,29 @@ async function totalsOf({ store: { records } }: Services, id: string) {
       counts[state] = total;
     }
   });
-  return { counts, eecuSeconds };
+  return { counts, ...(await deliveriesOf(records, id, counts.SUCCEEDED)), eecuSeconds };
+}
+
+/** Only jobs that succeeded have a delivery; those before this field existed have none. */
+async function deliveriesOf(
+  records: Services['store']['records'],
+  id: string,
+  succeeded = 0,
+): Promise<Pick<Batch, 'deliveries'>> {
+  if (succeeded === 0) {
+    return {};
+  }
+  const deliveries: Batch['deliveries'] = {};
+  await Promise.all(
+    deliveryStates.map(async (state) => {
+      const own = await records.count(recordQueries.ofBatchDelivered(id, state));
+      const total = own + (await records.count(recordQueries.alsoOfBatchDelivered(id, state)));
+      if (total > 0) {
+        deliveries[state] = total;
+      }
+    }),
+  );
+  return { deliveries };
 }
 
 /**

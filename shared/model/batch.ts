@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
 import { DAY_MS } from '../clock.ts';
+import { deliveryStates } from './delivery.ts';
 import { recordStates } from './record.ts';
 
 /**
@@ -52,6 +53,12 @@ export const batchSchema = z.object({
     .describe(
       'How many records it has by state once it is finished, including earlier attempts and jobs that it shares with other batches',
     ),
+  deliveries: z
+    .partialRecord(z.enum(deliveryStates), z.int().min(0))
+    .optional()
+    .describe(
+      'How many of its jobs that succeeded have a delivery in each state, once it is finished; `PENDING` ones are decided later',
+    ),
   rejectedMessages: z.int().min(0).optional().describe('How many of its jobs never became a record'),
   expired: z
     .int()
@@ -87,6 +94,7 @@ export function reopenedBatch(batch: Batch) {
     finishedAt: _finished,
     expireAt: _expiry,
     counts: _counts,
+    deliveries: _deliveries,
     expired: _expired,
     eecuSeconds: _eecu,
     owesEvent: _event,

@@ -13,6 +13,7 @@ export const deliveryStates = [
   /** The service cannot look, or does not. */
   'UNCHECKED',
 ] as const;
+export type DeliveryState = (typeof deliveryStates)[number];
 
 /** Every code, by the state that it explains; those of VERIFIED are about the copy to `deliverTo`. */
 export const deliveryProblems = {

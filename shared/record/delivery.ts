@@ -97,3 +97,7 @@ export const recordCopy = (
   ...recordDelivery(record, delivery, now),
   deliveredTo,
 });
+
+/** Whether the video is known to be missing, or not to be what was requested. */
+export const isUndelivered = ({ delivery }: RecordIn<'SUCCEEDED'>): boolean =>
+  delivery?.state === 'MISSING' || delivery?.state === 'SUSPECT';

@@ -10,6 +10,7 @@ import { type ExportRecord, isTerminal, type RecordState, type TerminalRecord } 
 import { enqueue, type JobSource } from '../record/new-records.ts';
 import { batchesOf } from '../record/batches.ts';
 import { CLOCKS_DIFFER_MS } from '../record/cancellation.ts';
+import { isUndelivered } from '../record/delivery.ts';
 import { createRecord } from '../records.ts';
 import type { Services } from '../services.ts';
 import { type Query, recordQueries } from '../store/queries.ts';
@@ -39,6 +40,8 @@ export type RetrySelection =
   | { readonly recordIds: readonly string[] };
 
 export interface RetryOptions {
+  /** Retries jobs that succeeded, but whose video is missing or suspect; of a batch or a label, only those. */
+  readonly undelivered?: boolean;
   /** Also retries jobs whose error is not retryable, so that they would most likely fail the same way. */
   readonly force?: boolean;
   /** Only reports what would be done. */
@@ -79,7 +82,7 @@ export interface RetryResult {
 export async function retryJobs(
   services: Services,
   selection: RetrySelection,
-  { force = false, dryRun = false }: RetryOptions = {},
+  { force = false, undelivered = false, dryRun = false }: RetryOptions = {},
 ): Promise<RetryResult> {
   const attempts: { recordId: string; retryOf: string }[] = [];
   const skipped: Partial<Record<NotRetriedReason, number>> = {};
@@ -89,10 +92,10 @@ export async function retryJobs(
   const skip = (reason: NotRetriedReason): void => {
     skipped[reason] = (skipped[reason] ?? 0) + 1;
   };
-  for await (const page of pagesOf(services, selection, unknown)) {
+  for await (const page of pagesOf(services, selection, unknown, undelivered)) {
     const batches = createReopening(services, dryRun);
     const one = async (found: Found<ExportRecord>): Promise<void> => {
-      const next = await nextAttempt(services, found, force);
+      const next = await nextAttempt(services, found, { force, undelivered });
       if ('skipped' in next) {
         const isDamaged = next.skipped === 'UNREADABLE' || next.skipped === 'REQUEST_DAMAGED';
         if (isDamaged && damaged.length < MAX_LISTED) {
@@ -129,15 +132,17 @@ async function* pagesOf(
   services: Services,
   selection: RetrySelection,
   unknown: string[],
+  undelivered: boolean,
 ): AsyncGenerator<readonly Found<ExportRecord>[]> {
   const { store, config } = services;
+  const states: readonly RecordState[] = undelivered ? ['SUCCEEDED'] : unsuccessful;
   if ('batchId' in selection) {
-    yield* pages(store.records, recordQueries.ofBatchIn(selection.batchId, unsuccessful), PAGE);
-    yield* pages(store.records, recordQueries.alsoOfBatchIn(selection.batchId, unsuccessful), PAGE);
+    yield* pages(store.records, recordQueries.ofBatchIn(selection.batchId, states), PAGE);
+    yield* pages(store.records, recordQueries.alsoOfBatchIn(selection.batchId, states), PAGE);
   } else if ('label' in selection) {
     // The new attempts have the label too, and may appear on a later page.
     for await (const page of pages(store.records, recordQueries.ofLabel(...selection.label), PAGE)) {
-      yield page.filter((found) => !isReadable(found) || unsuccessful.includes(found.value.state));
+      yield page.filter((found) => !isReadable(found) || states.includes(found.value.state));
     }
   } else if ('jobKeys' in selection) {
     const { jobKeys, project = config.earthEngineProject } = selection;
@@ -185,7 +190,7 @@ interface NextAttempt {
 async function nextAttempt(
   services: Services,
   found: Found<ExportRecord>,
-  force: boolean,
+  { force, undelivered }: Required<Pick<RetryOptions, 'force' | 'undelivered'>>,
 ): Promise<NextAttempt | { readonly skipped: NotRetriedReason }> {
   if (!isReadable(found)) {
     return { skipped: 'UNREADABLE' };
@@ -195,9 +200,10 @@ async function nextAttempt(
     return { skipped: 'NOT_ENDED' };
   }
   if (record.state === 'SUCCEEDED') {
-    return { skipped: 'SUCCEEDED' };
-  }
-  if (!force && !record.error.retryable) {
+    if (!undelivered || !isUndelivered(record)) {
+      return { skipped: 'SUCCEEDED' };
+    }
+  } else if (!force && !record.error.retryable) {
     return { skipped: 'NOT_RETRYABLE' };
   }
   if (!record.contentHash) {

@@ -1,3 +1,4 @@
+import type { DeliveryState } from '../model/delivery.ts';
 import {
   activeStates,
   otherReasons,
@@ -204,6 +205,24 @@ export const recordQueries = {
   /** Jobs of the batch whose record belongs to another batch, or to none. */
   alsoOfBatch: (batchId: string): Query => ({
     where: [['alsoBatches', 'array-contains', batchId]],
+    orderBy: [],
+  }),
+  delivered: (delivery: DeliveryState): Query => ({
+    where: [['delivery.state', '==', delivery]],
+    orderBy: [],
+  }),
+  ofBatchDelivered: (batchId: string, delivery: DeliveryState): Query => ({
+    where: [
+      ['batchId', '==', batchId],
+      ['delivery.state', '==', delivery],
+    ],
+    orderBy: [],
+  }),
+  alsoOfBatchDelivered: (batchId: string, delivery: DeliveryState): Query => ({
+    where: [
+      ['alsoBatches', 'array-contains', batchId],
+      ['delivery.state', '==', delivery],
+    ],
     orderBy: [],
   }),
   alsoOfBatchIn: (batchId: string, states: readonly RecordState[]): Query => ({

@@ -163,6 +163,8 @@ describe('stats', () => {
         'SUCCEEDED         1',
         'FAILED            1',
         '',
+        'Videos     1 VERIFIED',
+        '',
         'EECU-time  25.0 EECU-seconds',
         'At least   12.5 EECU-seconds more (unfinished jobs, and ended without a final value)',
         '',

@@ -7,12 +7,15 @@ import { createEarthEngine } from '../../shared/earth-engine/client.ts';
 import { silentLog } from '../../shared/log.ts';
 import type { ExportRecord } from '../../shared/model/record.ts';
 import { policyOf } from '../../shared/record/policy.ts';
+import { inProcessStorage } from '../../infra/local/storage/in-process.ts';
+import { createStorage, type SimulatedStorage } from '../../infra/local/storage/storage.ts';
 import { createMemoryStore, type MemoryStore } from '../../infra/local/memory/store.ts';
 import { createTestClock, createTestPublisher, type TestClock, type TestPublisher } from '../harness.ts';
 
 /** The command line in this process, with an in-memory store. */
 export interface Rig {
   readonly store: MemoryStore;
+  readonly buckets: SimulatedStorage;
   readonly publisher: TestPublisher;
   readonly clock: TestClock;
   /** Runs while a command sleeps. */
@@ -53,6 +56,7 @@ export function createRig({
   connect = () => ({}),
 }: RigOptions = {}): Rig {
   const store = createMemoryStore();
+  const buckets = createStorage();
   const publisher = createTestPublisher();
   const clock = createTestClock();
   const interrupted = new AbortController();
@@ -60,6 +64,7 @@ export function createRig({
   const rig: Rig = {
     written: () => out.join(''),
     store,
+    buckets,
     publisher,
     clock,
     whileAsleep: () => interrupted.abort(new Error('nothing more happens in the test')),
@@ -101,6 +106,7 @@ export function createRig({
           store: async () => readConfig((await service()).environment) && store,
           publisher: async () => publisher,
           keptMessages: async () => ({ pull: async () => [] }),
+          storage: async () => inProcessStorage(buckets),
           services: async () => ({
             config: readConfig((await service()).environment),
             policy: policyOf(readConfig((await service()).environment)),

@@ -126,7 +126,8 @@ describe('--quiet', () => {
 
 describe('open', () => {
   it.each([
-    [['ndvi/sahel'], 'https://console.cloud.google.com/storage/browser/bucket/'],
+    [['ndvi/sahel'], 'https://storage.cloud.google.com/bucket/prefix.mp4'],
+    [['ndvi/sahel', '--in', 'bucket'], 'https://console.cloud.google.com/storage/browser/bucket/'],
     [['ndvi/sahel', '--in', 'task'], 'https://code.earthengine.google.com/tasks?project=demo-ee&task=OP1'],
     [
       ['ndvi/sahel', '--in', 'record'],

@@ -4,9 +4,11 @@ locals {
   composites = {
     videoExports = {
       also-attempt        = ["alsoBatches contains", "attempt"]
+      also-delivery       = ["alsoBatches contains", "delivery.state"]
       also-retries        = ["alsoBatches contains", "retryOf"]
       also-state          = ["alsoBatches contains", "state"]
       batch-attempt       = ["batchId", "attempt"]
+      batch-delivery      = ["batchId", "delivery.state"]
       batch-created       = ["batchId", "createdAt"]
       batch-retries       = ["batchId", "retryOf"]
       batch-eecu          = ["batchId", "state", "eecuSeconds"]

@@ -122,6 +122,11 @@ locals {
       for member in var.operators : "${topic}/${member}" => { member = member, topic = topic }
     }
   ]...)
+  _operator_buckets = merge([
+    for name, bucket in var.export_buckets : {
+      for member in var.operators : "${name}/${member}" => { bucket = name, create = bucket.create, member = member } if bucket.grant
+    }
+  ]...)
   _operator_roles = merge([
     for role in ["roles/cloudscheduler.jobRunner", "roles/logging.viewer", "roles/monitoring.viewer"] : {
       for member in var.operators : "${role}/${member}" => { member = member, role = role }
@@ -247,6 +252,14 @@ resource "google_storage_bucket_iam_member" "public" {
   bucket   = each.value.create ? google_storage_bucket.exports[each.key].name : each.key
   role     = "roles/storage.legacyBucketOwner"
   member   = google_service_account.function["sender"].member
+}
+
+# `download`. The functions read the videos with the role above.
+resource "google_storage_bucket_iam_member" "operators" {
+  for_each = local._operator_buckets
+  bucket   = each.value.create ? google_storage_bucket.exports[each.value.bucket].name : each.value.bucket
+  role     = "roles/storage.objectViewer"
+  member   = each.value.member
 }
 
 # The build of the functions.

@@ -16,6 +16,7 @@ locals {
     transitions      = { event = "record.transition", labels = ["state"] }
     stalled          = { event = "record.stalled", labels = [] }
     extra_operations = { event = "record.extra_operation", labels = [] }
+    deliveries       = { event = "delivery.changed", labels = ["delivery"] }
     pending_events   = { event = "event.pending", labels = [] }
     quota_used_up    = { event = "gate.closed", labels = ["project"], where = "jsonPayload.reason=\"QUOTA\"" }
     restricted       = { event = "project.parallelism", labels = ["project"], where = "jsonPayload.restricted=true" }
@@ -132,6 +133,24 @@ locals {
       summary  = "Earth Engine has a second operation for one job."
       conditions = [{
         filter  = "${local._ours}/extra_operations\""
+        aligner = "ALIGN_DELTA", period = 3600, above = 0, for = 0
+      }]
+    }
+    missing_videos = {
+      name     = "Missing videos"
+      severity = "ERROR"
+      summary  = "Jobs succeeded, and their videos are not in Cloud Storage ${var.settings.delivery_wait_seconds} seconds later."
+      conditions = [{
+        filter  = "${local._ours}/deliveries\" AND metric.labels.delivery=\"MISSING\""
+        aligner = "ALIGN_DELTA", period = 3600, above = 0, for = 0
+      }]
+    }
+    suspect_videos = {
+      name     = "Suspect videos"
+      severity = "WARNING"
+      summary  = "Videos are empty, cut short, or not what was requested."
+      conditions = [{
+        filter  = "${local._ours}/deliveries\" AND metric.labels.delivery=\"SUSPECT\""
         aligner = "ALIGN_DELTA", period = 3600, above = 0, for = 0
       }]
     }

@@ -1,0 +1,148 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import { parseDeliveries } from '../../cli/options.ts';
+import { bytesOf } from '../../infra/local/storage/deliver.ts';
+import { type Delivery, deliveryStates } from '../../shared/model/delivery.ts';
+import { sample } from '../record/samples.ts';
+import { createRig, idOf, put, type Rig } from './rig.ts';
+
+let rig: Rig;
+let folder: string;
+
+/** A job whose video is in a bucket. */
+function putVideo(letter: string, name: string, change: Partial<Delivery> = {}): void {
+  const object = rig.buckets.objects.put({ bucket: 'b', name, data: bytesOf('long'), createdMs: 0 });
+  const { delivery } = sample('SUCCEEDED');
+  put(
+    rig,
+    idOf(letter),
+    sample('SUCCEEDED', {
+      jobKey: letter,
+      delivery: {
+        ...(delivery as Delivery),
+        object: `gs://b/${name}`,
+        generation: object.generation,
+        bytes: object.data.length,
+        crc32c: object.crc32c,
+        ...change,
+      },
+    }),
+  );
+}
+
+const putState = (
+  letter: string,
+  state: Delivery['state'],
+  code: Delivery['problems'][number]['code'],
+): void =>
+  put(
+    rig,
+    idOf(letter),
+    sample('SUCCEEDED', {
+      jobKey: letter,
+      delivery: { state, problems: [{ code, message: `why ${code}` }] },
+    }),
+  );
+
+beforeEach(async () => {
+  rig = createRig();
+  folder = await mkdtemp(join(tmpdir(), 'download-'));
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+describe('download', () => {
+  it('saves the videos of a batch, and says which jobs have none', async () => {
+    putVideo('a', 'x/one.mp4');
+    putVideo('c', 'y/one.mp4');
+    putState('d', 'MISSING', 'NOT_FOUND');
+    const { code, err } = await rig.run('download', '--batch', 'weekly@2026-11-23', '--to', folder);
+    expect(code).toBe(0);
+    expect((await readdir(folder)).toSorted()).toEqual([`${idOf('a')}-one.mp4`, 'one.mp4'].toSorted());
+    expect(await readFile(join(folder, 'one.mp4'))).toEqual(bytesOf('long'));
+    expect(err).toContain('d has no video to download: MISSING');
+  });
+
+  it('resumes what was interrupted', async () => {
+    putVideo('a', 'one.mp4');
+    const generation = rig.buckets.objects.get('b', 'one.mp4')?.generation;
+    await writeFile(join(folder, `one.mp4.${generation}.part`), bytesOf('long').subarray(0, 1000));
+    const { out } = await rig.run('download', 'a', '--to', folder, '--json');
+    expect(JSON.parse(out)).toMatchObject({ files: [{ resumedAt: 1000 }] });
+    expect(await readFile(join(folder, 'one.mp4'))).toEqual(bytesOf('long'));
+    expect(rig.buckets.counters.bytesRead).toBe(bytesOf('long').length - 1000);
+  });
+
+  it('continues after a lost connection', async () => {
+    putVideo('a', 'one.mp4');
+    rig.whileAsleep = () => {};
+    rig.buckets.failNext('read', { kind: 'status', status: 503 }, 2);
+    expect((await rig.run('download', 'a', '--to', folder)).code).toBe(0);
+    expect(await readFile(join(folder, 'one.mp4'))).toEqual(bytesOf('long'));
+  });
+
+  it('keeps no file whose checksum is wrong', async () => {
+    putVideo('a', 'one.mp4', { crc32c: 'AAAAAA==' });
+    const { code, err } = await rig.run('download', 'a', '--to', folder);
+    expect(code).toBe(1);
+    expect(err).toContain('does not match the checksum');
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  it('never writes outside of the folder', async () => {
+    putVideo('a', 'x/..\\..\\evil name$(x).mp4');
+    await rig.run('download', 'a', '--to', folder);
+    expect(await readdir(folder)).toEqual(['__.._evil_name_x_.mp4']);
+  });
+
+  it('needs a video, and ids or a batch', async () => {
+    putState('d', 'MISSING', 'NOT_FOUND');
+    expect(await rig.run('download', 'd', '--to', folder)).toMatchObject({ code: 1 });
+    expect(await rig.run('download', '--to', folder)).toMatchObject({ code: 2 });
+  });
+});
+
+describe('deliveries', () => {
+  beforeEach(() => {
+    putVideo('a', 'one.mp4');
+    putState('c', 'MISSING', 'NOT_FOUND');
+    putState('d', 'SUSPECT', 'ONE_FRAME');
+  });
+
+  it('are listed by their state', async () => {
+    const { out } = await rig.run('list', '--delivery', 'missing,suspect');
+    expect(out).toContain('video MISSING: why NOT_FOUND');
+    expect(out).toContain('video SUSPECT: why ONE_FRAME');
+    expect(out).not.toContain('one.mp4');
+  });
+
+  it('are shown with what was found', async () => {
+    expect((await rig.run('show', 'a')).out).toMatch(/12 frames, 5\/s, 2\.4 s, 768×432/);
+    expect((await rig.run('show', 'd')).out).toContain('ONE_FRAME: why ONE_FRAME');
+  });
+
+  it('are counted by stats', async () => {
+    expect((await rig.run('stats')).out).toContain('1 VERIFIED, 1 SUSPECT, 1 MISSING');
+    const { out } = await rig.run('stats', '--batch', 'weekly@2026-11-23', '--json');
+    expect(JSON.parse(out)).toMatchObject({ deliveries: { VERIFIED: 1, SUSPECT: 1, MISSING: 1 } });
+  });
+
+  it('are opened in the browser', async () => {
+    expect((await rig.run('open', 'a')).out).toBe('https://storage.cloud.google.com/b/one.mp4\n');
+    expect((await rig.run('open', 'c')).out).toContain('/storage/browser/');
+  });
+
+  it('that are missing or suspect are retried with --undelivered only', async () => {
+    const without = await rig.run('retry', '--batch', 'weekly@2026-11-23', '--dry-run', '--json');
+    expect(JSON.parse(without.out)).toMatchObject({ started: 0 });
+    const retried = await rig.run('retry', 'a', 'c', 'd', '--undelivered', '--dry-run', '--json');
+    expect(JSON.parse(retried.out)).toMatchObject({ skipped: { SUCCEEDED: 1 } });
+  });
+
+  it('have the same states in options and in the model', () => {
+    expect(parseDeliveries(deliveryStates.join())).toEqual(deliveryStates);
+  });
+});
