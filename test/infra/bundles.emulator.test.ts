@@ -51,7 +51,8 @@ beforeAll(async () => {
   const pubsub = createPubsubRest(environment['PUBSUB_EMULATOR_HOST'] ?? '', project);
   const { topics } = readConfig(environment);
   await Promise.all(Object.values<string>({ ...topics }).map((topic) => pubsub.createTopic(topic)));
-});
+  // The build bundles six functions, and compresses the page's files as far as possible.
+}, 180_000);
 
 afterAll(async () => {
   await server?.close();
