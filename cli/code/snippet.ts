@@ -3,8 +3,8 @@ import type { JsonObject } from '../../shared/json.ts';
 import { wrap } from '../screen.ts';
 import { paint, type Terminal } from '../terminal.ts';
 import { printable } from '../text.ts';
-import { codeOf, markOf } from './expression-code.ts';
-import type { Layout, Span } from './layout.ts';
+import { codeOf, markOf } from '../../shared/expression/code/expression-code.ts';
+import type { Layout, Span } from '../../shared/expression/code/layout.ts';
 
 /** Findings under the code that they are about, as a compiler shows them. */
 

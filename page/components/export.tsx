@@ -29,6 +29,7 @@ export function ExportPage({ view }: { readonly view: ExportView }) {
       <div class="detail-columns">
         <div class="detail-main">
           <Now view={view} />
+          {view.findings.length > 0 && <Findings findings={view.findings} />}
           {view.delivery && <Delivery delivery={view.delivery} name={row.name} />}
           <Panel title={t.timeline}>
             <History history={history} />
@@ -280,10 +281,42 @@ function Request({ view: { row, request } }: { readonly view: ExportView }) {
     <div id="request">
       <Panel title={t.request} action={all}>
         {request.truncated && <p class="muted">{t.requestCut}</p>}
-        <pre class="code" tabIndex={0} role="group" aria-label={t.request}>
-          <code>{request.text}</code>
-        </pre>
+        {request.code !== undefined && <Code label={t.requestCode} text={request.code} />}
+        <Code label={request.code === undefined ? t.request : t.requestRest} text={request.json} />
       </Panel>
     </div>
   );
 }
+
+const Code = ({ label, text }: { readonly label: string; readonly text: string }) => (
+  <pre class="code" tabIndex={0} role="group" aria-label={label}>
+    <code>{text}</code>
+  </pre>
+);
+
+/** What the check of the graph found, and what to change. */
+const Findings = ({ findings }: { readonly findings: ExportView['findings'] }) => (
+  <Panel title={t.findings}>
+    <ul class="problems">
+      {findings.map(({ severity, code, path, message, suggestion }) => (
+        <li key={`${code} ${path}`} class={`problem problem-${severity.toLowerCase()}`}>
+          <span class="problem-mark">{t.severity[severity]}</span>
+          <div>
+            <h3>{code}</h3>
+            <p>
+              <Outside>{message}</Outside>
+            </p>
+            <p>
+              <Outside>{suggestion}</Outside>
+            </p>
+            <p class="muted">
+              <code>
+                <Outside>{path}</Outside>
+              </code>
+            </p>
+          </div>
+        </li>
+      ))}
+    </ul>
+  </Panel>
+);

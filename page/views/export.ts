@@ -13,6 +13,7 @@ import type { DeliveryView, ExportFacts, ExportView, HistoryEntry, RecordErrorVi
 const TEXT = 4000;
 const ATTEMPTS = 20;
 const HISTORY = 100;
+const FINDINGS = 20;
 
 const text = (value: string): string => abbreviate(value, TEXT);
 
@@ -39,6 +40,15 @@ export async function exportPage(
     ...optional('error', error && errorView(error)),
     ...('dueAt' in value && value.dueAt ? { dueAt: iso(value.dueAt) } : {}),
     facts: factsOf(value),
+    findings: (value.findings ?? [])
+      .slice(0, FINDINGS)
+      .map(({ severity, code, path, message, suggestion }) => ({
+        severity,
+        code: abbreviate(code, 60),
+        path: abbreviate(path, 300),
+        message: text(message),
+        suggestion: text(suggestion),
+      })),
     attempts,
     ...optional('request', request),
     ...optional('delivery', deliveryOf(id, value, allowed)),

@@ -1,3 +1,5 @@
+import { codeOf } from '../../shared/expression/code/expression-code.ts';
+import type { JsonObject } from '../../shared/json.ts';
 import type { Store } from '../../shared/store/store.ts';
 import type { RequestText } from './view.ts';
 
@@ -5,6 +7,9 @@ import type { RequestText } from './view.ts';
 const SHOWN = 60_000;
 /** A larger request is not laid out: parsing it would stop the process for a second. */
 const LAID_OUT_BYTES = 1_000_000;
+/** A larger graph is not shown as code: this takes ten times as long as parsing, and nobody reads so much. */
+const CODE_BYTES = 200_000;
+const CODE_COLUMNS = 96;
 
 /** The request of a record; undefined if it has none that can be read. */
 export async function requestText({ records }: Store, id: string): Promise<RequestText | undefined> {
@@ -13,14 +18,46 @@ export async function requestText({ records }: Store, id: string): Promise<Reque
     return undefined;
   }
   const json = new TextDecoder().decode(bytes.subarray(0, LAID_OUT_BYTES));
-  const text = bytes.length <= LAID_OUT_BYTES ? layOut(json) : json;
-  return { text: text.slice(0, SHOWN).toWellFormed(), truncated: text.length > SHOWN };
+  if (bytes.length > LAID_OUT_BYTES) {
+    return { json: shown(json), truncated: true };
+  }
+  const request = parse(json);
+  const code = request && bytes.length <= CODE_BYTES ? codeIn(request) : undefined;
+  if (request && code !== undefined) {
+    const { expression: _, ...others } = request;
+    const rest = layOut(others) ?? '';
+    const truncated = code.length > SHOWN || rest.length > SHOWN;
+    return { code: shown(code), json: shown(rest), truncated };
+  }
+  const text = (request && layOut(request)) ?? json;
+  return { json: shown(text), truncated: text.length > SHOWN };
 }
 
-function layOut(json: string): string {
+const shown = (text: string): string => text.slice(0, SHOWN).toWellFormed();
+
+/** Undefined for what is nested too deeply. */
+function layOut(value: JsonObject): string | undefined {
   try {
-    return JSON.stringify(JSON.parse(json), undefined, 2);
+    return JSON.stringify(value, undefined, 2);
   } catch {
-    return json;
+    return undefined;
+  }
+}
+
+function parse(json: string): JsonObject | undefined {
+  try {
+    const value: unknown = JSON.parse(json);
+    return typeof value === 'object' && value !== null ? (value as JsonObject) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Undefined for a graph that was changed since it was checked, or that is nested too deeply to be written. */
+function codeIn({ expression }: JsonObject): string | undefined {
+  try {
+    return codeOf(expression as { values: JsonObject; result: string }, CODE_COLUMNS).lines.join('\n');
+  } catch {
+    return undefined;
   }
 }

@@ -1,3 +1,4 @@
+import type { Finding } from '../../shared/model/finding.ts';
 import type { RecordState, WaitingFor } from '../../shared/model/record.ts';
 
 /**
@@ -219,6 +220,8 @@ export interface ExportView {
   /** When the poller next works on it. */
   readonly dueAt?: string;
   readonly facts: ExportFacts;
+  /** What the check of its graph found. */
+  readonly findings: readonly Finding[];
   readonly attempts: readonly Row[];
   readonly request?: RequestText;
   readonly delivery?: DeliveryView;
@@ -264,8 +267,11 @@ export interface ExportFacts {
 
 /** The request, as text that people can read. */
 export interface RequestText {
-  readonly text: string;
-  /** The text is cut; all of it is at `/api/exports/{id}/request`. */
+  /** Its expression, as code. */
+  readonly code?: string;
+  /** All of it; without its expression, if that is shown as code. */
+  readonly json: string;
+  /** A text is cut; all of it is at `/api/exports/{id}/request`. */
   readonly truncated: boolean;
 }
 

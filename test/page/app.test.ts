@@ -1,4 +1,6 @@
+import { readFile } from 'node:fs/promises';
 import { request as httpRequest } from 'node:http';
+import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -6,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { later, MINUTE_MS } from '../../shared/clock.ts';
 import { isReadable } from '../../shared/store/store.ts';
 import { recordFor, seedTeam } from './seed.ts';
-import { servePage, type ServedPage } from './rig.ts';
+import { root, servePage, type ServedPage } from './rig.ts';
 import { samples } from '../record/samples.ts';
 
 const now = new Date();
@@ -83,6 +85,51 @@ describe('the page without scripts', () => {
     expect(await textOf(`/exports/${waiting}`)).toContain(`npx ee-video-exports cancel ${waiting}`);
   });
 
+  it('shows what the check of a graph found, and the graph as code', async () => {
+    const findings = [
+      {
+        severity: 'WARNING' as const,
+        code: 'NO_REGION',
+        path: 'request.expression.values.0',
+        message: 'The video has no region.',
+        suggestion: 'Give visualize a <region>.',
+      },
+    ];
+    const { id, record } = recordFor('PENDING', 'code/1', { findings });
+    const request = await readFile(join(root, 'test/fixtures/requests/landsat-annual-timelapse.json'));
+    await page.store.records.create(id, record, request);
+    const html = await textOf(`/exports/${id}?request`);
+    for (const text of [
+      '>NO_REGION</h3>',
+      'The video has no region.',
+      'Give visualize a &lt;region>.',
+      'request.expression.values.0',
+      '(image) =>',
+      'ee.ImageCollection(',
+      '&quot;videoOptions&quot;: {',
+    ]) {
+      expect(html).toContain(text);
+    }
+    const code = /aria-label="Expression"><code>(.*?)<\/code>/s.exec(html)?.[1] ?? '';
+    expect(code).not.toContain('functionInvocationValue');
+  });
+
+  it.each([
+    ['is not a graph', '{"expression":{"values":7,"result":"0"},"description":"damaged"}'],
+    ['is not an object', '"damaged"'],
+    ['is not JSON', '{damaged'],
+    [
+      'is nested too deeply',
+      `{"expression":{"result":"0","values":{"0":${nested(5000)}}},"description":"damaged"}`,
+    ],
+  ])('shows a request as JSON if it %s', async (name, json) => {
+    const { id, record } = recordFor('PENDING', `damaged/${name}`);
+    await page.store.records.create(id, record, new TextEncoder().encode(json));
+    const html = await textOf(`/exports/${id}?request`);
+    expect(html).toContain('damaged');
+    expect(html).not.toContain('aria-label="Expression"');
+  });
+
   it('shows other attempts at the job', async () => {
     const { id, record } = recordFor('FAILED', 'attempts/1');
     await page.store.records.create(id, record);
@@ -96,6 +143,11 @@ describe('the page without scripts', () => {
     expect(await textOf(`/exports/${id}-2`)).toContain(`href="/exports/${id}"`);
   });
 });
+
+/** A value in as many lists. */
+function nested(depth: number): string {
+  return '{"arrayValue":{"values":['.repeat(depth) + '{"constantValue":1}' + ']}}'.repeat(depth);
+}
 
 const pendingFields = {
   state: 'PENDING',
@@ -191,7 +243,11 @@ describe('responses', () => {
   });
 
   it('do not contain what went wrong inside', async () => {
-    const failing = { ...page.store, records: { ...page.store.records, find: fail, get: fail, count: fail } };
+    const failing = {
+      ...page.store,
+      records: { ...page.store.records, find: fail, get: fail, count: fail },
+      budgetStatus: { ...page.store.budgetStatus, get: fail },
+    };
     await using broken = await servePage({ seen: failing });
     for (const path of ['/', '/exports', '/exports/ve1-x', '/api/views/', '/api/exports/ve1-x']) {
       const response = await fetch(broken.url + path);

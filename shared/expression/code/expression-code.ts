@@ -1,8 +1,8 @@
-import { kindOf } from '../../shared/expression/check/nodes.ts';
-import { type Argument, type Signature, signatureOf } from '../../shared/expression/check/signatures.ts';
-import type { Path } from '../../shared/issues.ts';
-import type { JsonObject } from '../../shared/json.ts';
-import { abbreviate } from '../../shared/text.ts';
+import { kindOf } from '../check/nodes.ts';
+import { type Argument, type Signature, signatureOf } from '../check/signatures.ts';
+import type { Path } from '../../issues.ts';
+import type { JsonObject } from '../../json.ts';
+import { abbreviate } from '../../text.ts';
 import { type Doc, group, indent, type Layout, layOut, line, mark, separated, softline } from './layout.ts';
 import { findVariables, type Variables } from './variables.ts';
 

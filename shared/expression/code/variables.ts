@@ -1,5 +1,5 @@
-import { kindOf } from '../../shared/expression/check/nodes.ts';
-import type { JsonObject } from '../../shared/json.ts';
+import { kindOf } from '../check/nodes.ts';
+import type { JsonObject } from '../../json.ts';
 
 /**
  * Which entries of an expression become variables: those that are used more than once, and those that would be nested too
