@@ -34,32 +34,35 @@ export async function finishBatches(services: Services, deadline: Date): Promise
 
 /**
  * How far back finished batches are checked for a late job: one whose message was still on its way while another job with
- * the batch's id was counted in its place. It usually arrives soon, so older batches are checked only once an hour.
+ * the batch's id was counted in its place, or whose retry stood still and then crashed. It usually arrives soon, so older
+ * batches are checked only once an hour.
  */
 function lateSince({ clock }: Services): Date {
   const now = clock.now();
   return later(now, now.getUTCMinutes() === 0 ? -ON_THE_WAY_MS : -HOUR_MS);
 }
 
-/** Costs one read and one count if no job has arrived. The next run counts a job that has, and publishes another event. */
+/** Costs one read and two counts if no job has arrived. The next run counts a job that has, and publishes another event. */
 async function reopenForLateJob(services: Services, { id, value }: Stored<Batch>): Promise<void> {
   const { finishedAt } = value;
   if (value.state !== 'FINISHED' || finishedAt === undefined) {
     return;
   }
   const { records } = services.store;
-  const [[late], shared] = await Promise.all([
+  const [[late], unfinished, shared] = await Promise.all([
     records.find(recordQueries.ofBatchSince(id, later(finishedAt, 1)), { limit: 1 }),
+    // A retry decides when its record was created, and may write it much later.
+    records.count(recordQueries.unfinishedOfBatch(id)),
     records.count(recordQueries.alsoUnfinishedOfBatch(id)),
   ]);
-  if (!late && shared === 0) {
+  if (!late && unfinished + shared === 0) {
     return;
   }
   const { written } = await changeBatch(services, id, (batch) =>
     batch?.state === 'FINISHED' && batch.revision === value.revision ? reopenedBatch(batch) : undefined,
   );
   if (written) {
-    services.log.warning('batch.reopened', { batchId: id, recordId: late?.id, shared });
+    services.log.warning('batch.reopened', { batchId: id, recordId: late?.id, unfinished, shared });
   }
 }
 

@@ -1,6 +1,5 @@
 import pMap from 'p-map';
 
-import { later, MINUTE_MS } from '../clock.ts';
 import { UnreadableError } from '../errors.ts';
 import { withRequestId } from '../message/identity.ts';
 import { REQUEST_BYTES } from '../message/job-message.ts';
@@ -9,15 +8,13 @@ import { nextAttemptId } from '../model/ids.ts';
 import { type ExportRecord, isTerminal, type RecordState, type TerminalRecord } from '../model/record.ts';
 import { enqueue, type JobSource } from '../record/new-records.ts';
 import { batchesOf } from '../record/batches.ts';
-import { CLOCKS_DIFFER_MS } from '../record/cancellation.ts';
 import { isUndelivered } from '../record/delivery.ts';
 import { createRecord } from '../records.ts';
 import type { Services } from '../services.ts';
 import { type Query, recordQueries } from '../store/queries.ts';
 import { pages } from '../store/pages.ts';
 import { type Found, isReadable, type Stored } from '../store/store.ts';
-import { reopenedBatch } from '../model/batch.ts';
-import { changeBatch, releaseBatch } from '../batch/change-batch.ts';
+import { createReopening } from './reopening.ts';
 
 /**
  * Retries jobs that did not succeed: attempt n+1, from the request that attempt n stored. The new record is written directly,
@@ -27,8 +24,6 @@ import { changeBatch, releaseBatch } from '../batch/change-batch.ts';
 
 const PAGE = 300;
 const RECORDS_AT_ONCE = 8;
-/** For one page of records. The batch does not finish before it expires. */
-const LEASE_MS = 5 * MINUTE_MS;
 /** So many records are listed; the rest are only counted. */
 const MAX_LISTED = 100;
 
@@ -288,56 +283,5 @@ function attemptAfter(
     ...waiting,
     alsoBatches: record.alsoBatches,
     history: [{ state: 'WAITING', at: now, note: `retries ${retryOf}` }],
-  };
-}
-
-const latest = (time: Date, ...others: readonly (Date | undefined)[]): Date =>
-  others.reduce<Date>((known, other) => (other && other > known ? other : known), time);
-
-interface Reopening {
-  /** @returns false while one of the batches is still being canceled */
-  reopen(batchIds: readonly string[]): Promise<boolean>;
-  release(): Promise<void>;
-}
-
-/**
- * Makes batches RUNNING before their jobs are retried, and keeps them from finishing until the new records exist (rule 13).
- * This ends an earlier cancellation, since a retry means that the job is wanted: it has no effect if it is redelivered, nor
- * has another one that was published before the retry.
- */
-function createReopening(services: Services, dryRun: boolean): Reopening {
-  const token = services.newToken();
-  const reopened = new Map<string, Promise<boolean>>();
-  const reopen = async (batchId: string): Promise<boolean> => {
-    let mayRetry = true;
-    await changeBatch(services, batchId, (batch, now) => {
-      mayRetry = batch === undefined || batch.state === 'FINISHED' || batch.cancelRequestedAt === undefined;
-      if (!batch || !mayRetry || dryRun || batch.state === 'EXPANDING') {
-        return undefined;
-      }
-      const { cancelRequestedAt, cancelledThrough: _through, ...running } = reopenedBatch(batch);
-      const retriedAt = later(now, -CLOCKS_DIFFER_MS);
-      const ignoresCancellationsUntil =
-        batch.state === 'FINISHED'
-          ? latest(retriedAt, cancelRequestedAt, batch.ignoresCancellationsUntil)
-          : batch.ignoresCancellationsUntil;
-      return { ...running, ignoresCancellationsUntil, claim: { token, leaseUntil: later(now, LEASE_MS) } };
-    });
-    return mayRetry;
-  };
-  return {
-    reopen: async (batchIds) => {
-      const reopenings = batchIds.map((batchId) => {
-        const reopening = reopened.get(batchId) ?? reopen(batchId);
-        reopened.set(batchId, reopening);
-        return reopening;
-      });
-      return (await Promise.all(reopenings)).every((mayRetry) => mayRetry);
-    },
-    release: async () => {
-      for (const batchId of reopened.keys()) {
-        await releaseBatch(services, batchId, token);
-      }
-    },
   };
 }

@@ -185,6 +185,71 @@ describe('retrying a batch', () => {
     expect(new Set(events.map(({ message }) => message.attributes['eventId'])).size).toBe(2);
   });
 
+  /** Retries a batch, and stands still before the last record until the batch has finished without it. */
+  async function retriedByASlowProcess({ dies = false } = {}): Promise<Harness> {
+    const harness = await expanded(failing(['n-[12]_', transient]));
+    await harness.untilQuiet();
+    await finish(harness);
+    harness.simulator.set({ failing: [] });
+    const { records, batches } = harness.store;
+    const firstCreated = Promise.withResolvers<unknown>();
+    let isDead = false;
+    const slow: Services = {
+      ...harness.services,
+      store: {
+        ...harness.store,
+        batches: {
+          ...batches,
+          replace: async (...call) => {
+            if (isDead) {
+              throw new Error('the process died');
+            }
+            return batches.replace(...call);
+          },
+        },
+        records: {
+          ...records,
+          create: async (id, ...call) => {
+            if (id === idOf('small/2026-11-23/1', 2)) {
+              const created = await records.create(id, ...call);
+              firstCreated.resolve(undefined);
+              return created;
+            }
+            await firstCreated.promise;
+            harness.clock.advance(6 * 60_000);
+            await harness.untilQuiet();
+            expect(await batchOf(harness)).toMatchObject({ state: 'FINISHED' });
+            isDead = dies;
+            return records.create(id, ...call);
+          },
+        },
+      },
+    };
+    const result = retryJobs(slow, { batchId: 'small@2026-11-23' });
+    await (dies
+      ? expect(result).rejects.toThrow('died')
+      : expect(result).resolves.toMatchObject({ started: 2 }));
+    return harness;
+  }
+
+  it('makes it RUNNING again if it finished while the process that retries it stood still', async () => {
+    const harness = await retriedByASlowProcess();
+    expect(await batchOf(harness)).toMatchObject({ state: 'RUNNING' });
+    await harness.untilQuiet();
+    await finish(harness);
+    expect(await batchOf(harness)).toMatchObject({ state: 'FINISHED', counts: { SUCCEEDED: 5, FAILED: 2 } });
+  });
+
+  it('counts a record that such a process created before it crashed', async () => {
+    const harness = await retriedByASlowProcess({ dies: true });
+    expect(await batchOf(harness)).toMatchObject({ state: 'FINISHED' });
+    await finish(harness);
+    expect(await batchOf(harness)).toMatchObject({ state: 'RUNNING' });
+    await harness.untilQuiet();
+    await finish(harness);
+    expect(await batchOf(harness)).toMatchObject({ state: 'FINISHED', counts: { SUCCEEDED: 5, FAILED: 2 } });
+  });
+
   it('skips and lists jobs whose stored request is damaged, and goes on', async () => {
     const harness = await expanded(failing(['small', transient], ['n-', transient]));
     await harness.untilQuiet();

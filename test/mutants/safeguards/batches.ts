@@ -143,7 +143,7 @@ export const batches: readonly Mutant[] = [
         name: 'late-job-ignored',
         removes: 'a finished batch is RUNNING again when a job arrives late',
         rule: 13,
-        find: 'if (!late && shared === 0) {',
+        find: 'if (!late && unfinished + shared === 0) {',
         replace: 'if (late || !late) {',
       },
       {
@@ -314,17 +314,30 @@ export const batches: readonly Mutant[] = [
         replace: 'batches.reopen([])',
       },
       {
-        name: 'retry-during-cancellation',
-        removes: 'a job is not retried while its batch is being canceled',
-        find: "batch === undefined || batch.state === 'FINISHED' || batch.cancelRequestedAt === undefined",
-        replace: "batch === undefined || batch.state !== 'EXPANDING'",
-      },
-      {
         name: 'request-too-large-for-its-id',
         removes: 'a request that has no room for a longer ID is not retried',
         find: 'if (bytes.length > REQUEST_BYTES) {',
         replace: 'if (bytes.length < 0) {',
         tests: ['test/retry/request-size.test.ts'],
+      },
+    ],
+  ),
+  ...mutantsOf(
+    'shared/retry/reopening.ts',
+    ['test/retry/retry.test.ts'],
+    [
+      {
+        name: 'batch-stays-finished',
+        removes: 'a batch that finished while its retry stood still is set back to RUNNING again',
+        rule: 13,
+        find: "if (batch?.state === 'FINISHED') {",
+        replace: "if (batch?.state === 'EXPANDING') {",
+      },
+      {
+        name: 'retry-during-cancellation',
+        removes: 'a job is not retried while its batch is being canceled',
+        find: "batch === undefined || batch.state === 'FINISHED' || batch.cancelRequestedAt === undefined",
+        replace: "batch === undefined || batch.state !== 'EXPANDING'",
       },
     ],
   ),
@@ -374,6 +387,14 @@ export const batches: readonly Mutant[] = [
     'shared/batch/finish-batches.ts',
     [shared, 'test/batch/finish-batches.test.ts'],
     [
+      {
+        name: 'late-retry-not-counted',
+        removes: 'a record that a slow retry created before it crashed reopens its batch',
+        rule: 13,
+        find: '!late && unfinished + shared === 0',
+        replace: '!late && shared === 0',
+        tests: ['test/retry/retry.test.ts'],
+      },
       {
         name: 'finished-while-shared-jobs-run',
         removes: 'a batch does not finish while jobs that another batch created run',
