@@ -97,6 +97,12 @@ export function createPace(clock: Clock, ceiling: number): Pace {
     turns: () => taken,
     callsAtOnce: (longerByMs) => Math.ceil((rate.perSecond() * (callMs + longerByMs)) / SECOND_MS),
     memory: rate.memory,
-    resume: rate.resume,
+    resume: (memory) => {
+      rate.resume(memory);
+      if (memory === undefined) {
+        // The pause that Earth Engine asked for is in the gate by now, which limits its length.
+        blockedUntilMs = 0;
+      }
+    },
   };
 }

@@ -108,19 +108,25 @@ async function pause(claim: ClaimedSend, failure: EarthEngineError, tries: numbe
   return !stopping.aborted;
 }
 
-/** Why a claim gets no turn. If that is because of the rate, the job waits as after a 429. */
-function notInTime({ context, deadline }: ClaimedSend): EarthEngineError {
+/**
+ * Why a claim gets no turn. If that is because of the rate, the job waits as after a 429. The gate must close if the pause is
+ * long: otherwise the next job would be claimed for nothing, and the same ones again as long as the run lasts.
+ */
+function notInTime({ context, deadline, stored }: ClaimedSend): EarthEngineError {
   if (context.stopping.aborted) {
     return unsent('The process stopped');
   }
   if (context.clock.now() >= deadline) {
     return unsent('The claim expired');
   }
+  const message =
+    'The request was not sent, because Earth Engine refuses calls of its project for their rate.';
   return new EarthEngineError('RATE_LIMITED', {
-    message: 'The request was not sent, because Earth Engine refuses calls of its project for their rate.',
+    message,
     httpStatus: 429,
     status: 'RESOURCE_EXHAUSTED',
-    reply: 'The request was not sent, because Earth Engine refuses calls of its project for their rate.',
+    reply: message,
+    retryAfterMs: context.gate.pace(stored.value.project).waitMs(),
   });
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { later, MINUTE_MS, SECOND_MS } from '../../shared/clock.ts';
+import { HOUR_MS, later, MINUTE_MS, SECOND_MS } from '../../shared/clock.ts';
 import { EarthEngineError } from '../../shared/earth-engine/api.ts';
 import { createPace, type Pace } from '../../shared/earth-engine/pace.ts';
 import { createTestClock, type TestClock } from '../harness.ts';
@@ -152,6 +152,16 @@ describe('the pace of calls', () => {
     const { pace, clock } = begin();
     pace.resume({ perSecond: 4, limit: 5 });
     expect((await call({ pace, clock }, 9, accept)).ms).toBeGreaterThan(1900);
+  });
+
+  it('starts over without the pause that was asked for', async () => {
+    const { pace, clock } = begin();
+    (await pace.turn(later(clock.now(), MINUTE_MS)))?.end(tooMany(HOUR_MS));
+    expect(pace.waitMs()).toBe(HOUR_MS);
+    pace.resume({ perSecond: 4 });
+    expect(pace.waitMs()).toBe(HOUR_MS);
+    pace.resume();
+    expect(pace.waitMs()).toBeLessThan(SECOND_MS);
   });
 
   it('gives no turn once the process stops', async () => {

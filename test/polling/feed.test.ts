@@ -4,6 +4,7 @@ import { later, MINUTE_MS, SECOND_MS } from '../../shared/clock.ts';
 import { partsOf } from '../../shared/polling/poll-run.ts';
 import { resumeThroughGate } from '../../shared/polling/project-gate.ts';
 import { changeStatus } from '../../shared/submission/gate.ts';
+import type { Store } from '../../shared/store/store.ts';
 import { createHarness, smallJob } from '../harness.ts';
 import { beginRun } from './runs.ts';
 
@@ -19,6 +20,17 @@ async function waiting(count: number, limit = 100) {
   harness.clock.advance(MINUTE_MS);
   return { harness, records: await harness.records() };
 }
+
+const slowToWrite = (store: Store, written: () => void): Store => ({
+  ...store,
+  records: {
+    ...store.records,
+    replace: (...write) => {
+      written();
+      return store.records.replace(...write);
+    },
+  },
+});
 
 describe('a probe', () => {
   it('is alone: no other record of the run is sent until it is answered', async () => {
@@ -63,6 +75,28 @@ describe('MAX_ACTIVE_OPERATIONS', () => {
       await resumeThroughGate(run, record, 'due');
     }
     expect(harness.simulator.operations()).toHaveLength(2);
+  });
+});
+
+describe('a pause that Earth Engine asks for', () => {
+  it('is not filled with claims, even if it asked for it in the reply to a list', async () => {
+    const harness = createHarness({ environment: { MAX_ACTIVE_OPERATIONS: '1' } });
+    for (let n = 0; n < 4; n += 1) {
+      await harness.submit({ data: smallJob({ jobKey: `job ${n}` }) });
+    }
+    harness.clock.advance(MINUTE_MS);
+    harness.simulator.failNext('list', { kind: 'status', status: 429, retryAfter: '120' });
+    const poller = harness.instance((services) => ({
+      ...services,
+      config: { ...services.config, maxActiveOperations: 100 },
+      store: slowToWrite(services.store, () => harness.clock.advance(SECOND_MS / 10)),
+    }));
+    await poller.poll();
+    harness.clock.advance(2 * MINUTE_MS);
+    await poller.poll();
+    expect(harness.simulator.operations()).toHaveLength(4);
+    const revisions = (await harness.records()).map(({ value }) => value.revision);
+    expect(Math.max(...revisions)).toBeLessThan(10);
   });
 });
 

@@ -370,6 +370,13 @@ export const sending: readonly Mutant[] = [
     [oneClaim, ...rules],
     [
       {
+        name: 'pause-filled-with-claims',
+        removes: 'jobs are not claimed over and over during a pause that Earth Engine asked for',
+        find: '    retryAfterMs: context.gate.pace(stored.value.project).waitMs(),\n',
+        replace: '',
+        tests: ['test/polling/feed.test.ts'],
+      },
+      {
         name: 'unanswered-not-counted',
         removes: 'unanswered sends are counted',
         rule: 4,
