@@ -10,7 +10,7 @@ import {
 } from '../model/budget.ts';
 import type { Services } from '../services.ts';
 import { budgetQueries } from '../store/budget-queries.ts';
-import { type Found, isReadable, type Stored } from '../store/store.ts';
+import { type Found, isReadable, type Stored, toReplace } from '../store/store.ts';
 import { abbreviate } from '../text.ts';
 import { budgetEventId, figuresOf, unknownFigures } from './figures.ts';
 import { spendingOf } from './spending.ts';
@@ -42,7 +42,7 @@ export async function refreshBudgets(services: BudgetServices): Promise<BudgetSt
       return { computedAt, budgets: [] };
     }
     const stored = await readStatus(services);
-    const previous = stored?.value;
+    const previous = stored && isReadable(stored) ? stored.value : undefined;
     const { figures, events } = await compute(services, budgets, previous, computedAt);
     const pending = [...(previous?.unpublishedEvents ?? []), ...events];
     const next: BudgetStatus = {
@@ -59,7 +59,7 @@ export async function refreshBudgets(services: BudgetServices): Promise<BudgetSt
       return next;
     }
     const current = await readStatus(services);
-    if (current && current.value.computedAt >= computedAt) {
+    if (current && isReadable(current) && current.value.computedAt >= computedAt) {
       return current.value;
     }
     if (tries === MAX_TRIES) {
@@ -76,10 +76,11 @@ async function readBudgets({ store, log }: BudgetServices): Promise<Found<Budget
   return found.slice(0, MAX_BUDGETS);
 }
 
-async function readStatus({ store }: BudgetServices): Promise<Stored<BudgetStatus> | undefined> {
+/** Figures that cannot be read are made again: otherwise every job that is held would wait until someone deletes them. */
+async function readStatus({ store, log }: BudgetServices): Promise<Found<BudgetStatus> | undefined> {
   const found = await store.budgetStatus.get(BUDGET_STATUS_ID);
   if (found && !isReadable(found)) {
-    throw found.unreadable;
+    log.error('budget.status_unreadable', found.unreadable);
   }
   return found;
 }
@@ -87,12 +88,12 @@ async function readStatus({ store }: BudgetServices): Promise<Stored<BudgetStatu
 /** @returns undefined if another process wrote them first */
 async function write(
   { store }: BudgetServices,
-  stored: Stored<BudgetStatus> | undefined,
+  stored: Found<BudgetStatus> | undefined,
   next: BudgetStatus,
 ): Promise<Stored<BudgetStatus> | undefined> {
   try {
     if (stored) {
-      return await store.budgetStatus.replace(stored, next);
+      return await store.budgetStatus.replace(toReplace(stored), next);
     }
     const outcome = await store.budgetStatus.create(BUDGET_STATUS_ID, next);
     return 'created' in outcome ? outcome.created : undefined;

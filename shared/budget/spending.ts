@@ -28,8 +28,16 @@ const SETTLE_EVERY_MS = DAY_MS;
 const MAX_TASK_MS = 10 * DAY_MS;
 const MARGIN_MS = DAY_MS;
 
-const sumOf = ({ store }: SpendingServices, query: ReturnType<typeof spendingQueries.active>) =>
-  store.records.sum(query, 'eecuSeconds');
+async function sumOf(
+  { store }: SpendingServices,
+  query: ReturnType<typeof spendingQueries.active>,
+): Promise<number> {
+  const sum = await store.records.sum(query, 'eecuSeconds');
+  if (!Number.isFinite(sum)) {
+    throw new Error('The costs of its jobs have no finite sum. Correct eecuSeconds of these records.');
+  }
+  return sum;
+}
 
 export async function spendingOf(
   services: SpendingServices,

@@ -58,10 +58,8 @@ export function createBudgetWatch(services: BudgetServices): BudgetWatch {
     if (view && clock.now().getTime() - view.at.getTime() < CACHE_MS) {
       return view;
     }
-    if (viewing === known) {
-      viewing = read(view);
-    }
-    return recent();
+    // A read that took long was begun late enough too: reading again until one is quick could take forever.
+    return viewing === known ? (viewing = read(view)) : (viewing ?? recent());
   };
 
   return {

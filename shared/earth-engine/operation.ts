@@ -24,6 +24,8 @@ const MAX_MESSAGE_CHARACTERS = 4096;
 const MAX_STAGE_CHARACTERS = 500;
 const MAX_URIS = 100;
 const MAX_URI_CHARACTERS = 1024;
+/** 30,000 EECUs for a year: no task comes near it. */
+const MAX_EECU_SECONDS = 1e12;
 
 export function isOperationName(name: unknown): name is string {
   // Neither a URL nor a document can hold half a surrogate pair.
@@ -77,7 +79,7 @@ export function parseOperation(json: unknown): Operation | undefined {
     ...parseStages(metadata['stages']),
     runAttempt: integer(metadata['attempt']),
     destinationUris: parseUris(metadata['destinationUris']),
-    eecuSeconds: number(metadata['batchEecuUsageSeconds']),
+    eecuSeconds: cost(metadata['batchEecuUsageSeconds']),
     createTime: time(metadata['createTime']),
     startTime: time(metadata['startTime']),
     endTime: time(metadata['endTime']),
@@ -162,6 +164,12 @@ function parseUris(value: unknown): readonly string[] {
 
 function number(value: unknown): number | undefined {
   return typeof value === 'number' && Number.isFinite(value) ? value : undefined;
+}
+
+/** Budgets sum costs: none may be negative, and the sum of any number of them must be finite. */
+function cost(value: unknown): number | undefined {
+  const seconds = number(value);
+  return seconds !== undefined && seconds >= 0 && seconds <= MAX_EECU_SECONDS ? seconds : undefined;
 }
 
 function integer(value: unknown): number | undefined {

@@ -28,7 +28,9 @@ export async function enforceBudgets(run: PollRun): Promise<void> {
   try {
     const { budgets } = await run.gate.budgets.refresh();
     for (const figures of budgets.filter(({ cancels }) => cancels)) {
-      await cancelCovered(run, figures);
+      await cancelCovered(run, figures).catch((error: unknown) =>
+        run.log.error('budget.not_enforced', error, { budgetId: figures.id }),
+      );
     }
     await releaseAll(run, new Set(budgets.filter(({ holds }) => holds).map(({ id }) => id)));
   } catch (error) {
@@ -49,10 +51,10 @@ async function cancelCovered(run: PollRun, { id, match }: BudgetFigures): Promis
     const running = page.filter(isReadable).filter(({ value }) => value.cancelRequestedAt === undefined);
     const requested = await pMap(
       running,
-      (stored) => requestCancelling(run, stored, run.clock.now(), reason),
+      (stored) => isolated(run, stored, () => requestCancelling(run, stored, run.clock.now(), reason)),
       { concurrency: WRITERS },
     );
-    const cancelled = requested.filter(isToCancelAtEarthEngine);
+    const cancelled = requested.filter((stored) => stored !== undefined).filter(isToCancelAtEarthEngine);
     if (cancelled.length > 0) {
       const asked = await cancelOperations(run, cancelled, run.ends.due);
       run.log.warning('budget.cancelled', { budgetId: id, operations: asked });
@@ -95,15 +97,26 @@ async function releaseHeldBy(run: PollRun, budgetId: string): Promise<void> {
   run.log.info('budget.released', { budgetId, jobs: released });
 }
 
-async function releaseOne(run: PollRun, stored: Stored<ExportRecord>, budgetId: string): Promise<void> {
-  try {
-    await updateRecord(run, stored, (record) =>
+const releaseOne = (run: PollRun, stored: Stored<ExportRecord>, budgetId: string) =>
+  isolated(run, stored, () =>
+    updateRecord(run, stored, (record) =>
       record.state === 'WAITING' && record.heldBy === budgetId
         ? releaseHeld(record, run.clock.now())
         : undefined,
-    );
+    ),
+  );
+
+/** One record's trouble must not stop the others. */
+async function isolated<R>(
+  run: PollRun,
+  { id }: Stored<ExportRecord>,
+  work: () => Promise<R>,
+): Promise<R | undefined> {
+  try {
+    return await work();
   } catch (error) {
     run.summary.failed += 1;
-    run.log.error('record.failed', error, { recordId: stored.id });
+    run.log.error('record.failed', error, { recordId: id });
+    return undefined;
   }
 }

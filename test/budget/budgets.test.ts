@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { DAY_MS, MINUTE_MS, SECOND_MS } from '../../shared/clock.ts';
+import { isReadable } from '../../shared/store/store.ts';
 import { smallJob } from '../harness.ts';
 import { createBudgetRig, hold } from './rig.ts';
 
@@ -241,5 +242,97 @@ describe('a budget that cannot be read', () => {
     await failing.poll();
     const submitted = await failing.submit({ data: smallJob() });
     expect(await rig.record('recordId' in submitted ? submitted.recordId : '')).toMatchObject({ state });
+  });
+});
+
+describe('the figures of budgets', () => {
+  it('are made again if they cannot be read, so that nothing stays held', async () => {
+    const rig = createBudgetRig();
+    rig.budget('all', hold(1));
+    await rig.ended('ve1-a', 2);
+    const id = await rig.publish('held');
+    rig.memory.put('exportBudgetStatus/current', { computedAt: 'yesterday' });
+    rig.budget('all', hold(10));
+    rig.clock.advance(MINUTE_MS);
+    await rig.poll();
+    expect(rig.memory.peek('exportBudgetStatus/current')).toMatchObject({ budgets: [{ holds: false }] });
+    expect((await rig.record(id)).state).toBe('PENDING');
+  });
+
+  it('stay readable if costs are too large to be summed, and only that budget fails', async () => {
+    const rig = createBudgetRig();
+    rig.budget('all', hold(1));
+    rig.budget('other', hold(1, { match: { project: 'other' } }));
+    await rig.ended('ve1-a', 0, { eecuSeconds: 1e308 });
+    await rig.ended('ve1-b', 0, { eecuSeconds: 1e308 });
+    await rig.poll();
+    const found = await rig.store.budgetStatus.get('current');
+    expect(found && isReadable(found) && found.value.budgets).toMatchObject([
+      { id: 'all', problem: expect.any(String) as string },
+      { id: 'other', holds: false },
+    ]);
+  });
+
+  it('that take longer to read than they are valid in an instance are used nevertheless', async () => {
+    const rig = createBudgetRig();
+    rig.budget('all', hold(1));
+    await rig.ended('ve1-a', 2);
+    await rig.poll();
+    let reads = 0;
+    const slow = rig.instance((services) => ({
+      ...services,
+      store: {
+        ...services.store,
+        budgetStatus: {
+          ...services.store.budgetStatus,
+          get: (id) => {
+            reads += 1;
+            rig.clock.advance(reads > 10 ? 0 : 6 * SECOND_MS);
+            return services.store.budgetStatus.get(id);
+          },
+        },
+      },
+    }));
+    const job = { project: 'demo-test', labels: {} };
+    expect(await Promise.all([slow.gate.budgets.holdOn(job), slow.gate.budgets.holdOn(job)])).toEqual([
+      'all',
+      'all',
+    ]);
+    expect(reads).toBe(1);
+  });
+});
+
+describe('a record that cannot be written', () => {
+  it('stops neither its budget from canceling other jobs nor other budgets', async () => {
+    const rig = createBudgetRig({ simulator: { settings: { runMs: [60 * MINUTE_MS, 60 * MINUTE_MS] } } });
+    const cancel = { thresholds: [{ percent: 100, action: 'CANCEL' as const }] };
+    const match = { label: { key: 'team', value: 'water' } };
+    rig.budget('b', hold(1, { match }));
+    await rig.ended('ve1-a', 2, { labels: { team: 'water' } });
+    const held = await rig.publish('held', { labels: { team: 'water' } });
+    const bad = await rig.publish('bad', { labels: { team: 'fire' } });
+    const good = await rig.publish('good', { labels: { team: 'fire' } });
+    rig.budget('a', { ...hold(0, { match: { label: { key: 'team', value: 'fire' } } }), ...cancel });
+    rig.budget('b', hold(10, { match }));
+    const { store } = rig.services;
+    const failing = rig.instance((services) => ({
+      ...services,
+      store: {
+        ...store,
+        records: {
+          ...store.records,
+          replace: async (stored, value) => {
+            if (stored.id === bad) {
+              throw new Error('the document is too large');
+            }
+            return store.records.replace(stored, value);
+          },
+        },
+      },
+    }));
+    rig.clock.advance(MINUTE_MS);
+    await failing.poll();
+    expect(await rig.record(good)).toMatchObject({ cancelReason: { status: 'BUDGET' } });
+    expect(await rig.record(held)).not.toHaveProperty('heldBy');
   });
 });

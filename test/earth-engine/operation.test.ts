@@ -174,6 +174,10 @@ describe('an operation with unusual values', () => {
     });
   });
 
+  it.each([-1, 1e300])('has no cost of %d, which would spoil every sum', (batchEecuUsageSeconds) => {
+    expect(metadata({ batchEecuUsageSeconds })?.eecuSeconds).toBeUndefined();
+  });
+
   it('has times that a document can store', () => {
     const far = '+020000-01-01T00:00:00Z';
     expect(metadata({ startTime: far, endTime: far })).toMatchObject({
