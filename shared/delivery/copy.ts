@@ -3,7 +3,14 @@ import type { Delivery, DeliveryProblemCode } from '../model/delivery.ts';
 import type { RecordIn } from '../model/record.ts';
 import { isGivenUp, recordCopy, recordDelivery, recordDeliveryBeforeCopy } from '../record/delivery.ts';
 import type { Services } from '../services.ts';
-import { type CloudStorage, type ObjectName, parseUri, StorageError, uriOf } from '../storage/api.ts';
+import {
+  type CloudStorage,
+  type ObjectName,
+  type ObjectVersion,
+  parseUri,
+  StorageError,
+  uriOf,
+} from '../storage/api.ts';
 
 /**
  * The copy of a verified video under the name that its job asked for. It is made only if nothing has that name, so nothing
@@ -12,12 +19,19 @@ import { type CloudStorage, type ObjectName, parseUri, StorageError, uriOf } fro
 
 type Succeeded = RecordIn<'SUCCEEDED'>;
 
+/** Buckets that do not respond in this run. After a few calls, the others are left to later runs. */
+export interface BucketFailures {
+  readonly isFailing: (bucket: string) => boolean;
+  readonly noteFailure: (bucket: string) => void;
+}
+
 /** The next record, once the copy exists, cannot be made, or has to be tried again. */
 export type AfterCopy = (record: Succeeded, now: Date) => Succeeded;
 
 export async function copyVideo(
   { config, policy }: Pick<Services, 'config' | 'policy'>,
   storage: CloudStorage,
+  { isFailing, noteFailure }: BucketFailures,
   deliverTo: string,
   delivery: Delivery,
 ): Promise<AfterCopy> {
@@ -33,28 +47,31 @@ export async function copyVideo(
   if (!isAllowed(config.allowedDestinations, deliverTo)) {
     return failed('COPY_DENIED', `ALLOWED_DESTINATIONS does not allow ${deliverTo}.`);
   }
+  const later: AfterCopy = (record, now) => recordDeliveryBeforeCopy(record, delivery, policy, now);
+  if (isFailing(target.bucket)) {
+    return later;
+  }
   try {
-    await storage.copy({ ...source, generation: delivery.generation }, target);
+    if (!(await copyOnce(storage, { ...source, generation: delivery.generation }, target, delivery))) {
+      return failed('COPY_NAME_TAKEN', `${deliverTo} exists already, and the service replaces nothing.`);
+    }
   } catch (error) {
     if (!(error instanceof StorageError)) {
       throw error;
     }
     switch (error.kind) {
-      case 'CONFLICT':
-        if (!(await isSame(storage, target, delivery))) {
-          return failed('COPY_NAME_TAKEN', `${deliverTo} exists already, and the service replaces nothing.`);
-        }
-        break;
       case 'DENIED':
         return failed(
           'COPY_DENIED',
-          `The service may not write ${deliverTo}: it needs roles/storage.objectCreator on gs://${target.bucket}.`,
+          `The service may not write ${deliverTo}, or not read what has this name: it needs roles/storage.objectCreator and roles/storage.objectViewer on gs://${target.bucket}.`,
         );
       case 'UNAVAILABLE':
+        noteFailure(target.bucket);
         return (record, now) =>
           isGivenUp(record, policy, now)
             ? failed('COPY_FAILED', error.message)(record, now)
-            : recordDeliveryBeforeCopy(record, delivery, policy, now);
+            : later(record, now);
+      case 'CONFLICT':
       case 'NOT_FOUND':
       case 'REFUSED':
         return failed('COPY_FAILED', error.message);
@@ -63,11 +80,21 @@ export async function copyVideo(
   return (record, now) => recordCopy(record, delivery, uriOf(target), now);
 }
 
-async function isSame(
+/** @returns whether the copy exists now; false if something else has the name */
+async function copyOnce(
   storage: CloudStorage,
+  source: ObjectVersion,
   target: ObjectName,
   { bytes, crc32c }: Delivery,
 ): Promise<boolean> {
-  const existing = await storage.get(target);
-  return existing !== undefined && existing.bytes === bytes && existing.crc32c === crc32c;
+  try {
+    await storage.copy(source, target);
+    return true;
+  } catch (error) {
+    if (error instanceof StorageError && error.kind === 'CONFLICT') {
+      const existing = await storage.get(target);
+      return existing !== undefined && existing.bytes === bytes && existing.crc32c === crc32c;
+    }
+    throw error;
+  }
 }

@@ -18,7 +18,7 @@ import { pages } from '../store/pages.ts';
 import { recordQueries } from '../store/queries.ts';
 import { type Found, isReadable, type Stored } from '../store/store.ts';
 import { chooseObject } from './choose.ts';
-import { copyVideo } from './copy.ts';
+import { type BucketFailures, copyVideo } from './copy.ts';
 import { judge } from './judge.ts';
 import { createVideoReader } from './video/reader.ts';
 
@@ -41,8 +41,7 @@ interface Verification {
   readonly services: Services;
   /** Undefined if deliveries are no longer verified. */
   readonly storage: CloudStorage | undefined;
-  /** By bucket. */
-  readonly failures: Map<string, number>;
+  readonly failures: BucketFailures;
   readonly denied: Set<string>;
 }
 
@@ -60,7 +59,7 @@ export async function verifyDeliveries(services: Services, isOver: () => boolean
       verification ??= {
         services,
         storage: await load?.(),
-        failures: new Map(),
+        failures: createFailures(),
         denied: new Set(),
       };
       const current = verification;
@@ -74,6 +73,15 @@ export async function verifyDeliveries(services: Services, isOver: () => boolean
   } catch (error) {
     log.error('deliveries.failed', error);
   }
+}
+
+function createFailures(): BucketFailures {
+  const failures = new Map<string, number>();
+  const count = (bucket: string): number => failures.get(bucket) ?? 0;
+  return {
+    isFailing: (bucket) => count(bucket) >= MAX_FAILURES,
+    noteFailure: (bucket) => failures.set(bucket, count(bucket) + 1),
+  };
 }
 
 const isDelivery = (stored: Stored<ExportRecord>): stored is Stored<Succeeded> =>
@@ -112,7 +120,7 @@ async function decide(verification: Verification, stored: Stored<Succeeded>): Pr
     return deniedDecision(bucket);
   }
   const later: Decision = (record, now) => lookAgain(record, policy, now);
-  if ((failures.get(bucket) ?? 0) >= MAX_FAILURES) {
+  if (failures.isFailing(bucket)) {
     return later;
   }
   try {
@@ -127,7 +135,7 @@ async function decide(verification: Verification, stored: Stored<Succeeded>): Pr
       // The bucket, or the version of the object that was to be read.
       return notThere(services, 'NO_BUCKET', `The bucket gs://${bucket} does not exist.`);
     }
-    failures.set(bucket, (failures.get(bucket) ?? 0) + 1);
+    failures.noteFailure(bucket);
     log.warning('delivery.not_checked', { recordId: stored.id, bucket, error: asError(thrown).message });
     return (record, now) =>
       isGivenUp(record, policy, now)
@@ -141,10 +149,10 @@ async function look(
   stored: Stored<Succeeded>,
   place: ObjectName,
 ): Promise<Decision> {
-  const { services, storage } = verification;
+  const { services, storage, failures } = verification;
   const { value: record } = stored;
   if (record.deliverTo !== undefined && record.delivery?.state === 'VERIFIED') {
-    return copyVideo(services, storage, record.deliverTo, record.delivery);
+    return copyVideo(services, storage, failures, record.deliverTo, record.delivery);
   }
   const [objects, others] = await Promise.all([
     listUnder(storage, place),
@@ -171,7 +179,7 @@ async function look(
     return (current, now) => lookAgain(current, services.policy, now);
   }
   return delivery.state === 'VERIFIED' && record.deliverTo !== undefined
-    ? copyVideo(services, storage, record.deliverTo, delivery)
+    ? copyVideo(services, storage, failures, record.deliverTo, delivery)
     : (current, now) => recordDelivery(current, delivery, now);
 }
 

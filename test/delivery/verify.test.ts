@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { DeliveryRule } from '../../infra/local/storage/deliver.ts';
 import { atRate, bytesOf } from '../../infra/local/storage/deliver.ts';
 import type { RecordIn } from '../../shared/model/record.ts';
+import { StorageError } from '../../shared/storage/api.ts';
 import { createHarness, type Harness, type HarnessOptions, smallJob } from '../harness.ts';
 
 const MINUTE_MS = 60_000;
@@ -282,5 +283,58 @@ describe('the video of a job that succeeded', () => {
       problems: [{ code: 'NOT_ALLOWED' }],
     });
     expect(harness.buckets.counters.calls.list).toBe(0);
+  });
+});
+
+describe('the copy to deliverTo', () => {
+  /** Jobs with videos of their own, which are to be copied to `stable`, and one that is not. */
+  async function copying(jobs: number) {
+    const harness = createHarness({ deliveries: [] });
+    const to = (filenamePrefix: string) => ({
+      fileExportOptions: { fileFormat: 'MP4', cloudStorageDestination: { bucket, filenamePrefix } },
+    });
+    for (let n = 0; n < jobs; n += 1) {
+      const deliverTo = `gs://stable/${n}.mp4`;
+      await harness.submit({ data: smallJob({ jobKey: `copy/${n}`, deliverTo }, to(`copy-${n}-`)) });
+    }
+    await harness.submit({ data: smallJob({ jobKey: 'plain' }, to('plain-')) });
+    await harness.poll();
+    harness.clock.advance(MINUTE_MS);
+    return harness;
+  }
+  const byKey = async (harness: Harness, jobKey: string) =>
+    (await harness.records()).find(({ value }) => value.jobKey === jobKey)?.value;
+
+  it.each([
+    ['DENIED', [{ code: 'COPY_DENIED', message: expect.stringContaining('gs://stable') }]],
+    ['UNAVAILABLE', []],
+  ] as const)(
+    'to a name that is taken, which cannot be read (%s), says nothing about the bucket of the video',
+    async (kind, problems) => {
+      const harness = await copying(1);
+      const createdMs = harness.clock.now().getTime();
+      harness.buckets.objects.put({ bucket: 'stable', name: '0.mp4', data: Buffer.from('x'), createdMs });
+      const storage = await harness.services.storage?.();
+      const poller = harness.instance((services) => ({
+        ...services,
+        storage: async () => ({
+          ...(storage as NonNullable<typeof storage>),
+          get: async () => Promise.reject(new StorageError(kind, 'no')),
+        }),
+      }));
+      await poller.poll();
+      expect(await byKey(harness, 'copy/0')).toMatchObject({ delivery: { state: 'VERIFIED', problems } });
+      expect(await byKey(harness, 'plain')).toMatchObject({ delivery: { state: 'VERIFIED' } });
+      expect(harness.logged.filter(({ event }) => event === 'delivery.denied')).toEqual([]);
+    },
+  );
+
+  it('is not tried for every video of a run if the bucket does not respond', async () => {
+    const harness = await copying(18);
+    harness.buckets.failNext('copy', { kind: 'silence' }, 1000);
+    await harness.poll();
+    expect(harness.buckets.counters.calls.copy).toBeLessThan(15);
+    expect(await byKey(harness, 'plain')).toMatchObject({ delivery: { state: 'VERIFIED' } });
+    expect(await byKey(harness, 'copy/17')).toMatchObject({ delivery: { state: 'VERIFIED' } });
   });
 });
