@@ -82,12 +82,12 @@ export async function pollExports(services: Services, gate: Gate): Promise<PollS
     // Before the queues are fed: a record that will be canceled must not be sent first.
     cancelLateArrivals(run, ends.due),
   ]);
-  await keepUnfinishedLists(run);
+  await run.listings.keepUnfinished();
   const fed = new Map<string, Fed>();
   await eachProject(run, await projects, 'run', async (_run, project) => {
     fed.set(project, await feedQueue(run, project));
   });
-  await keepUnfinishedLists(run);
+  await run.listings.keepUnfinished();
   await endUnusedProbes(run);
   await Promise.all([
     flushPendingEvents(run),
@@ -140,15 +140,6 @@ async function projectsInUse({ store }: PollRun): Promise<string[]> {
     }
     // Whatever value an unreadable record has here, the other projects come after it.
     after = [project];
-  }
-}
-
-/** Without this, the next run begins these lists again, which does no harm. */
-async function keepUnfinishedLists({ listings, log }: PollRun): Promise<void> {
-  try {
-    await listings.keepUnfinished();
-  } catch (error) {
-    log.error('search.not_kept', error);
   }
 }
 

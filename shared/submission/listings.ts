@@ -47,16 +47,16 @@ export interface Listings {
    * list would end.
    */
   search(project: string, since: Date, wanted: Wanted, until: Date): Promise<SearchResult>;
-  /** Stores how far the lists of searches were read, so that the next run reads on from there. */
+  /** Stores how far the lists of searches were read, so that the next run reads on from there. Never rejects. */
   keepUnfinished(): Promise<void>;
 }
 
 /** @param unfinished the lists that earlier runs began; without it, each search begins with the first page */
 export function createListings(
-  services: Pick<Services, 'earthEngine' | 'clock' | 'stopping'>,
+  services: Pick<Services, 'earthEngine' | 'clock' | 'stopping' | 'log'>,
   unfinished?: UnfinishedLists,
 ): Listings {
-  const { clock } = services;
+  const { clock, log } = services;
   const latest = new Map<string, Listing>();
   const searched = new Map<string, Listing>();
   const begun = new Map<string, Promise<void>>();
@@ -140,7 +140,10 @@ export function createListings(
     },
     keepUnfinished: async () => {
       for (const [project, listing] of searched) {
-        await unfinished?.keep(project, listing);
+        await unfinished?.keep(project, listing).catch((error: unknown) => {
+          // The next run begins this list again, which does no harm. The lists of other projects are still stored.
+          log.error('search.not_kept', error, { project });
+        });
       }
     },
   };

@@ -218,6 +218,20 @@ describe('a list that takes longer than a run', () => {
     expect(rig.read).toEqual([undefined, '1', '1', '2', '3']);
   });
 
+  it('of one project is stored although that of another cannot be', async () => {
+    const memory = createMemoryStore();
+    const rig = createRig([nothing, nothing, nothing], memory);
+    const { clock, logged } = rig.harness;
+    memory.put('videoExportProjects/broken', { closures: 'many' });
+    const run = rig.begin();
+    for (const each of ['broken', project]) {
+      await run.search(each, clock.now(), wanted, later(clock.now(), SECOND_MS));
+    }
+    await run.keepUnfinished();
+    expect(await memory.lists.get(project)).toMatchObject({ value: { pages: 1 } });
+    expect(logged).toContainEqual(expect.objectContaining({ event: 'search.not_kept', project: 'broken' }));
+  });
+
   it('that shows more than a document can hold is not stored', async () => {
     const many = (prefix: string) =>
       Array.from({ length: 120_000 }, (_, n) =>
