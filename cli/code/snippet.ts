@@ -28,9 +28,9 @@ export function layOutCode(terminal: Terminal, expression: object): ShownCode {
 function spanOf({ spans }: Layout, { place }: PlacedFinding): Span | undefined {
   for (let length = place.length; length > 0; length -= 1) {
     const part = place.slice(0, length);
-    const isWhole = length === place.length;
     const span =
-      (isWhole ? spans.get(markOf('argument', part)) : undefined) ?? spans.get(markOf('node', part));
+      spans.get(markOf('node', part)) ??
+      (length === place.length ? spans.get(markOf('argument', part)) : undefined);
     if (span) {
       return span;
     }
