@@ -31,6 +31,7 @@ describe('the settings for clients', () => {
       retentionDays: 90,
       maxActiveOperations: 2700,
       submitDeadlineMs: 72 * 3_600_000,
+      videoCheck: 'reject',
       updatedAt: services.clock.now(),
     });
   });
