@@ -6,12 +6,7 @@ import type { ProblemCode, ShownState } from './views/view.ts';
 const plural = (count: number, one: string, many = `${one}s`): string =>
   `${count.toLocaleString('en')} ${count === 1 ? one : many}`;
 
-interface StateText {
-  readonly label: string;
-  readonly meaning: string;
-}
-
-const states: Readonly<Record<ShownState, StateText>> = {
+const states: Readonly<Record<ShownState, { readonly label: string; readonly meaning: string }>> = {
   WAITING: { label: 'Waiting', meaning: 'The service has the job, but cannot send it to Earth Engine yet.' },
   SUBMITTING: { label: 'Submitting', meaning: 'The job is being sent to Earth Engine.' },
   PENDING: { label: 'Pending', meaning: "The job is in Earth Engine's queue." },
@@ -34,12 +29,7 @@ const states: Readonly<Record<ShownState, StateText>> = {
   },
 };
 
-interface WaitingText {
-  readonly label: string;
-  readonly why: string;
-}
-
-const waiting: Readonly<Record<WaitingFor, WaitingText>> = {
+const waiting: Readonly<Record<WaitingFor, { readonly label: string; readonly why: string }>> = {
   QUEUE: {
     label: 'Queue is full',
     why: "Earth Engine's queue has no room. The job is sent as soon as there is, highest priority first.",
@@ -95,6 +85,15 @@ const problems: Readonly<Record<ProblemCode, ProblemText>> = {
   RESTRICTED: {
     title: (_, subject) => `Earth Engine restricts ${subject}`,
     todo: "The project's quota is used up, so its jobs run slowly. Move work to another project, or wait until the quota resets.",
+  },
+  MISSING_VIDEOS: {
+    title: (count) => `${plural(count, 'video')} of the last 24 hours did not arrive`,
+    todo: 'Check that the bucket exists and nothing deletes its objects, then render them again: npx ee-video-exports retry --undelivered RECORD_ID',
+  },
+  SUSPECT_VIDEOS: {
+    title: (count) =>
+      `${plural(count, 'video of the last 24 hours is', 'videos of the last 24 hours are')} not as requested`,
+    todo: 'Open one of them to see what is wrong with it.',
   },
   STALLED: {
     title: (count) => `${plural(count, 'job shows', 'jobs show')} no progress`,
@@ -192,7 +191,6 @@ export const texts = {
   },
   exports: {
     title: 'Exports',
-    found: (count: number) => plural(count, 'export'),
     shown: (count: number, total: number | undefined) =>
       total === undefined || total <= count
         ? plural(count, 'export')
@@ -201,6 +199,7 @@ export const texts = {
     search: 'Job key or record ID',
     searchHint: 'Part of a job key or record ID',
     state: 'State',
+    delivery: 'Video',
     batch: 'Batch',
     label: 'Label',
     labelHint: 'team=water',
@@ -274,6 +273,7 @@ export const texts = {
     commands: 'Commands',
     cancel: 'Cancel this job',
     retry: 'Retry this job',
+    renderAgain: 'Render the video again',
     show: 'Show it in a terminal',
     copy: 'Copy',
     copied: 'Copied',
@@ -315,12 +315,12 @@ export const texts = {
     title: 'Video',
     play: (name: string) => `Video of ${name}`,
     states: {
-      PENDING: 'The service looks for the video.',
-      VERIFIED: 'Verified: it arrived, and it plays.',
-      SUSPECT: 'It arrived, but it is not what was requested.',
-      MISSING: 'It did not arrive.',
-      AMBIGUOUS: 'More than one export may have written it.',
-      UNCHECKED: 'The service cannot look at it.',
+      PENDING: { label: 'Not checked yet', meaning: 'The service looks for the video.' },
+      VERIFIED: { label: 'Verified', meaning: 'Verified: it arrived, and it plays.' },
+      SUSPECT: { label: 'Suspect', meaning: 'It arrived, but it is not what was requested.' },
+      MISSING: { label: 'Missing', meaning: 'It did not arrive.' },
+      AMBIGUOUS: { label: 'Ambiguous', meaning: 'More than one export may have written it.' },
+      UNCHECKED: { label: 'Unchecked', meaning: 'The service cannot look at it.' },
     },
     frames: (frames: number, rate: number | undefined) =>
       `${plural(frames, 'frame')}${rate === undefined ? '' : ` at ${rate} per second`}`,

@@ -1,16 +1,9 @@
 import { texts } from '../texts.ts';
+import { deliveryTones } from '../views/states.ts';
 import type { DeliveryView } from '../views/view.ts';
 import { Age, Outside, Panel } from './basics.tsx';
 
 const t = texts.delivery;
-const tones = {
-  PENDING: 'queued',
-  VERIFIED: 'good',
-  SUSPECT: 'bad',
-  MISSING: 'bad',
-  AMBIGUOUS: 'waiting',
-  UNCHECKED: 'ended',
-} as const;
 
 /** The video, if it can be played, and what is known about it. */
 export function Delivery({ delivery, name }: { readonly delivery: DeliveryView; readonly name: string }) {
@@ -38,9 +31,9 @@ export function Delivery({ delivery, name }: { readonly delivery: DeliveryView; 
           aria-label={t.play(name)}
         />
       )}
-      <p class={`delivery-state tone-${tones[state]}`}>
+      <p class={`delivery-state tone-${deliveryTones[state]}`}>
         <span class="dot" aria-hidden="true" />
-        {t.states[state]}
+        {t.states[state].meaning}
       </p>
       <p class="legend">
         {factsOf(delivery).map((fact) => (

@@ -48,6 +48,12 @@ export function ExportPage({ view }: { readonly view: ExportView }) {
             {view.canRetry && (
               <Command title={t.retry} text={`npx ee-video-exports retry ${quoted(row.id)}`} />
             )}
+            {view.canRenderAgain && (
+              <Command
+                title={t.renderAgain}
+                text={`npx ee-video-exports retry ${quoted(row.id)} --undelivered`}
+              />
+            )}
             <Command title={t.show} text={`npx ee-video-exports show ${quoted(row.id)}`} />
             <p>
               <a href={`/api/exports/${encodeURIComponent(row.id)}`}>{t.json}</a>

@@ -1,6 +1,6 @@
 import { texts } from '../texts.ts';
 import { exportPath, exportsPath, readFilter } from '../views/filter.ts';
-import { recordStates, toneOf } from '../views/states.ts';
+import { deliveryStates, deliveryTones, recordStates, toneOf } from '../views/states.ts';
 import type { ExportsView, Filter, Row } from '../views/view.ts';
 import { Age, Badge, Detail, Empty, Outside } from './basics.tsx';
 import { useEnv } from './env.tsx';
@@ -47,8 +47,12 @@ export function ExportsPage({ view }: { readonly view: ExportsView }) {
   );
 }
 
-const isFiltered = ({ states, batch, label, text }: Filter): boolean =>
-  states.length > 0 || batch !== undefined || label !== undefined || text !== undefined;
+const isFiltered = ({ states, deliveries, batch, label, text }: Filter): boolean =>
+  states.length > 0 ||
+  deliveries.length > 0 ||
+  batch !== undefined ||
+  label !== undefined ||
+  text !== undefined;
 
 /** A form, which also works without scripts. With them, the list follows each change. */
 function Filters({ filter }: { readonly filter: Filter }) {
@@ -105,23 +109,26 @@ function Filters({ filter }: { readonly filter: Filter }) {
           />
         </label>
       </div>
-      <fieldset class="chips">
-        <legend>{t.state}</legend>
-        <div class="chip-list">
-          {recordStates.map((state) => (
-            <label key={state} class={`chip tone-${toneOf(state)}`} title={texts.states[state].meaning}>
-              <input
-                type="checkbox"
-                name="state"
-                value={state}
-                defaultChecked={filter.states.includes(state)}
-              />
-              <span class="dot" aria-hidden="true" />
-              {texts.states[state].label}
-            </label>
-          ))}
-        </div>
-      </fieldset>
+      <Chips
+        legend={t.state}
+        name="state"
+        chips={recordStates.map((state) => ({
+          value: state,
+          tone: toneOf(state),
+          isChecked: filter.states.includes(state),
+          ...texts.states[state],
+        }))}
+      />
+      <Chips
+        legend={t.delivery}
+        name="delivery"
+        chips={deliveryStates.map((state) => ({
+          value: state,
+          tone: deliveryTones[state],
+          isChecked: filter.deliveries.includes(state),
+          ...texts.delivery.states[state],
+        }))}
+      />
       <div class="filter-actions">
         {!navigate && (
           <button class="button primary" type="submit">
@@ -137,6 +144,37 @@ function Filters({ filter }: { readonly filter: Filter }) {
     </form>
   );
 }
+
+interface Chip {
+  readonly value: string;
+  readonly tone: string;
+  readonly isChecked: boolean;
+  readonly label: string;
+  readonly meaning: string;
+}
+
+const Chips = ({
+  legend,
+  name,
+  chips,
+}: {
+  readonly legend: string;
+  readonly name: string;
+  readonly chips: readonly Chip[];
+}) => (
+  <fieldset class="chips">
+    <legend>{legend}</legend>
+    <div class="chip-list">
+      {chips.map(({ value, tone, isChecked, label, meaning }) => (
+        <label key={value} class={`chip tone-${tone}`} title={meaning}>
+          <input type="checkbox" name={name} value={value} defaultChecked={isChecked} />
+          <span class="dot" aria-hidden="true" />
+          {label}
+        </label>
+      ))}
+    </div>
+  </fieldset>
+);
 
 /** Only the rows near the viewport are in the document. Explicit roles, because narrow screens lay rows out as blocks. */
 function Rows({

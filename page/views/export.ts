@@ -1,4 +1,5 @@
 import type { AllowList } from '../../shared/config.ts';
+import type { DeliveryState } from '../../shared/model/delivery.ts';
 import { nextAttemptId, parseRequestId } from '../../shared/model/ids.ts';
 import { type ExportRecord, isActive, isTerminal } from '../../shared/model/record.ts';
 import { recordQueries } from '../../shared/store/queries.ts';
@@ -53,9 +54,13 @@ export async function exportPage(
     ...optional('request', request),
     ...optional('delivery', deliveryOf(id, value, allowed)),
     canRetry: isTerminal(value) && value.state !== 'SUCCEEDED',
+    canRenderAgain: value.state === 'SUCCEEDED' && isUndelivered(value.delivery?.state),
     canCancel: !isTerminal(value) && value.cancelRequestedAt === undefined,
   };
 }
+
+const isUndelivered = (delivery: DeliveryState | undefined): boolean =>
+  delivery === 'MISSING' || delivery === 'SUSPECT';
 
 function deliveryOf(id: string, record: ExportRecord, allowed: AllowList): DeliveryView | undefined {
   if (record.state !== 'SUCCEEDED' || !record.delivery) {

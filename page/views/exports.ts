@@ -2,6 +2,7 @@ import type { Clock } from '../../shared/clock.ts';
 import { rpcCodeOf, rpcCodes } from '../../shared/rpc-codes.ts';
 import type { ExportRecord } from '../../shared/model/record.ts';
 import { listQueries, newestOfLabel } from '../../shared/store/list-queries.ts';
+import { pageQueries } from '../../shared/store/page-queries.ts';
 import { pages } from '../../shared/store/pages.ts';
 import { type Query, recordQueries } from '../../shared/store/queries.ts';
 import { cursorOf, type Found, isReadable, type Store } from '../../shared/store/store.ts';
@@ -47,12 +48,15 @@ export async function exportsList(
 }
 
 /** The database applies the filter that leaves the fewest records; the others are applied to what it finds. */
-function queryFor({ states, batch, label }: Filter): Query {
+function queryFor({ states, deliveries, batch, label }: Filter): Query {
   if (batch !== undefined) {
     return listQueries.newestOfBatch(batch);
   }
   if (label) {
     return newestOfLabel(label.name, label.value);
+  }
+  if (deliveries.length > 0) {
+    return pageQueries.delivered(deliveries);
   }
   return states.length > 0 ? listQueries.newestIn(states) : listQueries.newest();
 }
@@ -63,10 +67,14 @@ const isMissingIndex = (error: unknown): boolean =>
 /** Undefined for a filter that the database cannot count. */
 async function countMatches(
   { records }: Store,
-  { states, batch, label, text }: Filter,
+  { states, deliveries, batch, label, text }: Filter,
 ): Promise<number | undefined> {
   if (label || text !== undefined) {
     return undefined;
+  }
+  if (deliveries.length > 0) {
+    const isAlone = states.length === 0 && batch === undefined;
+    return isAlone ? records.count(pageQueries.delivered(deliveries)) : undefined;
   }
   if (batch !== undefined) {
     return records.count(
@@ -114,10 +122,10 @@ function filteredOf(found: Found<ExportRecord>): Filtered {
     : row;
 }
 
-/** A position in the list, for an address: the creation time and the id of a record. */
+/** A position in the list, for an address: the time by which it is sorted, and the id of a record. */
 function encodePosition(cursor: readonly unknown[]): string | undefined {
-  const [createdAt, id] = cursor;
-  return createdAt instanceof Date ? `${createdAt.getTime()}.${String(id)}` : undefined;
+  const [time, id] = cursor;
+  return time instanceof Date ? `${time.getTime()}.${String(id)}` : undefined;
 }
 
 /** A position that does not exist starts the list at its beginning. */

@@ -1,5 +1,6 @@
+import type { DeliveryState } from '../../shared/model/delivery.ts';
 import type { RecordState } from '../../shared/model/record.ts';
-import { recordStates } from './states.ts';
+import { deliveryStates, recordStates } from './states.ts';
 import type { Filter, Row } from './view.ts';
 
 /** The filters of the list of exports, as they stand in an address. */
@@ -10,23 +11,28 @@ const TEXT = 200;
 export function readFilter(query: URLSearchParams): Filter {
   const text = (name: string) => query.get(name)?.trim().slice(0, TEXT).toWellFormed() || undefined;
   const states = recordStates.filter((state) => query.getAll('state').includes(state));
+  const deliveries = deliveryStates.filter((state) => query.getAll('delivery').includes(state));
   const [batch, label, words] = [text('batch'), text('label'), text('text')];
   const [, name, value] = /^([a-z][a-z0-9_-]{0,62})\s*[=:]\s*(.{1,63})$/.exec(label ?? '') ?? [];
   return {
     states,
+    deliveries,
     ...(batch === undefined ? {} : { batch }),
     ...(name === undefined || value === undefined ? {} : { label: { name, value } }),
     ...(words === undefined ? {} : { text: words }),
   };
 }
 
-export function filterQuery({ states, batch, label, text }: Filter, after?: string): string {
+export function filterQuery({ states, deliveries, batch, label, text }: Filter, after?: string): string {
   const query = new URLSearchParams();
   if (text !== undefined) {
     query.set('text', text);
   }
   for (const state of states) {
     query.append('state', state);
+  }
+  for (const delivery of deliveries) {
+    query.append('delivery', delivery);
   }
   if (batch !== undefined) {
     query.set('batch', batch);
@@ -41,7 +47,7 @@ export function filterQuery({ states, batch, label, text }: Filter, after?: stri
 }
 
 export const exportsPath = (filter: Partial<Filter>, after?: string): string =>
-  `/exports${filterQuery({ states: [], ...filter }, after)}`;
+  `/exports${filterQuery({ states: [], deliveries: [], ...filter }, after)}`;
 
 export const exportPath = (id: string): string => `/exports/${encodeURIComponent(id)}`;
 export const batchPath = (id: string): string => `/batches/${encodeURIComponent(id)}`;
@@ -51,23 +57,29 @@ export interface Filtered {
   readonly id: string;
   readonly key: string;
   readonly state: string;
+  readonly delivery: DeliveryState | undefined;
   readonly batches: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
 }
 
-export const filteredRow = ({ id, name, state, batches, labels }: Row): Filtered => ({
+export const filteredRow = ({ id, name, state, delivery, batches, labels }: Row): Filtered => ({
   id,
   key: name,
   state,
+  delivery,
   batches,
   labels,
 });
 
-export function matchesFilter({ id, key, state, batches, labels }: Filtered, filter: Filter): boolean {
-  const { states, batch, label, text } = filter;
+export function matchesFilter(
+  { id, key, state, delivery, batches, labels }: Filtered,
+  filter: Filter,
+): boolean {
+  const { states, deliveries, batch, label, text } = filter;
   const words = text?.toLowerCase();
   return (
     (states.length === 0 || states.includes(state as RecordState)) &&
+    (deliveries.length === 0 || (delivery !== undefined && deliveries.includes(delivery))) &&
     (batch === undefined || batches.includes(batch)) &&
     (label === undefined || (Object.hasOwn(labels, label.name) && labels[label.name] === label.value)) &&
     (words === undefined || key.toLowerCase().includes(words) || id.includes(words))

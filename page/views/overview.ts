@@ -223,15 +223,18 @@ async function findProblems(store: Store, now: Date): Promise<Problem[]> {
   const yesterday = later(now, -DAY_MS);
   const late = later(now, -POLLER_LATE_MS);
   const unsuccessful = pageQueries.finishedIn(['FAILED', 'REJECTED', 'LOST'], yesterday, later(now, DAY_MS));
-  const [claims, operations, stalled, [longest], failures, failed, rejected] = await Promise.all([
-    records.count(recordQueries.overdueSubmitting(late)),
-    records.count(recordQueries.dueOperations(late)),
-    records.count(pageQueries.stalled()),
-    records.find(pageQueries.stalled(), { limit: 1 }),
-    records.find(unsuccessful, { limit: FAILURES }),
-    records.count(unsuccessful),
-    rejectedMessages.find(rejectedMessageListQueries.newest(yesterday), { limit: REJECTED }),
-  ]);
+  const [claims, operations, stalled, [longest], failures, failed, rejected, missing, suspect] =
+    await Promise.all([
+      records.count(recordQueries.overdueSubmitting(late)),
+      records.count(recordQueries.dueOperations(late)),
+      records.count(pageQueries.stalled()),
+      records.find(pageQueries.stalled(), { limit: 1 }),
+      records.find(unsuccessful, { limit: FAILURES }),
+      records.count(unsuccessful),
+      rejectedMessages.find(rejectedMessageListQueries.newest(yesterday), { limit: REJECTED }),
+      records.count(pageQueries.delivered(['MISSING'], yesterday)),
+      records.count(pageQueries.delivered(['SUSPECT'], yesterday)),
+    ]);
   const problems: Problem[] = [];
   if (claims + operations > 0) {
     problems.push({ code: 'POLLER_LATE', severity: 'ERROR', count: claims + operations });
@@ -240,6 +243,14 @@ async function findProblems(store: Store, now: Date): Promise<Problem[]> {
   const dead = messages.filter(({ reason }) => reason === 'DEAD_LETTER');
   if (dead.length > 0) {
     problems.push({ code: 'DEAD_LETTERS', severity: 'ERROR', count: dead.length });
+  }
+  if (missing > 0) {
+    const href = exportsPath({ deliveries: ['MISSING'] });
+    problems.push({ code: 'MISSING_VIDEOS', severity: 'ERROR', count: missing, href });
+  }
+  if (suspect > 0) {
+    const href = exportsPath({ deliveries: ['SUSPECT'] });
+    problems.push({ code: 'SUSPECT_VIDEOS', severity: 'WARNING', count: suspect, href });
   }
   if (longest && isReadable(longest) && 'stalledSince' in longest.value && longest.value.stalledSince) {
     const since = iso(longest.value.stalledSince);

@@ -47,6 +47,7 @@ function rowOfRecord(id: string, record: ExportRecord): Row {
     attempt: record.attempt,
     state: record.state,
     ...(record.state === 'WAITING' ? { waitingFor: record.waitingFor } : {}),
+    ...(record.state === 'SUCCEEDED' && record.delivery ? { delivery: record.delivery.state } : {}),
     detail: abbreviate(detailOf(record), DETAIL),
     ...optional('progress', 'progress' in record ? record.progress : undefined),
     project: record.project,
@@ -78,7 +79,7 @@ function detailOf(record: ExportRecord): string {
     case 'CANCELLING':
       return record.stage ?? '';
     case 'SUCCEEDED':
-      return record.outputUris[0] ?? '';
+      return record.delivery?.problems[0]?.message ?? record.outputUris[0] ?? '';
     case 'FAILED':
     case 'CANCELLED':
     case 'REJECTED':

@@ -1,3 +1,4 @@
+import type { DeliveryState } from '../../shared/model/delivery.ts';
 import type { RecordState } from '../../shared/model/record.ts';
 import type { ShownState } from './view.ts';
 
@@ -22,5 +23,17 @@ const tones: Readonly<Record<RecordState, Tone>> = {
 };
 
 export const recordStates = Object.keys(tones) as readonly RecordState[];
+
+/** How the delivery of a video looks, the most urgent first. */
+export const deliveryTones: Readonly<Record<DeliveryState, Tone>> = {
+  MISSING: 'bad',
+  SUSPECT: 'bad',
+  AMBIGUOUS: 'waiting',
+  PENDING: 'queued',
+  UNCHECKED: 'ended',
+  VERIFIED: 'good',
+};
+
+export const deliveryStates = Object.keys(deliveryTones) as readonly DeliveryState[];
 
 export const toneOf = (state: ShownState): Tone => (state === 'UNREADABLE' ? 'bad' : tones[state]);

@@ -1,4 +1,5 @@
 import type { Finding } from '../../shared/model/finding.ts';
+import type { DeliveryState } from '../../shared/model/delivery.ts';
 import type { RecordState, WaitingFor } from '../../shared/model/record.ts';
 
 /**
@@ -18,6 +19,8 @@ export interface Row {
   readonly attempt: number;
   readonly state: ShownState;
   readonly waitingFor?: WaitingFor;
+  /** Of the video, once the job has succeeded. */
+  readonly delivery?: DeliveryState;
   /** Earth Engine's stage, the error, or the destination. */
   readonly detail: string;
   readonly progress?: number;
@@ -55,6 +58,8 @@ export interface Hour {
 export type ProblemCode =
   | 'POLLER_LATE'
   | 'DEAD_LETTERS'
+  | 'MISSING_VIDEOS'
+  | 'SUSPECT_VIDEOS'
   | 'WAITING_PERMISSION'
   | 'WAITING_SERVICE'
   | 'RESTRICTED'
@@ -178,6 +183,7 @@ export interface BatchView {
 
 export interface Filter {
   readonly states: readonly RecordState[];
+  readonly deliveries: readonly DeliveryState[];
   readonly batch?: string;
   readonly label?: { readonly name: string; readonly value: string };
   /** Part of a job key or a record id. */
@@ -227,12 +233,13 @@ export interface ExportView {
   readonly delivery?: DeliveryView;
   /** Whether a retry, or a cancellation, has an effect. */
   readonly canRetry: boolean;
+  readonly canRenderAgain: boolean;
   readonly canCancel: boolean;
 }
 
 /** What the service found of the video. */
 export interface DeliveryView {
-  readonly state: 'PENDING' | 'VERIFIED' | 'SUSPECT' | 'MISSING' | 'AMBIGUOUS' | 'UNCHECKED';
+  readonly state: DeliveryState;
   readonly checkedAt?: string;
   readonly object?: string;
   readonly copy?: string;

@@ -1,3 +1,4 @@
+import type { DeliveryState } from '../model/delivery.ts';
 import type { RecordState, WaitingFor } from '../model/record.ts';
 import type { Query } from './queries.ts';
 
@@ -25,6 +26,14 @@ export const pageQueries = {
       ['state', 'in', states],
       ['finishedAt', '>=', from],
       ['finishedAt', '<', to],
+    ],
+    orderBy: [['finishedAt', 'desc']],
+  }),
+  /** Jobs whose videos are so, those that ended last first. */
+  delivered: (deliveries: readonly DeliveryState[], endedSince?: Date): Query => ({
+    where: [
+      ['delivery.state', 'in', deliveries],
+      ...(endedSince ? ([['finishedAt', '>=', endedSince]] as const) : []),
     ],
     orderBy: [['finishedAt', 'desc']],
   }),

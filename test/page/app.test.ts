@@ -130,6 +130,38 @@ describe('the page without scripts', () => {
     expect(html).not.toContain('aria-label="Expression"');
   });
 
+  it('finds videos that are missing or suspect, and says how to render them again', async () => {
+    await using delivered = await servePage();
+    const ids: string[] = [];
+    for (const [n, state] of (['VERIFIED', 'MISSING', 'SUSPECT', 'MISSING'] as const).entries()) {
+      const problems = state === 'MISSING' ? [{ code: 'NOT_FOUND' as const, message: 'It never came.' }] : [];
+      const { id, record } = recordFor('SUCCEEDED', `delivered/${n}`, {
+        delivery: { state, problems },
+        finishedAt: later(now, -MINUTE_MS),
+      });
+      await delivered.store.records.create(id, record);
+      ids.push(id);
+    }
+    const html = async (path: string) => (await fetch(delivered.url + path)).text();
+    const rows = async (path: string) => (await html(path)).match(/data-link="\d+"/g)?.length ?? 0;
+    expect(await rows('/exports')).toBe(4);
+    expect(await rows('/exports?delivery=MISSING')).toBe(2);
+    expect(await rows('/exports?delivery=MISSING&delivery=SUSPECT')).toBe(3);
+    expect(await rows('/exports?delivery=MISSING&text=delivered/3')).toBe(1);
+    expect(await rows('/exports?delivery=MISSING&state=FAILED')).toBe(0);
+    expect(await html('/exports?delivery=MISSING')).toContain('It never came.');
+    const overview = await html('/');
+    for (const text of [
+      '2 videos of the last 24 hours did not arrive',
+      '1 video of the last 24 hours is not as requested',
+      'href="/exports?delivery=MISSING"',
+    ]) {
+      expect(overview).toContain(text);
+    }
+    expect(await html(`/exports/${ids[1]}`)).toContain(`retry ${ids[1]} --undelivered`);
+    expect(await html(`/exports/${ids[0]}`)).not.toContain('--undelivered');
+  });
+
   it('shows other attempts at the job', async () => {
     const { id, record } = recordFor('FAILED', 'attempts/1');
     await page.store.records.create(id, record);

@@ -18,6 +18,7 @@ locals {
       batch-state-created = ["batchId", "state", "createdAt"]
       batch-ended-eecu    = ["batchId", "finishedAt", "eecuSeconds"]
       budget-held         = ["heldBy", "priority desc", "createdAt"]
+      delivery-finished   = ["delivery.state", "finishedAt desc"]
       destination-newest  = ["destination", "createdAt desc"]
       ended-eecu          = ["finishedAt", "eecuSeconds"]
       destination-state   = ["destination", "state"]
