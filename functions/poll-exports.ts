@@ -1,15 +1,22 @@
+import { parseEnvelope } from '../shared/message/envelope.ts';
 import { pollExports as poll } from '../shared/polling/poll.ts';
-import { storeSettings } from '../shared/service-settings.ts';
+import { pollProject } from '../shared/polling/poll-project.ts';
 import { onPost } from './http.ts';
-
-let storing: Promise<void> | undefined;
+import { NoTurnError } from './turns.ts';
 
 /**
- * Called by Cloud Scheduler: handles the records that are due, and records what has changed at Earth Engine. The first call
- * of an instance also stores the settings, beside its other work: no message waits for that.
+ * Called by Cloud Scheduler: handles the records that are due, and records what has changed at Earth Engine. If there are
+ * many projects, it publishes a message for each, which is pushed to this function too.
  */
-export const pollExports = onPost(async ({ services, gate }) => {
-  storing ??= storeSettings(services);
-  const [summary] = await Promise.all([poll(services, gate), storing]);
-  return summary;
+export const pollExports = onPost(async ({ services, gate }, request) => {
+  const { headers, rawBody } = request;
+  const envelope = parseEnvelope({ headers, body: request.body as unknown, rawBody });
+  if (envelope === undefined) {
+    return poll(services, gate);
+  }
+  const { outcome } = await pollProject(services, gate, envelope);
+  if (outcome === 'BUSY') {
+    throw new NoTurnError('Another run has the project');
+  }
+  return undefined;
 });

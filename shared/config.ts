@@ -137,6 +137,9 @@ export const environmentSchema = z
     BATCHES_TOPIC: topic('video-export-batches').describe('Batch manifests'),
     CANCELLATIONS_TOPIC: topic('video-export-cancellations').describe('Cancellations'),
     EVENTS_TOPIC: topic('video-export-events').describe('State changes, which the service publishes'),
+    POLLS_TOPIC: topic('video-export-polls').describe(
+      'One message a project each minute, if there are more than eight of them',
+    ),
     DEAD_LETTER_TOPIC: topic('video-export-dead-letters').describe('Messages that no function could handle'),
   })
   .refine((env) => env.SUBMIT_TIMEOUT_SECONDS < env.SUBMIT_LEASE_SECONDS, {
@@ -194,6 +197,7 @@ export interface Topics {
   readonly batches: string;
   readonly cancellations: string;
   readonly events: string;
+  readonly polls: string;
   readonly deadLetters: string;
 }
 
@@ -256,6 +260,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
       batches: env.BATCHES_TOPIC,
       cancellations: env.CANCELLATIONS_TOPIC,
       events: env.EVENTS_TOPIC,
+      polls: env.POLLS_TOPIC,
       deadLetters: env.DEAD_LETTER_TOPIC,
     },
   };

@@ -70,6 +70,8 @@ function withServiceSettings(
         topics.cancellations,
       ),
       events: known('EVENTS_TOPIC', topics.events, stored?.events, topics.events),
+      // No client publishes to it.
+      polls: topics.polls,
       deadLetters: known('DEAD_LETTER_TOPIC', topics.deadLetters, stored?.deadLetters, topics.deadLetters),
     },
   };

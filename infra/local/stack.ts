@@ -117,6 +117,7 @@ export async function startStack({
   const pubsub = createPubsubRest(emulators.pubsubHost, project);
   const subscriptions = await connect(pubsub, config.topics, {
     submitExport: functions.submitExport.url,
+    pollExports: functions.pollExports.url,
     expandBatch: functions.expandBatch.url,
     cancelExports: functions.cancelExports.url,
     recordDeadLetter: functions.recordDeadLetter.url,
@@ -161,7 +162,7 @@ async function startFunctions(
 }
 
 /** Every function that receives push messages. */
-type PushedTarget = Exclude<Target, 'pollExports' | 'showExports'>;
+type PushedTarget = Exclude<Target, 'showExports'>;
 
 /** The subscription from which local tools read the service's events. */
 export const eventsSubscription = (topics: Topics): string => `${topics.events}-local`;
@@ -188,6 +189,7 @@ export async function connect(
       pushTo: endpoints.cancelExports,
       deadLetters,
     },
+    [`${topics.polls}-push`]: { topic: topics.polls, pushTo: endpoints.pollExports, deadLetters },
     [`${topics.deadLetters}-push`]: { topic: topics.deadLetters, pushTo: endpoints.recordDeadLetter },
     [`${topics.deadLetters}-kept`]: { topic: topics.deadLetters },
     [eventsSubscription(topics)]: { topic: topics.events },

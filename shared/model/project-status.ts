@@ -23,6 +23,10 @@ export const projectStatusSchema = z.object({
     .object({ token: z.string(), leaseUntil: z.date() })
     .optional()
     .describe('The process that may send that one job'),
+  poller: z
+    .object({ token: z.string(), leaseUntil: z.date() })
+    .optional()
+    .describe('The run that polls this project alone, when polls are spread over instances'),
   pace: z
     .object({
       perSecond: z.number().positive(),

@@ -32,6 +32,7 @@ export interface DueKind {
 export const overdueClaims: DueKind = {
   part: 'due',
   query: recordQueries.overdueSubmitting,
+  queryOf: async (run, project) => recordQueries.overdueSubmittingOf(project, run.startedAt),
   work: async (run, stored) => {
     const startedAt = run.clock.now();
     const sent = await resume(run, stored);
@@ -98,7 +99,7 @@ export async function eachDue(
 }
 
 /** Reads a project's due records until some cannot be worked on; then only those that can. */
-async function eachDueOf(run: PollRun, kind: DueKind, project: string): Promise<void> {
+export async function eachDueOf(run: PollRun, kind: DueKind, project: string): Promise<void> {
   for (const isLast of [false, true]) {
     const query = await kind.queryOf?.(run, project);
     let allWorkedOn = true;

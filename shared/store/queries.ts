@@ -35,6 +35,14 @@ export const recordQueries = {
     ],
     orderBy: [['dueAt', 'asc']],
   }),
+  overdueSubmittingOf: (project: string, now: Date): Query => ({
+    where: [
+      ['project', '==', project],
+      ['state', '==', 'SUBMITTING'],
+      ['dueAt', '<=', now],
+    ],
+    orderBy: [['dueAt', 'asc']],
+  }),
   /** Jobs that wait for something other than the queue, and are due. Jobs in the queue are in `queued`, due or not. */
   dueWaiting: (now: Date): Query => ({
     where: [
@@ -111,8 +119,11 @@ export const recordQueries = {
   /** Records with pending events. The field exists only while there are some. */
   pendingEvents: (): Query => ({ where: [], orderBy: [['unpublishedEvents', 'asc']] }),
   /** Records that have not ended, by project: read one at a time, with `after: [project]`, to list the projects in use. */
-  unfinishedByProject: (): Query => ({
-    where: [['state', 'in', [...submissionStates, ...activeStates]]],
+  unfinishedByProject: (upTo?: string): Query => ({
+    where: [
+      ['state', 'in', [...submissionStates, ...activeStates]],
+      ...(upTo === undefined ? [] : [['project', '<=', upTo] as const]),
+    ],
     orderBy: [['project', 'asc']],
   }),
   /** Running jobs that may cost only so much. */

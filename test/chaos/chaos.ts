@@ -158,6 +158,7 @@ export async function runChaos({ jobs, seconds, seed }: ChaosOptions): Promise<C
     pubsub,
     topics,
     {
+      pollExports: 'http://127.0.0.1:9',
       submitExport: balancer.url('submitExport'),
       recordDeadLetter: balancer.url('recordDeadLetter'),
       // Nothing is published for these.

@@ -199,6 +199,7 @@ describe('a message that fails permanently', () => {
       start('submitExport'),
     ]);
     const endpoints = {
+      pollExports: brokenUrl,
       expandBatch: brokenUrl,
       cancelExports: brokenUrl,
       recordDeadLetter: recordDeadLetter.url,

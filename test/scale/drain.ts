@@ -82,7 +82,7 @@ async function fillQueue(harness: Harness, project: string, jobs: number): Promi
 }
 
 /** Each call waits for half of its latency before it takes effect, and for the other half afterward. */
-function withLatency(services: Services, time: VirtualTime, latencyMs: number): Services {
+export function withLatency(services: Services, time: VirtualTime, latencyMs: number): Services {
   const slow =
     <A extends unknown[], R>(ms: number, call: (...args: A) => Promise<R>) =>
     async (...args: A): Promise<R> => {

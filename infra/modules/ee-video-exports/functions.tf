@@ -26,6 +26,7 @@ locals {
     BATCHES_TOPIC                   = var.topics.batches
     CANCELLATIONS_TOPIC             = var.topics.cancellations
     EVENTS_TOPIC                    = var.topics.events
+    POLLS_TOPIC                     = var.topics.polls
     DEAD_LETTER_TOPIC               = var.topics.dead_letters
   }
   # Settings of Node itself. Without `production`, the framework's responses contain error messages and stack traces. The
@@ -49,12 +50,13 @@ locals {
       memory      = "1Gi", cpu = "1", concurrency = 8
       max         = 10, timeout_seconds = ceil(var.settings.submit_lease_seconds)
     }
-    # One run at a time is enough: a run with more work continues until its budget is used up. The extra minute is for calls
-    # that are in progress at that time.
+    # One run works on up to eight projects. With more of them, each has a message of its own: then an instance works on as many
+    # messages at a time as a run has projects, and 20 instances poll a thousand projects within seconds. The extra minute is
+    # for calls that are in progress when the budget is used up.
     pollExports = {
       description = "Tracks every export until it ends, and submits waiting jobs"
-      memory      = "1Gi", cpu = "1", concurrency = 1
-      max         = 1, timeout_seconds = ceil(var.settings.poll_budget_seconds) + 60
+      memory      = "1Gi", cpu = "1", concurrency = 8
+      max         = 20, timeout_seconds = ceil(var.settings.poll_budget_seconds) + 60
     }
     # One delivery expands one batch, in bounded memory. After a timeout, the next delivery resumes where it stopped.
     expandBatch = {

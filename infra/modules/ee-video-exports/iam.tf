@@ -20,7 +20,7 @@ locals {
   }
   # The topics that each account publishes to.
   publishes_to = {
-    sender           = ["events", "dead_letters"]
+    sender           = ["events", "dead_letters", "polls"]
     expandBatch      = ["jobs", "events", "dead_letters"]
     cancelExports    = ["events", "dead_letters"]
     recordDeadLetter = []

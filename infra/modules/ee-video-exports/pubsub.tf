@@ -5,6 +5,7 @@ locals {
     submitExport     = { topic = "jobs", dead_letters = true }
     expandBatch      = { topic = "batches", dead_letters = true }
     cancelExports    = { topic = "cancellations", dead_letters = true }
+    pollExports      = { topic = "polls", dead_letters = true }
     recordDeadLetter = { topic = "dead_letters", dead_letters = false }
   }
 }
@@ -32,9 +33,9 @@ resource "google_pubsub_subscription" "push" {
   ack_deadline_seconds       = 600
   message_retention_duration = "604800s"
 
-  # Without an endpoint, the subscription keeps its messages. Dead letters are recorded even then.
+  # Without an endpoint, the subscription keeps its messages. Dead letters are recorded even then, and polls go on.
   dynamic "push_config" {
-    for_each = var.hold_messages && each.value.dead_letters ? [] : [google_cloudfunctions2_function.this[each.key].service_config[0].uri]
+    for_each = var.hold_messages && each.value.dead_letters && each.key != "pollExports" ? [] : [google_cloudfunctions2_function.this[each.key].service_config[0].uri]
     content {
       push_endpoint = push_config.value
 

@@ -200,6 +200,7 @@ variable "publishers" {
     batches       = optional(set(string), [])
     cancellations = optional(set(string), [])
     jobs          = optional(set(string), [])
+    polls         = optional(string, "video-export-polls")
   })
   default = {}
 }

@@ -1,0 +1,29 @@
+import { SECOND_MS } from '../clock.ts';
+import type { PollRun } from './poll-run.ts';
+
+/** Beyond a handful of projects, a run publishes one message for each of them instead of working on all of them. */
+
+const PUBLISH_TIMEOUT_MS = 20 * SECOND_MS;
+
+/** The data of such a message. */
+export interface PollMessage {
+  readonly project: string;
+}
+
+/** @returns whether all messages were accepted */
+export async function fanOut(run: PollRun, projects: readonly string[]): Promise<boolean> {
+  const { config, publisher, log } = run;
+  const messages = projects.map((project) => ({
+    data: Buffer.from(JSON.stringify({ project } satisfies PollMessage)),
+    attributes: {},
+  }));
+  const outcomes = await publisher.publish(config.topics.polls, messages, PUBLISH_TIMEOUT_MS);
+  const failure = outcomes.find((outcome) => 'error' in outcome);
+  if (failure && 'error' in failure) {
+    // A project that has both gets two polls at the same time, which does no harm.
+    log.error('poll.not_fanned_out', failure.error, { projects: projects.length });
+    return false;
+  }
+  log.info('poll.fanned_out', { projects: projects.length });
+  return true;
+}

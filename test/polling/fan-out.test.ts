@@ -1,0 +1,121 @@
+import { describe, expect, it } from 'vitest';
+
+import { MINUTE_MS, SECOND_MS } from '../../shared/clock.ts';
+import { pollProject, type ProjectPoll } from '../../shared/polling/poll-project.ts';
+import { between } from '../../shared/polling/projects.ts';
+import { envelopeOf, type Harness, type Instance, queueFull } from '../harness.ts';
+import { createWatched, submitMany } from '../scale/watched.ts';
+
+const projectsOf = (count: number): string[] =>
+  Array.from({ length: count }, (_, n) => `team-${String(n).padStart(3, '0')}`);
+
+async function withProjects(count: number) {
+  const harness = createWatched({ environment: { VERIFY_DELIVERY: 'off' } });
+  for (const project of projectsOf(count)) {
+    await submitMany(harness, 1, project);
+  }
+  harness.clock.advance(MINUTE_MS);
+  return harness;
+}
+
+const pollMessages = (harness: Harness): string[] =>
+  harness.publisher.published
+    .filter(({ topic }) => topic === harness.config.topics.polls)
+    .map(({ message }) => Buffer.from(message.data).toString());
+
+const poll = (
+  { services, gate }: Instance,
+  data: unknown,
+  publishTime = services.clock.now(),
+): Promise<ProjectPoll> => pollProject(services, gate, envelopeOf({ data, publishTime }));
+
+describe('a poll of many projects', () => {
+  it('works on up to eight projects itself', async () => {
+    const harness = await withProjects(8);
+    expect((await harness.poll()).calls.list).toBe(8);
+    expect(pollMessages(harness)).toEqual([]);
+  });
+
+  it('publishes one message for each project if there are more, and reads each project about twice', async () => {
+    const harness = await withProjects(200);
+    harness.store.takeBill();
+    expect(await harness.poll()).toMatchObject({ calls: { list: 0, get: 0, export: 0 } });
+    expect(pollMessages(harness).sort()).toEqual(
+      projectsOf(200).map((project) => JSON.stringify({ project })),
+    );
+    expect(harness.store.takeBill().reads).toBeLessThan(2 * 200 + 60);
+  });
+
+  it('works on all of them itself if the topic does not answer', async () => {
+    const harness = await withProjects(9);
+    harness.publisher.failing = true;
+    expect((await harness.poll()).calls.list).toBe(9);
+  });
+});
+
+describe('the poll of one project', () => {
+  it('sweeps it, works on its due records, and feeds its queue, and touches no other project', async () => {
+    const harness = await withProjects(2);
+    harness.simulator.failNext('export', queueFull);
+    await submitMany(harness, 1, 'team-full');
+    harness.clock.advance(MINUTE_MS);
+    expect(await poll(harness, { project: 'team-full' })).toMatchObject({
+      outcome: 'POLLED',
+      summary: { submitted: 1, calls: { export: 1 } },
+    });
+    expect(await poll(harness, { project: 'team-001' })).toMatchObject({
+      outcome: 'POLLED',
+      summary: { submitted: 0, calls: { export: 0 } },
+    });
+  });
+
+  it('is exclusive: a second message is redelivered until the lease of the first run is over', async () => {
+    const harness = await withProjects(1);
+    const other = harness.instance();
+    const message = { project: 'team-000' };
+    const outcomes = await Promise.all([poll(harness, message), poll(other, message)]);
+    expect(outcomes.map(({ outcome }) => outcome).sort()).toEqual(['BUSY', 'POLLED']);
+    // Even if the run died at once, the next minute's message finds the project free.
+    harness.clock.advance(45 * SECOND_MS);
+    expect(await poll(other, message)).toMatchObject({ outcome: 'POLLED' });
+  });
+
+  it('is skipped if its message is older than a minute: the next one replaced it', async () => {
+    const harness = await withProjects(1);
+    const old = new Date(harness.clock.now().getTime() - 61 * SECOND_MS);
+    expect(await poll(harness, { project: 'team-000' }, old)).toEqual({ outcome: 'SKIPPED' });
+    expect(harness.simulator.counters().calls.list).toBe(0);
+  });
+
+  it.each([['no JSON'], [{ project: 7 }], [{}], [{ project: 'a', more: 1 }]])(
+    'rejects the message %j',
+    async (data) => {
+      const harness = await withProjects(1);
+      expect(await poll(harness, data)).toEqual({ outcome: 'SKIPPED' });
+      const [line] = harness.logged.filter(({ event }) => event === 'message.rejected');
+      expect(line).toMatchObject({ source: 'pollExports', reason: 'INVALID_DATA' });
+    },
+  );
+
+  it('makes no call to a project that has no records', async () => {
+    const harness = createWatched();
+    expect(await poll(harness, { project: 'stranger' })).toMatchObject({
+      summary: { calls: { list: 0, get: 0, export: 0 } },
+    });
+  });
+});
+
+describe('the middle of a range of projects', () => {
+  it.each([
+    ['a', 'z'],
+    ['a', 'b'],
+    ['team-001', 'team-002'],
+    ['ab', 'ab-'],
+    ['a', undefined],
+    ['zzz', undefined],
+  ])('of %s and %s is after the one, and not after the other', (low, high) => {
+    const middle = between(low, high);
+    expect(middle > low).toBe(true);
+    expect(high === undefined || middle <= high).toBe(true);
+  });
+});
