@@ -92,7 +92,7 @@ describe('the poll of one project', () => {
     async (data) => {
       const harness = await withProjects(1);
       expect(await poll(harness, data)).toEqual({ outcome: 'SKIPPED' });
-      const [line] = harness.logged.filter(({ event }) => event === 'message.rejected');
+      const line = harness.logged.find(({ event }) => event === 'message.rejected');
       expect(line).toMatchObject({ source: 'pollExports', reason: 'INVALID_DATA' });
     },
   );

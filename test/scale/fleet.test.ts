@@ -5,7 +5,7 @@ import { type Fleet, longestGapMs, overlaps, runFleet } from './fleet.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
 
-const options = { projects: 130, jobs: 2, minutes: 3 };
+const options = { projects: 256, jobs: 2, minutes: 3 };
 
 const pollsOf = ({ runs }: Fleet): number[] => {
   const counts = new Map<string, number>();
@@ -15,12 +15,12 @@ const pollsOf = ({ runs }: Fleet): number[] => {
   return [...counts.values()];
 };
 
-describe('130 projects', () => {
+describe('256 projects', () => {
   it('are polled once a minute each, by one instance at a time, and twice as fast by twice as many', async () => {
     const rounds: number[] = [];
     for (const instances of [1, 2, 4]) {
       const fleet = await runFleet({ ...options, instances });
-      expect(pollsOf(fleet)).toEqual(Array.from({ length: 130 }, () => 3));
+      expect(pollsOf(fleet)).toEqual(Array.from({ length: 256 }, () => 3));
       expect(overlaps(fleet.runs)).toEqual([]);
       rounds.push(fleet.lastRoundMs);
     }

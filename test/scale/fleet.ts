@@ -33,7 +33,7 @@ export interface Fleet {
 }
 
 /** As in infra/modules/ee-video-exports/functions.tf. */
-const REQUESTS_PER_INSTANCE = 8;
+const REQUESTS_PER_INSTANCE = 16;
 const LIST_MS = 600;
 /** The shortest backoff of the subscription. */
 const REDELIVER_MS = 10 * SECOND_MS;

@@ -50,12 +50,12 @@ locals {
       memory      = "1Gi", cpu = "1", concurrency = 8
       max         = 10, timeout_seconds = ceil(var.settings.submit_lease_seconds)
     }
-    # One run works on up to eight projects. With more of them, each has a message of its own: then an instance works on as many
-    # messages at a time as a run has projects, and 20 instances poll a thousand projects within seconds. The extra minute is
+    # One run works on up to eight projects. With more of them, each has a message of its own: then one instance polls a
+    # thousand of them within a minute, since a poll mostly waits for a list. The extra minute is
     # for calls that are in progress when the budget is used up.
     pollExports = {
       description = "Tracks every export until it ends, and submits waiting jobs"
-      memory      = "1Gi", cpu = "1", concurrency = 8
+      memory      = "1Gi", cpu = "1", concurrency = 16
       max         = 20, timeout_seconds = ceil(var.settings.poll_budget_seconds) + 60
     }
     # One delivery expands one batch, in bounded memory. After a timeout, the next delivery resumes where it stopped.

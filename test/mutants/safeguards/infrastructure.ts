@@ -140,8 +140,8 @@ export const infrastructure: readonly Mutant[] = [
     {
       name: 'events-not-published',
       removes: 'each function can publish to the topics that its code uses',
-      find: 'sender           = ["events", "dead_letters"]',
-      replace: 'sender           = ["dead_letters"]',
+      find: 'sender           = ["events", "dead_letters", "polls"]',
+      replace: 'sender           = ["dead_letters", "polls"]',
     },
   ]),
   ...mutantsOf('infra/modules/ee-video-exports/scheduler.tf', stack, [

@@ -8,6 +8,40 @@ const isolation = 'test/scale/isolation.test.ts';
 
 /** Following operations, sweeps, the gate, and what keeps one record or project from holding up others. */
 export const polling: readonly Mutant[] = [
+  ...mutantsOf('shared/polling/projects.ts', rules, [
+    {
+      name: 'one-project-stops-all',
+      removes: 'a project that fails does not stop the run',
+      find: "run.log.error('project.failed', error, { project });",
+      replace: 'throw error;',
+      tests: [isolation, ...hostile],
+    },
+    {
+      name: 'slowest-project-first',
+      removes: 'with many projects, each run starts with another one',
+      find: 'if (projects.length <= PROJECTS_AT_ONCE) {',
+      replace: 'if (projects.length > 0) {',
+      tests: ['test/scale/liveness.test.ts', isolation],
+    },
+  ]),
+  ...mutantsOf(
+    'shared/polling/poll-project.ts',
+    ['test/polling/fan-out.test.ts'],
+    [
+      {
+        name: 'two-polls-of-a-project',
+        removes: 'a project is polled by one run at a time',
+        find: 'current.poller && current.poller.leaseUntil > now',
+        replace: 'current.poller && current.poller.leaseUntil > later(now, LEASE_MS)',
+      },
+      {
+        name: 'stale-polls',
+        removes: 'messages that pile up are not all handled',
+        find: 'if (ageMs > STALE_MS) {',
+        replace: 'if (ageMs > STALE_MS * 1e6) {',
+      },
+    ],
+  ),
   ...mutantsOf(
     'shared/record/observe.ts',
     [transitions, ...rules],
@@ -227,7 +261,6 @@ export const polling: readonly Mutant[] = [
       },
     ],
   ),
-  ...mutantsOf('shared/polling/poll.ts', rules, []),
   ...mutantsOf(
     'shared/submission/gate.ts',
     ['test/submission/gate.test.ts', gate, ...rules],
@@ -310,15 +343,8 @@ export const polling: readonly Mutant[] = [
         name: 'overdue-claims-last',
         removes: 'overdue claims never wait behind waiting jobs',
         rule: 14,
-        find: 'eachDue(run, overdueClaims, projects),',
+        find: 'eachDue(run, overdueClaims, known),',
         replace: 'Promise.resolve([]),',
-      },
-      {
-        name: 'one-project-stops-all',
-        removes: 'a project that fails does not stop the run',
-        find: "run.log.error('project.failed', error, { project });",
-        replace: 'throw error;',
-        tests: [isolation, ...hostile],
       },
       {
         name: 'unused-probe-kept',
@@ -327,13 +353,6 @@ export const polling: readonly Mutant[] = [
         find: 'await endUnusedProbes(run);\n',
         replace: '',
         tests: ['test/scale/closed-gate.test.ts', gate, isolation],
-      },
-      {
-        name: 'slowest-project-first',
-        removes: 'with many projects, each run starts with another one',
-        find: 'if (projects.length <= PROJECTS_AT_ONCE) {',
-        replace: 'if (projects.length > 0) {',
-        tests: ['test/scale/liveness.test.ts', isolation],
       },
     ],
   ),
