@@ -200,7 +200,6 @@ variable "publishers" {
     batches       = optional(set(string), [])
     cancellations = optional(set(string), [])
     jobs          = optional(set(string), [])
-    polls         = optional(string, "video-export-polls")
   })
   default = {}
 }
@@ -305,6 +304,7 @@ variable "topics" {
     dead_letters  = optional(string, "video-export-dead-letters")
     events        = optional(string, "video-export-events")
     jobs          = optional(string, "video-export-jobs")
+    polls         = optional(string, "video-export-polls")
   })
   default = {}
 }

@@ -82,11 +82,11 @@ export function targetProblems(stack: Stack): string[] {
   return [
     ...differences('local.functions', keysOf(at(stack.locals, 'functions')), targetNames),
     ...differences('local.runs_as', keysOf(at(stack.locals, 'runs_as')), targetNames),
-    // Cloud Scheduler calls the poller, and people look at the page.
+    // People look at the page.
     ...differences(
       'local.pushes',
       pushed,
-      targetNames.filter((target) => target !== 'pollExports' && target !== 'showExports'),
+      targetNames.filter((target) => target !== 'showExports'),
     ),
   ];
 }

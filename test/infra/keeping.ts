@@ -40,7 +40,7 @@ export function keepingProblems({ resources }: Stack): string[] {
 
 /** The topics that the code of each account publishes to. */
 const published: Readonly<Record<string, readonly string[]>> = {
-  sender: ['events', 'dead_letters'],
+  sender: ['events', 'dead_letters', 'polls'],
   expandBatch: ['jobs', 'events', 'dead_letters'],
   cancelExports: ['events', 'dead_letters'],
   recordDeadLetter: [],
