@@ -75,7 +75,7 @@ const LAST = 'z'.charCodeAt(0);
 
 /** A text about halfway between two others: after `low`, and up to `high`. */
 export function between(low: string, high: string | undefined): string {
-  const differs = [...low].findIndex((letter, n) => letter !== high?.[n]);
+  const differs = low.split('').findIndex((letter, n) => letter !== high?.[n]);
   const at = differs === -1 ? low.length : differs;
   const lower = at < low.length ? low.charCodeAt(at) : FIRST - 1;
   const upper = high !== undefined && at < high.length ? high.charCodeAt(at) : LAST + 1;
