@@ -31,6 +31,12 @@ export type ProjectPoll =
   /** Another run has the project. The message must be redelivered, in case that run died. */
   | { readonly outcome: 'BUSY' };
 
+/** Whether the message is meant for `pollProject`, valid or not. */
+export function namesProject(envelope: Envelope): boolean {
+  const data = readJsonData(envelope);
+  return 'json' in data && typeof data.json === 'object' && data.json !== null && 'project' in data.json;
+}
+
 export async function pollProject(services: Services, gate: Gate, envelope: Envelope): Promise<ProjectPoll> {
   const { clock, config, log, newToken } = services;
   const data = readJsonData(envelope);

@@ -86,7 +86,7 @@ describe('npm start', () => {
     const list = run('npx', ['ee-video-exports', 'list'], terminal);
     expect(await list.closed).toBe(2);
     expect(list.output()).toContain('The service of the context local is not running.');
-  });
+  }, 120_000);
 
   it('--detach returns, and npm stop ends it; a port that is taken is replaced', async () => {
     // If another program has the port already, that is as good.
