@@ -37,7 +37,11 @@ async function play(seed: number): Promise<void> {
     environment: { MAX_ACTIVE_OPERATIONS: '6' },
   });
   rig.budget('all', hold(LIMIT_HOURS));
-  const fault = { step: pick(steps), occurrence: 1 + Math.floor(random() * 12), kind: pick(faultKinds) };
+  const step = pick(steps);
+  // While it cannot be read, a budget holds nothing unless it is strict: there, only a process that dies is no excuse.
+  const isRead = step === 'records.sum' || step.startsWith('budget');
+  const kinds = faultKinds.filter((kind) => !isRead || kind.startsWith('crash'));
+  const fault = { step, occurrence: 1 + Math.floor(random() * 12), kind: pick(kinds) };
   const faulty = createFaultyProcess(rig.clock, fault);
   let processes = [rig.instance(), rig.instance((services) => faulty.wrap(services))];
   /** When the stored figures first said that the budget is used up. */
@@ -46,10 +50,10 @@ async function play(seed: number): Promise<void> {
   for (let turn = 0; turn < 40; turn += 1) {
     const isPoll = turn % 4 === 3;
     await Promise.allSettled(
-      processes.flatMap((process, index) => [
-        process.submit({ data: smallJob({ jobKey: `${turn}/${index}` }) }),
-        ...(isPoll ? [process.poll()] : []),
-      ]),
+      [
+        processes.map((process, index) => process.submit({ data: smallJob({ jobKey: `${turn}/${index}` }) })),
+        isPoll ? processes.map((process) => process.poll()) : [],
+      ].flat<Promise<unknown>[][]>(),
     );
     const status = rig.memory.peek('exportBudgetStatus/current') as
       | { budgets: { holds: boolean }[] }
