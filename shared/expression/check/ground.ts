@@ -16,8 +16,19 @@ const METERS_PER_DEGREE = 111_319;
  */
 const MARGIN = 4;
 
-/** A constant may be shared by thousands of calls: it is walked once. */
-const boxes = new WeakMap<object, Box | undefined>();
+/** Of coordinates without a point, an empty box. */
+const NOWHERE: Box = { west: Infinity, south: Infinity, east: -Infinity, north: -Infinity };
+
+/** A point in a ring in a polygon in a multipolygon. */
+const MAX_NESTED = 6;
+/** Short lists of numbers are read faster than they are remembered. */
+const REMEMBERED_FROM = 16;
+
+/**
+ * The bounds of lists of coordinates. A graph can use a list over and over, also within itself: then few lists stand for more
+ * points than there is time for. So each is walked once.
+ */
+const bounds = new WeakMap<object, Box | undefined>();
 
 /** The number of pixels that a geometry certainly has at a scale; 0 if that is unknown. */
 export function pixelsOnGround(geometry: Value | undefined, metersPerPixel: number): number {
@@ -25,8 +36,7 @@ export function pixelsOnGround(geometry: Value | undefined, metersPerPixel: numb
   if (!Array.isArray(coordinates) || metersPerPixel <= 0) {
     return 0;
   }
-  const box = boxes.has(coordinates) ? boxes.get(coordinates) : boxOf(coordinates);
-  boxes.set(coordinates, box);
+  const box = boxOf(coordinates);
   if (!box) {
     return 0;
   }
@@ -36,31 +46,55 @@ export function pixelsOnGround(geometry: Value | undefined, metersPerPixel: numb
   return Math.floor((width * height * (METERS_PER_DEGREE / metersPerPixel) ** 2) / MARGIN);
 }
 
-/** The bounds of nested arrays of points, or of `[west, south, east, north]`. */
 function boxOf(coordinates: readonly unknown[]): Box | undefined {
-  let [west, south, east, north] = [Infinity, Infinity, -Infinity, -Infinity];
-  const add = (x: number, y: number) => {
-    west = Math.min(west, x);
-    east = Math.max(east, x);
-    south = Math.min(south, y);
-    north = Math.max(north, y);
-  };
-  const open: (readonly unknown[])[] = [coordinates];
-  for (let items = open.pop(); items; items = open.pop()) {
-    if (items.every((item) => typeof item === 'number')) {
-      for (let index = 0; index + 1 < items.length; index += 2) {
-        add(items[index] as number, items[index + 1] as number);
-      }
-    } else if (items.every((item) => Array.isArray(item))) {
-      for (const item of items) {
-        open.push(item as unknown[]);
-      }
-    } else {
-      return undefined;
-    }
+  const box = boundsOf(coordinates, 1);
+  if (!box) {
+    return undefined;
   }
+  const { west, south, east, north } = box;
   const isOnEarth = west >= -180 && east <= 180 && south >= -90 && north <= 90;
   // A wider region may be a narrow one across the antimeridian.
   const isClear = west < east && east - west <= 180 && south < north;
-  return isClear && isOnEarth ? { west, south, east, north } : undefined;
+  return isClear && isOnEarth ? box : undefined;
 }
+
+/** The bounds of nested arrays of points, or of `[west, south, east, north]`; undefined if they are anything else. */
+function boundsOf(items: readonly unknown[], depth: number): Box | undefined {
+  if (bounds.has(items)) {
+    return bounds.get(items);
+  }
+  const isOfNumbers = items.every((item) => typeof item === 'number');
+  const box = isOfNumbers ? boundsOfPoints(items) : boundsOfLists(items, depth);
+  if (!isOfNumbers || items.length >= REMEMBERED_FROM) {
+    bounds.set(items, box);
+  }
+  return box;
+}
+
+function boundsOfPoints(numbers: readonly number[]): Box {
+  let box = NOWHERE;
+  for (let index = 0; index + 1 < numbers.length; index += 2) {
+    const [x = 0, y = 0] = [numbers[index], numbers[index + 1]];
+    box = around(box, { west: x, south: y, east: x, north: y });
+  }
+  return box;
+}
+
+function boundsOfLists(lists: readonly unknown[], depth: number): Box | undefined {
+  let box = NOWHERE;
+  for (const each of lists) {
+    const inside = Array.isArray(each) && depth < MAX_NESTED ? boundsOf(each, depth + 1) : undefined;
+    if (!inside) {
+      return undefined;
+    }
+    box = around(box, inside);
+  }
+  return box;
+}
+
+const around = (a: Box, b: Box): Box => ({
+  west: Math.min(a.west, b.west),
+  south: Math.min(a.south, b.south),
+  east: Math.max(a.east, b.east),
+  north: Math.max(a.north, b.north),
+});

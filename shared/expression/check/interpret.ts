@@ -9,6 +9,7 @@ import {
   isValue,
   kindOf,
 } from './nodes.ts';
+import { indexOfName, mayShareName } from './names.ts';
 import type { Report } from './report.ts';
 import { type FunctionValue, type Scope, UNKNOWN, type Value, valueOfConstant } from './value.ts';
 
@@ -130,7 +131,7 @@ function look(machine: Machine, node: unknown, task: Task): Value | undefined {
 
 function lookUp(name: string, task: Task): Value {
   for (let at = task.scope; at; at = at.parent) {
-    const index = at.names.indexOf(name);
+    const index = indexOfName(at.names, name);
     if (index !== -1) {
       raise(task, at.depth);
       return at.values[index] ?? UNKNOWN;
@@ -285,7 +286,7 @@ function ancestorAt(scope: Scope | undefined, depth: number): Scope | undefined 
 
 function isShadowing(names: readonly string[], outer: Scope | undefined): boolean {
   for (let at = outer; at; at = at.parent) {
-    if (at.names.some((name) => names.includes(name))) {
+    if (mayShareName(names, at.names)) {
       return true;
     }
   }

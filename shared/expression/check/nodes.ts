@@ -4,6 +4,7 @@ import { type Call, type Transfer } from './call.ts';
 import { collectionTransfers } from './collections.ts';
 import { type HigherOrder, higherOrder } from './higher-order.ts';
 import { imageTransfers } from './images.ts';
+import { indexOfName } from './names.ts';
 import type { Report } from './report.ts';
 import { type Signature, signatureOf } from './signatures.ts';
 import { otherTransfers } from './times.ts';
@@ -155,7 +156,7 @@ function finishCall(
 
 /** A function of the graph itself: its arguments are passed by name. */
 function callOf(called: FunctionValue, call: Call): Applications {
-  const inputs = called.argumentNames.map((name) => call.values[call.names.indexOf(name)] ?? UNKNOWN);
+  const inputs = called.argumentNames.map((name) => call.values[indexOfName(call.names, name)] ?? UNKNOWN);
   return {
     pending: [{ function: called, inputs }],
     returned: [],

@@ -245,12 +245,15 @@ export function constantOf(value: Value | undefined): unknown {
   }
 }
 
+/** Lists in lists. What is deeper is never needed, and a graph can nest lists a hundred thousand times. */
+const MAX_JOINED = 5;
+
 /** What is certain of something that is one of two values. */
-export function join(a: Value, b: Value): Value {
+export function join(a: Value, b: Value, depth = 0): Value {
   if (a === b) {
     return a;
   }
-  if (a.kind !== b.kind) {
+  if (a.kind !== b.kind || depth > MAX_JOINED) {
     return UNKNOWN;
   }
   switch (a.kind) {
@@ -259,7 +262,7 @@ export function join(a: Value, b: Value): Value {
     case 'Collection': {
       const other = b as CollectionValue;
       return collection(
-        join(a.item, other.item),
+        join(a.item, other.item, depth + 1),
         Math.min(a.min, other.min),
         Math.max(a.max, other.max),
         a.min <= other.min ? a.countedAt : other.countedAt,
@@ -268,7 +271,7 @@ export function join(a: Value, b: Value): Value {
     case 'List': {
       const other = b as ListValue;
       return list(
-        join(a.item, other.item),
+        join(a.item, other.item, depth + 1),
         Math.min(a.min, other.min),
         Math.max(a.max, other.max),
         a.min <= other.min ? a.countedAt : other.countedAt,
