@@ -7,11 +7,15 @@ import type { Services } from './services.ts';
 import { isReadable } from './store/store.ts';
 
 /** What the service tells its clients about its settings: nothing secret, and no address. */
-const publishedSettings = (config: Config): Omit<ServiceSettings, 'updatedAt'> => ({
+const publishedSettings = ({
+  // Only the service publishes to this topic.
+  topics: { polls: _polls, ...topics },
+  ...config
+}: Config): Omit<ServiceSettings, 'updatedAt'> => ({
   earthEngineProject: config.earthEngineProject,
   allowedProjects: [...config.allowedProjects],
   allowedDestinations: [...config.allowedDestinations],
-  topics: { ...config.topics },
+  topics,
   retentionDays: config.retentionDays,
   maxActiveOperations: config.maxActiveOperations,
   submitDeadlineMs: config.submitDeadlineMs,
