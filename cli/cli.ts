@@ -21,6 +21,6 @@ export interface Cli extends Connections {
   readonly json: boolean;
   /** Whether to print only ids, and no hints. */
   readonly isQuiet: boolean;
-  /** Asks a question on the terminal; undefined if nobody can answer. */
+  /** Asks a question on the terminal; undefined if no person can answer. */
   readonly confirm: ((question: string) => Promise<boolean>) | undefined;
 }

@@ -13,7 +13,7 @@ export interface Ran {
   readonly output: string;
 }
 
-/** Somebody at a terminal, who has set no variables. */
+/** A user at a terminal, who has set no variables. */
 export interface User {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** The command line in this process, with its real clients: a process for each command would take most of the time. */

@@ -148,7 +148,7 @@ async function unfinished(cli: Cli, batchId: string): Promise<Partial<Record<Rec
   return Object.fromEntries(Object.entries(counts).filter(([state]) => !ended.has(state)));
 }
 
-/** A whole batch is easily a thousand jobs. A script, which nobody watches, is not asked. */
+/** A whole batch is easily a thousand jobs. A script is not asked, since no person is there to answer. */
 async function isAgreed(cli: Cli, planned: readonly Planned[], { yes }: CancelOptions): Promise<boolean> {
   const batches = planned.filter(({ isBatch: isWhole }) => isWhole);
   if (yes || batches.length === 0 || !cli.confirm) {

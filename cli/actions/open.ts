@@ -14,7 +14,7 @@ export interface OpenOptions {
   readonly in?: Place;
 }
 
-/** Prints an address of the Google Cloud console, and opens it if somebody watches. */
+/** Prints an address of the Google Cloud console, and opens it on a terminal. */
 export async function open(cli: Cli, id: string, { in: place }: OpenOptions): Promise<ExitCode> {
   const record = recordOf(await requireTarget(cli, id));
   if (!record) {

@@ -1,6 +1,6 @@
 import type { ExportRecord } from '../../shared/model/record.ts';
 
-/** What somebody must grant, read from Earth Engine's message: it reports a missing permission in no other way. */
+/** What an operator must grant, read from Earth Engine's message: it reports a missing permission in no other way. */
 export interface MissingPermission {
   readonly why: string;
   /** The command that grants it, or the address where it is done. */

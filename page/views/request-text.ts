@@ -7,7 +7,7 @@ import type { RequestText } from './view.ts';
 const SHOWN = 60_000;
 /** A larger request is not laid out: parsing it would stop the process for a second. */
 const LAID_OUT_BYTES = 1_000_000;
-/** A larger graph is not shown as code: this takes ten times as long as parsing, and nobody reads so much. */
+/** A larger graph is not shown as code: this takes ten times as long as parsing, and is too long to read. */
 const CODE_BYTES = 200_000;
 const CODE_COLUMNS = 96;
 

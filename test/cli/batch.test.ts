@@ -144,7 +144,7 @@ describe('cancel of a batch', () => {
   it.each([
     [true, 0, 1],
     [false, 1, 0],
-  ])('asks somebody who can answer: %s', async (answer, expected, published) => {
+  ])('asks a user who can answer: %s', async (answer, expected, published) => {
     const rig = rigWithBatch(answer);
     const { code, err } = await rig.run('cancel', 'weekly@1');
     expect(code).toBe(expected);

@@ -40,7 +40,7 @@ export interface RigOptions {
   readonly rows?: number;
   readonly hasColor?: boolean;
   readonly stdin?: string;
-  /** What the user answers to each question; undefined if nobody can. */
+  /** What the user answers to each question; undefined if no user can. */
   readonly answer?: boolean;
   readonly connect?: () => Partial<Connections>;
 }

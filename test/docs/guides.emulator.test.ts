@@ -83,7 +83,7 @@ beforeAll(async () => {
   tools = await mkdtemp(join(tmpdir(), 'guides-'));
   await writeFile(join(tools, 'npx'), quickNpx);
   await chmod(join(tools, 'npx'), 0o755);
-  // Without exports, as in any terminal of somebody who ran npm start.
+  // Without exports, as in any terminal of a user who ran npm start.
   environment = {
     ...withoutEmulators,
     XDG_CONFIG_HOME: tools,

@@ -128,7 +128,7 @@ describe('a response without the marker', () => {
       : undefined;
   };
 
-  /** A job that reached nobody, and one whose operation came back with a description that was cut. */
+  /** A job whose call never arrived, and one whose operation came back with a description that was cut. */
   async function flagged(): Promise<Harness> {
     const harness = world({ simulator: { settings: endless } });
     harness.simulator.failNext('export', { kind: 'reset' }, 3);

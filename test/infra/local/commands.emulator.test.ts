@@ -49,7 +49,7 @@ describe('npm run demo', () => {
 
 describe('npm start', () => {
   let home: string;
-  /** A terminal of somebody who has set nothing. */
+  /** A terminal of a user who has set nothing. */
   let terminal: Record<string, string | undefined>;
   beforeEach(async () => {
     home = await mkdtemp(join(tmpdir(), 'start-'));
