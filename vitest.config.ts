@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { globSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -26,6 +27,15 @@ if (obstacle !== undefined) {
   );
 }
 
+// The same for Python.
+const pythonTests = 'test/python/*.emulator.test.ts';
+const hasPython = Boolean(process.env['CI']) || spawnSync('python3', ['--version']).error === undefined;
+if (obstacle === undefined && !hasPython) {
+  process.on('exit', () =>
+    console.log('Left out: the tests of the Python package, because there is no python3.'),
+  );
+}
+
 export default defineConfig({
   test: {
     projects: [
@@ -44,6 +54,7 @@ export default defineConfig({
           name: 'emulator',
           env,
           include: obstacle === undefined ? [emulatorTests] : [],
+          exclude: hasPython ? [] : [pythonTests],
           globalSetup: obstacle === undefined ? ['test/emulators.ts'] : [],
           testTimeout: 60_000,
           hookTimeout: 60_000,

@@ -1,8 +1,9 @@
+import base64
 import json
 
 import ee
-from google.cloud import firestore, pubsub_v1
-from google.cloud.firestore_v1.base_query import FieldFilter
+import google.auth
+from google.auth.transport.requests import AuthorizedSession
 
 ee.Initialize(project="my-ee-project")
 
@@ -29,18 +30,23 @@ request["expression"] = ee.serializer.encode(request["expression"], for_cloud_ap
 
 # Publish it under a name that you choose.
 job = {"jobKey": "africa-ndvi/2020", "labels": {"team": "vegetation"}, "request": request}
-publisher = pubsub_v1.PublisherClient()
-topic = publisher.topic_path("my-project", "video-export-jobs")
-message_id = publisher.publish(topic, json.dumps(job).encode()).result()
+credentials, _ = google.auth.default(scopes=["https://www.googleapis.com/auth/cloud-platform"])
+http = AuthorizedSession(credentials)
+topic = "projects/my-project/topics/video-export-jobs"
+message = {"data": base64.b64encode(json.dumps(job).encode()).decode()}
+published = http.post(f"https://pubsub.googleapis.com/v1/{topic}:publish", json={"messages": [message]})
+published.raise_for_status()
+message_id = published.json()["messageIds"][0]
 
 # Look it up, now or next week.
-database = firestore.Client(project="my-project")
-records = database.collection("videoExports").where(filter=FieldFilter("jobKey", "==", "africa-ndvi/2020"))
-for record in records.stream():
-    print(record.id, record.get("state"), record.to_dict().get("outputUris"))
+documents = "https://firestore.googleapis.com/v1/projects/my-project/databases/(default)/documents"
+has_key = {"field": {"fieldPath": "jobKey"}, "op": "EQUAL", "value": {"stringValue": "africa-ndvi/2020"}}
+query = {"from": [{"collectionId": "videoExports"}], "where": {"fieldFilter": has_key}}
+for row in http.post(f"{documents}:runQuery", json={"structuredQuery": query}).json():
+    if "document" in row:
+        print(row["document"]["name"], row["document"]["fields"]["state"]["stringValue"])
 
 # If there is no record after a few seconds, the message had mistakes.
-rejected = database.collection("rejectedMessages").document(message_id).get()
-if rejected.exists:
-    for issue in rejected.get("issues"):
-        print(issue["path"], issue["message"])
+rejected = http.get(f"{documents}/rejectedMessages/{message_id}")
+if rejected.ok:
+    print(json.dumps(rejected.json()["fields"]["issues"], indent=2))

@@ -5,8 +5,8 @@
     job = exports.submit(task, job_key="africa-ndvi/2020", labels={"team": "vegetation"})
     exports.wait(job)
 
-The functions use one client with the settings of the environment, such as ``GOOGLE_CLOUD_PROJECT``. For other settings, create
-a ``Client``, which has the same methods.
+The functions use one client for the service that the command line uses: ``GOOGLE_CLOUD_PROJECT``, or the context in use, which
+``npm start`` sets. For another service, create a ``Client``, which has the same methods.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ __all__ = [
     "RejectedError",
     "ServiceError",
     "batch",
+    "find",
     "get",
     "refresh",
     "submit",
@@ -79,6 +80,17 @@ def get(job_key: str, *, attempt: int | None = None, project: str | None = None)
 def batch(batch_id: str) -> list[Job]:
     """Returns the jobs of a batch. See ``Client.batch``."""
     return _client().batch(batch_id)
+
+
+def find(
+    *,
+    job_key: str | None = None,
+    states: Iterable[str] | None = None,
+    labels: Mapping[str, str] | None = None,
+    limit: int | None = None,
+) -> list[Job]:
+    """Returns all attempts with a key, those in given states, or those with labels. See ``Client.find``."""
+    return _client().find(job_key=job_key, states=states, labels=labels, limit=limit)
 
 
 def refresh(job: Job) -> Job:

@@ -12,11 +12,12 @@ from typing import Any, Callable, Iterable, Iterator, Mapping, Sequence
 from urllib.parse import quote
 
 from ._errors import ConfigurationError, ExportError, RejectedError
-from ._firestore import any_of, contains, decode_fields, equals
+from ._firestore import all_of, any_of, contains, decode_fields, equals, one_of
 from ._job import Job, job_of
 from ._progress import Progress, default_progress
 from ._request import build_request
 from ._rest import RestClient, default_credentials
+from ._service import choose_service
 
 # Pub/Sub takes 10 MB; base64 makes the request larger, but the limit applies to the data.
 _MAX_MESSAGE_BYTES = 10_485_760
@@ -38,6 +39,7 @@ class Client:
         self,
         project: str | None = None,
         *,
+        context: str | None = None,
         database: str | None = None,
         jobs_topic: str | None = None,
         environment: Mapping[str, str] | None = None,
@@ -46,30 +48,23 @@ class Client:
     ) -> None:
         """
         Args:
-            project: The Google Cloud project of the service. Default: ``GOOGLE_CLOUD_PROJECT``.
+            project: The Google Cloud project of the service. Default: ``GOOGLE_CLOUD_PROJECT``, or the context in use.
+            context: A context of the command line, such as ``local`` for the service of ``npm start``.
             database: Its Firestore database. Default: ``FIRESTORE_DATABASE``, or ``(default)``.
             jobs_topic: Its topic for jobs. Default: ``JOBS_TOPIC``, or ``video-export-jobs``.
             environment: Variables to use instead of ``os.environ``. With ``FIRESTORE_EMULATOR_HOST`` and
-                ``PUBSUB_EMULATOR_HOST``, the client uses the local stack of ``npm start``.
+                ``PUBSUB_EMULATOR_HOST``, the client uses these emulators.
             sleep: Waits between two looks at a job, and between retries.
             now: The clock.
 
         Raises:
-            ConfigurationError: There is no project, only one of the emulators is set, or there are no credentials.
+            ConfigurationError: No service is chosen, only one of the emulators is set, or there are no credentials.
         """
-        variables = os.environ if environment is None else environment
-        found = project or variables.get("GOOGLE_CLOUD_PROJECT")
-        if not found:
-            raise ConfigurationError(
-                "No project: set GOOGLE_CLOUD_PROJECT, or use Client(project=...) with the project of the service."
-            )
+        given = os.environ if environment is None else environment
+        variables = choose_service(given, project=project, context=context)
+        found = variables["GOOGLE_CLOUD_PROJECT"]
         firestore = variables.get("FIRESTORE_EMULATOR_HOST")
         pubsub = variables.get("PUBSUB_EMULATOR_HOST")
-        if bool(firestore) != bool(pubsub):
-            missing = "PUBSUB_EMULATOR_HOST" if firestore else "FIRESTORE_EMULATOR_HOST"
-            raise ConfigurationError(
-                f"{missing} is not set, but the variable of the other emulator is: set both, or neither."
-            )
         self._sleep = sleep
         self._now = now
         self._rest = RestClient(None if firestore else default_credentials(), sleep=sleep)
@@ -166,6 +161,32 @@ class Client:
             if known is None or known.attempt < job.attempt:
                 latest[job.project, job.job_key] = job
         return sorted(latest.values(), key=lambda job: job.job_key)
+
+    def find(
+        self,
+        *,
+        job_key: str | None = None,
+        states: Iterable[str] | None = None,
+        labels: Mapping[str, str] | None = None,
+        limit: int | None = None,
+    ) -> list[Job]:
+        """Returns all attempts with a key, those in given states (the newest first), or those with labels.
+
+        Args:
+            job_key: The name of a job.
+            states: States, such as ``["FAILED", "LOST"]``.
+            labels: Labels, all of which a job must have.
+            limit: How many, at most. Default: all of them.
+
+        Raises:
+            TypeError: Not exactly one of ``job_key``, ``states``, and ``labels`` is given: Firestore has no index for more.
+        """
+        if sum(bool(given) for given in (job_key, states, labels)) != 1:
+            raise TypeError("Give one of job_key, states, and labels.")
+        if states:
+            return list(self._query(one_of("state", sorted(states)), limit=limit, newest_first=True))
+        wanted = {f"labels.`{name}`": value for name, value in (labels or {}).items()} or {"jobKey": str(job_key)}
+        return list(self._query(all_of(*(equals(*each) for each in wanted.items())), limit=limit))
 
     def refresh(self, job: Job) -> Job:
         """Returns the job as it is now.
@@ -265,23 +286,31 @@ class Client:
             return True
         return self._now() - job.published_at >= timedelta(seconds=_CONFLICT_SECONDS)
 
-    def _query(self, condition: Mapping[str, Any]) -> Iterator[Job]:
-        """Yields all records that match, page by page: a batch can have tens of thousands."""
+    def _query(
+        self, condition: Mapping[str, Any], *, limit: int | None = None, newest_first: bool = False
+    ) -> Iterator[Job]:
+        """Yields the records that match, page by page: a batch can have tens of thousands."""
+        by_time = [{"field": {"fieldPath": "createdAt"}, "direction": "DESCENDING"}] if newest_first else []
+        by_name = {"field": {"fieldPath": "__name__"}, "direction": "DESCENDING" if newest_first else "ASCENDING"}
         query: dict[str, Any] = {
             "from": [{"collectionId": "videoExports"}],
             "where": condition,
-            "orderBy": [{"field": {"fieldPath": "__name__"}}],
-            "limit": _PAGE_SIZE,
+            "orderBy": [*by_time, by_name],
         }
-        while True:
+        remaining = limit
+        while remaining is None or remaining > 0:
+            query["limit"] = _PAGE_SIZE if remaining is None else min(_PAGE_SIZE, remaining)
             rows: Sequence[Any] = self._rest.call(
                 "POST", f"{self._documents_url}:runQuery", {"structuredQuery": query}
             )
             documents = [row["document"] for row in rows if "document" in row]
             yield from map(_job_of, documents)
-            if len(documents) < _PAGE_SIZE:
+            if len(documents) < query["limit"]:
                 return
-            query["startAt"] = {"values": [{"referenceValue": documents[-1]["name"]}], "before": False}
+            last = documents[-1]
+            cursor = [last["fields"]["createdAt"]] if newest_first else []
+            query["startAt"] = {"values": [*cursor, {"referenceValue": last["name"]}], "before": False}
+            remaining = None if remaining is None else remaining - len(documents)
 
 
 def _job_of(document: Mapping[str, Any]) -> Job:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from datetime import datetime, timezone
-from typing import Any, Callable
+from typing import Any, Callable, Sequence
 
 
 def _timestamp(text: str) -> datetime:
@@ -48,6 +48,17 @@ def equals(field: str, value: str) -> dict[str, Any]:
 def contains(field: str, value: str) -> dict[str, Any]:
     """Returns the condition that a list contains this text."""
     return _condition(field, "ARRAY_CONTAINS", value)
+
+
+def one_of(field: str, values: Sequence[str]) -> dict[str, Any]:
+    """Returns the condition that a field has one of these texts."""
+    texts = [{"stringValue": value} for value in values]
+    return {"fieldFilter": {"field": {"fieldPath": field}, "op": "IN", "value": {"arrayValue": {"values": texts}}}}
+
+
+def all_of(*conditions: dict[str, Any]) -> dict[str, Any]:
+    """Returns the condition that all of the conditions hold."""
+    return {"compositeFilter": {"op": "AND", "filters": list(conditions)}}
 
 
 def any_of(*conditions: dict[str, Any]) -> dict[str, Any]:

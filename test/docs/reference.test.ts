@@ -156,19 +156,6 @@ describe('the Python notebook', () => {
   });
 });
 
-describe('the queries of "reading results"', () => {
-  const queriesIn = (file: string, pattern: RegExp) =>
-    [...readFileSync(join(root, 'docs/guides', file), 'utf8').matchAll(pattern)].map(
-      ([, field, op, value = '']) => [field, op, value.replaceAll("'", '"')],
-    );
-
-  it('are the same in Python as in Node, where a test runs them', () => {
-    const python = queriesIn('reading-results.py', /FieldFilter\("(.*?)", "(.*?)", (\[.*?\]|".*?")\)/g);
-    expect(python.length).toBeGreaterThan(4);
-    expect(python).toEqual(queriesIn('reading-results.mjs', /where\('(.*?)', '(.*?)', (\[.*?\]|'.*?')\)/g));
-  });
-});
-
 describe('the weekly batch', () => {
   it('shows the manifest, except for its request', () => {
     const shown = codeBlocks('docs/guides/weekly-batch.md').find(({ language }) => language === 'jsonc');

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import io
-import runpy
+import os
+import re
 import unittest
 from typing import Any
+from unittest import mock
 
-from support import ROOT, RecordedTask, fake_ee
+from support import ROOT, RecordedTask, fake_ee, fake_google_auth
 
 import ee_video_exports as exports
 from ee_video_exports._progress import TerminalProgress
@@ -69,12 +71,19 @@ class Service(unittest.TestCase):
         with self.assertRaisesRegex(exports.RejectedError, "INVALID_JOB"):
             self.wait(self.submit("landsat-drive", job_key="python/drive"))
 
-    def test_the_script_of_the_guide_runs_as_written(self) -> None:
-        printed, shown = io.StringIO(), io.StringIO()
-        with fake_ee(), contextlib.redirect_stdout(printed), contextlib.redirect_stderr(shown):
-            runpy.run_path(str(ROOT / "docs/guides/python-notebook.py"))
-        self.assertRegex(printed.getvalue(), r"^SUCCEEDED \['https://")
-        self.assertIn("1 of 1 ended  SUCCEEDED 1", shown.getvalue())
+    def test_attempts_are_found_by_key_by_state_and_by_labels(self) -> None:
+        labels = {"team": "python-find", "a-b": "c"}
+        for attempt in (1, 2):
+            self.wait(self.submit("landsat-transform", job_key="python/find", attempt=attempt, labels=labels))
+        self.assertEqual(sorted(job.attempt for job in exports.find(job_key="python/find")), [1, 2])
+        self.assertEqual(len(exports.find(labels=labels)), 2)
+        self.assertEqual(exports.find(labels={**labels, "team": "other"}), [])
+        newest = exports.find(states=["SUCCEEDED", "FAILED"])
+        created = [job.record["createdAt"] for job in newest]
+        self.assertEqual(created, sorted(created, reverse=True))
+        with mock.patch("ee_video_exports._client._PAGE_SIZE", 1):
+            self.assertEqual(exports.find(states=["SUCCEEDED", "FAILED"]), newest)
+            self.assertEqual(exports.find(states=["SUCCEEDED", "FAILED"], limit=2), newest[:2])
 
     def test_a_batch_is_a_list_and_a_table(self) -> None:
         keys = ["python/batch/a", "python/batch/b"]
@@ -93,6 +102,47 @@ class Service(unittest.TestCase):
         table = exports.to_dataframe("python-batch")
         self.assertEqual(list(table["jobKey"]), keys)
         self.assertEqual(list(table["label.region"]), ["a", "b"])
+
+
+class Pages(unittest.TestCase):
+    """Runs every block of Python in every page, as written. Only Earth Engine's client and google-auth are replaced."""
+
+    prints = {
+        "docs/guides/python-notebook.py": r"^SUCCEEDED \['https://",
+        # The job is there already, so nothing is started.
+        "docs/guides/python-by-hand.py": r"/videoExports/ve1-\w{32} SUCCEEDED\n$",
+        "docs/guides/reading-results.py": r"^succeeded: 0\nve1-\w{32} SUCCEEDED https://",
+        "README.md, 1": "^$",
+        "python/README.md, 1": "^$",
+    }
+
+    def run_block(self, name: str, code: str) -> str:
+        printed, shown = io.StringIO(), io.StringIO()
+        outside = (fake_ee(), fake_google_auth(os.environ), mock.patch("ee_video_exports._client._CONFLICT_SECONDS", 1.0))
+        with contextlib.ExitStack() as stack:
+            for each in (*outside, contextlib.redirect_stdout(printed), contextlib.redirect_stderr(shown)):
+                stack.enter_context(each)
+            exec(compile(code, name, "exec"), {"__name__": "__main__"})
+        return printed.getvalue()
+
+    def test_every_block_runs_as_written(self) -> None:
+        blocks: dict[str, str] = {}
+        for page in sorted((*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("python/*.md"), *ROOT.glob("infra/*.md"))):
+            found = re.findall(r"^(?:<!-- file: (\S+) -->\n\n)?```python\n(.*?)^```$", page.read_text(), re.M | re.S)
+            unnamed = 0
+            for file, code in found:
+                if file:
+                    path = page.parent / file
+                    self.assertEqual(path.read_text(), code)
+                    blocks[str(path.relative_to(ROOT))] = code
+                else:
+                    unnamed += 1
+                    blocks[f"{page.relative_to(ROOT)}, {unnamed}"] = code
+        self.assertEqual(set(blocks), set(self.prints))
+        # In this order: the notebook's job is the one that the others find.
+        for name, pattern in self.prints.items():
+            with self.subTest(name):
+                self.assertRegex(self.run_block(name, blocks[name]), pattern)
 
 
 if __name__ == "__main__":

@@ -19,18 +19,17 @@ from ee_video_exports._rest import RestClient
 
 
 class Settings(unittest.TestCase):
-    def test_a_missing_project_is_named(self) -> None:
-        with self.assertRaisesRegex(exports.ConfigurationError, "set GOOGLE_CLOUD_PROJECT"):
-            exports.Client(environment={})
-
-    def test_half_of_the_emulators_is_refused_because_jobs_would_be_lost_between_two_services(self) -> None:
-        with self.assertRaisesRegex(exports.ConfigurationError, "PUBSUB_EMULATOR_HOST is not set"):
-            exports.Client("demo-p", environment={"FIRESTORE_EMULATOR_HOST": "127.0.0.1:1"})
-
     def test_without_google_auth_the_error_says_what_to_install(self) -> None:
         with mock.patch.dict("sys.modules", {"google": None, "google.auth": None}):
             with self.assertRaisesRegex(exports.ConfigurationError, "Install google-auth"):
                 exports.Client("my-project", environment={})
+
+    def test_a_query_without_an_index_is_refused(self) -> None:
+        emulators = {"FIRESTORE_EMULATOR_HOST": "127.0.0.1:1", "PUBSUB_EMULATOR_HOST": "127.0.0.1:1"}
+        client = exports.Client("demo-p", environment=emulators)
+        for wrong in ({}, {"job_key": "a", "states": ["FAILED"]}):
+            with self.assertRaisesRegex(TypeError, "Give one of job_key, states, and labels"):
+                client.find(**wrong)
 
 
 class Answers:
