@@ -123,11 +123,13 @@ function serviceOnce({ environment }: World, options: CommonOptions): () => Prom
 
 async function writeVersion(world: World, options: CommonOptions): Promise<void> {
   const { default: manifest } = await import('../package.json', { with: { type: 'json' } });
-  const service = await serviceOnce(world, options)().catch((error: unknown) => explain(error));
-  world.terminal.out(`ee-video-exports ${manifest.version}`);
-  world.terminal.out(
-    `Service: ${'name' in service ? `${service.name}, from ${service.chosenBy}` : service.message}`,
+  const { describeService } = await import('./service/service.ts');
+  const service = await serviceOnce(world, options)().then(
+    describeService,
+    (error: unknown) => explain(error).message,
   );
+  world.terminal.out(`ee-video-exports ${manifest.version}`);
+  world.terminal.out(`Service: ${service}`);
 }
 
 /** Writes the error and the service that it is about: the same words mean something else in another project. */
@@ -144,7 +146,8 @@ async function writeProblem(
     terminal.err(JSON.stringify({ error: { code, message, service: service?.name } }));
   } else {
     terminal.err(`ee-video-exports: ${message}`);
-    if (service) {
+    // Without a service, the error itself says how to choose one.
+    if (service?.chosenBy !== undefined) {
       terminal.err(`Service: ${service.name}`);
     }
   }

@@ -4,6 +4,7 @@ import { SETTINGS_ID } from '../../shared/model/service-settings.ts';
 import type { Store } from '../../shared/store/store.ts';
 import { untilListening } from '../connections.ts';
 import { explain } from '../problem.ts';
+import { describeService } from '../service/service.ts';
 import { judgeClock, judgeProject } from './earth-engine.ts';
 import { type Finding, ok, problem, skipped } from './finding.ts';
 import { checkDatabase, checkIndexes, checkRestrictions } from './firestore.ts';
@@ -17,9 +18,9 @@ export async function* examine(
 ): AsyncGenerator<Finding> {
   let config: Config;
   try {
-    const { name, chosenBy } = await cli.service();
+    const service = await cli.service();
     config = await cli.config();
-    yield ok('Service', `${name}, from ${chosenBy}`);
+    yield ok('Service', describeService(service));
   } catch (error) {
     const { found, advice = 'Fix the environment; docs/reference.md lists every variable' } = explain(error);
     yield problem('Service', 'SETTINGS_WRONG', found, advice);

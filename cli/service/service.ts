@@ -6,12 +6,18 @@ import { type Context, type Contexts, type Environment, LOCAL } from './contexts
 export interface Service {
   /** For people: `local (project demo-video-exports)`, `project my-project, database (default)`. */
   readonly name: string;
-  /** What chose it, as in `from the context production`. */
-  readonly chosenBy: string;
+  /** What chose it, as in `from the context production`; undefined if nothing did. */
+  readonly chosenBy: string | undefined;
   /** The environment variables that lead to it. */
   readonly environment: Environment;
   readonly isLocal: boolean;
 }
+
+const NOT_CHOSEN = 'not chosen yet (npm start, or context use NAME --project PROJECT)';
+
+/** The service, and what chose it, for people. */
+export const describeService = ({ name, chosenBy }: Service): string =>
+  chosenBy === undefined ? name : `${name}, from ${chosenBy}`;
 
 export interface Choice {
   readonly project?: string | undefined;
@@ -52,7 +58,7 @@ export function chooseService(
   }
   const contexts = readContexts();
   return contexts.current === undefined
-    ? named(environment, 'nothing')
+    ? named(environment, undefined)
     : fromContext(environment, contexts.current, contexts);
 }
 
@@ -98,7 +104,7 @@ export function environmentOf(name: string, context: Context): Environment {
   return context.running.environment;
 }
 
-function named(environment: Environment, chosenBy: string, context?: string): Service {
+function named(environment: Environment, chosenBy: string | undefined, context?: string): Service {
   const firestore = environment['FIRESTORE_EMULATOR_HOST'];
   const pubsub = environment['PUBSUB_EMULATOR_HOST'];
   if (Boolean(firestore) !== Boolean(pubsub) || (environment['EARTHENGINE_EMULATOR_HOST'] && !firestore)) {
@@ -108,9 +114,9 @@ function named(environment: Environment, chosenBy: string, context?: string): Se
   const database = environment['FIRESTORE_DATABASE'] || '(default)';
   const isLocal = Boolean(firestore);
   const place = isLocal ? `emulators at ${firestore}` : `database ${database}`;
-  const what = project ? `project ${project}, ${place}` : 'none';
+  const what = `${project ? `project ${project}` : 'no project'}, ${place}`;
   return {
-    name: context === undefined ? what : `${context} (${what})`,
+    name: chosenBy === undefined ? NOT_CHOSEN : context === undefined ? what : `${context} (${what})`,
     chosenBy,
     environment,
     isLocal,

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { changeContexts, contextsFile, withContext } from '../../cli/service/contexts.ts';
+import { changeContexts, type Contexts, contextsFile, withContext } from '../../cli/service/contexts.ts';
 import { chooseService } from '../../cli/service/service.ts';
 import { createRig, settings, type Rig } from './rig.ts';
 
@@ -72,7 +72,10 @@ describe('contexts', () => {
     expect((await terminal().run('context', 'list')).err).toMatch(/npm start .* context use NAME --project/);
     const { code, err } = await terminal().run('list');
     expect(code).toBe(2);
-    expect(err).toMatch(/No service is chosen\. .*npm start.*context use.*GOOGLE_CLOUD_PROJECT/);
+    expect(err).toMatch(/^.*No service is chosen\. .*npm start.*context use.*GOOGLE_CLOUD_PROJECT.*\n$/);
+    expect((await terminal().run('--version')).out).toMatch(
+      /\nService: not chosen yet \(npm start, or context use NAME --project PROJECT\)\n$/,
+    );
   });
 
   it.each([
@@ -156,24 +159,37 @@ describe('contexts', () => {
   });
 });
 
+/** The Python package runs the same cases (test/python/test_service.py). */
+describe('a choice', () => {
+  interface Case {
+    readonly title: string;
+    readonly variables?: Readonly<Record<string, string>>;
+    readonly current?: string;
+    readonly context?: string;
+    readonly project?: string;
+    readonly finds?: Readonly<Record<string, string>>;
+    readonly fails?: string;
+  }
+  const { contexts, cases } = JSON.parse(readFileSync('test/fixtures/service-choices.json', 'utf8')) as {
+    readonly contexts: Contexts['contexts'];
+    readonly cases: readonly Case[];
+  };
+
+  it.each(cases.map((each) => [each.title, each] as const))(
+    '%s',
+    (_title, { variables = {}, current, finds, fails, ...given }) => {
+      const choose = () => chooseService(variables, given, () => ({ current, contexts }));
+      if (fails !== undefined) {
+        expect(choose).toThrow(new RegExp(fails));
+        return;
+      }
+      const set = Object.entries(choose().environment).filter(([, value]) => value);
+      expect(Object.fromEntries(set)).toEqual(finds);
+    },
+  );
+});
+
 describe('the service', () => {
-  const choose = (environment: Readonly<Record<string, string>>) =>
-    chooseService(environment, {}, () => ({ contexts: {} }));
-
-  it.each([
-    [
-      { FIRESTORE_EMULATOR_HOST: 'a:1' },
-      /^Only FIRESTORE_EMULATOR_HOST is set.*Set PUBSUB_EMULATOR_HOST too/,
-    ],
-    [{ PUBSUB_EMULATOR_HOST: 'a:1' }, /^Only PUBSUB_EMULATOR_HOST is set.*Set FIRESTORE_EMULATOR_HOST too/],
-    [
-      { EARTHENGINE_EMULATOR_HOST: 'a:1' },
-      /^Only EARTHENGINE_EMULATOR_HOST is set.*Set FIRESTORE_EMULATOR_HOST and PUBSUB_EMULATOR_HOST too/,
-    ],
-  ])('is refused if it is half local: %o', (environment, message) => {
-    expect(() => choose({ GOOGLE_CLOUD_PROJECT: 'p-1', ...environment })).toThrow(message);
-  });
-
   it('is never a mixture of a context and the environment', () => {
     const { environment } = chooseService({ GOOGLE_CLOUD_PROJECT: 'p-1' }, {}, () => ({
       current: 'local',
