@@ -1,4 +1,5 @@
-import { checkGraph, type JobFields, type JobRules, rejectedBy } from '../message/job-message.ts';
+import { checkGraph, rejectedBy } from '../message/check-graph.ts';
+import type { JobFields, JobRules } from '../message/job-message.ts';
 import type { Finding } from '../model/finding.ts';
 import type { Issue } from '../model/rejected-message.ts';
 import { runAtOnce } from '../steps.ts';
@@ -34,7 +35,7 @@ export function createShapeCheck(expansion: Expansion, rules: JobRules): ShapeCh
   const check = (fields: JobFields, expression: unknown): Finding[] =>
     runAtOnce(
       checkGraph({ ...fields.request, expression: expression as JobFields['request']['expression'] }, rules),
-    );
+    ).findings;
 
   return {
     findings,

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 
-import { type AllowList, type Config, isAllowed, type VideoCheck } from '../config.ts';
-import { checkVideoInSteps } from '../expression/check/check-video.ts';
+import { type AllowList, type Config, isAllowed } from '../config.ts';
 import { readExpressionInSteps } from '../expression/read-expression.ts';
 import { recordIdOf } from '../model/ids.ts';
+import { checkGraph, type GraphRules, rejectedBy } from './check-graph.ts';
 import { contentHashOf, serializeRequest } from './identity.ts';
 import { createIssueList, type IssueList, mismatch, type Path } from '../issues.ts';
 import { jobMessageSchema, recordableFields } from './job-schema.ts';
@@ -20,14 +20,12 @@ import { addZodIssues, valueAt } from './zod-issues.ts';
 /** Earth Engine refuses a larger request with 400 "Request payload size exceeds the limit: 10485760 bytes." */
 export const REQUEST_BYTES = 10_485_760;
 
-export interface JobRules {
+export interface JobRules extends GraphRules {
   /** For jobs that name no project. */
   readonly defaultProject: string;
   readonly allowedProjects: AllowList;
   /** Patterns of `destination`. */
   readonly allowedDestinations: AllowList;
-  /** Whether graphs are checked for what no video can be made of (docs/checks.md). By default, they are not. */
-  readonly graphCheck?: VideoCheck;
 }
 
 /** The rules that this deployment's settings make. */
@@ -61,7 +59,7 @@ export interface ReadJob {
 export type JobReading = ReadJob | InvalidJob;
 
 /** The fields of a job that are known without hashing its graph. */
-export type JobFields = Omit<Job, 'recordId' | 'contentHash' | 'shapeHash' | 'requestedVideo'>;
+export type JobFields = Omit<Job, 'recordId' | 'contentHash' | 'shapeHash' | 'extent' | 'requestedVideo'>;
 
 const schema = jobMessageSchema(z.unknown().optional());
 type Message = z.output<typeof schema>;
@@ -91,32 +89,15 @@ export function* parseJobMessageInSteps(json: unknown, rules: JobRules): Steps<J
     );
     return invalid(json, rules, issues.list());
   }
-  const findings = yield* checkGraph(fields.request, rules);
+  const { findings, extent } = yield* checkGraph(fields.request, rules);
   const errors = rejectedBy(findings, rules);
   if (errors.length > 0) {
     return invalid(json, rules, errors);
   }
   const requestedVideo = yield* requestedVideoInSteps(fields.request);
   const { shapeHash } = reading;
-  return { job: { ...fields, recordId, contentHash, shapeHash, requestedVideo }, bytes, findings };
+  return { job: { ...fields, recordId, contentHash, shapeHash, extent, requestedVideo }, bytes, findings };
 }
-
-/** What is wrong with a video that Earth Engine would accept, and fail hours later. */
-export function* checkGraph(request: VideoRequest, { graphCheck = 'off' }: JobRules): Steps<Finding[]> {
-  const found = graphCheck === 'off' ? [] : yield* checkVideoInSteps(request);
-  return found.map(({ place: _place, ...finding }) => finding);
-}
-
-/** The findings that reject a message, as its issues. */
-export const rejectedBy = (findings: readonly Finding[], { graphCheck }: JobRules): Issue[] =>
-  graphCheck === 'reject'
-    ? findings
-        .filter(({ severity }) => severity === 'ERROR')
-        .map(({ path, message, code, suggestion }) => ({
-          path,
-          message: `${message} (${code}). ${suggestion}`,
-        }))
-    : [];
 
 /**
  * The same without the graph, which is neither checked nor hashed. For the jobs of one template, whose graph was checked

@@ -76,3 +76,19 @@ export const requestedVideoSchema = z
   })
   .describe('What the request says about its video: `framesPerSecond`, and `longerSide` in pixels');
 export type RequestedVideo = z.infer<typeof requestedVideoSchema>;
+
+/** How much the request computes, as far as it says so: estimates compare jobs of one shape by it. */
+export const extentSchema = z
+  .object({
+    frames: z.number().positive().optional(),
+    /** Of a frame: in proportion to it if only one side or a scale is known. */
+    pixels: z.number().positive().optional(),
+    /** The longest range of dates. */
+    days: z.number().positive().optional(),
+    /** The largest region. */
+    squareKilometers: z.number().positive().optional(),
+  })
+  .describe(
+    'How much the request computes, as far as it says so: `frames`, `pixels` of a frame, `days`, and `squareKilometers`',
+  );
+export type Extent = z.infer<typeof extentSchema>;

@@ -1,4 +1,4 @@
-import type { RequestedVideo } from './delivery.ts';
+import type { Extent, RequestedVideo } from './delivery.ts';
 
 /**
  * Earth Engine's ExportVideoRequest in the bare form, as it is sent, except for requestId and the marker in
@@ -49,6 +49,7 @@ export interface Job {
   readonly maxEecuHours?: number | undefined;
   /** The graph with its constants abstracted. */
   readonly shapeHash?: string | undefined;
+  readonly extent?: Extent | undefined;
   readonly requestedVideo?: RequestedVideo | undefined;
   readonly request: VideoRequest;
 }

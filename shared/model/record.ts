@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import { deliverySchema, requestedVideoSchema } from './delivery.ts';
+import { deliverySchema, extentSchema, requestedVideoSchema } from './delivery.ts';
 import { findingSchema } from './finding.ts';
 import { MAX_ATTEMPT, operationPattern, requestIdPattern } from './ids.ts';
 
@@ -96,6 +96,7 @@ const common = {
     .describe("The operation's description: the text from the request and the requestId"),
   destination: z.string().describe('`gs://bucket/prefix` or `drive:folder/prefix`'),
   requestedVideo: requestedVideoSchema.optional(),
+  extent: extentSchema.optional(),
   maxEecuHours: z
     .number()
     .positive()
@@ -119,9 +120,7 @@ const common = {
   serviceAccount: z
     .string()
     .optional()
-    .describe(
-      'The account that submitted it: Earth Engine deduplicates per account; absent with a simulator',
-    ),
+    .describe('The account that submitted it: Earth Engine deduplicates by it; absent with a simulator'),
   retryOf: z.string().optional().describe('The record of the previous attempt'),
   cancelRequestedAt: z.date().optional().describe('When its cancellation was requested'),
   cancelReason: cancelReasonSchema

@@ -66,6 +66,7 @@ function initialFields(job: Job, source: JobSource, now: Date, state: string, no
     deliverTo: job.deliverTo,
     maxEecuHours: job.maxEecuHours,
     shapeHash: job.shapeHash,
+    extent: job.extent,
     priority: job.request.priority ?? DEFAULT_PRIORITY,
     workloadTag: job.request.workloadTag,
     retryOf: source.retryOf,

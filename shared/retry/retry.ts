@@ -258,7 +258,7 @@ function attemptAfter(
   const { jobKey, project, batchId, labels, contentHash = '', destination = '', messageId } = record;
   const request = JSON.parse(new TextDecoder().decode(bytes)) as VideoRequest;
   const attempt = record.attempt + 1;
-  const { deliverTo, maxEecuHours, requestedVideo, shapeHash } = record;
+  const { deliverTo, extent, maxEecuHours, requestedVideo, shapeHash } = record;
   const job: Job = {
     recordId,
     jobKey,
@@ -269,6 +269,7 @@ function attemptAfter(
     contentHash,
     destination,
     deliverTo,
+    extent,
     maxEecuHours,
     shapeHash,
     requestedVideo,

@@ -42,6 +42,8 @@ export const job: Job = {
   destination: 'gs://bucket/prefix',
   deliverTo: 'gs://bucket/stable.mp4',
   requestedVideo: { framesPerSecond: 5, longerSide: 768 },
+  shapeHash: '0123456789abcd',
+  extent: { frames: 21, pixels: 768 * 432, days: 365, squareKilometers: 5000 },
   request: {
     expression: { result: '0', values: {} },
     fileExportOptions: { fileFormat: 'MP4', cloudStorageDestination: { bucket: 'bucket' } },

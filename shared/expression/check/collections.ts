@@ -1,5 +1,6 @@
 import { argument, type Call, constantArgument, numberArgument, type Transfer } from './call.ts';
 import { checkAsset } from './assets.ts';
+import { squareKilometersOf } from './ground.ts';
 import {
   collection,
   type CollectionValue,
@@ -162,7 +163,12 @@ function condition(call: Call): Value {
 /** A constant polygon in longitudes and latitudes keeps its coordinates. */
 function geometry(call: Call): Value {
   const isGlobal = argument(call, 'crs') === undefined;
-  return { kind: 'Geometry', of: isGlobal ? constantArgument(call, 'coordinates') : undefined };
+  const region: Value = {
+    kind: 'Geometry',
+    of: isGlobal ? constantArgument(call, 'coordinates') : undefined,
+  };
+  call.report.measure('squareKilometers', squareKilometersOf(region));
+  return region;
 }
 
 export const collectionTransfers: ReadonlyMap<string, Transfer> = new Map<string, Transfer>([

@@ -31,19 +31,24 @@ const REMEMBERED_FROM = 16;
 const bounds = new WeakMap<object, Box | undefined>();
 
 /** The number of pixels that a geometry certainly has at a scale; 0 if that is unknown. */
-export function pixelsOnGround(geometry: Value | undefined, metersPerPixel: number): number {
+export const pixelsOnGround = (geometry: Value | undefined, metersPerPixel: number): number =>
+  metersPerPixel <= 0
+    ? 0
+    : Math.floor((squareDegreesOf(geometry) * (METERS_PER_DEGREE / metersPerPixel) ** 2) / MARGIN);
+
+/** The area of a geometry's bounds, about; 0 if that is unknown. */
+export const squareKilometersOf = (geometry: Value): number =>
+  squareDegreesOf(geometry) * (METERS_PER_DEGREE / 1000) ** 2;
+
+/** Of degrees at the equator, and at the latitude with the smallest ones. */
+function squareDegreesOf(geometry: Value | undefined): number {
   const coordinates = geometry?.kind === 'Geometry' ? geometry.of : undefined;
-  if (!Array.isArray(coordinates) || metersPerPixel <= 0) {
-    return 0;
-  }
-  const box = boxOf(coordinates);
+  const box = Array.isArray(coordinates) ? boxOf(coordinates) : undefined;
   if (!box) {
     return 0;
   }
   const farthest = Math.max(Math.abs(box.south), Math.abs(box.north));
-  const width = (box.east - box.west) * Math.cos((farthest * Math.PI) / 180);
-  const height = box.north - box.south;
-  return Math.floor((width * height * (METERS_PER_DEGREE / metersPerPixel) ** 2) / MARGIN);
+  return (box.east - box.west) * Math.cos((farthest * Math.PI) / 180) * (box.north - box.south);
 }
 
 function boxOf(coordinates: readonly unknown[]): Box | undefined {

@@ -32,14 +32,20 @@ export interface Report {
   add(code: Code, origin: Origin, within: Within, message: string, suggestion: () => string): void;
   /** Whether a topic comes up for the first time: some are reported once, wherever they come up again. */
   isNew(topic: string): boolean;
+  /** Notes something that makes a video expensive; the largest value counts. */
+  measure(name: Measure, value: number): void;
+  largest(name: Measure): number | undefined;
   /** Errors first, in the order in which they were found. */
   list(values: JsonObject): PlacedFinding[];
 }
+
+export type Measure = 'days' | 'squareKilometers';
 
 export function createReport(): Report {
   const found: Found[] = [];
   const seen = new Map<object, Set<string>>();
   const topics = new Set<string>();
+  const measures = new Map<Measure, number>();
   const counts = { ERROR: 0, WARNING: 0 };
   return {
     add(code, origin, within, message, suggestion) {
@@ -57,6 +63,12 @@ export function createReport(): Report {
       found.push({ code, origin, within, message, suggestion: suggestion() });
     },
     isNew: (topic) => topics.size < topics.add(topic).size,
+    measure: (name, value) => {
+      if (Number.isFinite(value) && value > (measures.get(name) ?? 0)) {
+        measures.set(name, value);
+      }
+    },
+    largest: (name) => measures.get(name),
     list: (values) => {
       const paths = findPaths(values, found);
       return found.map((each) => placed(each, paths)).sort((a, b) => rank(a) - rank(b));

@@ -1,3 +1,4 @@
+import { DAY_MS } from '../../clock.ts';
 import { argument, type Call, constantArgument, reportArgument, type Transfer } from './call.ts';
 import type { Value } from './value.ts';
 
@@ -51,6 +52,9 @@ function dateRange(call: Call): Value {
       `the range from ${day(start)} to ${day(end)} is ${isReversed ? 'reversed' : 'empty, because its end is not part of it'}: no image is in it`,
       () => (isReversed ? 'Swap start and end.' : 'Give an end after the start, such as the next day.'),
     );
+  }
+  if (start !== undefined && end !== undefined) {
+    call.report.measure('days', (end - start) / DAY_MS);
   }
   return { kind: 'DateRange' };
 }
