@@ -29,6 +29,7 @@ const layers: readonly (readonly string[])[] = [
   ['services.ts'],
   ['records.ts', 'service-settings.ts'],
   ['budget'],
+  ['estimate'],
   ['expression'],
   ['message'],
   ['pubsub'],

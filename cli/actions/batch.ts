@@ -1,10 +1,11 @@
 import { checkManifest } from '../../shared/batch/check-expansion.ts';
 import { readBatch } from '../../shared/batch/change-batch.ts';
 import { jobRules } from '../../shared/message/job-message.ts';
-import { plan, type Plan, type PlannedOutcome } from '../../shared/batch/plan.ts';
+import { plan, type Plan, type PlannedOutcome, type SampledJob } from '../../shared/batch/plan.ts';
 import type { Issue } from '../../shared/model/rejected-message.ts';
 import { wrongInput } from '../cli-error.ts';
 import type { Cli } from '../cli.ts';
+import { readEstimate, type WrittenEstimate } from '../estimate.ts';
 import { note, writeJson } from '../output.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import { readInput, readJson, writeFindings, writeIssues } from '../input.ts';
@@ -40,14 +41,51 @@ export async function planBatch(cli: Cli, file: string, options: BatchOptions): 
   if ('issues' in result) {
     throw rejectedManifest(cli, file, result.issues);
   }
-  const { findings } = result;
+  const { findings, sample } = result;
+  const estimates = await readEstimates(cli, sample, result.plan.counts.new);
   if (cli.json) {
-    writeJson(cli, findings.length > 0 ? { ...result.plan, findings } : result.plan);
+    const costs = estimates.map(({ json }) => json);
+    writeJson(cli, {
+      ...result.plan,
+      ...(costs.length > 0 && { estimates: costs }),
+      ...(findings.length > 0 && { findings }),
+    });
   } else {
     writeFindings(cli, file, findings);
     writePlan(cli, result.plan);
+    for (const text of estimates.flatMap(({ texts }) => texts)) {
+      cli.terminal.out(`  cost  ${text}`);
+    }
   }
   return exitCodes.DONE;
+}
+
+/** The most shapes that are estimated, each from a history of its own. Manifests have one, or a few. */
+const MAX_SHAPES = 10;
+
+/** One estimate for each shape, if the sample is like the rest of the batch. */
+async function readEstimates(
+  cli: Cli,
+  sample: readonly SampledJob[],
+  count: number,
+): Promise<WrittenEstimate[]> {
+  const shapes = Map.groupBy(sample, ({ project, shapeHash }) => `${project} ${shapeHash}`);
+  const estimates: WrittenEstimate[] = [];
+  for (const jobs of [...shapes.values()].slice(0, MAX_SHAPES)) {
+    const [{ project, shapeHash } = { project: '', shapeHash: undefined }] = jobs;
+    const extents = jobs.map(({ extent }) => extent);
+    const planned = {
+      project,
+      shapeHash,
+      extents,
+      count: Math.max(1, Math.round((count * jobs.length) / sample.length)),
+    };
+    const { texts, json } = await readEstimate(cli, planned);
+    const [first = '', ...warnings] = texts;
+    const ofJobs = shapes.size > 1 ? `${plural(planned.count, 'job')} of one shape: ` : '';
+    estimates.push({ texts: [ofJobs + first, ...warnings], json: { ...json, shapeHash } });
+  }
+  return estimates;
 }
 
 function writePlan({ terminal }: Cli, { batchId, jobs, counts, first, batch }: Plan): void {

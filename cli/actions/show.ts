@@ -9,7 +9,7 @@ import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import { readable } from '../records.ts';
 import { showBatch } from '../show/batch.ts';
 import { type Field, writeFields } from '../show/field.ts';
-import { writeRecord } from '../show/record.ts';
+import { estimateOf, writeRecord } from '../show/record.ts';
 import { findTarget, isDocumentId, notFound, recordOf, type Target } from '../targets.ts';
 import { paint } from '../terminal.ts';
 import { time } from '../text.ts';
@@ -62,7 +62,9 @@ async function showRequest(
 
 async function showRecord(cli: Cli, target: Target, record: Stored<ExportRecord>): Promise<void> {
   if (cli.json) {
-    writeJson(cli, { id: record.id, ...record.value });
+    const { value } = record;
+    const estimate = value.state === 'WAITING' ? (await estimateOf(cli, value)).json : undefined;
+    writeJson(cli, { id: record.id, ...value, estimate });
     return;
   }
   const attempts = target.kind === 'JOB' ? target.attempts : await neighbors(cli, record);

@@ -8,6 +8,7 @@ import { isOfBatch } from '../../shared/record/batches.ts';
 import type { Cli } from '../cli.ts';
 import { writeJson } from '../output.ts';
 import { wrongInput } from '../cli-error.ts';
+import { readEstimate } from '../estimate.ts';
 import { type Existing, lookUpJobs } from '../existing.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import { readInput, readJson, writeFindings, writeIssues } from '../input.ts';
@@ -71,8 +72,7 @@ export async function submit(
   }
   if (dryRun) {
     for (const { job } of jobs) {
-      const { recordId, project, destination } = job;
-      writeDryRun(cli, { recordId, project, destination, request: sentRequest(job.request, recordId) });
+      await writeDryRun(cli, job);
     }
     return exitCodes.DONE;
   }
@@ -223,13 +223,17 @@ const hasFailed = ({ existing }: Submission): boolean =>
   isTerminal(existing.latest.value) &&
   existing.latest.value.state !== 'SUCCEEDED';
 
-function writeDryRun(
-  cli: Cli,
-  planned: { readonly recordId: string } & Readonly<Record<string, unknown>>,
-): void {
+async function writeDryRun(cli: Cli, job: Job): Promise<void> {
+  const { recordId, project, destination, shapeHash, extent } = job;
+  const request = sentRequest(job.request, recordId);
+  const estimate = await readEstimate(cli, { project, shapeHash, count: 1, extents: [extent] });
   if (cli.json) {
-    writeJson(cli, planned);
-  } else {
-    cli.terminal.out(`${planned.recordId}\n${JSON.stringify(planned, undefined, 2)}`);
+    writeJson(cli, { recordId, project, destination, request, estimate: estimate.json });
+    return;
+  }
+  cli.terminal.out(recordId);
+  cli.terminal.out(JSON.stringify({ recordId, project, destination, request }, undefined, 2));
+  for (const text of estimate.texts) {
+    cli.terminal.out(`cost  ${text}`);
   }
 }

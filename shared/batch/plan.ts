@@ -1,7 +1,8 @@
 import { setImmediate as letOthersRun } from 'node:timers/promises';
 
-import { type JobRules, jobRules } from '../message/job-message.ts';
+import { type JobRules, jobRules, parseJobMessage } from '../message/job-message.ts';
 import type { Finding } from '../model/finding.ts';
+import type { Job } from '../model/job.ts';
 import type { Issue } from '../model/rejected-message.ts';
 import { nextAttemptId } from '../model/ids.ts';
 import { type ExportRecord, isTerminal } from '../model/record.ts';
@@ -41,6 +42,37 @@ export interface Plan {
   readonly batch: 'NEW' | 'SAME' | 'OTHER';
 }
 
+/** A new job, as far as its cost depends on it. */
+export type SampledJob = Pick<Job, 'project' | 'shapeHash' | 'extent'>;
+
+/** Enough to know how the sizes of jobs vary. Each takes as long as its graph. */
+const MAX_SAMPLE = 100;
+const MAX_SAMPLED_BYTES = 10_000_000;
+
+/** Some of the new jobs, evenly spread over the manifest. */
+async function sampleOf(
+  expansion: Expansion,
+  rules: JobRules,
+  newJobs: readonly number[],
+): Promise<SampledJob[]> {
+  const [first] = newJobs;
+  if (first === undefined) {
+    return [];
+  }
+  const affordable = Math.max(1, Math.floor(MAX_SAMPLED_BYTES / expansion.messageBytes(first)));
+  const size = Math.min(newJobs.length, MAX_SAMPLE, affordable);
+  const sample: SampledJob[] = [];
+  for (let index = 0; index < size; index += 1) {
+    const job = newJobs[Math.floor((index * newJobs.length) / size)] ?? first;
+    const reading = parseJobMessage(expansion.json(job), rules);
+    if ('job' in reading) {
+      sample.push(reading.job);
+    }
+    await letOthersRun();
+  }
+  return sample;
+}
+
 /**
  * Expands a manifest and looks up its jobs. Only reads.
  *
@@ -51,7 +83,13 @@ export async function plan(
   json: unknown,
   publishTime: Date,
 ): Promise<
-  { readonly plan: Plan; readonly findings: readonly Finding[] } | { readonly issues: readonly Issue[] }
+  | {
+      readonly plan: Plan;
+      readonly findings: readonly Finding[];
+      /** Some of the jobs that would be started. */
+      readonly sample: readonly SampledJob[];
+    }
+  | { readonly issues: readonly Issue[] }
 > {
   const rules = jobRules(services.config);
   const checked = await checkManifest(json, publishTime, rules);
@@ -64,16 +102,21 @@ export async function plan(
   const known = await readBatch(services, id);
   const counts: Record<PlannedOutcome, number> = { new: 0, done: 0, running: 0, failed: 0, conflict: 0 };
   const first: Partial<Record<PlannedOutcome, PlannedJob>> = {};
+  const newJobs: number[] = [];
   for (let from = 0; from < expansion.jobs; from += CHUNK_JOBS) {
     const count = Math.min(CHUNK_JOBS, expansion.jobs - from);
-    for (const { outcome, planned } of await planChunk(services, expansion, rules, from, count)) {
+    for (const { job, outcome, planned } of await planChunk(services, expansion, rules, from, count)) {
       counts[outcome] += 1;
+      if (outcome === 'new') {
+        newJobs.push(job);
+      }
       first[outcome] ??= planned;
     }
     await letOthersRun();
   }
   const batch = !known ? 'NEW' : known.value.manifestHash === hash ? 'SAME' : 'OTHER';
-  return { findings, plan: { batchId: id, jobs: expansion.jobs, counts, first, batch } };
+  const sample = await sampleOf(expansion, rules, newJobs);
+  return { findings, sample, plan: { batchId: id, jobs: expansion.jobs, counts, first, batch } };
 }
 
 async function planChunk(
@@ -82,7 +125,7 @@ async function planChunk(
   rules: JobRules,
   from: number,
   count: number,
-): Promise<{ outcome: PlannedOutcome; planned: PlannedJob }[]> {
+): Promise<{ job: number; outcome: PlannedOutcome; planned: PlannedJob }[]> {
   const jobs = Array.from({ length: count }, (_, offset) => from + offset).flatMap((job) => {
     const recordId = recordIdOfJob(expansion, job, rules);
     return recordId === undefined ? [] : [{ job, recordId }];
@@ -113,7 +156,7 @@ async function planChunk(
     const contentHash = own.get(recordId)?.contentHash;
     const isConflict = contentHash !== undefined && contentHash !== contentHashOfJob(expansion, job, rules);
     const outcome = isConflict ? 'conflict' : outcomeOf(record);
-    return { outcome, planned: { jobKey, recordId, state: record?.state } };
+    return { job, outcome, planned: { jobKey, recordId, state: record?.state } };
   });
 }
 

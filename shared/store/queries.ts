@@ -273,6 +273,14 @@ export const recordQueries = {
     where: [[`labels.${label}`, '==', value]],
     orderBy: [],
   }),
+  /** Jobs of one shape with a final cost, those that ended last first. */
+  succeededOfShape: (shapeHash: string): Query => ({
+    where: [
+      ['shapeHash', '==', shapeHash],
+      ['state', '==', 'SUCCEEDED'],
+    ],
+    orderBy: [['finishedAt', 'desc']],
+  }),
   terminalOfBatch: (batchId: string): Query => ({
     where: [
       ['batchId', '==', batchId],

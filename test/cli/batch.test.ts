@@ -15,6 +15,7 @@ describe('batch', () => {
     expect(out.split('\n')).toEqual([
       'weekly-ndvi@2026-11-23: 3 jobs',
       '        3  would be started  first: weekly-ndvi/2026-11-23/sahel',
+      '  cost  unknown: nothing similar has run. Run one such job first',
       '',
     ]);
     expect(rig.publisher.published).toEqual([]);

@@ -34,6 +34,7 @@ locals {
       project-state-cost  = ["project", "state", "batchId", "eecuSeconds"]
       project-state-eecu  = ["project", "state", "eecuSeconds"]
       project-unanswered  = ["project", "unanswered"]
+      shape-finished      = ["shapeHash", "state", "finishedAt desc"]
       state-batch         = ["state", "batchId"]
       state-batch-eecu    = ["state", "batchId", "eecuSeconds"]
       state-created       = ["state", "createdAt"]
@@ -92,7 +93,7 @@ locals {
   # list or map. The index truncates values above 1,500 bytes anyway.
   unindexed = { for collection, fields in local.large_fields : collection => fields if contains(local.own_collections, collection) }
   large_fields = {
-    videoExports       = ["claim", "deliverTo", "deliveredTo", "description", "error", "extraOperations", "findings", "history", "missing", "outputUris", "requestedVideo", "searches"]
+    videoExports       = ["claim", "deliverTo", "deliveredTo", "description", "error", "extent", "extraOperations", "findings", "history", "missing", "outputUris", "requestedVideo", "searches"]
     request            = ["data"]
     rejectedMessages   = ["attributes", "data", "issues"]
     videoExportBatches = ["counts"]

@@ -1,0 +1,71 @@
+import { DAY_MS, later } from '../clock.ts';
+import type { Extent } from '../model/delivery.ts';
+import type { Services } from '../services.ts';
+import { spendingQueries } from '../store/budget-queries.ts';
+import { recordQueries } from '../store/queries.ts';
+import { isReadable } from '../store/store.ts';
+import { estimate, type Estimate, type PastJob } from './estimate.ts';
+
+/** Reads what jobs of the same shape have cost, and how fast a project renders. */
+
+/** The newest of them. More would not make the range narrower, and each costs a read. */
+const MAX_JOBS = 300;
+
+type HistoryServices = Pick<Services, 'store' | 'clock'>;
+
+/** Jobs of one shape that may start. */
+export interface PlannedJobs {
+  readonly project: string;
+  readonly shapeHash: string;
+  readonly count: number;
+  /** Of each job, or of a sample of them. */
+  readonly extents: readonly (Extent | undefined)[];
+}
+
+export interface TimedEstimate extends Estimate {
+  /** How long one job renders, or all of several at the project's current pace; undefined if that is unknown. */
+  readonly durationMs: number | undefined;
+}
+
+/** What jobs will cost; undefined if nothing similar has run. At most 300 reads, and two sums. */
+export async function estimateJobs(
+  services: HistoryServices,
+  { project, shapeHash, count, extents }: PlannedJobs,
+): Promise<TimedEstimate | undefined> {
+  const found = estimate(await readHistory(services, shapeHash), extents, count);
+  if (!found) {
+    return undefined;
+  }
+  if (count === 1) {
+    return { ...found, durationMs: found.renderedMs };
+  }
+  const pace = await eecuSecondsADay(services, project);
+  // A project that was idle does not render more slowly than one job after another.
+  const durationMs = Math.min((found.median / pace) * DAY_MS, (found.renderedMs ?? Infinity) * count);
+  return { ...found, durationMs: Number.isFinite(durationMs) ? durationMs : undefined };
+}
+
+async function readHistory({ store }: HistoryServices, shapeHash: string): Promise<PastJob[]> {
+  const newest = await store.records.find(recordQueries.succeededOfShape(shapeHash), { limit: MAX_JOBS });
+  const jobs = newest.filter(isReadable).flatMap(({ value }): PastJob[] => {
+    if (value.state !== 'SUCCEEDED' || value.eecuSeconds === undefined || value.eecuIsLowerBound) {
+      return [];
+    }
+    const { eecuSeconds, extent, startedAt, finishedAt } = value;
+    const renderedMs = startedAt && finishedAt.getTime() - startedAt.getTime();
+    return [{ eecuSeconds, extent, renderedMs }];
+  });
+  return jobs.reverse();
+}
+
+/** What jobs that ended within a day have cost, or within a week on average if none has. */
+async function eecuSecondsADay({ store, clock }: HistoryServices, project: string): Promise<number> {
+  for (const days of [1, 7]) {
+    const since = later(clock.now(), -days * DAY_MS);
+    const spent = await store.records.sum(spendingQueries.endedIn({ project }, since), 'eecuSeconds');
+    if (spent > 0) {
+      return spent / days;
+    }
+  }
+  return 0;
+}
