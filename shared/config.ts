@@ -213,8 +213,15 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   );
   const parsed = environmentSchema.safeParse(set);
   if (!parsed.success) {
-    const issues = parsed.error.issues.map(({ path, message }) => ({ name: path.join('.'), message }));
-    const missing = issues.map(({ name }) => name).filter((name) => set[name] === undefined);
+    const issues = parsed.error.issues.map(({ code, path, message }) => ({
+      code,
+      name: path.join('.'),
+      message,
+    }));
+    // A default can also be wrong: together with a variable that is set.
+    const missing = issues
+      .filter(({ code, name }) => code === 'invalid_type' && set[name] === undefined)
+      .map(({ name }) => name);
     const problems = issues.map(({ name, message }) =>
       missing.includes(name) ? `${name} is not set` : `${name} must be ${message}`,
     );

@@ -42,6 +42,38 @@ describe('a duration', () => {
   });
 });
 
+describe('a setting that is not safe', () => {
+  it.each<[Record<string, string>, RegExp]>([
+    [{ SUBMIT_TIMEOUT_SECONDS: '120' }, /SUBMIT_TIMEOUT_SECONDS must be less than SUBMIT_LEASE_SECONDS/],
+    [{ SUBMIT_LEASE_SECONDS: '60' }, /SUBMIT_TIMEOUT_SECONDS must be less than SUBMIT_LEASE_SECONDS/],
+    [{ RETRY_MIN_SECONDS: '901' }, /RETRY_MIN_SECONDS must be at most RETRY_MAX_SECONDS/],
+    [{ POLL_MIN_SECONDS: '3601' }, /POLL_MIN_SECONDS must be at most POLL_MAX_SECONDS/],
+    [
+      { EARTHENGINE_API_URL: 'http://proxy.example.com' },
+      /must be an https address \(http only on loopback\)/,
+    ],
+    [{ EARTHENGINE_API_URL: 'http://127.0.0.1.example.com' }, /must be an https address/],
+    [{ EARTHENGINE_API_URL: 'ftp://localhost' }, /must be an https address/],
+    [{ ALLOWED_PROJECTS: 'team-*-a' }, /ALLOWED_PROJECTS must be .* \* only at the end/],
+    [{ ALLOWED_DESTINATIONS: 'gs://*/videos' }, /ALLOWED_DESTINATIONS must be .* \* only at the end/],
+    [{ ALLOWED_DESTINATIONS: 'gs://a/*,,gs://b/*' }, /ALLOWED_DESTINATIONS must be comma-separated/],
+  ])('is rejected: %j', (environment, message) => {
+    expect(() => read(environment)).toThrow(ConfigError);
+    expect(() => read(environment)).toThrow(message);
+  });
+
+  it.each([
+    { SUBMIT_TIMEOUT_SECONDS: '119.9' },
+    { RETRY_MIN_SECONDS: '900' },
+    { POLL_MIN_SECONDS: '3600' },
+    { EARTHENGINE_API_URL: 'http://localhost:8080' },
+    { EARTHENGINE_API_URL: 'http://[::1]:8080' },
+    { ALLOWED_PROJECTS: 'team-*,my-project' },
+  ])('is not %j', (environment) => {
+    expect(() => read(environment)).not.toThrow();
+  });
+});
+
 describe('a Drive destination', () => {
   it.each([
     [undefined, false],

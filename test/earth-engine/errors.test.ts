@@ -96,6 +96,7 @@ const rows: Row[] = [
   ],
   ['503 without a body', get, 503, '', 'UNANSWERED'],
   ['a redirect', start, 302, '', 'UNANSWERED'],
+  ['a redirect with JSON', start, 307, google(307, 'Moved'), 'UNANSWERED'],
   ['200 with HTML', start, 200, '<html>Sign in</html>', 'UNANSWERED'],
   ['200 without a body', start, 200, '', 'UNANSWERED'],
   ['200 without a name', start, 200, '{"done":true}', 'UNANSWERED'],

@@ -211,6 +211,16 @@ describe('an envelope', () => {
     expect(inPush({ data, attributes: 'none' })?.attributes).toEqual({});
   });
 
+  it('of a replayed message has the time when the original was published', () => {
+    const originalPublishTime = '2026-11-20T09:00:00Z';
+    const envelope = inPush({
+      data,
+      publishTime: '2026-11-23T11:00:00Z',
+      attributes: { originalPublishTime },
+    });
+    expect(envelope?.publishTime).toEqual(new Date(originalPublishTime));
+  });
+
   it.each([
     ['+020000-01-01T00:00:00Z'],
     ['+275760-09-13T00:00:00Z'],

@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 
 import {
   markedDescription,
+  nextAttemptId,
   parseRequestId,
   recordIdOf,
   requestIdInDescription,
@@ -43,10 +44,21 @@ describe('the record id', () => {
     expect(recordIdOf({ ...job, attempt: 12 })).toBe(`ve1-${text?.join('')}-12`);
   });
 
-  it('does not depend on the content with a jobKey, and depends only on it without one', () => {
+  // Stored data depends on these: other values would make every old job a new one.
+  it.each([
+    ['ve1-jmms6hxcoiw4bjwkuw35dclizif4hkpa', { jobKey: 'las-vegas/2020', contentHash: '' }],
+    ['ve1-jyesoid3crt5bnyxudz3rozsdjynsrmy', { jobKey: undefined, contentHash: 'a'.repeat(64) }],
+  ])('stays the same from version to version: %s', (recordId, job) => {
+    expect(recordIdOf({ ...job, project: 'my-project', attempt: 1 })).toBe(recordId);
+  });
+
+  it('depends on the project and the content without a jobKey, and on the project and the jobKey with one', () => {
     const job = { project: 'p', jobKey: 'k', attempt: 1 };
     expect(recordIdOf({ ...job, contentHash: 'a' })).toBe(recordIdOf({ ...job, contentHash: 'b' }));
     const unnamed = { project: 'p', jobKey: undefined, attempt: 1 };
+    expect(recordIdOf({ ...unnamed, contentHash: 'a' })).not.toBe(
+      recordIdOf({ ...unnamed, project: 'q', contentHash: 'a' }),
+    );
     expect(recordIdOf({ ...unnamed, contentHash: 'a' })).not.toBe(
       recordIdOf({ ...unnamed, contentHash: 'b' }),
     );
@@ -91,6 +103,17 @@ describe('the record id', () => {
   });
 });
 
+describe('the next attempt', () => {
+  it.each([
+    [1, `${id}-2`],
+    [9, `${id}-10`],
+    [998, `${id}-999`],
+    [999, undefined],
+  ])('after attempt %i is %s', (attempt, next) => {
+    expect(nextAttemptId(attempt > 1 ? `${id}-${attempt}` : id, attempt)).toBe(next);
+  });
+});
+
 describe('the description', () => {
   it('ends in the requestId, is valid for Earth Engine and has at most 100 characters', () => {
     fc.assert(
@@ -114,6 +137,7 @@ describe('the description', () => {
     ['São Paulo (2020)', `Sao-Paulo--2020-_${id}`],
     ['日本', `--_${id}`],
     ['', id],
+    ['x'.repeat(64), `${'x'.repeat(63)}_${id}`],
     [undefined, id],
     [
       `copy of x_${id}`,

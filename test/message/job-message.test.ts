@@ -191,7 +191,9 @@ describe('an invalid field', () => {
     [`${storage}.bucket`, 'goog-videos', 'a bucket name'],
     [`${storage}.bucket`, 'a..b', 'a bucket name'],
     [`${storage}.bucket`, 'x'.repeat(64), 'a bucket name'],
+    [`${storage}.bucket`, `${'x'.repeat(64)}.example.com`, '63 between them'],
     [`${storage}.filenamePrefix`, 'x'.repeat(1025), '1024 bytes'],
+    [`${storage}.filenamePrefix`, 'é'.repeat(513), '1024 bytes'],
     [`${storage}.filenamePrefix`, 'a\nb', 'line breaks'],
     [`${storage}.permissions`, 'ALL', 'found "ALL"'],
     [`${storage}.bucketCorsUris`, '*', 'an array of addresses'],
@@ -320,6 +322,15 @@ describe('the destination', () => {
     expect(issuesOf(json, { ...rules, allowedDestinations: ['drive:*'] })).toMatchObject([
       { path: 'request.fileExportOptions.driveDestination.folder' },
     ]);
+  });
+
+  it('must be the whole pattern, unless the pattern ends with *', () => {
+    const by = { ...rules, allowedDestinations: ['gs://my-bucket/videos/a', 'gs://my-bucket/films*'] };
+    const issuesAt = (filenamePrefix: string) =>
+      issuesOf(withOptions({ cloudStorageDestination: { bucket: 'my-bucket', filenamePrefix } }), by);
+    expect(issuesAt('videos/a')).toEqual([]);
+    expect(issuesAt('videos/ab')).toHaveLength(1);
+    expect(issuesAt('films/ab')).toEqual([]);
   });
 
   it('may be Drive only if that is listed', () => {

@@ -5,13 +5,14 @@ import { isReadable } from '../../shared/store/store.ts';
 import { documentProblem } from '../../shared/store/limits.ts';
 import { createHarness, envelopeOf } from '../harness.ts';
 
-/** The document of a rejected message with these attributes and issues. */
+/** The document of a rejected message with these attributes, issues, and data. */
 async function recorded(
   attributes: Readonly<Record<string, string>>,
   issues: readonly { path: string; message: string }[] = [],
+  data = 'x',
 ) {
   const { services, store } = createHarness();
-  const envelope = { ...envelopeOf({ data: 'x', messageId: 'm-1' }), attributes };
+  const envelope = { ...envelopeOf({ data, messageId: 'm-1' }), attributes };
   await rejectMessage(services, envelope, { reason: 'INVALID_JOB', issues, source: 'submitExport' });
   const found = await store.rejectedMessages.get('m-1');
   if (!found || !isReadable(found)) {
@@ -43,6 +44,11 @@ describe('a rejected message is a document that Firestore accepts', () => {
       expect(Buffer.byteLength(name)).toBeLessThanOrEqual(258);
       expect(Buffer.byteLength(value)).toBeLessThanOrEqual(1024);
     }
+  });
+
+  it('with only the first 8 KB of its data', async () => {
+    const data = 'x'.repeat(8 * 1024);
+    expect(await recorded({}, [], `${data}${'y'.repeat(2_000_000)}`)).toMatchObject({ data });
   });
 
   it('with 10,000 large issues', async () => {
