@@ -62,7 +62,7 @@ const scratches: Scratch[] = [];
 
 /** What the outcome means; the wrong ones fail the run. */
 function verdict(
-  { equivalent }: Mutant,
+  { equivalent }: Pick<Mutant, 'equivalent'>,
   outcome: Outcome,
 ): { readonly word: string; readonly wrong: boolean; readonly detail: string } {
   switch (outcome.kind) {
@@ -74,6 +74,8 @@ function verdict(
       return equivalent === undefined
         ? { word: 'SURVIVED', wrong: true, detail: '' }
         : { word: 'equivalent', wrong: false, detail: equivalent };
+    case 'TIMED_OUT':
+      return { word: 'TIMED OUT', wrong: true, detail: `no end within ${outcome.seconds} s` };
     case 'BROKEN':
       return { word: 'BROKEN', wrong: true, detail: outcome.output };
   }
@@ -106,9 +108,7 @@ try {
   const files = [...new Set(chosen.flatMap(({ tests }) => tests))];
   const unchanged = await scratches[0]?.testUnchanged(files, jobs);
   if (unchanged?.kind !== 'SURVIVED') {
-    throw new Error(
-      `The tests fail without a mutant: ${unchanged?.kind === 'KILLED' ? unchanged.by : unchanged?.output}`,
-    );
+    throw new Error(`The tests fail without a mutant: ${unchanged && verdict({}, unchanged).detail}`);
   }
   const queue = [...chosen];
   await Promise.all(scratches.map((scratch) => testAll(scratch, queue)));

@@ -9,13 +9,15 @@ import { type Mutant, mutate } from './mutant.ts';
 
 export const root = resolve(import.meta.dirname, '../..');
 
-/** A mutant can make a loop endless. The slowest test file needs a fraction of this time. */
+/** A mutant can make a loop endless: its test should have a limit. The slowest test file needs a fraction of this time. */
 const MUTANT_TIMEOUT_MS = 120_000;
 const UNCHANGED_TIMEOUT_MS = 1_200_000;
 
 export type Outcome =
-  /** A test failed, or the tests did not end. */
+  /** A test failed. */
   | { readonly kind: 'KILLED'; readonly by: string }
+  /** The tests did not end. That proves nothing, since a busy machine can be the reason. */
+  | { readonly kind: 'TIMED_OUT'; readonly seconds: number }
   | { readonly kind: 'SURVIVED' }
   /** The text is not in the file, the changed file is not valid code, or a test file cannot be loaded. */
   | { readonly kind: 'BROKEN'; readonly output: string };
@@ -132,7 +134,7 @@ async function runVitest(
   interrupted.removeEventListener('abort', kill);
   interrupted.throwIfAborted();
   if (isLate) {
-    return { kind: 'KILLED', by: `no end within ${timeoutMs / 1000} s` };
+    return { kind: 'TIMED_OUT', seconds: timeoutMs / 1000 };
   }
   return outcomeOf(code, await readFile(report, 'utf8').catch(() => undefined), output);
 }
