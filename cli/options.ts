@@ -113,17 +113,27 @@ function parseSeconds(text: string): number {
   return value;
 }
 
-export type Grouping = { readonly by: 'batch' | 'month' } | { readonly by: 'label'; readonly name: string };
+export type Grouping =
+  | { readonly by: 'batch' | 'month' | 'shape' }
+  | { readonly by: 'label'; readonly name: string };
 
 export function parseGrouping(text: string): Grouping {
-  if (text === 'batch' || text === 'month') {
+  if (text === 'batch' || text === 'month' || text === 'shape') {
     return { by: text };
   }
   const [, name] = /^label:([a-z][a-z0-9_-]{0,62})$/.exec(text) ?? [];
   if (name === undefined) {
-    throw new InvalidArgumentError('Use batch, month or label:NAME.');
+    throw new InvalidArgumentError('Use batch, month, shape or label:NAME.');
   }
   return { by: 'label', name };
+}
+
+export function parsePrice(text: string): number {
+  const price = /^\d{1,9}(?:\.\d{1,9})?$/.test(text) ? Number(text) : 0;
+  if (price === 0) {
+    throw new InvalidArgumentError('Use a positive number, such as 0.4.');
+  }
+  return price;
 }
 
 export const reasonOption = (flags: string, description: string): Option =>

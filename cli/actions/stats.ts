@@ -1,8 +1,6 @@
 import { DAY_MS, later } from '../../shared/clock.ts';
-import { earlierAttemptIds } from '../../shared/model/ids.ts';
 import {
   activeStates,
-  type ExportRecord,
   type RecordState,
   terminalStates,
   waitingForSchema,
@@ -10,38 +8,38 @@ import {
 import { costQueries, listQueries, rejectedMessageListQueries } from '../../shared/store/list-queries.ts';
 import { isReadable } from '../../shared/store/store.ts';
 import type { Query } from '../../shared/store/queries.ts';
-import { type Counts, countingReplaced, subtract, sum } from '../attempts.ts';
+import { type Counts, countingReplaced, subtract } from '../attempts.ts';
+import { wrongInput } from '../cli-error.ts';
 import type { Cli } from '../cli.ts';
 import { note, writeJson, writeTable } from '../output.ts';
-import { isFinalCost } from '../cost.ts';
 import { deliveryStates } from '../../shared/model/delivery.ts';
 import { recordQueries } from '../../shared/store/queries.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import type { Grouping } from '../options.ts';
-import { readRecords, type RecordFilter } from '../records.ts';
+import type { RecordFilter } from '../records.ts';
 import { table } from '../screen.ts';
 import { readRestrictions, restrictionText } from '../restrictions.ts';
 import { paint, paintState } from '../terminal.ts';
 import { eecu } from '../text.ts';
 import { countStates, inBatch, replacedInBatch } from '../watch/group.ts';
+import { type Group, readGroups, writeReport } from './report.ts';
 
 export interface StatsOptions extends Omit<RecordFilter, 'state'> {
   readonly by?: Grouping;
+  /** Of one EECU-hour, in any currency. */
+  readonly price?: number;
 }
 
-interface Cost {
-  /** Final values. */
-  eecuSeconds: number;
-  /** The last values seen of jobs that run, or that ended without a final value. */
-  eecuSecondsAtLeast: number;
-}
+type Cost = Pick<Group, 'eecuSeconds' | 'eecuSecondsAtLeast'>;
 
-interface GroupStats extends Cost {
-  readonly counts: Counts;
-}
-
-export async function stats(cli: Cli, { by, ...filter }: StatsOptions): Promise<ExitCode> {
-  return by ? statsBy(cli, by, filter) : countsOnly(cli, filter);
+export async function stats(cli: Cli, { by, price, ...filter }: StatsOptions): Promise<ExitCode> {
+  if (by) {
+    return writeReport(cli, by, filter, price);
+  }
+  if (price !== undefined) {
+    throw wrongInput('ARGUMENTS_WRONG', '--price needs --by: it adds what each group costs in money.');
+  }
+  return countsOnly(cli, filter);
 }
 
 /** Every attempt that succeeded has a video of its own. */
@@ -175,88 +173,4 @@ async function sumCosts(cli: Cli, batch: string | undefined): Promise<Cost> {
         ],
   );
   return { eecuSeconds: ended - endedAtLeast, eecuSecondsAtLeast: active + endedAtLeast };
-}
-
-async function statsBy(cli: Cli, by: Grouping, filter: RecordFilter): Promise<ExitCode> {
-  const groups = await readGroups(cli, filter, groupingOf(by));
-  if (cli.json) {
-    const list = [...groups].map(([group, { counts, eecuSeconds, eecuSecondsAtLeast }]) => ({
-      group,
-      counts,
-      eecuSeconds,
-      eecuSecondsAtLeast,
-    }));
-    writeJson(cli, { groups: list });
-    return exitCodes.DONE;
-  }
-  if (groups.size === 0) {
-    note(cli, 'No records.');
-    return exitCodes.DONE;
-  }
-  const title = by.by === 'label' ? by.name.toUpperCase() : by.by.toUpperCase();
-  writeTable(cli, {
-    header: [title, 'JOBS'.padStart(8), 'SUCCEEDED', 'UNSUCCESSFUL', 'UNFINISHED', 'EECU-HOURS', 'AT LEAST'],
-    rows: [...groups].map(([group, { counts, eecuSeconds, eecuSecondsAtLeast }]) => {
-      const { jobs, succeeded, unsuccessful } = summaryOf(counts);
-      return [
-        group || '(none)',
-        String(jobs).padStart(8),
-        String(succeeded).padStart(9),
-        String(unsuccessful).padStart(12),
-        String(jobs - succeeded - unsuccessful).padStart(10),
-        (eecuSeconds / 3600).toFixed(2).padStart(10),
-        (eecuSecondsAtLeast / 3600).toFixed(2).padStart(8),
-      ];
-    }),
-    ids: [...groups.keys()],
-  });
-  return exitCodes.DONE;
-}
-
-function summaryOf(counts: Counts): { jobs: number; succeeded: number; unsuccessful: number } {
-  const jobs = sum(Object.values(counts));
-  const { SUCCEEDED = 0, FAILED = 0, CANCELLED = 0, REJECTED = 0, LOST = 0 } = counts;
-  return { jobs, succeeded: SUCCEEDED, unsuccessful: FAILED + CANCELLED + REJECTED + LOST };
-}
-
-function groupingOf(by: Grouping): (record: ExportRecord) => string {
-  switch (by.by) {
-    case 'batch':
-      return (record) => record.batchId ?? '';
-    case 'month':
-      return (record) => record.createdAt.toISOString().slice(0, 7);
-    case 'label':
-      return (record) => record.labels[by.name] ?? '';
-  }
-}
-
-/** Reads every record: the database can only sum groups that it is given, and the groups are not known in advance. */
-async function readGroups(
-  cli: Cli,
-  filter: RecordFilter,
-  groupOf: (record: ExportRecord) => string,
-): Promise<Map<string, GroupStats>> {
-  const groups = new Map<string, GroupStats>();
-  // Records come newest first, so a later attempt comes before those that it replaces.
-  const replaced = new Set<string>();
-  for await (const { stored } of readRecords(cli, filter)) {
-    if (!stored) {
-      continue;
-    }
-    const { id, value } = stored;
-    for (const earlier of earlierAttemptIds(id, value.attempt)) {
-      replaced.add(earlier);
-    }
-    const name = groupOf(value);
-    const group = groups.get(name) ?? { counts: {}, ...noCost };
-    groups.set(name, group);
-    if (!replaced.has(id)) {
-      group.counts[value.state] = (group.counts[value.state] ?? 0) + 1;
-    }
-    // Every attempt costs.
-    if ('eecuSeconds' in value) {
-      group[isFinalCost(value) ? 'eecuSeconds' : 'eecuSecondsAtLeast'] += value.eecuSeconds ?? 0;
-    }
-  }
-  return groups;
 }

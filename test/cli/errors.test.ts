@@ -33,7 +33,7 @@ const mistakes: readonly (readonly [
   [['list', '--limit', '0'], {}, 2, /Use a whole number from 1 to 1000/],
   [['list', '--page', 'x'], {}, 2, /x is not a page token\. Pass the value that the previous list printed/],
   [['watch', '--every', '0'], {}, 2, /Use a number of seconds from 0\.1 to 3600/],
-  [['stats', '--by', 'color'], {}, 2, /Use batch, month or label:NAME/],
+  [['stats', '--by', 'color'], {}, 2, /Use batch, month, shape or label:NAME/],
   [['submit'], {}, 2, /missing required argument 'FILE'/],
   [['submit', 'nowhere.json'], {}, 2, /Cannot read nowhere\.json: no such file\. Give a JSON file/],
   [['submit', 'docs'], {}, 2, /Cannot read docs: it is a folder/],
