@@ -1,8 +1,8 @@
 import pMap from 'p-map';
 
-import { type Clock, later, MINUTE_MS, SECOND_MS } from '../clock.ts';
+import { type Clock, later, SECOND_MS } from '../clock.ts';
 import { EarthEngineError } from '../earth-engine/api.ts';
-import type { Policy } from '../record/policy.ts';
+import { type Policy, untilCanceled } from '../record/policy.ts';
 import { isProvenAbsent } from '../record/proof.ts';
 import {
   type ActiveRecord,
@@ -19,12 +19,6 @@ import type { Stored } from '../store/store.ts';
 import { cancelAtEarthEngine } from '../submission/note-operation.ts';
 
 /** Cancels single records: in the store first, then at Earth Engine. */
-
-/**
- * When the poller checks whether a cancellation has reached EE, if no sweep finds that out earlier. Late enough that
- * cancelExports has finished with it by then, so that EE is not asked twice.
- */
-const CHECK_AFTER_MS = 10 * MINUTE_MS;
 
 /**
  * The record with its cancellation, by rule 8, which was published at `requestedAt`; undefined if there is nothing to write. A waiting job ends at once if it
@@ -48,12 +42,8 @@ export function cancellationOf(
     return undefined;
   }
   const requested = requestCancellation(record, now, requestedAt, reason);
-  return isActive(requested)
-    ? { ...requested, dueAt: earlier(requested.dueAt, later(now, CHECK_AFTER_MS)) }
-    : requested;
+  return isActive(requested) ? { ...requested, dueAt: untilCanceled(requested.dueAt, now) } : requested;
 }
-
-const earlier = (one: Date, other: Date): Date => (one < other ? one : other);
 
 /** Writes the cancellation of a record. @returns the record after it, which may have to be canceled at EE */
 export async function requestCancelling(

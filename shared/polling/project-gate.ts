@@ -14,7 +14,7 @@ import type { SendOutcome } from '../submission/send.ts';
 import { recordFailed } from './defer.ts';
 import { countOutcome, type PollRun } from './poll-run.ts';
 import { isFailing, type Purpose } from './project-failures.ts';
-import { resume } from './resume.ts';
+import { resume, searchOnly } from './resume.ts';
 
 /** What a run may send of a project: the project's gate, as this run sees it, and its probes. */
 
@@ -168,7 +168,7 @@ export async function resumeThroughGate(
     await gate.probing;
   }
   if (gate.feeding === 'CLOSED' || gate.room <= 0) {
-    return false;
+    return searchWithoutSlot(run, stored, purpose);
   }
   if (gate.feeding === 'PROBE') {
     if (isFailing(run, record.project, purpose)) {
@@ -184,6 +184,22 @@ export async function resumeThroughGate(
   if (sendOutcome === 'QUEUE_FULL' || sendOutcome === 'RATE_LIMITED') {
     gate.feeding = 'CLOSED';
   }
+  return true;
+}
+
+/** @returns whether the record only needs a search, which takes no slot */
+async function searchWithoutSlot(
+  run: PollRun,
+  stored: Stored<ExportRecord>,
+  purpose: Purpose,
+): Promise<boolean> {
+  const record = stored.value;
+  if (record.state !== 'WAITING' || record.waitingFor !== 'ADOPTION') {
+    return false;
+  }
+  const startedAt = run.clock.now();
+  const sent = await searchOnly(run, { ...stored, value: record });
+  countOutcome(run, sent.stored, sent.sendOutcome, purpose, startedAt);
   return true;
 }
 

@@ -6,6 +6,7 @@ import {
   isInSubmission,
   type RecordError,
   type RecordInSubmission,
+  type WaitingRecord,
 } from '../model/record.ts';
 import {
   claimAgain,
@@ -17,11 +18,11 @@ import {
 import { replaceRecord } from '../records.ts';
 import type { Stored } from '../store/store.ts';
 import { emptySearch } from '../submission/empty-search.ts';
-import { marked } from '../submission/listing.ts';
+import { type CompleteListing, marked } from '../submission/listing.ts';
 import { type SearchResult, withMarkerOf } from '../submission/listings.ts';
 import { noteOperation } from '../submission/note-operation.ts';
 import type { PollRun } from './poll-run.ts';
-import { putOffUnsent } from '../record/give-back.ts';
+import { afterSearchWithoutSlot, putOffUnsent } from '../record/give-back.ts';
 import { errorOf, holdBack, send, type Sent, serviceAccountOf } from '../submission/send.ts';
 
 /**
@@ -45,18 +46,9 @@ export async function resume(run: PollRun, stored: Stored<ExportRecord>): Promis
     return waitOut(run, stored, record, serviceAccount);
   }
   const mustSearch = mayHaveUnknownOperation(record) || sentByOtherAccount(record, serviceAccount);
-  const searched = mustSearch ? await searchFor(run, stored.id, record) : undefined;
-  if (searched instanceof EarthEngineError) {
-    return waitOut(run, stored, record, searched);
-  }
-  if (searched === 'UNFINISHED') {
-    return awaitSearch(run, stored, record);
-  }
-  if (searched && 'found' in searched) {
-    const { operation } = searched.found;
-    const { requestId } = marked(operation) ?? record;
-    const noted = await noteOperation(run, stored, { operation, requestId, note: 'adopted' });
-    return { stored: noted.stored, sendOutcome: 'OPERATION' };
+  const searched = mustSearch ? await searchFor(run, stored, record) : undefined;
+  if (searched && 'sendOutcome' in searched) {
+    return searched;
   }
   const { clock, newToken, policy } = run;
   const search = searched && (await emptySearch(run, record, searched.none));
@@ -83,23 +75,54 @@ export async function resume(run: PollRun, stored: Stored<ExportRecord>): Promis
   }
 }
 
+/**
+ * Searches for the operation of a waiting record while there is no slot to send it: what the first search began must be
+ * proven in time, however long Earth Engine's queue stays full (rule 7).
+ */
+export async function searchOnly(run: PollRun, stored: Stored<WaitingRecord>): Promise<Sent> {
+  const record = stored.value;
+  const searched = await searchFor(run, stored, record);
+  if ('sendOutcome' in searched) {
+    return searched;
+  }
+  const { clock, newToken, policy, random } = run;
+  const search = await emptySearch(run, record, searched.none);
+  const moment = { now: clock.now(), random: random() };
+  return giveBack(run, stored, afterSearchWithoutSlot(record, search, newToken(), policy, moment), 'OTHER');
+}
+
 const unchanged = (stored: Stored<ExportRecord>): Sent => ({ stored, sendOutcome: 'OTHER' });
 
-/** A search in a list that started after the last send; or the reason why there is none. */
+/**
+ * Searches in a list that started after the last send. If there is none yet, or if it shows the operation, the record is
+ * written, and nothing else is to be done in this run.
+ */
 async function searchFor(
-  { listings, ends }: PollRun,
-  recordId: string,
+  run: PollRun,
+  stored: Stored<ExportRecord>,
   record: RecordInSubmission,
-): Promise<SearchResult | EarthEngineError> {
+): Promise<{ readonly none: CompleteListing } | Sent> {
+  const { listings, ends } = run;
+  let searched: SearchResult;
   try {
     const since = lastSendEndedAt(record);
-    return await listings.search(record.project, since, withMarkerOf(recordId), ends.searches);
+    searched = await listings.search(record.project, since, withMarkerOf(stored.id), ends.searches);
   } catch (error) {
     if (error instanceof EarthEngineError) {
-      return error;
+      return waitOut(run, stored, record, error);
     }
     throw error;
   }
+  if (searched === 'UNFINISHED') {
+    return awaitSearch(run, stored, record);
+  }
+  if ('none' in searched) {
+    return searched;
+  }
+  const { operation } = searched.found;
+  const { requestId } = marked(operation) ?? record;
+  const noted = await noteOperation(run, stored, { operation, requestId, note: 'adopted' });
+  return { stored: noted.stored, sendOutcome: 'OPERATION' };
 }
 
 /** The list takes longer than the run. The record stays due, for the next run to go on; the time for a proof has begun. */
@@ -177,7 +200,16 @@ async function putOff(
 ): Promise<Sent> {
   const { clock, newToken, policy, random } = run;
   const moment = { now: clock.now(), random: random() };
-  const next = putOffUnsent(record, how, newToken(), policy, moment);
+  return giveBack(run, stored, putOffUnsent(record, how, newToken(), policy, moment), sendOutcome);
+}
+
+/** Writes the record as it was given back, unless another process has changed it meanwhile. */
+async function giveBack(
+  run: PollRun,
+  stored: Stored<ExportRecord>,
+  next: ExportRecord,
+  sendOutcome: 'NOT_SENT' | 'OTHER',
+): Promise<Sent> {
   try {
     return { stored: await replaceRecord(run, stored, next), sendOutcome };
   } catch (error) {

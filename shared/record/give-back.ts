@@ -2,11 +2,13 @@ import { HOUR_MS } from '../clock.ts';
 import {
   type ExportRecord,
   isInSubmission,
+  type RecordError,
   type RecordInSubmission,
   type SubmittingRecord,
+  type WaitingRecord,
 } from '../model/record.ts';
 import type { Moment, Policy } from './policy.ts';
-import { isProvenAbsent } from './proof.ts';
+import { afterEmptySearch, type EmptySearch, isProvenAbsent } from './proof.ts';
 import { cancelUnsent } from './cancellation.ts';
 import {
   claimAgain,
@@ -36,14 +38,19 @@ export function giveBack(
     return reject(record, findings, how.error, policy, moment.now);
   }
   const waiting = wait(record, findings, how, policy, moment);
-  return isUnsettledTooLong(waiting, policy, moment.now)
+  // Only unanswered sends leave the outcome unknown. If it is proven that they started nothing, a refusal of the ID does not
+  // change that, and the next attempt gives up the ID.
+  const isKnown = absent && findings.unanswered > 0;
+  return !isKnown && isUnsettledTooLong(waiting, policy, moment.now)
     ? loseTrack(record, findings, how.error, policy, moment.now)
     : waiting;
 }
 
 /**
- * Claims a record and gives it back in one write: something else than Earth Engine's response to a send failed, such as
- * the list, so nothing is sent. The record waits as in any outage, and the deadline counts from here.
+ * Claims a record and gives it back in one write, without a send: something failed before it, such as the list, or nothing
+ * may be sent now. In an outage, the deadline counts from here.
+ *
+ * @param search the search that was made meanwhile, and found nothing
  */
 export function putOffUnsent(
   record: RecordInSubmission,
@@ -51,9 +58,10 @@ export function putOffUnsent(
   token: string,
   policy: Policy,
   moment: Moment,
+  search?: EmptySearch,
 ): ExportRecord {
   const { serviceAccount } = record;
-  const claimed = claimAgain(record, { token, serviceAccount, search: undefined }, policy, moment.now);
+  const claimed = claimAgain(record, { token, serviceAccount, search }, policy, moment.now);
   // A record that is being rejected keeps its reason: what fails on the way does not replace it.
   const due: Wait =
     record.rejecting && record.error
@@ -61,6 +69,34 @@ export function putOffUnsent(
       : withDeadline(record, how, policy, moment.now);
   return giveBack(claimed, findingsOf(claimed), due, policy, moment);
 }
+
+/**
+ * The record after a search that found nothing while nothing may be sent, because there is no slot for it. Once it is
+ * proven that no operation exists, it waits in the queue, where no deadline runs.
+ */
+export function afterSearchWithoutSlot(
+  record: WaitingRecord,
+  search: EmptySearch,
+  token: string,
+  policy: Policy,
+  moment: Moment,
+): ExportRecord {
+  const searches = afterEmptySearch(record.searches, search);
+  const isAbsent = isProvenAbsent({ unanswered: record.unanswered, searches }, policy);
+  const how: Wait = {
+    waitingFor: isAbsent ? 'QUEUE' : 'ADOPTION',
+    error: isAbsent ? noSlot : (record.error ?? noSlot),
+  };
+  return putOffUnsent(record, how, token, policy, moment, search);
+}
+
+const noSlot: RecordError = {
+  code: 429,
+  status: 'QUEUE_FULL',
+  message:
+    'The job waits for a free slot. An earlier send got no response, and the lists of operations prove that it started none.',
+  retryable: true,
+};
 
 /** An outage, a missing permission, or damaged bytes that have lasted too long rejects the job (SUBMIT_DEADLINE_HOURS). */
 export function withDeadline(record: ExportRecord, how: Wait, policy: Policy, now: Date): Wait {

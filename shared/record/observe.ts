@@ -11,7 +11,7 @@ import {
 import { firstDelivery } from './delivery.ts';
 import { carry, pick } from './carry.ts';
 import { operationError, stateOf } from './operation-state.ts';
-import { type Moment, nextCheck, type Policy } from './policy.ts';
+import { type Moment, nextCheck, type Policy, untilCanceled } from './policy.ts';
 
 /** The transitions that follow what Earth Engine reports about an operation. */
 
@@ -49,7 +49,7 @@ export function recordOperation(
       state,
       generation: record.generation,
       movedAt: now,
-      dueAt: nextCheck(policy, state, now, moment),
+      dueAt: dueOf(record, state, now, policy, moment),
     };
   }
   return ended(carried, view, state, operation, policy, now);
@@ -151,8 +151,20 @@ export function observe(
     state,
     movedAt: moved ? now : record.movedAt,
     stalledSince: stalled ? record.movedAt : moved ? undefined : record.stalledSince,
-    dueAt: nextCheck(policy, state, lastChange(record, state, now), moment),
+    dueAt: dueOf(record, state, lastChange(record, state, now), policy, moment),
   };
+}
+
+/** When the operation is requested individually next, if sweeps do not show how it goes on. */
+function dueOf(
+  { cancelRequestedAt }: RecordInSubmission | ActiveRecord,
+  state: ActiveRecord['state'],
+  since: Date,
+  policy: Policy,
+  moment: Moment,
+): Date {
+  const dueAt = nextCheck(policy, state, since, moment);
+  return cancelRequestedAt === undefined || state === 'CANCELLING' ? dueAt : untilCanceled(dueAt, moment.now);
 }
 
 const lastChange = (record: ActiveRecord, state: string, now: Date): Date =>

@@ -1,4 +1,4 @@
-import { DAY_MS, later } from '../clock.ts';
+import { DAY_MS, later, MINUTE_MS } from '../clock.ts';
 import type { Config } from '../config.ts';
 
 /** The durations that govern records, in milliseconds. */
@@ -76,4 +76,17 @@ export function nextCheck(policy: Policy, state: string, inStateSince: Date, mom
       ? policy.pollMaxMs
       : Math.min(policy.pollMaxMs, Math.max(policy.pollMinMs, AGE_FACTOR * age));
   return later(moment.now, Math.max(policy.pollMinMs, base * (1 - moment.random / 4)));
+}
+
+/**
+ * When the poller checks whether a cancellation has reached Earth Engine, and otherwise repeats it. The process that
+ * should ask Earth Engine can die before it does. Late enough that cancelExports has finished with it by then, so that
+ * Earth Engine is not asked twice.
+ */
+const CANCELLATION_CHECK_MS = 10 * MINUTE_MS;
+
+/** The due time of an operation whose cancellation was requested, and which does not show it yet. */
+export function untilCanceled(dueAt: Date, now: Date): Date {
+  const check = later(now, CANCELLATION_CHECK_MS);
+  return dueAt < check ? dueAt : check;
 }

@@ -37,6 +37,7 @@ const none: Budget = {
   lag: 0,
   hide: 0,
   long: 0,
+  noSlot: 0,
 };
 
 function begin(options: Options): World {

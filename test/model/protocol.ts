@@ -27,7 +27,7 @@ import {
   type Wait,
 } from '../../shared/record/transitions.ts';
 import { afterOperation, shouldCancel } from '../../shared/submission/note-operation.ts';
-import { giveBack, putOffUnsent } from '../../shared/record/give-back.ts';
+import { afterSearchWithoutSlot, giveBack, putOffUnsent } from '../../shared/record/give-back.ts';
 import { accept } from './earth-engine.ts';
 import {
   type Answer,
@@ -149,7 +149,7 @@ function stepsOf(world: World, process: Process, self: Self, rules: Rules): Move
     case 'ready':
       return process.kind === 'delivery' ? deliver(world, process, self) : poll(world, process, self, rules);
     case 'searched':
-      return [takeOver(world, process, self, rules)];
+      return [takeOver(world, process, self, rules), ...giveBackWithoutSlot(world, process, self)];
     case 'holding':
       return send(world, process.holder, process, self, rules);
     case 'answered':
@@ -371,6 +371,21 @@ function takeOver(world: World, process: Process & { at: 'searched' }, self: Sel
   const holder = holderOf(world, claimed, world.storedId);
   const changed = { ...self.write(claimed), tokens: world.tokens + 1 };
   return { what: 'claims again', world: self.go({ at: 'holding', holder }, changed) };
+}
+
+/** There is no slot: what the search proved is written, and nothing is sent. */
+function giveBackWithoutSlot(world: World, process: Process & { at: 'searched' }, self: Self): Move[] {
+  const { record, search, seen } = process;
+  const { budget, tokens } = world;
+  if (budget.noSlot === 0 || seen !== world.version || !search || record.state !== 'WAITING') {
+    return [];
+  }
+  if (record.waitingFor !== 'ADOPTION' || isHeldBack(record, record.serviceAccount)) {
+    return [];
+  }
+  const next = afterSearchWithoutSlot(record, search, `t${tokens}`, policy, self.moment);
+  const spent = { tokens: tokens + 1, budget: { ...budget, noSlot: budget.noSlot - 1 } };
+  return [{ what: 'has no slot for it', world: self.rest({ ...self.write(next), ...spent }) }];
 }
 
 /** The record, if the holder may still decide about it. */

@@ -38,6 +38,11 @@ export const slices: readonly Slice[] = [
     ...alone,
   },
   { name: 'a full queue uses up ids', budget: { unanswered: 1, queueFull: 2, refusal: 1 }, ...alone },
+  {
+    name: 'an unanswered send, refusals, no slot, a lagging list, a cancellation',
+    budget: { unanswered: 1, refusal: 2, noSlot: 2, lag: 1, cancel: 1 },
+    ...alone,
+  },
   { name: 'two deliveries, two pollers, a crash', budget: { crash: 1, unanswered: 1, refusal: 1 } },
   {
     name: 'two deliveries, two pollers, everything',

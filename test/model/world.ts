@@ -79,6 +79,8 @@ export interface Budget {
   readonly hide: number;
   /** Lists that take longer than a run. */
   readonly long: number;
+  /** Polls that may send nothing, because there is no slot. */
+  readonly noSlot: number;
 }
 
 export interface Holder {

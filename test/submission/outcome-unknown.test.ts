@@ -179,6 +179,54 @@ describe('an unanswered send of which nothing proves whether it started an opera
   });
 });
 
+describe('a job whose ID is used up while MAX_ACTIVE_OPERATIONS is reached', () => {
+  const different = 'A different Operation was already started with the given request_id';
+
+  /** The first send of a job is not answered, and the second one is refused. Then another operation takes the slot. */
+  async function behindAFullSlot() {
+    const environment = { SUBMIT_DEADLINE_HOURS: '4', MAX_ACTIVE_OPERATIONS: '1' };
+    const harness = world({ environment, simulator: { settings: running } });
+    harness.simulator.failNext('export', { kind: 'reset' });
+    harness.simulator.failNext('export', { kind: 'status', status: 400, message: different });
+    await harness.submit({ data: smallJob({ jobKey: 'waits' }) });
+    // What an instance knows about the slots is a few seconds old.
+    harness.clock.advance(20_000);
+    await harness.submit({ data: smallJob({ jobKey: 'other' }) });
+    const waits = async () => (await harness.records()).find(({ value }) => value.jobKey === 'waits')?.value;
+    const freeSlot = () => cancelExports(harness.services, envelopeOf({ data: { jobKey: 'other' } }));
+    expect(harness.simulator.operations()).toHaveLength(1);
+    expect(await waits()).toMatchObject({ state: 'WAITING', waitingFor: 'ADOPTION', unanswered: 1 });
+    return { harness, waits, freeSlot };
+  }
+
+  // Seen red: nothing searched for it until there was a slot, and then it was LOST.
+  it('is searched for meanwhile, waits in the queue once it is proven that nothing started, and is sent when there is a slot', async () => {
+    const { harness, waits, freeSlot } = await behindAFullSlot();
+    await pollFor(harness, harness, 6 * HOUR_MS, MINUTE_MS);
+    expect(await waits()).toMatchObject({ state: 'WAITING', waitingFor: 'QUEUE' });
+    await freeSlot();
+    await pollFor(harness, harness, 10 * MINUTE_MS, MINUTE_MS);
+    expect((await waits())?.state).toBe('RUNNING');
+  });
+
+  // Seen red: LOST by the first poll.
+  it('is not LOST because no poll ran until the deadline', async () => {
+    const { harness, waits, freeSlot } = await behindAFullSlot();
+    harness.simulator.failNext('export', { kind: 'status', status: 400, message: different });
+    await freeSlot();
+    harness.clock.advance(6 * HOUR_MS);
+    const poller = changed(harness, (earthEngine) => ({
+      startExport: (...call) => {
+        // The refusal comes later than the list that was read before.
+        harness.clock.advance(1);
+        return earthEngine.startExport(...call);
+      },
+    }));
+    await pollFor(harness, poller, 15 * MINUTE_MS, MINUTE_MS);
+    expect((await waits())?.state).toBe('RUNNING');
+  });
+});
+
 describe('a job whose stored request is damaged', () => {
   const damaged = (harness: Harness) =>
     harness.instance((services) => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { MINUTE_MS, SECOND_MS } from '../../shared/clock.ts';
+import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../../shared/clock.ts';
 import { parseRequestId } from '../../shared/model/ids.ts';
 import { policyOf } from '../../shared/record/policy.ts';
 import { cancelUnseen } from '../../shared/record/cancellation.ts';
@@ -65,6 +65,22 @@ describe('rule 8: cancellation', () => {
     await cancel(harness);
     await pollFor(harness, T_MS + 2 * MINUTE_MS);
     expect((await theRecord(harness)).state).toBe('CANCELLED');
+  });
+
+  // Seen red: the next poll that asked Earth Engine again was up to POLL_MAX_SECONDS later.
+  it('is repeated within 10 minutes if the process dies before it asks Earth Engine', async () => {
+    const harness = world({
+      environment: { POLL_MAX_SECONDS: '3600' },
+      simulator: { settings: { pendingMs: 3 * HOUR_MS } },
+    });
+    await harness.submit({ data: smallJob() });
+    await cancel(harness);
+    harness.clock.advance(HOUR_MS);
+    await faulty(harness, { step: 'records.replace', occurrence: 1, kind: 'crash after' })
+      .poll()
+      .catch(() => undefined);
+    await pollFor(harness, 11 * MINUTE_MS);
+    expect(harness.simulator.operations()).toMatchObject([{ cancelRequested: true }]);
   });
 
   // Removed: the cancellation in noteOperation.

@@ -219,7 +219,7 @@ export const batches: readonly Mutant[] = [
         name: 'cancellation-not-checked',
         removes: 'a cancellation that never reached Earth Engine is noticed within minutes',
         rule: 8,
-        find: 'earlier(requested.dueAt, later(now, CHECK_AFTER_MS))',
+        find: 'untilCanceled(requested.dueAt, now)',
         replace: 'requested.dueAt',
       },
       {

@@ -47,6 +47,14 @@ export const polling: readonly Mutant[] = [
     [transitions, ...rules],
     [
       {
+        name: 'cancellation-not-repeated',
+        removes: 'a cancellation is repeated soon if its process dies before it asks Earth Engine',
+        rule: 8,
+        find: "cancelRequestedAt === undefined || state === 'CANCELLING' ? dueAt :",
+        replace: 'cancelRequestedAt !== moment.now ? dueAt :',
+        tests: ['test/submission/rules-following.test.ts'],
+      },
+      {
         name: 'lost-too-early',
         removes: 'two 404s are at least T apart',
         rule: 10,
@@ -429,6 +437,14 @@ export const polling: readonly Mutant[] = [
     'shared/polling/project-gate.ts',
     ['test/polling/feed.test.ts', gate, 'test/scale/closed-gate.test.ts', ...rules],
     [
+      {
+        name: 'no-search-without-slot',
+        removes: 'a record with an unanswered send is searched for while there is no slot',
+        rule: 7,
+        find: 'return searchWithoutSlot(run, stored, purpose);',
+        replace: 'return false;',
+        tests: ['test/submission/outcome-unknown.test.ts'],
+      },
       {
         name: 'queue-does-not-probe',
         removes: 'the head of the queue probes before due records',
