@@ -1,9 +1,11 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 
 import { afterAll, describe, expect, it } from 'vitest';
 
 import { atRate, bytesOf } from '../../infra/local/storage/deliver.ts';
-import { createVideoReader } from '../../shared/delivery/video/reader.ts';
+import { createVideoReader, startWorker } from '../../shared/delivery/video/reader.ts';
 
 const reader = createVideoReader();
 afterAll(() => reader.close());
@@ -122,5 +124,67 @@ describe('the reader of videos', () => {
     });
     expect(reading).toEqual({ problem: 'UNREADABLE' });
     expect(reads).toBeLessThan(30);
+  });
+
+  describe('with a worker that dies', () => {
+    /** Starts workers, and does something to each before it is used. */
+    function watched(prepare: (worker: ChildProcess, n: number) => void = () => {}) {
+      const started: ChildProcess[] = [];
+      const watching = createVideoReader({
+        start: () => {
+          const worker = startWorker();
+          prepare(worker, started.push(worker));
+          return worker;
+        },
+      });
+      return { reader: watching, started };
+    }
+
+    it.each(['noticed', 'unnoticed'])(
+      'while it is idle (%s), reads the next file with another',
+      async (how) => {
+        const { reader: own, started } = watched();
+        await read(bytesOf('320'), own);
+        const [first] = started;
+        const exited = first && once(first, 'exit');
+        first?.kill('SIGKILL');
+        if (how === 'noticed') {
+          await exited;
+        }
+        const { reading, reads } = await read(bytesOf('320'), own);
+        expect(reading).toHaveProperty('video.frames', 12);
+        expect([started.length, reads]).toEqual([2, 1]);
+        own.close();
+      },
+    );
+
+    it('while it reads, reads the file again with another', async () => {
+      const { reader: own, started } = watched((worker, n) => n === 1 && worker.kill('SIGKILL'));
+      expect((await read(bytesOf('long-index-last'), own)).reading).toHaveProperty('video');
+      expect(started).toHaveLength(2);
+      own.close();
+    });
+
+    it('each time, gives up the file: it may be the cause', async () => {
+      const { reader: own, started } = watched((worker) => worker.kill('SIGKILL'));
+      expect((await read(bytesOf('320'), own)).reading).toEqual({ problem: 'UNREADABLE' });
+      expect(started).toHaveLength(2);
+      own.close();
+    });
+
+    it.each([
+      ['later', () => spawn('/nonexistent', { stdio: 'ignore' })],
+      [
+        'at once',
+        () => {
+          throw new Error('it could not start: ENOMEM');
+        },
+      ],
+    ])('because none can start, which is known %s, says nothing about the file', async (_when, start) => {
+      const none = createVideoReader({ start });
+      for (let n = 0; n < 3; n += 1) {
+        await expect(read(bytesOf('320'), none)).rejects.toThrow('could not start');
+      }
+    });
   });
 });

@@ -41,51 +41,90 @@ export interface VideoReader {
  */
 export function createVideoReader({
   patienceMs = PATIENCE_MS,
-}: { readonly patienceMs?: number } = {}): VideoReader {
-  const workers = createWorkers();
+  start = startWorker,
+}: { readonly patienceMs?: number; readonly start?: () => ChildProcess } = {}): VideoReader {
+  const workers = createWorkers(start);
   return {
     async read(bytes, read) {
       // Before a worker is taken: most of the time passes here.
       const first = await chunkAt(0, FIRST_BYTES, bytes, read);
-      const worker = await workers.take();
-      let isUsable = true;
-      try {
-        let chunk = first;
-        let total = chunk.data.length;
-        for (let chunks = 1; chunks <= MAX_CHUNKS && total <= MAX_BYTES; chunks += 1) {
-          isUsable = false;
-          const reply = await ask(worker, chunk, patienceMs);
-          isUsable = reply !== undefined;
-          if (reply === undefined || !('next' in reply)) {
-            return reply ?? { problem: 'UNREADABLE' };
-          }
-          const size = Math.min(MAX_CHUNK_BYTES, FIRST_BYTES * 2 ** (chunks - 1));
-          chunk = await chunkAt(Math.min(reply.next, bytes), size, bytes, read);
-          total += chunk.data.length;
-        }
-        return { problem: 'UNREADABLE' };
-      } finally {
-        workers.giveBack(worker, isUsable);
-      }
+      const rest = (start: number, size: number) => chunkAt(Math.min(start, bytes), size, bytes, read);
+      return (
+        (await readWith(workers, first, rest, patienceMs)) ??
+        // Its worker has ended, perhaps while it was idle, or because the machine had no memory: that may have nothing to do with
+        // the file. If a new one ends too, it has.
+        (await readWith(workers, first, rest, patienceMs, true)) ?? { problem: 'UNREADABLE' }
+      );
     },
     close: () => workers.close(),
   };
 }
 
+/** @returns undefined if the worker ended */
+async function readWith(
+  workers: Workers,
+  first: Chunk,
+  rest: (start: number, size: number) => Promise<Chunk>,
+  patienceMs: number,
+  isNew = false,
+): Promise<VideoReading | Unreadable | undefined> {
+  const worker = await workers.take(isNew);
+  let isUsable = true;
+  try {
+    let chunk = first;
+    let total = chunk.data.length;
+    for (let chunks = 1; chunks <= MAX_CHUNKS && total <= MAX_BYTES; chunks += 1) {
+      isUsable = false;
+      const reply = await ask(worker, chunk, patienceMs);
+      isUsable = reply !== 'ENDED' && reply !== 'LATE';
+      if (reply === 'ENDED') {
+        return undefined;
+      }
+      if (reply === 'LATE') {
+        return { problem: 'UNREADABLE' };
+      }
+      if (!('next' in reply)) {
+        return reply;
+      }
+      const size = Math.min(MAX_CHUNK_BYTES, FIRST_BYTES * 2 ** (chunks - 1));
+      chunk = await rest(reply.next, size);
+      total += chunk.data.length;
+    }
+    return { problem: 'UNREADABLE' };
+  } finally {
+    workers.giveBack(worker, isUsable);
+  }
+}
+
 interface Workers {
-  take(): Promise<ChildProcess>;
+  /** @param isNew not one that was idle. @throws if none can start */
+  take(isNew: boolean): Promise<ChildProcess>;
   giveBack(worker: ChildProcess, isUsable: boolean): void;
   close(): void;
 }
 
-function createWorkers(): Workers {
+function createWorkers(start: () => ChildProcess): Workers {
   const idle: ChildProcess[] = [];
   const waiting: (() => void)[] = [];
   let taken = 0;
   let stopping: NodeJS.Timeout | undefined;
   const close = (): void => idle.splice(0).forEach(stop);
+  const release = (): void => {
+    const next = waiting.shift();
+    if (next) {
+      next();
+    } else {
+      taken -= 1;
+    }
+  };
+  const started = (): ChildProcess => {
+    const worker = start();
+    // `ask` notices that it has ended. Without a listener, an error of the channel would end this process.
+    worker.on('error', () => {});
+    return worker;
+  };
   return {
-    async take() {
+    async take(isNew) {
       if (taken < MAX_WORKERS) {
         taken += 1;
       } else {
@@ -93,18 +132,21 @@ function createWorkers(): Workers {
         await new Promise<void>((resolve) => waiting.push(resolve));
       }
       clearTimeout(stopping);
-      const worker = idle.pop() ?? startWorker();
-      worker.ref();
-      worker.channel?.ref();
-      return worker;
+      try {
+        if (isNew) {
+          close();
+        }
+        const worker = idle.pop() ?? started();
+        worker.ref();
+        worker.channel?.ref();
+        return worker;
+      } catch (error) {
+        release();
+        throw error;
+      }
     },
     giveBack(worker, isUsable) {
-      const next = waiting.shift();
-      if (next) {
-        next();
-      } else {
-        taken -= 1;
-      }
+      release();
       if (!isUsable) {
         stop(worker);
         return;
@@ -131,33 +173,41 @@ async function chunkAt(
   return { start, data, isLast: end >= bytes };
 }
 
-function startWorker(): ChildProcess {
-  const worker = fork(workerFile, {
+export function startWorker(): ChildProcess {
+  return fork(workerFile, {
     execArgv: [`--max-old-space-size=${WORKER_HEAP}`],
     // It needs no setting and no credentials, and what mp4box prints about a file must not appear among the log lines.
     env: {},
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     serialization: 'advanced',
   });
-  // `ask` notices that it has ended. Without a listener, an error of the channel would end this process.
-  worker.on('error', () => {});
-  return worker;
 }
 
-/** @returns undefined if the worker has ended, or does not reply in time */
-async function ask(worker: ChildProcess, chunk: Chunk, patienceMs: number): Promise<Reply | undefined> {
+/** @throws if the worker could not start */
+async function ask(
+  worker: ChildProcess,
+  chunk: Chunk,
+  patienceMs: number,
+): Promise<Reply | 'ENDED' | 'LATE'> {
   const done = new AbortController();
   const { signal } = done;
-  const timer = setTimeout(() => done.abort(), patienceMs);
+  let isLate = false;
+  const timer = setTimeout(() => {
+    isLate = true;
+    done.abort();
+  }, patienceMs);
   try {
     worker.send(chunk);
     return await Promise.race([
       once(worker, 'message', { signal }).then(([reply]) => reply as Reply),
-      once(worker, 'exit', { signal }).then(() => undefined),
+      once(worker, 'exit', { signal }).then(() => 'ENDED' as const),
     ]);
-  } catch {
-    // It could not start ('error'), or the time is over.
-    return undefined;
+  } catch (error) {
+    if (worker.pid === undefined) {
+      throw new Error('The process that reads videos could not start', { cause: error });
+    }
+    // An error of the channel: it has ended.
+    return isLate ? 'LATE' : 'ENDED';
   } finally {
     clearTimeout(timer);
     done.abort();
