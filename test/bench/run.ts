@@ -2,6 +2,7 @@ import { readOptions, wrongOption } from '../../infra/local/options.ts';
 import batch from './batch.ts';
 import cliHelp from './cli-help.ts';
 import coldStart from './cold-start.ts';
+import delivery from './delivery.ts';
 import identity from './identity.ts';
 import isolation from './isolation.ts';
 import drain from './drain.ts';
@@ -18,6 +19,7 @@ const benches: readonly Bench[] = [
   identity,
   submit,
   poll,
+  delivery,
   drain,
   isolation,
   memory,

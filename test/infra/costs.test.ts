@@ -17,12 +17,15 @@ async function countedRun() {
   const store = countStore(createMemoryStore());
   const harness = createHarness({
     store,
+    deliveries: [],
     simulator: {
       settings: { concurrency: 20, startsPerSecond: 20, runMs: [10 * MINUTE_MS, 10 * MINUTE_MS] },
     },
   });
   for (let job = 0; job < JOBS; job += 1) {
-    await harness.submit({ data: smallJob({ jobKey: `cost/${job}` }) });
+    const cloudStorageDestination = { bucket: 'my-bucket', filenamePrefix: `cost-${job}-` };
+    const fileExportOptions = { fileFormat: 'MP4', cloudStorageDestination };
+    await harness.submit({ data: smallJob({ jobKey: `cost/${job}` }, { fileExportOptions }) });
   }
   let polls = 0;
   for (let open = JOBS; open > 0; polls += 1) {
@@ -41,6 +44,7 @@ async function countedRun() {
     'Firestore writes': done.writes / JOBS,
     'Firestore reads': (done.reads - polls * idleReads) / JOBS,
     'its queries': idleReads,
+    'Cloud Storage': Object.values(harness.buckets.counters.calls).reduce((sum, calls) => sum + calls) / JOBS,
     logs: lines / JOBS,
     events: harness.publisher.published.length / JOBS,
   };

@@ -16,6 +16,8 @@ import type { SimulatedStorage } from './storage.ts';
 export type DeliveredFile =
   | 'complete'
   | 'index-last'
+  | 'long'
+  | 'long-index-last'
   | 'fragmented'
   | 'one-frame'
   | 'truncated'
@@ -93,6 +95,8 @@ function videoOf({ video }: TrueOperation, rule: DeliveryRule): Uint8Array {
     case 'complete':
       return atRate(sizeFor(rule.longerSide ?? video.longerSide), framesPerSecond);
     case 'index-last':
+    case 'long':
+    case 'long-index-last':
     case 'fragmented':
     case 'one-frame':
       return atRate(file, framesPerSecond);
