@@ -15,8 +15,18 @@ import { renderTerminal, type Written } from './terminal-svg.ts';
 
 const COLUMNS = 80;
 
-/** `npm run demo` on a terminal, as an image. Its clock and random numbers are simulated, so that it is always the same. */
+/** `npm run demo` on a terminal, as an image. */
 export async function captureDemo(): Promise<string> {
+  const videoFolder = await mkdtemp(join(tmpdir(), 'demo-'));
+  try {
+    return renderTerminal(await playInVirtualTime(videoFolder), COLUMNS);
+  } finally {
+    await rm(videoFolder, { recursive: true, force: true });
+  }
+}
+
+/** Its clock and random numbers are simulated, so that it is always the same. */
+export async function playInVirtualTime(videoFolder: string): Promise<Written[]> {
   const startMs = Date.UTC(2026, 10, 23, 12);
   let nowMs = startMs;
   const now = () => new Date(nowMs);
@@ -38,7 +48,6 @@ export async function captureDemo(): Promise<string> {
     newToken: () => `token-${(tokens += 1)}`,
   });
   const published: string[] = [];
-  const videoFolder = await mkdtemp(join(tmpdir(), 'demo-'));
   let delivered = 0;
   const stage: Stage = {
     ...embedded,
@@ -63,11 +72,7 @@ export async function captureDemo(): Promise<string> {
 
   terminal.out('$ npm run demo\n');
   printStart(terminal);
-  try {
-    await playDemo(stage, terminal, [], signal);
-  } finally {
-    await rm(videoFolder, { recursive: true, force: true });
-  }
+  await playDemo(stage, terminal, [], signal);
   printEnd(terminal, nowMs - startMs);
-  return renderTerminal(written, COLUMNS);
+  return written;
 }
