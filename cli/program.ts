@@ -19,6 +19,7 @@ import { declareShow } from './commands/show.ts';
 import { declareSimulate } from './commands/simulate.ts';
 import { declareStats } from './commands/stats.ts';
 import { declareSubmit } from './commands/submit.ts';
+import { declareVerify } from './commands/verify.ts';
 import { declareWatch } from './commands/watch.ts';
 import { declareCompletion } from './commands/completion.ts';
 import { declareContext } from './commands/context.ts';
@@ -170,6 +171,7 @@ const commands: readonly Declare[] = [
   declareShow,
   declareOpen,
   declareDownload,
+  declareVerify,
   declareWatch,
   declareStats,
   declareBatch,

@@ -48,6 +48,9 @@ export function ExportPage({ view }: { readonly view: ExportView }) {
             {view.canRetry && (
               <Command title={t.retry} text={`npx ee-video-exports retry ${quoted(row.id)}`} />
             )}
+            {view.canVerify && (
+              <Command title={t.verify} text={`npx ee-video-exports verify ${quoted(row.id)}`} />
+            )}
             {view.canRenderAgain && (
               <Command
                 title={t.renderAgain}

@@ -1,7 +1,7 @@
 import type { AllowList } from '../../shared/config.ts';
 import type { DeliveryState } from '../../shared/model/delivery.ts';
 import { nextAttemptId, parseRequestId } from '../../shared/model/ids.ts';
-import { type ExportRecord, isActive, isTerminal } from '../../shared/model/record.ts';
+import { type ExportRecord, isActive, isTerminal, type RecordIn } from '../../shared/model/record.ts';
 import { recordQueries } from '../../shared/store/queries.ts';
 import { isReadable, type Found, type Store, type Stored } from '../../shared/store/store.ts';
 import { abbreviate } from '../../shared/text.ts';
@@ -55,9 +55,14 @@ export async function exportPage(
     ...optional('delivery', deliveryOf(id, value, allowed)),
     canRetry: isTerminal(value) && value.state !== 'SUCCEEDED',
     canRenderAgain: value.state === 'SUCCEEDED' && isUndelivered(value.delivery?.state),
+    canVerify: value.state === 'SUCCEEDED' && isVerifiable(value),
     canCancel: !isTerminal(value) && value.cancelRequestedAt === undefined,
   };
 }
+
+/** Whether checking again can find something else than the last check did. */
+const isVerifiable = ({ delivery, destination }: RecordIn<'SUCCEEDED'>): boolean =>
+  destination.startsWith('gs://') && delivery?.state !== 'VERIFIED' && delivery?.state !== 'PENDING';
 
 const isUndelivered = (delivery: DeliveryState | undefined): boolean =>
   delivery === 'MISSING' || delivery === 'SUSPECT';

@@ -234,6 +234,7 @@ export interface ExportView {
   /** Whether a retry, or a cancellation, has an effect. */
   readonly canRetry: boolean;
   readonly canRenderAgain: boolean;
+  readonly canVerify: boolean;
   readonly canCancel: boolean;
 }
 

@@ -243,7 +243,10 @@ const unchecked =
 const READ_ROLE = 'roles/storage.objectViewer';
 
 const deniedDecision = (bucket: string): Decision =>
-  unchecked('DENIED', `The service may not read gs://${bucket}: it needs ${READ_ROLE}.`);
+  unchecked(
+    'DENIED',
+    `The service may not read gs://${bucket}: it needs ${READ_ROLE}. Once it has it, run ee-video-exports verify.`,
+  );
 
 /** By the client of Cloud Storage, which lives as long as the process. */
 const toldBuckets = new WeakMap<NonNullable<Services['storage']>, Set<string>>();

@@ -68,6 +68,15 @@ export function lookAgain(record: Succeeded, policy: Policy, now: Date): Succeed
   };
 }
 
+/** Looks again, because someone changed what kept the video from being found, such as a missing role. */
+export const verifyAgain = (record: Succeeded, now: Date): Succeeded => ({
+  ...record,
+  revision: record.revision + 1,
+  updatedAt: now,
+  delivery: { state: 'PENDING', problems: [] },
+  dueAt: now,
+});
+
 /** The result of looking. */
 export function recordDelivery(record: Succeeded, delivery: Delivery, now: Date): Succeeded {
   const { dueAt: _over, ...rest } = record;

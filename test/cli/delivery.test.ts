@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parseDeliveries } from '../../cli/options.ts';
 import { bytesOf } from '../../infra/local/storage/deliver.ts';
 import { type Delivery, deliveryStates } from '../../shared/model/delivery.ts';
+import { isReadable } from '../../shared/store/store.ts';
 import { sample } from '../record/samples.ts';
 import { createRig, idOf, put, type Rig } from './rig.ts';
 
@@ -140,6 +141,62 @@ describe('deliveries', () => {
     expect(JSON.parse(without.out)).toMatchObject({ started: 0 });
     const retried = await rig.run('retry', 'a', 'c', 'd', '--undelivered', '--dry-run', '--json');
     expect(JSON.parse(retried.out)).toMatchObject({ skipped: { SUCCEEDED: 1 } });
+  });
+
+  describe('are checked again', () => {
+    const deliveryOf = async (letter: string) => {
+      const found = await rig.store.records.get(idOf(letter));
+      const value = found && isReadable(found) ? found.value : undefined;
+      return value?.state === 'SUCCEEDED' ? [value.delivery?.state, value.dueAt] : undefined;
+    };
+    const due = () => ['PENDING', rig.clock.now()];
+
+    it('by id, whatever they are', async () => {
+      expect(await rig.run('verify', 'a', idOf('c'))).toMatchObject({
+        code: 0,
+        out: 'The next poll checks 2 videos.\n',
+      });
+      expect([await deliveryOf('a'), await deliveryOf('c')]).toEqual([due(), due()]);
+      expect((await deliveryOf('d'))?.[0]).toBe('SUSPECT');
+      const attributes = rig.publisher.published.map(({ message }) => message.attributes);
+      expect(attributes).toMatchObject([
+        { kind: 'DELIVERY', delivery: 'PENDING', recordId: idOf('a') },
+        { kind: 'DELIVERY', delivery: 'PENDING', recordId: idOf('c') },
+      ]);
+    });
+
+    it('of a batch, except those that are verified', async () => {
+      const { out } = await rig.run('verify', '--batch', 'weekly@2026-11-23', '--json');
+      expect(JSON.parse(out)).toEqual({ jobs: 2, skipped: {} });
+      expect([(await deliveryOf('a'))?.[0], await deliveryOf('c'), await deliveryOf('d')]).toEqual([
+        'VERIFIED',
+        due(),
+        due(),
+      ]);
+    });
+
+    it('by their state', async () => {
+      expect((await rig.run('verify', '--delivery', 'suspect', '--quiet')).out).toBe('');
+      expect([(await deliveryOf('c'))?.[0], await deliveryOf('d')]).toEqual(['MISSING', due()]);
+    });
+
+    it('unless there is nothing to check', async () => {
+      put(rig, idOf('e'), sample('SUCCEEDED', { jobKey: 'e', destination: 'drive:folder/prefix' }));
+      put(rig, idOf('f'), sample('RUNNING', { jobKey: 'f' }));
+      const { code, out } = await rig.run('verify', 'e', 'f');
+      expect([code, out]).toEqual([
+        0,
+        'The next poll checks 0 videos.\nLeft out, because the service cannot read Drive: 1\nLeft out, because the job has not succeeded: 1\n',
+      ]);
+    });
+
+    it('only if it is clear which ones', async () => {
+      expect(await rig.run('verify')).toMatchObject({ code: 2 });
+      expect(await rig.run('verify', 'a', '--delivery', 'missing')).toMatchObject({ code: 2 });
+      expect(await rig.run('verify', '--batch', 'none')).toMatchObject({ code: 1 });
+      expect((await rig.run('verify', 'c', 'nothing')).code).toBe(1);
+      expect((await deliveryOf('c'))?.[0]).toBe('MISSING');
+    });
   });
 
   it('have the same states in options and in the model', () => {

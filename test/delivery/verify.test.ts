@@ -3,6 +3,8 @@ import { describe, expect, it } from 'vitest';
 import type { DeliveryRule } from '../../infra/local/storage/deliver.ts';
 import { atRate, bytesOf } from '../../infra/local/storage/deliver.ts';
 import type { RecordIn } from '../../shared/model/record.ts';
+import { verifyAgain } from '../../shared/record/delivery.ts';
+import { updateRecord } from '../../shared/records.ts';
 import { StorageError } from '../../shared/storage/api.ts';
 import { createHarness, type Harness, type HarnessOptions, smallJob } from '../harness.ts';
 
@@ -198,6 +200,29 @@ describe('the video of a job that succeeded', () => {
     }
     expect(harness.logged.filter(({ event }) => event === 'delivery.denied')).toMatchObject([
       { bucket, role: 'roles/storage.objectViewer' },
+    ]);
+  });
+
+  it('is found when someone asks again after the role was granted', async () => {
+    const harness = await ended([]);
+    harness.buckets.settings = { ...harness.buckets.settings, denied: [bucket] };
+    await harness.poll();
+    expect((await delivery(harness))?.state).toBe('UNCHECKED');
+    harness.buckets.settings = { ...harness.buckets.settings, denied: [] };
+    await pollFor(harness, HOUR_MS);
+    expect((await delivery(harness))?.state).toBe('UNCHECKED');
+    const [stored] = await harness.records();
+    if (stored) {
+      await updateRecord(harness.services, stored, (record) =>
+        record.state === 'SUCCEEDED' ? verifyAgain(record, harness.clock.now()) : undefined,
+      );
+    }
+    await harness.poll();
+    expect((await delivery(harness))?.state).toBe('VERIFIED');
+    expect(events(harness).filter((event) => event.startsWith('DELIVERY'))).toEqual([
+      'DELIVERY SUCCEEDED UNCHECKED',
+      'DELIVERY SUCCEEDED PENDING',
+      'DELIVERY SUCCEEDED VERIFIED',
     ]);
   });
 

@@ -159,7 +159,8 @@ describe('the page without scripts', () => {
       expect(overview).toContain(text);
     }
     expect(await html(`/exports/${ids[1]}`)).toContain(`retry ${ids[1]} --undelivered`);
-    expect(await html(`/exports/${ids[0]}`)).not.toContain('--undelivered');
+    expect(await html(`/exports/${ids[1]}`)).toContain(`verify ${ids[1]}`);
+    expect(await html(`/exports/${ids[0]}`)).not.toMatch(/--undelivered|exports verify/);
   });
 
   it('shows other attempts at the job', async () => {
