@@ -8,6 +8,7 @@ import { buildFolder, startFunction } from '../../../infra/local/function-proces
 import type { PulledMessage } from '../../../infra/local/pubsub-rest.ts';
 import { eventsSubscription, startStack, type Stack } from '../../../infra/local/stack.ts';
 import { targetNames } from '../../../infra/targets.ts';
+import { SETTINGS_ID } from '../../../shared/model/service-settings.ts';
 import { createFirestoreStore } from '../../../shared/store/firestore.ts';
 import type { Store } from '../../../shared/store/store.ts';
 import { codeBlock } from '../../docs/pages.ts';
@@ -70,6 +71,11 @@ describe('the local stack', () => {
     expect(record).toMatchObject({
       value: { state: 'SUCCEEDED', operation: operation?.name, requestId: operation?.requestId },
     });
+  });
+
+  it('stores the settings that clients need', async () => {
+    // Later than the first poll, which stores them: a poll has found that the job ended.
+    expect(await store.settings.get(SETTINGS_ID)).toHaveProperty('value.topics.jobs', 'video-export-jobs');
   });
 
   it('changes nothing when the same message is delivered again', async () => {
