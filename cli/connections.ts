@@ -5,6 +5,7 @@ import { connect } from 'node:net';
 import type { Config } from '../shared/config.ts';
 import type { Publisher } from '../shared/publisher.ts';
 import type { KeptMessages } from '../shared/pubsub/kept-messages.ts';
+import type { TopicAccess } from '../shared/pubsub/topic-access.ts';
 import type { Clock } from '../shared/clock.ts';
 import type { CloudStorage } from '../shared/storage/api.ts';
 import type { Services } from '../shared/services.ts';
@@ -24,6 +25,8 @@ export interface Connections {
   /** The subscription that keeps dead letters. */
   keptMessages(): Promise<KeptMessages>;
   storage(): Promise<CloudStorage>;
+  /** Whether topics exist, and whether the user may publish to them. */
+  topicAccess(names: readonly string[]): Promise<TopicAccess[]>;
   /** All of them, for actions that the service performs too. */
   services(): Promise<Services>;
   close(): Promise<void>;
@@ -56,9 +59,23 @@ export function createConnections(
     const { environment } = await service();
     return readServiceConfig(await connections.config(), await connections.store(), environment);
   }
+  async function topicAccess(names: readonly string[]): Promise<TopicAccess[]> {
+    const embedded = await openEmbedded(service);
+    if (embedded) {
+      const topics = new Set(await embedded.api.topics());
+      return names.map((name) => (topics.has(name) ? 'MAY_PUBLISH' : 'MISSING'));
+    }
+    const { googleCloudProject, pubsubEmulatorHost } = await connections.config();
+    const { checkTopicAccess } = await import('../shared/pubsub/topic-access.ts');
+    return checkTopicAccess({ projectId: googleCloudProject, emulatorHost: pubsubEmulatorHost }, names);
+  }
   async function openStore(): Promise<Store> {
     const { googleCloudProject, firestoreDatabase, firestoreEmulatorHost } = await connections.config();
     await untilReady('Firestore', firestoreEmulatorHost);
+    const embedded = await openEmbedded(service);
+    if (embedded) {
+      return embedded.embeddedStore(embedded.api);
+    }
     const { createFirestoreStore } = await import('../shared/store/firestore.ts');
     return createFirestoreStore({
       projectId: googleCloudProject,
@@ -69,12 +86,20 @@ export function createConnections(
   async function openPublisher(): Promise<Publisher> {
     const { googleCloudProject, pubsubEmulatorHost } = await connections.config();
     await untilReady('Pub/Sub', pubsubEmulatorHost);
+    const embedded = await openEmbedded(service);
+    if (embedded) {
+      return embedded.embeddedPublisher(embedded.api);
+    }
     const { createPublisher } = await import('../shared/pubsub/publisher.ts');
     return createPublisher({ projectId: googleCloudProject, emulatorHost: pubsubEmulatorHost, clock });
   }
   async function openKeptMessages() {
     const { googleCloudProject, pubsubEmulatorHost, topics } = await connections.serviceConfig();
     await untilReady('Pub/Sub', pubsubEmulatorHost);
+    const embedded = await openEmbedded(service);
+    if (embedded) {
+      return embedded.embeddedKeptMessages(embedded.api);
+    }
     const [{ createKeptMessages }, { keptSubscription }] = await Promise.all([
       import('../shared/pubsub/kept-messages.ts'),
       import('../shared/dead-letters/replay.ts'),
@@ -92,42 +117,6 @@ export function createConnections(
     const { createCloudStorage } = await import('../shared/storage/client.ts');
     return createCloudStorage({ projectId: googleCloudProject, emulatorHost: storageEmulatorHost });
   }
-  async function openServices(): Promise<Services> {
-    const [
-      config,
-      store,
-      publisher,
-      { createEarthEngine },
-      { applicationDefaultCredentials },
-      { silentLog },
-    ] = await Promise.all([
-      connections.serviceConfig(),
-      connections.store(),
-      connections.publisher(),
-      import('../shared/earth-engine/client.ts'),
-      import('../shared/earth-engine/credentials.ts'),
-      import('../shared/log.ts'),
-    ]);
-    const earthEngine = createEarthEngine({
-      url: config.earthEngineUrl,
-      auth: config.earthEngineCredentials
-        ? applicationDefaultCredentials(config.googleCloudProject)
-        : undefined,
-    });
-    return {
-      config,
-      policy: policyOf(config),
-      store,
-      publisher,
-      earthEngine,
-      clock,
-      random: Math.random,
-      newToken: randomUUID,
-      log: silentLog,
-      stopping: interrupted,
-    };
-  }
-
   /** The clients look for credentials in the background, where an error would end the process: so they are checked here first. */
   async function untilReady(name: string, emulatorHost: string | undefined): Promise<void> {
     if (emulatorHost !== undefined) {
@@ -145,13 +134,58 @@ export function createConnections(
     publisher: () => (publisher ??= openPublisher()),
     keptMessages: () => (kept ??= openKeptMessages()),
     storage: () => (storage ??= openStorage()),
-    services: () => (services ??= openServices()),
+    services: () => (services ??= openServices(connections, clock, interrupted)),
+    topicAccess,
     async close() {
       // A client that failed to open was reported when it was used.
       await Promise.allSettled([close(publisher), close(kept), close(store)]);
     },
   };
   return connections;
+}
+
+async function openServices(
+  connections: Connections,
+  clock: Clock,
+  interrupted: AbortSignal,
+): Promise<Services> {
+  const [config, store, publisher, { createEarthEngine }, { applicationDefaultCredentials }, { silentLog }] =
+    await Promise.all([
+      connections.serviceConfig(),
+      connections.store(),
+      connections.publisher(),
+      import('../shared/earth-engine/client.ts'),
+      import('../shared/earth-engine/credentials.ts'),
+      import('../shared/log.ts'),
+    ]);
+  const earthEngine = createEarthEngine({
+    url: config.earthEngineUrl,
+    auth: config.earthEngineCredentials
+      ? applicationDefaultCredentials(config.googleCloudProject)
+      : undefined,
+  });
+  return {
+    config,
+    policy: policyOf(config),
+    store,
+    publisher,
+    earthEngine,
+    clock,
+    random: Math.random,
+    newToken: randomUUID,
+    log: silentLog,
+    stopping: interrupted,
+  };
+}
+
+/** How to reach a service that has its records and topics in one process; undefined for any other. */
+async function openEmbedded(service: () => Promise<Service>) {
+  const { embeddedAt } = await service();
+  if (embeddedAt === undefined) {
+    return undefined;
+  }
+  const embedded = await import('./service/embedded.ts');
+  return { ...embedded, api: embedded.embeddedApi(embeddedAt) };
 }
 
 const LISTENING_TIMEOUT_MS = 2000;

@@ -44,6 +44,18 @@ export async function buildMain(outDir: string): Promise<void> {
   });
 }
 
+/** The page of `npm start` without emulators: build/local/page.js. */
+export async function buildLocalPage(outDir: string): Promise<void> {
+  await build({
+    ...commonOptions,
+    entryPoints: { page: 'infra/local/embedded/page.ts' },
+    outdir: join(outDir, 'local'),
+    format: 'esm',
+    packages: 'external',
+    plugins: [pageAssets(root)],
+  });
+}
+
 /** Split, so a command loads Firestore's or Pub/Sub's client only if it needs it: 150 ms each. */
 export async function buildCli(outDir: string): Promise<void> {
   await build({

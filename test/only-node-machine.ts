@@ -14,6 +14,12 @@ const steps: readonly (readonly [command: string, prints: RegExp])[] = [
   ['git clone --quiet --no-hardlinks "$SOURCE" clone', /^/],
   ['cd clone && npm ci', /^/],
   ['cd clone && npm run demo', /Embedded, because [^]*All checks passed/],
+  ['cd clone && npm start -- --detach', /It runs in one process[^]*Java is not on PATH/],
+  [
+    'cd clone && npx ee-video-exports batch run docs/guides/weekly-batch.json --run 2026-11-16 --watch',
+    /3 of 3 ended {2}SUCCEEDED 3/,
+  ],
+  ['cd clone && npm stop', /Everything is stopped\./],
   [
     'cd clone && npm test -- test/layout.test.ts',
     /1 passed[^]*\nLeft out: \d+ test files \(\*\.emulator\.test\.ts\), because .*\. README\.md, "Try it"/,
@@ -21,21 +27,23 @@ const steps: readonly (readonly [command: string, prints: RegExp])[] = [
 ];
 
 const work = await mkdtemp(join(tmpdir(), 'only-node-machine-'));
+// Everything else stays: npm may need variables to reach its registry.
+const {
+  CI: _ci,
+  JAVA_HOME: _java,
+  FIRESTORE_EMULATOR_HOST: _firestore,
+  PUBSUB_EMULATOR_HOST: _pubsub,
+  GOOGLE_CLOUD_PROJECT: _project,
+  ...others
+} = process.env;
+const environment = {
+  ...others,
+  PATH: await createOnlyNodePath(work),
+  NO_COLOR: '1',
+  XDG_CONFIG_HOME: join(work, 'config'),
+  SOURCE: resolve(import.meta.dirname, '..'),
+};
 try {
-  // Everything else stays: npm may need variables to reach its registry.
-  const {
-    CI: _ci,
-    JAVA_HOME: _java,
-    FIRESTORE_EMULATOR_HOST: _firestore,
-    PUBSUB_EMULATOR_HOST: _pubsub,
-    ...others
-  } = process.env;
-  const environment = {
-    ...others,
-    PATH: await createOnlyNodePath(work),
-    NO_COLOR: '1',
-    SOURCE: resolve(import.meta.dirname, '..'),
-  };
   for (const [command, prints] of steps) {
     console.log(`$ ${command}`);
     const { status, stdout, stderr } = spawnSync('sh', ['-c', command], {
@@ -52,5 +60,7 @@ try {
     }
   }
 } finally {
+  // If a step failed, the service may still run.
+  spawnSync('sh', ['-c', 'cd clone && npm stop'], { cwd: work, env: environment });
   await rm(work, { recursive: true });
 }

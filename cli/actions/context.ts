@@ -105,7 +105,13 @@ function writeIfIgnored(cli: Cli): void {
 }
 
 export async function printEnvironment(cli: Cli): Promise<ExitCode> {
-  const { environment, isLocal } = await cli.service();
+  const { environment, isLocal, embeddedAt } = await cli.service();
+  if (embeddedAt !== undefined) {
+    throw wrongInput(
+      'ARGUMENTS_WRONG',
+      "The service runs without Google's emulators, so other programs cannot reach it. Install the emulators (README.md, Try it), and start it again.",
+    );
+  }
   const config = readConfig(environment);
   const names = [
     'GOOGLE_CLOUD_PROJECT',

@@ -14,7 +14,7 @@ import { createProbes, type Probes } from './probes.ts';
 /** Every check, ordered so that a problem explains the ones after it. */
 export async function* examine(
   cli: Cli,
-  probesOf: (config: Config) => Probes = createProbes,
+  probesOf: typeof createProbes = createProbes,
 ): AsyncGenerator<Finding> {
   let config: Config;
   try {
@@ -26,7 +26,7 @@ export async function* examine(
     yield problem('Service', 'SETTINGS_WRONG', found, advice);
     return;
   }
-  const probes = probesOf(config);
+  const probes = probesOf(config, cli);
   const credentials = await checkCredentials(config, probes);
   yield credentials;
   const hasCredentials = credentials.outcome !== 'PROBLEM';

@@ -1,6 +1,7 @@
 import type { Config } from '../../shared/config.ts';
-import type { ProjectConfig } from '../../shared/earth-engine/project-config.ts';
 import type { TopicAccess } from '../../shared/pubsub/topic-access.ts';
+import type { Connections } from '../connections.ts';
+import type { ProjectConfig } from '../../shared/earth-engine/project-config.ts';
 
 /** What the doctor checks outside of Firestore. */
 export interface Probes {
@@ -12,8 +13,8 @@ export interface Probes {
 
 const TIMEOUT_MS = 10_000;
 
-export function createProbes(config: Config): Probes {
-  const { googleCloudProject, pubsubEmulatorHost, earthEngineUrl, earthEngineCredentials } = config;
+export function createProbes(config: Config, { topicAccess }: Pick<Connections, 'topicAccess'>): Probes {
+  const { googleCloudProject, earthEngineUrl, earthEngineCredentials } = config;
   const source = async () => {
     const { applicationDefaultCredentials } = await import('../../shared/earth-engine/credentials.ts');
     return applicationDefaultCredentials(googleCloudProject);
@@ -29,9 +30,6 @@ export function createProbes(config: Config): Probes {
       const auth = earthEngineCredentials ? await source() : undefined;
       return getProjectConfig({ url: earthEngineUrl, auth }, project, { timeoutMs: TIMEOUT_MS });
     },
-    async topics(names) {
-      const { checkTopicAccess } = await import('../../shared/pubsub/topic-access.ts');
-      return checkTopicAccess({ projectId: googleCloudProject, emulatorHost: pubsubEmulatorHost }, names);
-    },
+    topics: topicAccess,
   };
 }

@@ -34,6 +34,8 @@ const localContext = z.object({
     .object({
       /** What a process needs to use the service: its project, and the addresses of its emulators. */
       environment: z.record(z.string(), z.string()),
+      /** Without Google's emulators: what answers at their addresses is one process, with an interface of its own. */
+      embedded: z.boolean().optional(),
       pid: z.int(),
       /** The clone in which it runs. */
       folder: z.string(),

@@ -11,6 +11,8 @@ export interface Service {
   /** The environment variables that lead to it. */
   readonly environment: Environment;
   readonly isLocal: boolean;
+  /** Where its records and topics are, if one process has them all (embedded.ts): host:port. */
+  readonly embeddedAt: string | undefined;
 }
 
 const NOT_CHOSEN = 'not chosen yet (npm start, or context use NAME --project PROJECT)';
@@ -70,7 +72,10 @@ function fromContext(environment: Environment, name: string, { contexts }: Conte
   const without = Object.fromEntries(
     Object.entries(environment).filter(([variable]) => !(addresses as readonly string[]).includes(variable)),
   );
-  return named({ ...environmentOf(name, context), ...definedOf(without) }, `the context ${name}`, name);
+  return named({ ...environmentOf(name, context), ...definedOf(without) }, `the context ${name}`, {
+    name,
+    isEmbedded: context.kind === 'local' && context.running?.embedded === true,
+  });
 }
 
 export function unknownContext(name: string, names: readonly string[]): Error {
@@ -104,7 +109,11 @@ export function environmentOf(name: string, context: Context): Environment {
   return context.running.environment;
 }
 
-function named(environment: Environment, chosenBy: string | undefined, context?: string): Service {
+function named(
+  environment: Environment,
+  chosenBy: string | undefined,
+  context?: { readonly name: string; readonly isEmbedded: boolean },
+): Service {
   const firestore = environment['FIRESTORE_EMULATOR_HOST'];
   const pubsub = environment['PUBSUB_EMULATOR_HOST'];
   if (Boolean(firestore) !== Boolean(pubsub) || (environment['EARTHENGINE_EMULATOR_HOST'] && !firestore)) {
@@ -113,13 +122,17 @@ function named(environment: Environment, chosenBy: string | undefined, context?:
   const project = environment['GOOGLE_CLOUD_PROJECT'];
   const database = environment['FIRESTORE_DATABASE'] || '(default)';
   const isLocal = Boolean(firestore);
-  const place = isLocal ? `emulators at ${firestore}` : `database ${database}`;
+  const embeddedAt = context?.isEmbedded ? firestore : undefined;
+  const place = isLocal
+    ? `${embeddedAt === undefined ? 'emulators' : 'one process'} at ${firestore}`
+    : `database ${database}`;
   const what = `${project ? `project ${project}` : 'no project'}, ${place}`;
   return {
-    name: chosenBy === undefined ? NOT_CHOSEN : context === undefined ? what : `${context} (${what})`,
+    name: chosenBy === undefined ? NOT_CHOSEN : context === undefined ? what : `${context.name} (${what})`,
     chosenBy,
     environment,
     isLocal,
+    embeddedAt,
   };
 }
 

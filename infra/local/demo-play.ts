@@ -169,6 +169,7 @@ function watchingCli({ clock, config, store }: Stage, terminal: Terminal, interr
     publisher: unused,
     keptMessages: unused,
     storage: unused,
+    topicAccess: unused,
     services: unused,
     readStdin: unused,
     close: unused,

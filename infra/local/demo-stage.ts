@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 
 import { type Clock, systemClock } from '../../shared/clock.ts';
 import { type Config, readConfig } from '../../shared/config.ts';
-import { createEarthEngine } from '../../shared/earth-engine/client.ts';
 import { asError } from '../../shared/errors.ts';
 import { silentLog } from '../../shared/log.ts';
 import { parseEnvelope } from '../../shared/message/envelope.ts';
@@ -10,25 +9,16 @@ import type { Services } from '../../shared/services.ts';
 import { createFirestoreStore } from '../../shared/store/firestore.ts';
 import { videoFolder } from './demo-videos.ts';
 import { LocalError } from './local-error.ts';
-import { createMemoryStore } from './memory/store.ts';
 import type { CloudStorage } from '../../shared/storage/api.ts';
 import { createCloudStorage } from '../../shared/storage/client.ts';
 import type { Store } from '../../shared/store/store.ts';
-import { createGate } from '../../shared/submission/gate.ts';
 import { pollExports } from '../../shared/polling/poll.ts';
 import { submit } from '../../shared/submission/submit.ts';
-import { policyOf } from '../../shared/record/policy.ts';
 import { buildMain } from '../build.ts';
 import { buildFolder } from './function-process.ts';
-import {
-  createSimulator,
-  simulatorFetch,
-  type Simulator,
-  type SimulatorSettings,
-} from './simulator/index.ts';
-import { deliver, type DeliveryRule } from './storage/deliver.ts';
-import { inProcessStorage } from './storage/in-process.ts';
-import { createStorage } from './storage/storage.ts';
+import { createInProcess } from './embedded/in-process.ts';
+import type { Simulator, SimulatorSettings } from './simulator/index.ts';
+import type { DeliveryRule } from './storage/deliver.ts';
 import { localProject, localSettings, startStack } from './stack.ts';
 
 /** What the demo runs on: the local stack, or the service in one process. */
@@ -111,45 +101,34 @@ export interface Embedded {
   poll(): Promise<void>;
 }
 
-/** The in-memory store passes the same contract tests as Firestore's. */
 export function createEmbedded({
   clock,
   stopping,
   random = Math.random,
   newToken = randomUUID,
 }: Pick<Services, 'clock' | 'stopping'> & Partial<Pick<Services, 'random' | 'newToken'>>): Embedded {
-  const buckets = createStorage({ now: () => clock.now(), advance: () => void simulator.counters() });
-  const cloudStorage = inProcessStorage(buckets);
-  const simulator = createSimulator({
-    settings: simulatorSettings,
-    now: () => clock.now(),
-    onEnd: (operation) => deliver(buckets, operation, deliveries),
-  });
-  const store = createMemoryStore();
   const config = readConfig({
     ...localSettings,
     GOOGLE_CLOUD_PROJECT: localProject,
     EARTHENGINE_EMULATOR_HOST: 'localhost:1',
     STORAGE_EMULATOR_HOST: 'http://localhost:1',
   });
-  const services: Services = {
+  const { services, gate, simulator, cloudStorage } = createInProcess({
     config,
-    policy: policyOf(config),
-    store,
-    earthEngine: createEarthEngine({ url: config.earthEngineUrl, fetch: simulatorFetch(simulator) }),
     // Nothing subscribes to the events here.
     publisher: {
       publish: async (_topic, messages) => messages.map(() => ({ messageId: newToken() })),
       close: async () => {},
     },
-    storage: async () => cloudStorage,
     clock,
     random,
     newToken,
     log: silentLog,
     stopping,
-  };
-  const gate = createGate(services);
+    simulator: simulatorSettings,
+    deliveries,
+  });
+  const { store } = services;
   return {
     config,
     store,

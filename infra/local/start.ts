@@ -2,34 +2,31 @@ import { join, resolve } from 'node:path';
 
 import { environmentSchema } from '../../shared/config.ts';
 import { asError, CodedError } from '../../shared/errors.ts';
-import { buildMain } from '../build.ts';
-import { targetNames } from '../targets.ts';
-import { byHand } from './by-hand.ts';
 import { runDetached } from './detach.ts';
-import { EmulatorsUnavailableError } from './emulators.ts';
-import { buildFolder } from './function-process.ts';
 import { interruption } from './interrupt.ts';
 import { findRunning, noteRunning, noteStopped } from './local-context.ts';
 import { LocalError } from './local-error.ts';
+import { describe, type LocalService, startService } from './local-service.ts';
 import { readOptions } from './options.ts';
 import { choosePorts } from './ports.ts';
 import { publishOnSchedule } from './schedule.ts';
-import { eventsSubscription, startStack, type Stack } from './stack.ts';
 
 /*
  * `npm start` runs the whole service on this machine until Ctrl-C. The environment can set the service's settings, as in
  * `RETRY_MAX_SECONDS=1 npm start`.
  */
 
-const usage = `usage: npm start [-- --detach] [--logs] [--schedule] [--cron="0 6 * * 1"]
+const usage = `usage: npm start [-- --detach] [--embedded] [--logs] [--schedule] [--cron="0 6 * * 1"]
 
   --detach    return when the service has started; npm stop ends it
+  --embedded  run in one process, even if Google's emulators are installed
   --logs      print every log line of the functions, not only warnings and errors
   --schedule  publish the example manifest at the times of --cron
   --cron      a cron expression of five fields, in UTC (default: every minute)`;
 const { values: options } = readOptions(usage, {
   options: {
     detach: { type: 'boolean', default: false },
+    embedded: { type: 'boolean', default: false },
     logs: { type: 'boolean', default: false },
     schedule: { type: 'boolean', default: false },
     cron: { type: 'string', default: '* * * * *' },
@@ -44,52 +41,54 @@ async function start(): Promise<void> {
   crashed.promise.catch(() => {});
 
   console.log('Starting …');
-  await buildMain(buildFolder);
   const { ports, taken } = await choosePorts();
   if (taken.length > 0) {
     console.log(`Another program uses the port ${taken.join(', ')}, so other ports are used instead.`);
   }
-  const stack = await startStack({
+  const service = await startService({
     ports,
+    isEmbedded: options.embedded,
     settings: settingsOf(process.env),
-    deliveries: [],
     onLine: (target, line) => {
       if (options.logs || isWarning(line)) {
-        console.log(`${target}: ${line}`);
+        console.log(target === undefined ? line : `${target}: ${line}`);
       }
     },
+    onEvent: printEvent,
     onProblem: (problem) => (isCrash(problem) ? crashed.reject(problem) : console.error(explain(problem))),
   });
   const stopping = new AbortController();
+  const signal = AbortSignal.any([interrupt, stopping.signal]);
   try {
     await noteRunning(process.env, {
-      environment: stack.environment,
+      environment: { ...service.environment },
+      ...(service.isEmbedded && { embedded: true }),
       pid: process.pid,
       folder: resolve(import.meta.dirname, '..', '..'),
     });
-    console.log(`${describe(stack)}\nEvents of the service:\n`);
+    const description = describe(service, process.send === undefined ? 'Ctrl-C, or npm stop' : 'npm stop');
+    console.log(`${description}\nEvents of the service:\n`);
     // The process that detached this one prints it too.
-    process.send?.({ started: describe(stack) });
-    const signal = AbortSignal.any([interrupt, stopping.signal]);
+    process.send?.({ started: description });
     if (options.schedule) {
-      schedule(stack, signal);
+      schedule(service, signal);
     }
-    await Promise.race([crashed.promise, printEvents(stack, signal)]);
+    await Promise.race([crashed.promise, service.run(signal)]);
     console.log('\nStopping …');
   } finally {
     stopping.abort();
     await noteStopped(process.env, process.pid);
-    await stack.stop();
+    await service.stop();
   }
   console.log('Everything is stopped.');
 }
 
-function schedule({ pubsub, config }: Stack, signal: AbortSignal): void {
+function schedule(service: LocalService, signal: AbortSignal): void {
   const next = publishOnSchedule({
     cron: options.cron,
     manifestPath: join(import.meta.dirname, 'examples', 'annual-timelapses-manifest.json'),
     publish: async (manifest) => {
-      const messageId = await pubsub.publish(config.topics.batches, manifest);
+      const messageId = await service.publishManifest(manifest);
       console.log(`Published annual-timelapses-manifest.json as message ${messageId}.`);
     },
     signal,
@@ -98,77 +97,17 @@ function schedule({ pubsub, config }: Stack, signal: AbortSignal): void {
   console.log(`Next batch: ${next?.toISOString() ?? 'never'} (${options.cron}, UTC)\n`);
 }
 
-/** Prints a line for each event of the service, until the signal. */
-async function printEvents({ pubsub, config }: Stack, signal: AbortSignal): Promise<void> {
-  const subscription = eventsSubscription(config.topics);
-  try {
-    for (;;) {
-      for (const { attributes } of await pubsub.pull(subscription, signal)) {
-        const time = new Date().toLocaleTimeString('en-GB');
-        const { kind = '', state = '', recordId, jobKey = '', batchId = '' } = attributes;
-        const { delivery = '' } = attributes;
-        const event =
-          kind === 'STALLED' || kind === 'EXTRA_OPERATION'
-            ? `${state}, ${kind}`
-            : kind === 'DELIVERY'
-              ? delivery
-              : state;
-        console.log(`${time}  ${event.padEnd(10)}  ${recordId ?? `batch ${batchId}`}  ${jobKey}`.trimEnd());
-      }
-    }
-  } catch (thrown) {
-    if (!signal.aborted) {
-      throw thrown;
-    }
-  }
+function printEvent(attributes: Readonly<Record<string, string>>): void {
+  const time = new Date().toLocaleTimeString('en-GB');
+  const { kind = '', state = '', recordId, jobKey = '', batchId = '', delivery = '' } = attributes;
+  const event =
+    kind === 'STALLED' || kind === 'EXTRA_OPERATION'
+      ? `${state}, ${kind}`
+      : kind === 'DELIVERY'
+        ? delivery
+        : state;
+  console.log(`${time}  ${event.padEnd(10)}  ${recordId ?? `batch ${batchId}`}  ${jobKey}`.trimEnd());
 }
-
-function describe({ emulators, environment, functions, config }: Stack): string {
-  const endpoints = [
-    ['Firestore emulator', emulators.firestoreHost],
-    ['Pub/Sub emulator', emulators.pubsubHost],
-    ['Earth Engine simulator', String(environment['EARTHENGINE_EMULATOR_HOST'])],
-    ['Cloud Storage simulator', String(environment['STORAGE_EMULATOR_HOST'])],
-    ...targetNames.map((target) => [target, functions[target].url] as const),
-  ] as const;
-  const { exports, publish, publishWithCurl, read, readRejected } = byHand(config.topics);
-  return `
-The service is running on this machine. Earth Engine is simulated. To stop it: ${process.send ? 'npm stop' : 'Ctrl-C, or npm stop'}.
-
-  Open ${functions.showExports.url} in a browser to see what happens.
-
-${endpoints.map(([name, address]) => `  ${name.padEnd(23)}  ${address}`).join('\n')}
-${warnAboutVariables(process.env)}
-In any terminal, in this folder:
-
-  npx ee-video-exports submit infra/local/examples/las-vegas-growth.json --watch
-  npx ee-video-exports list
-
-For gcloud, curl, and your own programs:
-
-${indent(exports)}
-
-Publish a job, with or without the Google Cloud CLI:
-
-${indent(publish)}
-
-${indent(publishWithCurl)}
-
-Read the records, and the rejected messages:
-
-${indent(read)}
-
-${indent(readRejected)}
-`;
-}
-
-function warnAboutVariables(environment: Readonly<Record<string, string | undefined>>): string {
-  return environment['GOOGLE_CLOUD_PROJECT']
-    ? '\nGOOGLE_CLOUD_PROJECT is set. Where it is, the command line uses that project; add --context local.\n'
-    : '';
-}
-
-const indent = (lines: readonly string[]): string => lines.map((line) => `  ${line}`).join('\n');
 
 /** The service's settings in a shell's environment, except for the addresses of its parts, which the stack sets. */
 function settingsOf(environment: Readonly<Record<string, string | undefined>>): Record<string, string> {
@@ -219,10 +158,6 @@ try {
   await refuseSecond();
   await (options.detach ? detach() : start());
 } catch (thrown) {
-  console.error(
-    thrown instanceof EmulatorsUnavailableError
-      ? `${thrown.message}\n\nWithout emulators, you can still run the demo, in one process: npm run demo`
-      : explain(thrown),
-  );
+  console.error(explain(thrown));
   process.exitCode = 1;
 }

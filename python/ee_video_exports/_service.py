@@ -76,7 +76,7 @@ def _variables_of(name: str, context: Any) -> Mapping[str, str]:
             f"The service of the context {name} is not running. Start it with npm start, or choose another one with "
             "`npx ee-video-exports context use`."
         )
-    if running.get("embedded") is not None:
+    if running.get("embedded"):
         raise ConfigurationError(
             "The service on this machine runs without Google's emulators, so only the command line can reach it. Install "
             "the emulators (README.md, Try it), and start it again."

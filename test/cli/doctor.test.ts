@@ -28,7 +28,7 @@ interface World {
   readonly answer?: Partial<ProjectConfig>;
   readonly topics?: (name: string) => TopicAccess;
   readonly store?: Store;
-  readonly probesOf?: (config: ReturnType<typeof readConfig>) => Probes;
+  readonly probesOf?: typeof createProbes;
 }
 
 /** The findings about a deployed service that has only the problems of the test. */

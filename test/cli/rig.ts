@@ -107,6 +107,7 @@ export function createRig({
           publisher: async () => publisher,
           keptMessages: async () => ({ pull: async () => [] }),
           storage: async () => inProcessStorage(buckets),
+          topicAccess: async (names) => names.map(() => 'MAY_PUBLISH'),
           services: async () => ({
             config: readConfig((await service()).environment),
             policy: policyOf(readConfig((await service()).environment)),

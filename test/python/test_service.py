@@ -54,7 +54,7 @@ class Choices(unittest.TestCase):
                 choose_service(self.home)
 
     def test_a_service_without_emulators_cannot_be_reached(self) -> None:
-        running = {"environment": {"GOOGLE_CLOUD_PROJECT": "demo-p"}, "embedded": "127.0.0.1:1", "pid": 1, "folder": "/"}
+        running = {"environment": {"GOOGLE_CLOUD_PROJECT": "demo-p"}, "embedded": True, "pid": 1, "folder": "/"}
         self.write({"current": "local", "contexts": {"local": {"kind": "local", "running": running}}})
         with self.assertRaisesRegex(exports.ConfigurationError, "without Google's emulators"):
             choose_service(self.home)

@@ -36,7 +36,11 @@ const now = new Date('2026-11-23T12:00:00.000Z');
 const at = (ms: number) => new Date(now.getTime() + ms);
 
 /** The contract of every store: one suite, which runs against each. */
-export function describeStore(name: string, open: () => Promise<Opened>): void {
+export function describeStore(
+  name: string,
+  open: () => Promise<Opened>,
+  { watches = true }: { readonly watches?: boolean } = {},
+): void {
   describe(`${name}: a store`, () => {
     let opened: Opened;
     let store: Store;
@@ -49,7 +53,9 @@ export function describeStore(name: string, open: () => Promise<Opened>): void {
     describeDocuments(() => opened);
     describeRequests(() => opened);
     describe('queries', () => describeQueries(() => opened));
-    describe('watches', () => describeWatches(() => opened));
+    if (watches) {
+      describe('watches', () => describeWatches(() => opened));
+    }
   });
 }
 

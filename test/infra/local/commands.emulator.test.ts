@@ -108,14 +108,4 @@ describe('npm start', () => {
       blocker.close();
     }
   });
-
-  it('explains how to install the emulators if there are none', async () => {
-    const start = run(process.execPath, ['infra/local/start.ts'], {
-      PATH: dirname(process.execPath),
-      HOME: '/nonexistent',
-    });
-    expect(await start.closed).toBe(1);
-    expect(start.output()).toContain('gcloud components install cloud-firestore-emulator pubsub-emulator');
-    expect(start.output()).not.toContain('    at ');
-  });
 });
