@@ -1,5 +1,6 @@
-import { refreshBudgets } from '../../shared/budget/refresh.ts';
+import { MAX_BUDGETS, refreshBudgets } from '../../shared/budget/refresh.ts';
 import { type Budget, type BudgetFigures, budgetSchema } from '../../shared/model/budget.ts';
+import { budgetQueries } from '../../shared/store/budget-queries.ts';
 import { isDocumentId } from '../../shared/store/limits.ts';
 import { isReadable } from '../../shared/store/store.ts';
 import { CliError, wrongInput } from '../cli-error.ts';
@@ -32,6 +33,12 @@ export async function setBudget(cli: Cli, id: string, options: SetBudgetOptions)
     throw wrongInput('ARGUMENTS_WRONG', `Not a budget: ${issue?.path.join('.')} must be ${issue?.message}`);
   }
   const { budgets } = await cli.store();
+  if (!(await budgets.get(id)) && (await budgets.count(budgetQueries.all())) >= MAX_BUDGETS) {
+    throw wrongInput(
+      'CONFLICT',
+      `There are ${MAX_BUDGETS} budgets already, and no more count. Remove one first.`,
+    );
+  }
   await budgets.put(id, parsed.data);
   return showBudget(cli, id);
 }

@@ -21,13 +21,16 @@ export type BudgetServices = Pick<Services, 'store' | 'publisher' | 'config' | '
 
 export const BUDGET_STATUS_ID = 'current';
 
-/** More than an operator can follow, and few enough that their figures fit into one document. */
+/** More than an operator can follow, and few enough that their figures fit into one document: each has up to 4 KB. */
 export const MAX_BUDGETS = 200;
+
+/** Of pending events, so that an outage of the topic leaves room for the figures. */
+const MAX_PENDING_BYTES = 150_000;
 
 const SUMS_AT_ONCE = 8;
 const MAX_TRIES = 5;
 const EVENT_TIMEOUT_MS = 2000;
-const MAX_PROBLEM_CHARACTERS = 300;
+const MAX_PROBLEM_CHARACTERS = 100;
 
 /**
  * Brings the stored figures up to date. If another process writes them at the same time, its figures are used if they are
@@ -44,11 +47,11 @@ export async function refreshBudgets(services: BudgetServices): Promise<BudgetSt
     const stored = await readStatus(services);
     const previous = stored && isReadable(stored) ? stored.value : undefined;
     const { figures, events } = await compute(services, budgets, previous, computedAt);
-    const pending = [...(previous?.unpublishedEvents ?? []), ...events];
+    const pending = newest(services, [...(previous?.unpublishedEvents ?? []), ...events]);
     const next: BudgetStatus = {
       computedAt,
       budgets: figures,
-      ...(pending.length > 0 ? { unpublishedEvents: pending } : {}),
+      ...(pending.length > 0 ? { unpublishedEvents: [...pending] } : {}),
     };
     const written = await write(services, stored, next);
     if (written) {
@@ -71,9 +74,24 @@ export async function refreshBudgets(services: BudgetServices): Promise<BudgetSt
 async function readBudgets({ store, log }: BudgetServices): Promise<Found<Budget>[]> {
   const found = await store.budgets.find(budgetQueries.all(), { limit: MAX_BUDGETS + 1 });
   if (found.length > MAX_BUDGETS) {
-    log.error('budget.too_many', new Error(`Only the first ${MAX_BUDGETS} budgets count; delete some`));
+    log.error('budget.failed', new Error(`Only the first ${MAX_BUDGETS} budgets count. Remove some.`));
   }
   return found.slice(0, MAX_BUDGETS);
+}
+
+/** The events that there is room for. */
+function newest({ log }: BudgetServices, events: readonly BudgetEvent[]): readonly BudgetEvent[] {
+  let bytes = 0;
+  const first = events.findLastIndex((event) => {
+    bytes += Buffer.byteLength(JSON.stringify(event));
+    return bytes > MAX_PENDING_BYTES;
+  });
+  if (first >= 0) {
+    log.error('budget.events_dropped', new Error('Too many events could not be published.'), {
+      events: first + 1,
+    });
+  }
+  return events.slice(first + 1);
 }
 
 /** Figures that cannot be read are made again: otherwise every job that is held would wait until someone deletes them. */

@@ -114,6 +114,17 @@ describe('a budget', () => {
     expect((await rig.record(id)).state).toBe('PENDING');
   });
 
+  it('lets jobs start in a new month before the first poll of it', async () => {
+    const rig = createBudgetRig();
+    rig.budget('all', hold(1));
+    await rig.ended('ve1-a', 2);
+    rig.clock.advance(Date.parse('2026-11-30T23:59:30Z') - rig.clock.now().getTime());
+    await rig.poll();
+    expect(await rig.record(await rig.publish('in November'))).toMatchObject({ waitingFor: 'BUDGET' });
+    rig.clock.advance(40 * SECOND_MS);
+    expect((await rig.record(await rig.publish('in December'))).state).toBe('PENDING');
+  });
+
   it('moves jobs that already wait in the queue out of it', async () => {
     const rig = createBudgetRig({ environment: { MAX_ACTIVE_OPERATIONS: '1' } });
     await rig.publish('first');

@@ -102,7 +102,7 @@ describe(`three teams with ${JOBS} jobs, over the turn of a month`, { timeout: 9
       ),
     );
     for (const [key, limit] of limits) {
-      const [team, period = ''] = key.split(' ') as ['water' | 'fire' | 'land', string];
+      const [team, period] = key.split(' ') as ['water' | 'fire' | 'land', string];
       for (const percent of [50, 80, 100]) {
         if (spentHours(month, team, period) > (limit * percent) / 100) {
           expect(told).toContain(`${team} ${period} ${percent} ${limit}`);

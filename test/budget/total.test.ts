@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 
 import { DAY_MS, later } from '../../shared/clock.ts';
+import { refreshBudgets } from '../../shared/budget/refresh.ts';
+import { sample } from '../record/samples.ts';
 import { createFaultyProcess, faultKinds } from '../submission/faults.ts';
 import { createBudgetRig, hold } from './rig.ts';
 
@@ -37,6 +39,21 @@ describe('a budget in total', () => {
       rig.clock.advance(DAY_MS);
     }
     expect((await rig.records()).length).toBeLessThan(100);
+  });
+
+  it('counts a job whose end is recorded weeks later', async () => {
+    const rig = createBudgetRig();
+    rig.budget('all', hold(1e6, { period: 'TOTAL' }));
+    const startedAt = rig.clock.now();
+    const running = sample('RUNNING', { project: 'demo-test', movedAt: later(startedAt, DAY_MS) });
+    rig.memory.put('videoExports/ve1-late', { ...running });
+    rig.clock.advance(30 * DAY_MS);
+    await refreshBudgets(rig.services);
+    rig.memory.remove('videoExports/ve1-late');
+    await rig.ended('ve1-late', 1, { finishedAt: later(startedAt, 2 * DAY_MS) });
+    rig.clock.advance(2 * DAY_MS);
+    await refreshBudgets(rig.services);
+    expect(spentOf(rig)).toBeCloseTo(1, 6);
   });
 
   it.each(

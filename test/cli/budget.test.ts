@@ -34,6 +34,17 @@ describe('budget', () => {
     expect(out).toMatch(/water +2026-\d\d +30\.00 +40\.00 +10\.00 +open/);
   });
 
+  it('sets no more budgets than the service counts', async () => {
+    const rig = createRig();
+    for (let n = 0; n < 200; n += 1) {
+      rig.store.put(`exportBudgets/${n}`, { match: {}, period: 'MONTH', limitEecuHours: 1, thresholds: [] });
+    }
+    const { code, err } = await rig.run(...'budget set one-more --limit 40'.split(' '));
+    expect(code).toBe(2);
+    expect(err).toContain('There are 200 budgets already, and no more count. Remove one first.');
+    expect((await rig.run(...'budget set 7 --limit 40'.split(' '))).code).toBe(0);
+  });
+
   it('lists one that cannot be read, with its problem', async () => {
     const rig = createRig();
     rig.store.put('exportBudgets/broken', { period: 'WEEK' });

@@ -83,7 +83,7 @@ locals {
   # TTL and index exemptions apply to every collection with that name in the database. Another app's `request` or
   # `rejectedMessages` must not lose documents: in a database that this stack does not create, those two are left alone.
   shareable_names = var.firestore.create ? ["request", "rejectedMessages"] : []
-  own_collections = toset(concat(["videoExports", "videoExportBatches", "videoExportSweeps", "videoExportLists"], local.shareable_names))
+  own_collections = toset(concat(["videoExports", "videoExportBatches", "videoExportSweeps", "videoExportLists", "exportBudgetStatus"], local.shareable_names))
 
   # Collection groups whose documents have expireAt. No query uses this field, and an index of ever-growing times would limit
   # the write rate.
@@ -99,6 +99,7 @@ locals {
     videoExportBatches = ["counts"]
     videoExportSweeps  = ["known"]
     videoExportLists   = ["shown"]
+    exportBudgetStatus = ["budgets", "unpublishedEvents"]
   }
   _unindexed = merge([
     for collection, fields in local.unindexed : {

@@ -18,6 +18,9 @@ locals {
     extra_operations = { event = "record.extra_operation", labels = [] }
     deliveries       = { event = "delivery.changed", labels = ["delivery"] }
     pending_events   = { event = "event.pending", labels = [] }
+    thresholds       = { event = "budget.threshold", labels = ["action"] }
+    failed_budgets   = { event = "budget.failed", labels = [] }
+    idle_budgets     = { event = "budget.not_enforced", labels = [] }
     quota_used_up    = { event = "gate.closed", labels = ["project"], where = "jsonPayload.reason=\"QUOTA\"" }
     restricted       = { event = "project.parallelism", labels = ["project"], where = "jsonPayload.restricted=true" }
   }
@@ -115,6 +118,31 @@ locals {
         {
           filter  = "${local._ours}/quota_used_up\""
           aligner = "ALIGN_DELTA", period = 3600, above = 0, for = 0
+        },
+      ]
+    }
+    budget_thresholds = {
+      name     = "Budget threshold"
+      severity = "WARNING"
+      summary  = "A budget has reached one of its thresholds. Depending on its action, jobs wait or are canceled."
+      conditions = [{
+        filter  = "${local._ours}/thresholds\""
+        aligner = "ALIGN_DELTA", period = 3600, above = 0, for = 0
+      }]
+    }
+    failed_budgets = {
+      name     = "Budgets not enforced"
+      severity = "ERROR"
+      summary  = "For half an hour, the service has not been able to read a budget, to sum what was spent, or to act on it. Unless a budget is strict, its jobs start."
+      # Several attempts, because the next poll retries a single failure within a minute.
+      conditions = [
+        {
+          filter  = "${local._ours}/failed_budgets\""
+          aligner = "ALIGN_DELTA", period = 1800, above = 5, for = 0
+        },
+        {
+          filter  = "${local._ours}/idle_budgets\""
+          aligner = "ALIGN_DELTA", period = 1800, above = 5, for = 0
         },
       ]
     }
