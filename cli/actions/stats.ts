@@ -17,7 +17,7 @@ import { recordQueries } from '../../shared/store/queries.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import type { Grouping } from '../options.ts';
 import type { RecordFilter } from '../records.ts';
-import { table } from '../screen.ts';
+import { table, wrap } from '../screen.ts';
 import { readRestrictions, restrictionText } from '../restrictions.ts';
 import { paint, paintState } from '../terminal.ts';
 import { eecu } from '../text.ts';
@@ -100,9 +100,9 @@ async function countsOnly(cli: Cli, filter: RecordFilter): Promise<ExitCode> {
     terminal.out(`\nVideos     ${videos.join(', ')}`);
   }
   terminal.out(`\nEECU-time  ${eecu(cost.eecuSeconds)}`);
-  terminal.out(
-    `At least   ${eecu(cost.eecuSecondsAtLeast)} more (unfinished jobs, and ended without a final value)`,
-  );
+  const indent = ' '.repeat('At least   '.length);
+  const atLeast = `${eecu(cost.eecuSecondsAtLeast)} more (unfinished jobs, and ended without a final value)`;
+  terminal.out(wrap(atLeast, indent, terminal.columns).join('\n').replace(indent, 'At least   '));
   writeNumbers(cli, 'Waiting   ', waitingFor);
   writeNumbers(cli, 'Rejected  ', rejected);
   for (const restriction of restricted) {

@@ -13,6 +13,7 @@ import { type Existing, lookUpJobs } from '../existing.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import { readInput, readJson, writeFindings, writeIssues } from '../input.ts';
 import { publishAll, publishFailure } from '../publish.ts';
+import { shorten, wrap } from '../screen.ts';
 import { paintState } from '../terminal.ts';
 import { plural, printable } from '../text.ts';
 import type { WatchedJob } from '../watch/jobs.ts';
@@ -126,9 +127,12 @@ function conflicts(cli: Cli, submissions: readonly Submission[]): Error {
       writeJson(cli, { outcome: 'REFUSED', recordId, jobKey, file, differsIn: paths, nextAttempt });
       continue;
     }
-    cli.terminal.err(`refused  ${nameOf(job, file)}  ${recordId}`);
-    cli.terminal.err(`  There is already a job with this key. It differs in ${printable(paths.join(', '))}.`);
-    cli.terminal.err(`  To run the changed job, raise attempt to ${nextAttempt}, or use another jobKey.`);
+    cli.terminal.err(jobLine(cli, 'refused', { job, file, id: recordId }));
+    const differing = `There is already a job with this key. It differs in ${printable(paths.join(', '))}.`;
+    const advice = `To run the changed job, raise attempt to ${nextAttempt}, or use another jobKey.`;
+    for (const line of [differing, advice].flatMap((text) => wrap(text, '  ', cli.terminal.columns))) {
+      cli.terminal.err(line);
+    }
   }
   return wrongInput(
     'CONFLICT',
@@ -184,6 +188,22 @@ function watchedJob({ file, job, existing }: Submission, messageId: string | und
     : { recordId, contentHash, name, ...(messageId !== undefined && { messageId }) };
 }
 
+/** One line about a job. On a narrow terminal, the ID leaves its room to the key, which identifies the job as well. */
+function jobLine(
+  { terminal: { columns } }: Cli,
+  outcome: string,
+  { job, file, id }: { readonly job: Submission['job']; readonly file: string; readonly id: string },
+  ...more: readonly string[]
+): string {
+  const line = (...named: readonly string[]) => [outcome, ...named, ...more].join('  ');
+  const name = nameOf(job, file);
+  const whole = line(name, id);
+  if (whole.length <= columns) {
+    return whole;
+  }
+  return job.jobKey === undefined ? line(id) : line(shorten(name, columns - line('').length));
+}
+
 function writeOutcome(cli: Cli, { file, job, existing }: Submission, messageId: string | undefined): void {
   const { recordId, jobKey, batchId } = job;
   if (existing.kind !== 'SAME') {
@@ -192,7 +212,7 @@ function writeOutcome(cli: Cli, { file, job, existing }: Submission, messageId: 
     } else if (cli.json) {
       writeJson(cli, { outcome: 'PUBLISHED', recordId, messageId, jobKey, file });
     } else {
-      cli.terminal.out(`published      ${nameOf(job, file)}  ${recordId}`);
+      cli.terminal.out(jobLine(cli, 'published    ', { job, file, id: recordId }));
     }
     return;
   }
@@ -205,7 +225,7 @@ function writeOutcome(cli: Cli, { file, job, existing }: Submission, messageId: 
     writeJson(cli, { outcome: 'ALREADY_THERE', recordId: id, state: value.state, messageId, jobKey, file });
     return;
   }
-  const line = `already there  ${nameOf(job, file)}  ${id}  ${value.state}`;
+  const line = jobLine(cli, 'already there', { job, file, id }, value.state);
   cli.terminal.out(paintState(cli.terminal, line, value.state));
   if (messageId !== undefined) {
     cli.terminal.out(`  It now counts for the batch ${printable(batchId ?? '')} too.`);

@@ -25,8 +25,8 @@ export function declareCompletion(
     .addArgument(new Argument('<SHELL>', 'your shell').choices(['bash', 'zsh', 'fish']))
     .addHelpText('after', `${examples('completion bash')}\n${HELP}`)
     .action((shell: Shell, _options: unknown, command: Command) =>
-      run(command, async () =>
-        (await import('../actions/completion.ts')).printCompletion(shell, completable()),
+      run(command, async (cli) =>
+        (await import('../actions/completion.ts')).printCompletion(cli, shell, completable()),
       ),
     );
   // What the scripts call at each press of Tab.

@@ -1,7 +1,9 @@
+import { readFileSync } from 'node:fs';
 import { stripVTControlCharacters } from 'node:util';
 
 import { describe, expect, it } from 'vitest';
 
+import { parseJobMessage } from '../../shared/message/job-message.ts';
 import { sample } from '../record/samples.ts';
 import { createRig, idOf, put, type Rig } from './rig.ts';
 
@@ -145,5 +147,81 @@ describe.each(widths)('on a terminal with %i columns', (columns) => {
     const rig = createRig({ isInteractive: true, columns, answer: false });
     put(rig, idOf('a'), sample('RUNNING', { jobKey: 'a', batchId: 'weekly-ndvi@2026-11-23' }));
     expect((await rig.run('cancel', 'weekly-ndvi@2026-11-23')).err).toMatchSnapshot();
+  });
+
+  it('submit says what happened to each job', async () => {
+    const [africa, vegas] = ['africa-ndvi', 'las-vegas-growth'].map(
+      (name) => `infra/local/examples/${name}.json`,
+    ) as [string, string];
+    const ids = await createRig({ columns, isInteractive: true }).run('submit', vegas, '--quiet');
+    const recordId = ids.out.trim();
+    const job = parseJobMessage(JSON.parse(readFileSync(vegas, 'utf8')), {
+      defaultProject: 'demo-ee',
+      allowedProjects: ['*'],
+      allowedDestinations: ['*'],
+    });
+    const { jobKey, contentHash } = 'job' in job ? job.job : {};
+    const rig = createRig({ columns, isInteractive: true });
+    put(rig, recordId, sample('FAILED', { jobKey, contentHash: contentHash ?? '' }));
+    const there = await rig.run('submit', africa, vegas);
+    expect(there.code).toBe(3);
+    put(rig, recordId, sample('SUCCEEDED', { jobKey, contentHash: 'of another request' }));
+    const refused = await rig.run('submit', vegas);
+    expect(refused.code).toBe(2);
+    expect([there.out, refused.err].map(screenOf)).toMatchSnapshot();
+    // A command to copy stays whole.
+    expectToFit(there.out.replace(/^.*: ee-video-exports .*$/m, ''));
+    expect(there.out).toContain('examples/las-vegas/2000-2020');
+  });
+
+  it('watch and stats count each job of a batch once, by its latest attempt', async () => {
+    const rig = createRig({ isInteractive: true, columns });
+    const batchId = 'weekly-ndvi@2026-11-23';
+    for (const letter of 'abc') {
+      const jobKey = `weekly-ndvi/2026-11-23/${letter}`;
+      put(rig, idOf(letter), sample('CANCELLED', { jobKey, batchId, createdAt: created(9) }));
+      put(
+        rig,
+        `${idOf(letter)}-2`,
+        sample('SUCCEEDED', {
+          jobKey,
+          batchId,
+          attempt: 2,
+          retryOf: idOf(letter),
+          createdAt: created(5),
+        }),
+      );
+    }
+    const watched = await rig.run('watch', '--batch', batchId);
+    expect(watched.code).toBe(0);
+    const counted = await rig.run('stats', '--batch', batchId);
+    expect([watched.out, counted.out].map(screenOf)).toMatchSnapshot();
+    for (const { out } of [watched, counted]) {
+      expect(out).toMatch(/SUCCEEDED +3/);
+      expect(out).not.toContain('CANCELLED');
+      expectToFit(out);
+    }
+  });
+
+  it('batch list shows what each batch is called, and how far it is', async () => {
+    const rig = withJobs(columns);
+    const at = created(5);
+    rig.store.put('videoExportBatches/weekly-ndvi@2026-11-23', {
+      state: 'RUNNING',
+      batchId: 'weekly-ndvi',
+      run: '2026-11-23',
+      manifestHash: 'h',
+      messageId: '1',
+      jobs: 3,
+      published: 3,
+      revision: 1,
+      createdAt: at,
+      updatedAt: at,
+    });
+    const { code, out } = await rig.run('batch', 'list');
+    expect(code).toBe(0);
+    expect(screenOf(out)).toMatchSnapshot();
+    expectToFit(out);
+    expect(out).toContain('weekly-ndvi@2026-11-23');
   });
 });

@@ -132,9 +132,34 @@ describe('the process', () => {
     const { code, output } = await ran(['completion', shell]);
     expect(code).toBe(0);
     expect(output).toContain('ee-video-exports complete --');
-    const found = spawnSync(shell, ['-n'], { input: output, encoding: 'utf8' });
+    const check = (script: string) => spawnSync(shell, ['-n'], { input: script, encoding: 'utf8' });
     // Only a shell that is installed can check its script.
-    expect(found.error === undefined ? found.status : 0, found.stderr).toBe(0);
+    if (check('').error === undefined) {
+      expect(check(output).status, check(output).stderr).toBe(0);
+      expect(check(`${output}\nif`).status).not.toBe(0);
+    }
+  });
+
+  it.each([
+    ['ee-video-exports sho', 'show'],
+    ['ee-video-exports dead-letters ', 'list replay help'],
+  ])('completes in bash: %s', async (line, expected) => {
+    const words = line.split(' ').map((word) => `'${word}'`);
+    const shell = run(
+      'bash',
+      [
+        '-c',
+        `ee-video-exports() { "${process.execPath}" cli/ee-video-exports.ts "$@"; }
+        compopt() { :; }
+        source <(ee-video-exports completion bash)
+        COMP_WORDS=(${words.join(' ')}) COMP_CWORD=${words.length - 1}
+        __ee_video_exports_complete
+        echo "\${COMPREPLY[@]}"`,
+      ],
+      environment,
+    );
+    expect(await shell.closed, shell.output()).toBe(0);
+    expect(shell.output().trim()).toBe(expected);
   });
 
   it.each([
