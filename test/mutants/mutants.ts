@@ -1,5 +1,6 @@
 import type { Mutant } from './mutant.ts';
 import { batches } from './safeguards/batches.ts';
+import { budgetMutants } from './safeguards/budgets.ts';
 import { earthEngine } from './safeguards/earth-engine.ts';
 import { identity } from './safeguards/identity.ts';
 import { infrastructure } from './safeguards/infrastructure.ts';
@@ -17,5 +18,6 @@ export const mutants: readonly Mutant[] = [
   ...sending,
   ...polling,
   ...batches,
+  ...budgetMutants,
   ...infrastructure,
 ];

@@ -485,30 +485,6 @@ export const polling: readonly Mutant[] = [
     ],
   ),
   ...mutantsOf(
-    'shared/budget/refresh.ts',
-    ['test/budget/budgets.test.ts'],
-    [
-      {
-        name: 'unreadable-figures-hold-forever',
-        removes: 'figures of budgets that cannot be read are made again',
-        find: 'return await store.budgetStatus.replace(toReplace(stored), next);',
-        replace: 'return isReadable(stored) ? await store.budgetStatus.replace(stored, next) : undefined;',
-      },
-    ],
-  ),
-  ...mutantsOf(
-    'shared/budget/watch.ts',
-    ['test/budget/budgets.test.ts'],
-    [
-      {
-        name: 'figures-read-until-quick',
-        removes: 'figures of budgets that take long to read are used',
-        find: 'return viewing === known ? (viewing = read(view)) : (viewing ?? recent());',
-        replace: 'if (viewing === known) {\n      viewing = read(view);\n    }\n    return recent();',
-      },
-    ],
-  ),
-  ...mutantsOf(
     'shared/delivery/copy.ts',
     ['test/delivery/verify.test.ts'],
     [
