@@ -1,4 +1,9 @@
-import { estimateJobs, type PlannedJobs, type TimedEstimate } from '../shared/estimate/history.ts';
+import {
+  createEstimator,
+  type Estimator,
+  type PlannedJobs,
+  type TimedEstimate,
+} from '../shared/estimate/history.ts';
 import type { Instability } from '../shared/estimate/stability.ts';
 import type { Cli } from './cli.ts';
 import { duration, plural } from './text.ts';
@@ -11,15 +16,17 @@ export interface WrittenEstimate {
   readonly json: object;
 }
 
+export const estimatorOf = async (cli: Cli): Promise<Estimator> =>
+  createEstimator({ store: await cli.store(), clock: cli.clock });
+
 /** The cost of jobs of one shape. An estimate is an extra: if it cannot be made, the command goes on without it. */
 export async function readEstimate(
-  cli: Cli,
+  estimator: Estimator,
   jobs: Omit<PlannedJobs, 'shapeHash'> & { readonly shapeHash?: string | undefined },
 ): Promise<WrittenEstimate> {
   const { shapeHash, count } = jobs;
   try {
-    const services = { store: await cli.store(), clock: cli.clock };
-    const found = shapeHash === undefined ? undefined : await estimateJobs(services, { ...jobs, shapeHash });
+    const found = shapeHash === undefined ? undefined : await estimator({ ...jobs, shapeHash });
     return found
       ? { texts: textsOf(found, count), json: { jobs: count, ...jsonOf(found) } }
       : {

@@ -5,7 +5,7 @@ import { plan, type Plan, type PlannedOutcome, type SampledJob } from '../../sha
 import type { Issue } from '../../shared/model/rejected-message.ts';
 import { wrongInput } from '../cli-error.ts';
 import type { Cli } from '../cli.ts';
-import { readEstimate, type WrittenEstimate } from '../estimate.ts';
+import { estimatorOf, readEstimate, type WrittenEstimate } from '../estimate.ts';
 import { note, writeJson } from '../output.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import { readInput, readJson, writeFindings, writeIssues } from '../input.ts';
@@ -70,6 +70,7 @@ async function readEstimates(
   count: number,
 ): Promise<WrittenEstimate[]> {
   const shapes = Map.groupBy(sample, ({ project, shapeHash }) => `${project} ${shapeHash}`);
+  const estimator = await estimatorOf(cli);
   const estimates: WrittenEstimate[] = [];
   for (const jobs of [...shapes.values()].slice(0, MAX_SHAPES)) {
     const [{ project, shapeHash } = { project: '', shapeHash: undefined }] = jobs;
@@ -80,7 +81,7 @@ async function readEstimates(
       extents,
       count: Math.max(1, Math.round((count * jobs.length) / sample.length)),
     };
-    const { texts, json } = await readEstimate(cli, planned);
+    const { texts, json } = await readEstimate(estimator, planned);
     const [first = '', ...warnings] = texts;
     const ofJobs = shapes.size > 1 ? `${plural(planned.count, 'job')} of one shape: ` : '';
     estimates.push({ texts: [ofJobs + first, ...warnings], json: { ...json, shapeHash } });

@@ -1,4 +1,5 @@
 import type { Config } from '../../shared/config.ts';
+import type { Estimator } from '../../shared/estimate/history.ts';
 import { sentRequest } from '../../shared/message/identity.ts';
 import { jobRules, parseJobMessage, type ReadJob } from '../../shared/message/job-message.ts';
 import type { Job } from '../../shared/model/job.ts';
@@ -8,7 +9,7 @@ import { isOfBatch } from '../../shared/record/batches.ts';
 import type { Cli } from '../cli.ts';
 import { writeJson } from '../output.ts';
 import { wrongInput } from '../cli-error.ts';
-import { readEstimate } from '../estimate.ts';
+import { estimatorOf, readEstimate } from '../estimate.ts';
 import { type Existing, lookUpJobs } from '../existing.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import { readInput, readJson, writeFindings, writeIssues } from '../input.ts';
@@ -72,8 +73,9 @@ export async function submit(
     writeFindings(cli, file, 'job' in reading ? reading.findings : []);
   }
   if (dryRun) {
+    const estimator = await estimatorOf(cli);
     for (const { job } of jobs) {
-      await writeDryRun(cli, job);
+      await writeDryRun(cli, job, estimator);
     }
     return exitCodes.DONE;
   }
@@ -243,10 +245,10 @@ const hasFailed = ({ existing }: Submission): boolean =>
   isTerminal(existing.latest.value) &&
   existing.latest.value.state !== 'SUCCEEDED';
 
-async function writeDryRun(cli: Cli, job: Job): Promise<void> {
+async function writeDryRun(cli: Cli, job: Job, estimator: Estimator): Promise<void> {
   const { recordId, project, destination, shapeHash, extent } = job;
   const request = sentRequest(job.request, recordId);
-  const estimate = await readEstimate(cli, { project, shapeHash, count: 1, extents: [extent] });
+  const estimate = await readEstimate(estimator, { project, shapeHash, count: 1, extents: [extent] });
   if (cli.json) {
     writeJson(cli, { recordId, project, destination, request, estimate: estimate.json });
     return;

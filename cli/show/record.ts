@@ -3,7 +3,7 @@ import { recordQueries } from '../../shared/store/queries.ts';
 import { isReadable, type Stored } from '../../shared/store/store.ts';
 import type { Cli } from '../cli.ts';
 import { costOf } from '../cost.ts';
-import { readEstimate } from '../estimate.ts';
+import { estimatorOf, readEstimate } from '../estimate.ts';
 import { wrap } from '../screen.ts';
 import { paint, paintState } from '../terminal.ts';
 import { age, duration, nameOf, percent, printable, progressOf, time } from '../text.ts';
@@ -39,8 +39,8 @@ export async function writeRecord(
   writeHistory(cli, value);
 }
 
-export const estimateOf = (cli: Cli, { project, shapeHash, extent }: ExportRecord) =>
-  readEstimate(cli, { project, shapeHash, count: 1, extents: [extent] });
+export const estimateOf = async (cli: Cli, { project, shapeHash, extent }: ExportRecord) =>
+  readEstimate(await estimatorOf(cli), { project, shapeHash, count: 1, extents: [extent] });
 
 async function circumstancesOf(cli: Cli, projectId: string, now: Date): Promise<Circumstances> {
   const { projects, records } = await cli.store();

@@ -27,22 +27,24 @@ export interface TimedEstimate extends Estimate {
   readonly durationMs: number | undefined;
 }
 
-/** What jobs will cost; undefined if nothing similar has run. At most 300 reads, and two sums. */
-export async function estimateJobs(
-  services: HistoryServices,
-  { project, shapeHash, count, extents }: PlannedJobs,
-): Promise<TimedEstimate | undefined> {
-  const found = estimate(await readHistory(services, shapeHash), extents, count);
-  if (!found) {
-    return undefined;
-  }
-  if (count === 1) {
-    return { ...found, durationMs: found.renderedMs };
-  }
-  const pace = await eecuSecondsADay(services, project);
-  // A project that was idle does not render more slowly than one job after another.
-  const durationMs = Math.min((found.median / pace) * DAY_MS, (found.renderedMs ?? Infinity) * count);
-  return { ...found, durationMs: Number.isFinite(durationMs) ? durationMs : undefined };
+/** What jobs will cost; undefined if nothing similar has run. */
+export type Estimator = (jobs: PlannedJobs) => Promise<TimedEstimate | undefined>;
+
+/** Reads at most 300 records of each shape, once, and makes two sums for each estimate of several jobs. */
+export function createEstimator(services: HistoryServices): Estimator {
+  const histories = new Map<string, Promise<PastJob[]>>();
+  return async ({ project, shapeHash, count, extents }) => {
+    const reading = histories.get(shapeHash) ?? readHistory(services, shapeHash);
+    histories.set(shapeHash, reading);
+    const found = estimate(await reading, extents, count);
+    if (!found || count === 1) {
+      return found && { ...found, durationMs: found.renderedMs };
+    }
+    const pace = await eecuSecondsADay(services, project);
+    // A project that was idle does not render more slowly than one job after another.
+    const durationMs = Math.min((found.median / pace) * DAY_MS, (found.renderedMs ?? Infinity) * count);
+    return { ...found, durationMs: Number.isFinite(durationMs) ? durationMs : undefined };
+  };
 }
 
 async function readHistory({ store }: HistoryServices, shapeHash: string): Promise<PastJob[]> {

@@ -76,6 +76,30 @@ describe('the estimate of submit --dry-run', () => {
     expect(await lastLines()).toMatch(text);
   });
 
+  it('reads similar jobs once for many files', async () => {
+    const { store: memory } = rig;
+    store(rig, shapeOf(example), 'stable', 20);
+    let read = 0;
+    rig = createRig({
+      connect: () => ({
+        store: async () => ({
+          ...memory,
+          records: {
+            ...memory.records,
+            find: async (query, page) => {
+              const found = await memory.records.find(query, page);
+              read += found.length;
+              return found;
+            },
+          },
+        }),
+      }),
+    });
+    const { out } = await rig.run('submit', '--dry-run', example, example, example);
+    expect(out.match(/from 20 similar jobs/g)).toHaveLength(3);
+    expect(read).toBe(20);
+  });
+
   it('neither counts failures, nor costs that are not final', async () => {
     const shapeHash = shapeOf(example);
     put(rig, idOf('a'), sample('FAILED', { shapeHash, eecuSeconds: 1 }));
