@@ -213,11 +213,12 @@ function groupingOf(by: Grouping, month: Period): (record: ExportRecord) => stri
   }
 }
 
-/** As the last poll summed them. */
+/** As the last poll summed them. Those of a month that is over say nothing about the new one. */
 async function readBudgets(cli: Cli): Promise<readonly BudgetFigures[]> {
   const { budgetStatus } = await cli.store();
   const found = await budgetStatus.get(BUDGET_STATUS_ID);
-  return found && isReadable(found) ? found.value.budgets : [];
+  const budgets = found && isReadable(found) ? found.value.budgets : [];
+  return budgets.filter(({ endsAt }) => endsAt === undefined || cli.clock.now() < endsAt);
 }
 
 /** Reads every record: the database can only sum groups that it is given, and the groups are not known in advance. */

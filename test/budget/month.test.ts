@@ -11,13 +11,13 @@ import {
   TURNS_AT,
 } from './month.ts';
 
-/** MONTH_JOBS=5000 takes minutes, with a poll every ten minutes. */
+/** MONTH_JOBS=5000 takes minutes, with a poll every half hour. */
 const JOBS = Number(process.env['MONTH_JOBS'] ?? 150);
 const isLarge = JOBS > 1000;
 const options: MonthOptions = {
   seed: 1,
   jobs: JOBS,
-  stepMs: isLarge ? 10 * MINUTE_MS : 3 * HOUR_MS,
+  stepMs: isLarge ? 30 * MINUTE_MS : 3 * HOUR_MS,
   runMs: isLarge ? [HOUR_MS, 5 * HOUR_MS] : [6 * HOUR_MS, 24 * HOUR_MS],
 };
 

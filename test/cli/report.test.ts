@@ -104,6 +104,8 @@ describe('stats --by', () => {
     ]);
     // The month has jobs of another team, and a month that is over has no budget.
     expect(await left('month')).toEqual([{ id: 'all', eecuHours: 89 }, undefined]);
+    rig.clock.advance(10 * 24 * HOUR_MS);
+    expect(await left('label:team')).toEqual([undefined, undefined]);
   });
 
   it('adds the cost in money', async () => {
