@@ -50,3 +50,10 @@ export function smallManifest(jobs: number, change: Record<string, unknown> = {}
     ...change,
   };
 }
+
+/** The same, with a file for each job: among thousands that write to one file, each arrival would look through those before it. */
+export function manifestOfFiles(jobs: number): Record<string, unknown> {
+  const cloudStorageDestination = { bucket: 'my-bucket', filenamePrefix: 'small/${n}' };
+  const fileExportOptions = { fileFormat: 'MP4', cloudStorageDestination };
+  return smallManifest(jobs, { job: smallJob({ jobKey: '${batchId}/${run}/${n}' }, { fileExportOptions }) });
+}

@@ -9,7 +9,7 @@ import { EarthEngineError } from '../../shared/earth-engine/api.ts';
 import { recordIdOf } from '../../shared/model/ids.ts';
 import type { Services } from '../../shared/services.ts';
 import { batchOf, jobMessages } from '../batch/batches.ts';
-import { smallManifest } from '../batch/manifests.ts';
+import { manifestOfFiles, smallManifest } from '../batch/manifests.ts';
 import { createHarness, envelopeOf, type Harness, smallJob } from '../harness.ts';
 
 const cancel = (
@@ -272,8 +272,10 @@ describe('an invalid cancellation', () => {
 });
 
 describe('canceling a batch', () => {
-  const expand = (harness: Harness, jobs: number, services = harness.services) =>
-    expandBatch(services, envelopeOf({ data: smallManifest(jobs), messageId: 'manifest' }));
+  const expandManifest = (harness: Harness, data: object, services = harness.services) =>
+    expandBatch(services, envelopeOf({ data, messageId: 'manifest' }));
+  const expand = (harness: Harness, jobs: number, services?: Services) =>
+    expandManifest(harness, smallManifest(jobs), services);
   const soon = (harness: Harness) => later(harness.clock.now(), 60_000);
 
   it('of 5,000 jobs takes one message: nothing is left running, and nothing is sent afterwards', async () => {
@@ -281,7 +283,7 @@ describe('canceling a batch', () => {
       simulator: { settings: { ...slow, concurrency: 5 } },
       environment: { MAX_ACTIVE_OPERATIONS: '400' },
     });
-    await expand(harness, 5000);
+    await expandManifest(harness, manifestOfFiles(5000));
     for (const { data } of jobMessages(harness)) {
       await harness.submit({ data });
     }

@@ -5,7 +5,7 @@ import type { Bill } from '../counting-store.ts';
 import { createWatched, submitMany, type Watched } from './watched.ts';
 import { oneFrame } from '../one-frame.ts';
 
-vi.setConfig({ testTimeout: 60_000 });
+vi.setConfig({ testTimeout: 120_000 });
 
 const MINUTE_MS = 60_000;
 

@@ -31,7 +31,11 @@ export async function submitMany(
 ): Promise<string[]> {
   const ids: string[] = [];
   for (let n = 0; n < count; n += 1) {
-    const submitted = await harness.submit({ data: smallJob({ jobKey: `job/${n}`, project }) });
+    // A file for each: among thousands that write to one file, each arrival would look through those before it.
+    const cloudStorageDestination = { bucket: 'my-bucket', filenamePrefix: `job/${n}` };
+    const fileExportOptions = { fileFormat: 'MP4', cloudStorageDestination };
+    const data = smallJob({ jobKey: `job/${n}`, project }, { fileExportOptions });
+    const submitted = await harness.submit({ data });
     if (!('recordId' in submitted)) {
       throw new Error(`job ${n} was not accepted: ${JSON.stringify(submitted)}`);
     }

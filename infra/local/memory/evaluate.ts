@@ -42,7 +42,7 @@ export function evaluate<R extends Row>(
 
 const SORTED_AT_ONCE = 50;
 
-function matches({ where, orderBy }: Query, fields: Fields): boolean {
+export function matches({ where, orderBy }: Query, fields: Fields): boolean {
   return (
     where.every(([field, op, wanted]) => holds(valueAt(fields, field), op, wanted)) &&
     orderBy.every(([field]) => valueAt(fields, field) !== undefined)
@@ -50,7 +50,7 @@ function matches({ where, orderBy }: Query, fields: Fields): boolean {
 }
 
 /** As in Firestore, a dot separates the keys of nested maps: `labels.team`. */
-function valueAt(fields: Fields, path: string): unknown {
+export function valueAt(fields: Fields, path: string): unknown {
   if (!path.includes('.')) {
     return fields[path];
   }

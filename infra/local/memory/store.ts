@@ -15,7 +15,8 @@ import type {
   Stored,
   Watcher,
 } from '../../../shared/store/store.ts';
-import { evaluate, type Row } from './evaluate.ts';
+import { evaluate, matches, type Row } from './evaluate.ts';
+import { createIndexes } from './indexes.ts';
 
 /** An in-process store, for the demo and for tests. Its data is lost when the process ends. */
 export interface MemoryStore extends Store {
@@ -67,7 +68,7 @@ export function createMemoryStore(): MemoryStore {
     },
     remove(path: string): void {
       const [table, id] = locate(path);
-      table.rows.delete(id);
+      table.remove(id);
       if (table === tableOf(collections.records.path)) {
         requests.delete(id);
       }
@@ -83,26 +84,44 @@ interface StoredRow extends Row {
 }
 
 interface Table {
-  readonly rows: Map<string, StoredRow>;
+  readonly rows: ReadonlyMap<string, StoredRow>;
+  /** The rows that a query can find, and perhaps others. */
+  candidates(query: Query): Iterable<StoredRow>;
   /** Called after each write. */
   readonly watches: Set<() => void>;
   write(id: string, fields: Fields): StoredRow;
+  remove(id: string): void;
 }
 
 function createTable(): Table {
   const rows = new Map<string, StoredRow>();
+  const indexes = createIndexes(rows);
   const watches = new Set<() => void>();
   let writes = 0;
+  const remove = (id: string): void => {
+    const row = rows.get(id);
+    if (row) {
+      indexes.removed(row);
+      rows.delete(id);
+    }
+  };
   return {
     rows,
+    candidates: (query) => indexes.candidates(query),
     watches,
+    remove,
     write(id, fields) {
       const problem = documentProblem(id, fields);
       if (problem !== undefined) {
         throw new ServiceError('STORE_FAILED', `cannot write ${id}: ${problem}`);
       }
       const row = { id, fields: copyFields(fields), version: String(++writes) };
+      const before = rows.get(id);
+      if (before) {
+        indexes.removed(before);
+      }
       rows.set(id, row);
+      indexes.added(row);
       for (const notice of watches) {
         notice();
       }
@@ -115,6 +134,8 @@ function memoryDocuments<T extends object>(table: Table, collection: Collection<
   const { rows } = table;
   const read = ({ id, version, fields }: StoredRow): Found<T> =>
     parseDocument(collection, id, version, copyFields(fields));
+  const matching = (query: Query): StoredRow[] =>
+    [...table.candidates(query)].filter(({ fields }) => matches(query, fields));
 
   return {
     async get(id: string): Promise<Found<T> | undefined> {
@@ -151,16 +172,16 @@ function memoryDocuments<T extends object>(table: Table, collection: Collection<
     },
 
     async find(query: Query, { limit, after }: Page): Promise<Found<T>[]> {
-      return evaluate(query, rows.values(), after, limit).map(read);
+      return evaluate(query, table.candidates(query), after, limit).map(read);
     },
 
     async count(query: Query): Promise<number> {
-      return evaluate(query, rows.values()).length;
+      return matching(query).length;
     },
 
     async sum(query: Query, field: string): Promise<number> {
       let total = 0;
-      for (const { fields } of evaluate(query, rows.values())) {
+      for (const { fields } of matching(query)) {
         const value = fields[field];
         if (typeof value === 'number') {
           total += value;
@@ -175,7 +196,7 @@ function memoryDocuments<T extends object>(table: Table, collection: Collection<
       const notice = (): void => {
         report ??= setImmediate(() => {
           report = undefined;
-          const found = evaluate(query, rows.values()).slice(0, limit);
+          const found = evaluate(query, table.candidates(query)).slice(0, limit);
           const changed = found.filter(({ id, version }) => reported?.get(id) !== version);
           if (changed.length > 0 || !reported) {
             reported = new Map(found.map(({ id, version }) => [id, version]));
@@ -203,7 +224,7 @@ function memoryBudgets(table: Table): Budgets {
     },
     async remove(id) {
       requireDocumentId(path, id);
-      table.rows.delete(id);
+      table.remove(id);
     },
   };
 }
