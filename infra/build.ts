@@ -11,7 +11,7 @@ import { targetNames, targets, type Target } from './targets.ts';
 /**
  * `npm run build`: the files that package.json's `main` and `bin` name, and one folder to deploy per function.
  *
- * build/functions/index.js     all targets, with packages in node_modules: `npx functions-framework --target=…`
+ * build/functions/index.js     all targets: `npx functions-framework --target=…`
  * build/cli/ee-video-exports.js
  * build/deploy/{target}/       one file and a small package.json; the poller's has two more files
  * build/deploy/{target}.zip    the same, which Terraform uploads
@@ -31,18 +31,6 @@ export const commonOptions: BuildOptions = {
   jsxImportSource: 'preact',
   logLevel: 'warning',
 };
-
-export async function buildMain(outDir: string): Promise<void> {
-  await build({
-    ...commonOptions,
-    entryPoints: { index: 'functions/index.ts', [videoWorker]: workerSource },
-    outdir: join(outDir, 'functions'),
-    format: 'esm',
-    packages: 'external',
-    sourcemap: true,
-    plugins: [pageAssets(root), workerAt(`new URL('./${videoWorker}.js', import.meta.url)`)],
-  });
-}
 
 /** The page of `npm start` without emulators: build/local/page.js. */
 export async function buildLocalPage(outDir: string): Promise<void> {
@@ -69,15 +57,26 @@ export async function buildCli(outDir: string): Promise<void> {
   });
 }
 
+/**
+ * CommonJS starts faster than ESM here. Identifiers are kept: operators read stack traces, and short ones do not start faster.
+ */
+const bundledOptions: BuildOptions = {
+  ...commonOptions,
+  format: 'cjs',
+  minifyWhitespace: true,
+  minifySyntax: true,
+  legalComments: 'none',
+};
+
 /** The process that reads videos: a file of its own, which shared/delivery/video/worker-file.ts names. */
 const workerSource = 'shared/delivery/video/worker.ts';
 const videoWorker = 'video-worker';
 
-const workerAt = (expression: string): Plugin => ({
+const workerAt = (extension: '.js' | '.cjs'): Plugin => ({
   name: 'worker-at',
   setup(bundling) {
     bundling.onLoad({ filter: /\/shared\/delivery\/video\/worker-file\.ts$/ }, () => ({
-      contents: `export const workerFile = ${expression};`,
+      contents: `export const workerFile = require('node:path').join(__dirname, '${videoWorker}${extension}');`,
       loader: 'js',
     }));
   },
@@ -88,15 +87,14 @@ const workerAt = (expression: string): Plugin => ({
  * start would otherwise read its 1.5 MB.
  */
 const storageClient = 'storage-client';
-const storageClientApart: Plugin = {
+const storageClientApart = (extension: '.js' | '.cjs'): Plugin => ({
   name: 'storage-client-apart',
   setup(bundling) {
-    bundling.onResolve({ filter: /\/storage\/client\.ts$/ }, () => ({
-      path: `./${storageClient}.cjs`,
-      external: true,
-    }));
+    bundling.onResolve({ filter: /\/storage\/client\.ts$/ }, ({ kind }) =>
+      kind === 'entry-point' ? undefined : { path: `./${storageClient}${extension}`, external: true },
+    );
   },
-};
+});
 
 /**
  * Google's clients load the generated code of all message types only to export it, which is two megabytes and takes 50 ms:
@@ -130,21 +128,33 @@ export const withoutUnusedTypes: Plugin = {
 };
 
 /**
+ * Every function in one file, as it is deployed: a process for each of them would otherwise read hundreds of module files, which
+ * takes longer than everything else that a local stack does to start.
+ */
+export async function buildMain(outDir: string): Promise<void> {
+  const directory = join(outDir, 'functions');
+  await build({
+    ...bundledOptions,
+    entryPoints: {
+      index: 'functions/index.ts',
+      [videoWorker]: workerSource,
+      [storageClient]: 'shared/storage/client.ts',
+    },
+    outdir: directory,
+    external: [framework],
+    plugins: [withoutUnusedTypes, storageClientApart('.js'), pageAssets(root), workerAt('.js')],
+  });
+  await writeFile(join(directory, 'package.json'), json({ type: 'commonjs' }));
+}
+
+/**
  * One function, with everything except the framework in one file, since reading hundreds of module files takes most of a cold
- * start. CommonJS starts faster than ESM here. The clients are in the same file, and are evaluated with the first request.
+ * start. The clients are in the same file, and are evaluated with the first request.
  */
 async function buildTarget(target: Target, outDir: string): Promise<void> {
   const directory = join(outDir, 'deploy', target);
-  // Identifiers are kept: operators read stack traces, and short ones do not start faster.
-  const small: BuildOptions = {
-    ...commonOptions,
-    format: 'cjs',
-    minifyWhitespace: true,
-    minifySyntax: true,
-    legalComments: 'none',
-  };
   await build({
-    ...small,
+    ...bundledOptions,
     stdin: {
       contents: [
         `import { http } from '${framework}';`,
@@ -161,17 +171,12 @@ async function buildTarget(target: Target, outDir: string): Promise<void> {
     },
     outfile: join(directory, 'index.cjs'),
     external: [framework],
-    plugins: [
-      withoutUnusedTypes,
-      storageClientApart,
-      pageAssets(root),
-      workerAt(`require('node:path').join(__dirname, '${videoWorker}.cjs')`),
-    ],
+    plugins: [withoutUnusedTypes, storageClientApart('.cjs'), pageAssets(root), workerAt('.cjs')],
   });
   if (target === 'pollExports' || target === 'showExports') {
     const client = { [storageClient]: 'shared/storage/client.ts' };
     await build({
-      ...small,
+      ...bundledOptions,
       entryPoints: target === 'pollExports' ? { ...client, [videoWorker]: workerSource } : client,
       outdir: directory,
       outExtension: { '.js': '.cjs' },

@@ -1,6 +1,7 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
@@ -67,7 +68,13 @@ export async function startFunction({
     {
       execArgv: ['--import', import.meta.resolve('./report-port.ts')],
       // As deployed: an error's text must never leak into a response.
-      env: { PATH: process.env['PATH'], NODE_ENV: 'production', ...env },
+      env: {
+        PATH: process.env['PATH'],
+        NODE_ENV: 'production',
+        // Node's own folder for what it compiled: each start takes two thirds of the time.
+        NODE_COMPILE_CACHE: join(tmpdir(), 'node-compile-cache'),
+        ...env,
+      },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       // In a separate process group: on Ctrl-C in a terminal, this process stops the others in the right order.
       detached: true,
