@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { performance } from 'node:perf_hooks';
 
 import { describe, expect, it } from 'vitest';
 
 import { readExpression } from '../../shared/expression/read-expression.ts';
+import { cpuMs } from '../cpu-time.ts';
 
 const constant = (constantValue: unknown) => ({ constantValue });
 const reference = (valueReference: string) => ({ valueReference });
@@ -308,9 +308,9 @@ describe('hostile graphs', () => {
     const values = Object.fromEntries(
       Array.from({ length: 200_000 }, (_, index) => [`k${index}`, { x: index }]),
     );
-    const start = performance.now();
+    const start = cpuMs();
     const issues = issuesOf({ values, result: 'k0' });
-    expect(performance.now() - start).toBeLessThan(2_000);
+    expect(cpuMs() - start).toBeLessThan(2_000);
     expect(issues).toHaveLength(51);
     expect(issues.at(-1)?.message).toMatch(/^and at least \d+ more$/);
   });
@@ -325,10 +325,10 @@ describe('hostile graphs', () => {
     for (let index = 1; index < 20_000; index += 1) {
       unbound[index] = { arrayValue: { values: [reference(String(index - 1)), argument(`x${index % 5}`)] } };
     }
-    const start = performance.now();
+    const start = cpuMs();
     expect(issuesOf({ values: ring, result: '0' }).length).toBeGreaterThan(0);
     expect(issuesOf({ values: unbound, result: '19999' }).length).toBeGreaterThan(0);
-    expect(performance.now() - start).toBeLessThan(3_000);
+    expect(cpuMs() - start).toBeLessThan(3_000);
   });
 
   it('are not quoted at length', () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { type DeliveredRequest, parseEnvelope, readJsonData } from '../../shared/message/envelope.ts';
+import { cpuMs } from '../cpu-time.ts';
 
 const base64 = (text: string | Uint8Array) => Buffer.from(text).toString('base64');
 const job = { jobKey: 'a/b', request: {} };
@@ -172,10 +173,10 @@ describe('the data', () => {
   });
 
   it('may have 20 MB, which are read quickly', () => {
-    const start = performance.now();
+    const start = cpuMs();
     const envelope = inPush({ data: base64(JSON.stringify({ x: 'y'.repeat(20_000_000) })) });
     expect(envelope && readJsonData(envelope)).toHaveProperty('json');
-    expect(performance.now() - start).toBeLessThan(2_000);
+    expect(cpuMs() - start).toBeLessThan(2_000);
   });
 });
 

@@ -8,6 +8,7 @@ import {
   parseJobMessage,
   REQUEST_BYTES,
 } from '../../shared/message/job-message.ts';
+import { cpuMs } from '../cpu-time.ts';
 
 const rules: JobRules = {
   defaultProject: 'my-project',
@@ -360,9 +361,9 @@ describe('hostile messages', () => {
     const json: unknown = JSON.parse(
       JSON.stringify({ ...message, labels: { a: 'NEST' } }).replace('"NEST"', nest),
     );
-    const start = performance.now();
+    const start = cpuMs();
     const issues = issuesOf(json);
-    expect(performance.now() - start).toBeLessThan(2_000);
+    expect(cpuMs() - start).toBeLessThan(2_000);
     expect(issues[0]?.path).toMatch(/^labels\.a\[0\].*….*\.__proto__$/);
     expect(Buffer.byteLength(JSON.stringify(issues))).toBeLessThan(2_000);
   });
@@ -409,19 +410,19 @@ describe('hostile messages', () => {
     ['fields', { ...manyNames(1), request: {} }, ''],
     ['nested fields', changed('request.videoOptions', manyNames({})), 'request.videoOptions'],
   ])('hundreds of thousands of %s are a single issue, reported quickly', (_, json, path) => {
-    const start = performance.now();
+    const start = cpuMs();
     expect(issuesOf(json)).toEqual([
       { path, message: expect.stringMatching(/^has \d+ members; allowed: at most 1000$/) as string },
     ]);
-    expect(performance.now() - start).toBeLessThan(500);
+    expect(cpuMs() - start).toBeLessThan(500);
   });
 
   it('a million levels with __proto__ beneath them are rejected quickly', () => {
     const nest = `${'['.repeat(1200)}{"__proto__":1}${']'.repeat(1200)}`;
     const json = changed('labels', JSON.parse(`[${Array.from({ length: 900 }, () => nest).join()}]`));
-    const start = performance.now();
+    const start = cpuMs();
     expect(issuesOf(json)).toHaveLength(20);
-    expect(performance.now() - start).toBeLessThan(2_000);
+    expect(cpuMs() - start).toBeLessThan(2_000);
   });
 
   it('have a record id if jobKey, project and attempt are valid themselves', () => {
@@ -480,9 +481,9 @@ describe('the size of a request', () => {
 
   it('of 20 MB is rejected within two seconds', () => {
     const json = sized(20_000_000);
-    const start = performance.now();
+    const start = cpuMs();
     expect(issuesOf(json)).toMatchObject([{ path: 'request' }]);
-    expect(performance.now() - start).toBeLessThan(2_000);
+    expect(cpuMs() - start).toBeLessThan(2_000);
   });
 });
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { checkVideo } from '../../../shared/expression/check/check-video.ts';
+import { cpuMs } from '../../cpu-time.ts';
 
 const constant = (constantValue: unknown) => ({ constantValue });
 const reference = (valueReference: string) => ({ valueReference });
@@ -96,9 +97,9 @@ const graphs: readonly [string, () => Record<string, object>][] = [
 describe('a hostile graph of about 10 MB', () => {
   it.each(graphs)('is checked in bounded time, with few findings: %s', (_name, make) => {
     const values = make();
-    const start = performance.now();
+    const start = cpuMs();
     const findings = checkVideo({ expression: { values, result: '0' } });
-    expect(performance.now() - start).toBeLessThan(LIMIT_MS);
+    expect(cpuMs() - start).toBeLessThan(LIMIT_MS);
     expect(findings.length).toBeLessThanOrEqual(50);
   });
 });
