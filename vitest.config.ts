@@ -3,6 +3,7 @@ import { globSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 import { defineConfig } from 'vitest/config';
 
 import { emulatorsObstacle } from './infra/local/emulators.ts';
@@ -11,8 +12,36 @@ import { createOnlyNodePath } from './test/only-node.ts';
 const onlyNode = await createOnlyNodePath(tmpdir());
 process.on('exit', () => rmSync(onlyNode, { recursive: true }));
 
-/** No test may read or write the contexts of the user who runs it. */
-const env = { XDG_CONFIG_HOME: join(tmpdir(), `ee-video-exports-tests-${process.pid}`) };
+const env = {
+  // No test may read or write the contexts of the user who runs it.
+  XDG_CONFIG_HOME: join(tmpdir(), `ee-video-exports-tests-${process.pid}`),
+  // Node's own folder for what it compiled: the tests start hundreds of processes.
+  NODE_COMPILE_CACHE: join(tmpdir(), 'node-compile-cache'),
+};
+
+/** Files that take long begin first, so that none of them runs alone at the end. */
+const slow = [
+  'docs/guides.emulator',
+  'infra/local/commands.emulator',
+  'infra/local/on-call.emulator',
+  'functions/graceful-stop.emulator',
+  'functions/envelopes.emulator',
+  'chaos/chaos.emulator',
+  'page/browser',
+  'model/model',
+  'submission/matrix',
+  'scale/poll-cost',
+].map((name) => join(import.meta.dirname, 'test', `${name}.test.ts`));
+
+class SlowFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const place = ({ moduleId }: TestSpecification) => {
+      const index = slow.indexOf(moduleId);
+      return index === -1 ? slow.length : index;
+    };
+    return (await super.sort(files)).toSorted((a, b) => place(a) - place(b));
+  }
+}
 
 const emulatorTests = 'test/**/*.emulator.test.ts';
 
@@ -38,6 +67,9 @@ if (obstacle === undefined && !hasPython) {
 
 export default defineConfig({
   test: {
+    // Those with emulators mostly wait for other processes, so one more than a small machine has cores.
+    maxWorkers: 3,
+    sequence: { sequencer: SlowFirst },
     projects: [
       {
         test: {
@@ -46,6 +78,8 @@ export default defineConfig({
           exclude: ['test/**/*.{emulator,terraform}.test.ts'],
           // Only what hangs takes that long, even on a busy machine.
           testTimeout: 60_000,
+          // They share no state, so those that follow each other in a process load and compile the modules once.
+          isolate: false,
           // They need no other program, and must not start to need one unnoticed.
           env: { ...env, PATH: onlyNode },
         },
@@ -59,8 +93,6 @@ export default defineConfig({
           globalSetup: obstacle === undefined ? ['test/emulators.ts'] : [],
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          // They mostly wait for processes and emulators; more at once would only make each of them slower.
-          maxWorkers: 3,
         },
       },
       {
