@@ -8,7 +8,7 @@ import {
   type WaitingRecord,
 } from '../model/record.ts';
 import type { Moment, Policy } from './policy.ts';
-import { afterEmptySearch, type EmptySearch, isProvenAbsent } from './proof.ts';
+import { type EmptySearch, isProvenAbsent } from './proof.ts';
 import { cancelUnsent } from './cancellation.ts';
 import {
   claimAgain,
@@ -47,10 +47,8 @@ export function giveBack(
 }
 
 /**
- * Claims a record and gives it back in one write, without a send: something failed before it, such as the list, or nothing
- * may be sent now. In an outage, the deadline counts from here.
- *
- * @param search the search that was made meanwhile, and found nothing
+ * Claims a record and gives it back in one write: something else than Earth Engine's response to a send failed, such as
+ * the list, so nothing is sent. The record waits as in any outage, and the deadline counts from here.
  */
 export function putOffUnsent(
   record: RecordInSubmission,
@@ -58,10 +56,9 @@ export function putOffUnsent(
   token: string,
   policy: Policy,
   moment: Moment,
-  search?: EmptySearch,
 ): ExportRecord {
   const { serviceAccount } = record;
-  const claimed = claimAgain(record, { token, serviceAccount, search }, policy, moment.now);
+  const claimed = claimAgain(record, { token, serviceAccount, search: undefined }, policy, moment.now);
   // A record that is being rejected keeps its reason: what fails on the way does not replace it.
   const due: Wait =
     record.rejecting && record.error
@@ -71,8 +68,8 @@ export function putOffUnsent(
 }
 
 /**
- * The record after a search that found nothing while nothing may be sent, because there is no slot for it. Once it is
- * proven that no operation exists, it waits in the queue, where no deadline runs.
+ * The record after a search that found nothing while there is no slot to send it. Once it is proven that no operation
+ * exists, it waits in the queue, where no deadline runs.
  */
 export function afterSearchWithoutSlot(
   record: WaitingRecord,
@@ -81,13 +78,13 @@ export function afterSearchWithoutSlot(
   policy: Policy,
   moment: Moment,
 ): ExportRecord {
-  const searches = afterEmptySearch(record.searches, search);
-  const isAbsent = isProvenAbsent({ unanswered: record.unanswered, searches }, policy);
-  const how: Wait = {
-    waitingFor: isAbsent ? 'QUEUE' : 'ADOPTION',
-    error: isAbsent ? noSlot : (record.error ?? noSlot),
-  };
-  return putOffUnsent(record, how, token, policy, moment, search);
+  const { serviceAccount } = record;
+  const claimed = claimAgain(record, { token, serviceAccount, search }, policy, moment.now);
+  const findings = findingsOf(claimed);
+  const how: Wait = isProvenAbsent(findings, policy)
+    ? { waitingFor: 'QUEUE', error: noSlot }
+    : { waitingFor: 'ADOPTION', error: record.error ?? noSlot };
+  return giveBack(claimed, findings, how, policy, moment);
 }
 
 const noSlot: RecordError = {

@@ -21,6 +21,8 @@ export interface Facts {
   readonly publishedMs: Map<string, readonly number[]>;
   /** Batches whose manifest was published, by id. */
   readonly manifests: Map<string, FuzzBatch>;
+  /** Batches that were canceled while their jobs were being published: the rest of them is never published. */
+  readonly cutShort: Set<string>;
   readonly cancellations: CancellationFact[];
   /** When a message of a record was first handed to a process. */
   readonly takenMs: Map<string, number>;
@@ -50,6 +52,7 @@ export function createFacts(): Facts {
     createdMs: new Map(),
     endedMs: new Map(),
     published: new Map(),
+    cutShort: new Set(),
     publishedMs: new Map(),
     manifests: new Map(),
     cancellations: [],

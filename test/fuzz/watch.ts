@@ -91,12 +91,16 @@ function watchCanceledBatch({ facts, violated, nameOf }: World, id: string, reco
 }
 
 export function watchBatch(world: World, id: string, before: Batch | undefined, after: Batch): void {
+  const { facts, nameOf, plan } = world;
+  const manifest = facts.manifests.get(id);
+  if (manifest && after.cancelRequestedAt !== undefined && after.published < manifest.jobs.length) {
+    facts.cutShort.add(id);
+  }
   if (after.state !== 'FINISHED' || before?.state === 'FINISHED') {
     return;
   }
-  const { facts, nameOf, plan } = world;
-  const manifest = facts.manifests.get(id);
-  const expected = manifest && after.cancelRequestedAt === undefined ? manifest.jobs : [];
+  const isWhole = after.cancelRequestedAt === undefined && !facts.cutShort.has(id);
+  const expected = manifest && isWhole ? manifest.jobs : [];
   const known = allRecords(facts);
   const mustHaveEnded = plan.features.has('existing-jobs')
     ? new Set(expected.map((job) => idOf(job)))
