@@ -126,10 +126,13 @@ function judgeCancellation(
   }
   // A job that was published before and after the cancellation may be canceled, or not: it depends on what arrives first.
   const isMeant = Math.max(...existingSince(facts, id, record, CLOCKS_DIFFER_MS)) <= publishedMs;
-  // Of a batch, also jobs whose messages are still on their way are canceled.
-  const wasSeen = fact.cancellation.batchId !== undefined || (createdMs.get(id) ?? Infinity) <= handledMs;
+  const { batchId } = fact.cancellation;
+  // Of a batch, also jobs whose messages are still on their way are canceled, unless the batch was retried meanwhile.
+  const retriedMs = facts.batches.get(batchId ?? '')?.ignoresCancellationsUntil?.getTime() ?? 0;
+  const includesLate = batchId !== undefined && retriedMs < publishedMs - CLOCKS_DIFFER_MS;
+  const wasSeen = includesLate || (createdMs.get(id) ?? Infinity) <= handledMs;
   const wasOpen = (endedMs.get(id) ?? Infinity) > handledMs;
-  const isOwn = fact.cancellation.batchId === undefined || record.batchId === fact.cancellation.batchId;
+  const isOwn = batchId === undefined || record.batchId === batchId;
   const calm = calmMs.find((ms) => ms >= handledMs) ?? handledMs;
   const overdueMs = Date.parse(end) - calm;
   const patienceMs = plan.features.has('prompt-cancellations') ? PROMPT_MS : PATIENCE_MS;
