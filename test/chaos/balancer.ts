@@ -16,6 +16,8 @@ export interface Balancer {
   url(target: Target): string;
   /** Ids of messages whose delivery got a 2xx response that was passed on. */
   readonly acknowledged: ReadonlySet<string>;
+  /** The request that delivered a message; undefined if it was not delivered yet. */
+  delivered(messageId: string): string | undefined;
   /** Requests in progress, including copies. */
   underWay(): number;
   /** Passes a request on without faults. Resolves with the response's status, 502 if the process died meanwhile. */
@@ -42,6 +44,7 @@ export async function openBalancer({
   isRough,
 }: BalancerOptions): Promise<Balancer> {
   const acknowledged = new Set<string>();
+  const requests = new Map<string, string>();
   let underWay = 0;
 
   async function call(target: Target, body: string): Promise<number> {
@@ -103,6 +106,7 @@ export async function openBalancer({
     void (async () => {
       const target = (request.url ?? '/').slice(1) as Target;
       const body = await textOf(request);
+      requests.set(messageIdIn(body), body);
       const status = await deliver(target, body);
       if (status === undefined) {
         request.socket.destroy();
@@ -121,6 +125,7 @@ export async function openBalancer({
   return {
     url: (target) => `http://127.0.0.1:${port}/${target}`,
     acknowledged,
+    delivered: (messageId) => requests.get(messageId),
     underWay: () => underWay,
     call,
     async close() {

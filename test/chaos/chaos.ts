@@ -1,30 +1,32 @@
-import { hash } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 
 import { buildMain } from '../../infra/build.ts';
 import { startEmulators } from '../../infra/local/emulators.ts';
-import { createPubsubRest, type PubsubRest } from '../../infra/local/pubsub-rest.ts';
+import { createPubsubRest } from '../../infra/local/pubsub-rest.ts';
 import { createRandom } from '../../infra/local/simulator/random.ts';
 import {
   createSimulator,
   serveSimulator,
-  type Simulator,
   type SimulatorSettings,
 } from '../../infra/local/simulator/index.ts';
-import { connect, eventsSubscription } from '../../infra/local/stack.ts';
+import { connect } from '../../infra/local/stack.ts';
 import type { Target } from '../../infra/targets.ts';
-import { SECOND_MS } from '../../shared/clock.ts';
-import { readConfig, type Topics } from '../../shared/config.ts';
-import { keptSubscription } from '../../shared/dead-letters/replay.ts';
+import { SECOND_MS, systemClock } from '../../shared/clock.ts';
+import { readConfig } from '../../shared/config.ts';
+import { policyOf } from '../../shared/record/policy.ts';
 import { createFirestoreStore } from '../../shared/store/firestore.ts';
-import { isReadable, type Store } from '../../shared/store/store.ts';
+import { createHarness } from '../harness.ts';
 import { root } from '../processes.ts';
-import { openBalancer, type Balancer } from './balancer.ts';
+import { type BatchStage, batchWork, endless, playBatches } from './batches.ts';
+import { openBalancer } from './balancer.ts';
 import { drawFault, wreakHavoc } from './faults.ts';
+import { expire } from './expiry.ts';
 import { startFleet } from './fleet.ts';
 import { failing, planMessages, type PlannedMessage } from './messages.ts';
+import { readBatches, readOutcome, readRecords, type Stage } from './outcome.ts';
 import { createTally, type Tally } from './tally.ts';
 import { openTcpGate } from './tcp-gate.ts';
 import { differences, openEnds, type Outcome, type PublishedMessage } from './verify.ts';
@@ -75,11 +77,18 @@ const earthEngine: Partial<SimulatorSettings> = {
   startsPerSecond: 20,
   pendingMs: 200,
   runMs: [200, 2000],
+  stalling: [endless],
   failing: [{ pattern: failing, code: 3, message: 'User memory limit exceeded.' }],
   quirkRates: { missingFields: 0.1, unknownState: 0.1, epochStart: 0.1 },
 };
 
-const fleetSizes = { submitExport: 3, pollExports: 2, recordDeadLetter: 1 } as const;
+const fleetSizes = {
+  submitExport: 3,
+  pollExports: 2,
+  recordDeadLetter: 1,
+  expandBatch: 1,
+  cancelExports: 1,
+} as const;
 const POLLERS = 2;
 const POLL_PAUSE_MS = 400;
 const LOOK_EVERY_MS = 500;
@@ -88,17 +97,6 @@ const QUIET_LIMIT_MS = 120 * SECOND_MS;
 /** Jobs are published in this part of the time, so that faults affect each of them. */
 const PUBLISHING_SHARE = 0.8;
 const BURST = 10;
-const EMPTY_AFTER_MS = 2 * SECOND_MS;
-
-/** One stack, and the messages that were published to it so far. */
-interface Stage {
-  readonly pubsub: PubsubRest;
-  readonly topics: Topics;
-  readonly store: Store;
-  readonly simulator: Simulator;
-  readonly balancer: Balancer;
-  readonly published: PublishedMessage[];
-}
 
 export async function runChaos({ jobs, seconds, seed }: ChaosOptions): Promise<ChaosResult> {
   const problems: string[] = [];
@@ -161,7 +159,6 @@ export async function runChaos({ jobs, seconds, seed }: ChaosOptions): Promise<C
       pollExports: 'http://127.0.0.1:9',
       submitExport: balancer.url('submitExport'),
       recordDeadLetter: balancer.url('recordDeadLetter'),
-      // Nothing is published for these.
       expandBatch: balancer.url('expandBatch'),
       cancelExports: balancer.url('cancelExports'),
     },
@@ -178,7 +175,15 @@ export async function runChaos({ jobs, seconds, seed }: ChaosOptions): Promise<C
   stack.defer(() => store.close());
 
   const published: PublishedMessage[] = [];
-  const stage: Stage = { pubsub, topics, store, simulator, balancer, published };
+  const stage: Stage = {
+    pubsub,
+    topics,
+    store,
+    simulator,
+    balancer,
+    published,
+    work: batchWork(String(seed)),
+  };
   const polling = new AbortController();
   const pollers = Array.from({ length: POLLERS }, () => keepPolling(stage, tally, polling.signal));
   stack.defer(async () => {
@@ -189,6 +194,8 @@ export async function runChaos({ jobs, seconds, seed }: ChaosOptions): Promise<C
   const roughMs = seconds * SECOND_MS;
   const disturbing = new AbortController();
   const planned = planMessages(jobs, String(seed), stream());
+  const playing = new AbortController();
+  const played = playBatches(batchStage(stage, env), String(seed), playing.signal).catch(onProblem);
   await Promise.all([
     publishAll(stage, planned, roughMs * PUBLISHING_SHARE),
     wreakHavoc(
@@ -200,6 +207,8 @@ export async function runChaos({ jobs, seconds, seed }: ChaosOptions): Promise<C
   rough = false;
   const quietSince = Date.now();
   const stillOpen = await untilNothingIsOpen(stage, quietSince + QUIET_LIMIT_MS);
+  playing.abort();
+  await played;
   const quietSeconds = (Date.now() - quietSince) / SECOND_MS;
   if (stillOpen.length > 0) {
     problems.push(`not done ${quietSeconds} s after the last fault`);
@@ -209,6 +218,15 @@ export async function runChaos({ jobs, seconds, seed }: ChaosOptions): Promise<C
   await balancer.call('pollExports', '');
   const outcome = await readOutcome(stage);
   problems.push(...differences(outcome));
+  const expiry = {
+    store,
+    firestoreHost: emulators.firestoreHost,
+    project,
+    database: firestoreDatabase,
+    poll: () => balancer.call('pollExports', ''),
+    exportCalls: () => simulator.exportCalls.length,
+  };
+  problems.push(...(await expire(expiry, outcome)));
   return { jobs, seconds, seed, published: published.length, tally, outcome, quietSeconds, problems };
 }
 
@@ -264,6 +282,9 @@ async function untilNothingIsOpen(stage: Stage, deadlineMs: number): Promise<str
       records,
       operations: simulator.operations(),
       acknowledged: balancer.acknowledged,
+      work: stage.work,
+      batches: await readBatches(stage.store),
+      exportCalls: simulator.exportCalls,
     });
     if ((open.length === 0 && balancer.underWay() <= POLLERS) || Date.now() > deadlineMs) {
       return open;
@@ -272,63 +293,21 @@ async function untilNothingIsOpen(stage: Stage, deadlineMs: number): Promise<str
   }
 }
 
-async function readRecords(store: Store): Promise<Pick<Outcome, 'records' | 'unreadable'>> {
-  const found = await store.records.find({ where: [], orderBy: [] }, { limit: 100_000 });
+/** The operator, whose own connections work. */
+function batchStage(
+  { pubsub, topics, store, balancer, simulator }: Stage,
+  env: Readonly<Record<string, string>>,
+): BatchStage {
+  const config = readConfig(env);
+  const { services } = createHarness({ store });
   return {
-    records: new Map(found.filter(isReadable).map(({ id, value }) => [id, value])),
-    unreadable: found.filter((each) => !isReadable(each)).map(({ id }) => id),
+    store,
+    services: { ...services, config, policy: policyOf(config), clock: systemClock, newToken: randomUUID },
+    publish: (topic, data) => pubsub.publish(topics[topic], JSON.stringify(data)),
+    async deliverAgain(messageId) {
+      const body = balancer.delivered(messageId);
+      return body !== undefined && (await balancer.call('cancelExports', body)) < 300;
+    },
+    endEndless: () => simulator.set({ stalling: [] }),
   };
-}
-
-async function readOutcome({
-  pubsub,
-  topics,
-  store,
-  simulator,
-  balancer,
-  published,
-}: Stage): Promise<Outcome> {
-  const { records, unreadable } = await readRecords(store);
-  const requestHashes = await Promise.all(
-    [...records.keys()].map(
-      async (id) => [id, hash('sha256', await store.records.readRequest(id), 'hex')] as const,
-    ),
-  );
-  const rejected = await store.rejectedMessages.find({ where: [], orderBy: [] }, { limit: 100_000 });
-  const events = await pullAll(pubsub, eventsSubscription(topics));
-  const kept = await pullAll(pubsub, keptSubscription(topics));
-  return {
-    published,
-    records,
-    unreadable,
-    requestHashes: new Map(requestHashes),
-    rejected: new Map(rejected.filter(isReadable).map(({ id, value }) => [id, value])),
-    operations: simulator.operations(),
-    exportCalls: simulator.exportCalls,
-    acknowledged: balancer.acknowledged,
-    publishedStates: new Set(events.map(({ recordId, state }) => `${recordId}:${state}`)),
-    deadLetters: kept.filter(({ rejectedMessageId }) => rejectedMessageId === undefined).length,
-  };
-}
-
-/** Pulls every message of a subscription, and returns their attributes. */
-async function pullAll(
-  pubsub: PubsubRest,
-  subscription: string,
-): Promise<Readonly<Record<string, string>>[]> {
-  const all: Readonly<Record<string, string>>[] = [];
-  for (;;) {
-    // The emulator does not respond until it has a message.
-    const signal = AbortSignal.timeout(EMPTY_AFTER_MS);
-    const pulled = await pubsub.pull(subscription, signal).catch((error: unknown) => {
-      if (signal.aborted) {
-        return [];
-      }
-      throw error;
-    });
-    if (pulled.length === 0) {
-      return all;
-    }
-    all.push(...pulled.map(({ attributes }) => attributes));
-  }
 }

@@ -2,6 +2,8 @@ import type { ExportCall, TrueOperation } from '../../infra/local/simulator/inde
 import { parseRequestId } from '../../shared/model/ids.ts';
 import type { RejectedMessage } from '../../shared/model/rejected-message.ts';
 import { type ExportRecord, isTerminal } from '../../shared/model/record.ts';
+import type { Batch } from '../../shared/model/batch.ts';
+import { batchProblems, type BatchWork } from './batches.ts';
 import type { PlannedMessage } from './messages.ts';
 
 export type PublishedMessage = PlannedMessage & { readonly messageId: string };
@@ -10,6 +12,8 @@ export type PublishedMessage = PlannedMessage & { readonly messageId: string };
 export interface Outcome {
   readonly published: readonly PublishedMessage[];
   readonly records: ReadonlyMap<string, ExportRecord>;
+  readonly work: BatchWork;
+  readonly batches: ReadonlyMap<string, Batch>;
   /** Records that cannot be parsed. */
   readonly unreadable: readonly string[];
   /** SHA-256 of each record's stored request, hex. */
@@ -27,10 +31,13 @@ export interface Outcome {
 
 /** What has not finished yet, which is not wrong while there is time. */
 export function openEnds(
-  outcome: Pick<Outcome, 'published' | 'records' | 'operations' | 'acknowledged'>,
+  outcome: Pick<
+    Outcome,
+    'published' | 'records' | 'operations' | 'acknowledged' | 'work' | 'batches' | 'exportCalls'
+  >,
 ): string[] {
-  const { published, records, operations, acknowledged } = outcome;
-  const jobs = new Set(published.flatMap(({ recordId }) => recordId ?? []));
+  const { published, records, operations, acknowledged, work, batches, exportCalls } = outcome;
+  const jobs = jobsOf({ published, work });
   const ended = new Set(['SUCCEEDED', 'FAILED', 'CANCELLED']);
   return [
     ...published
@@ -46,8 +53,13 @@ export function openEnds(
     ...operations
       .filter(({ state }) => !ended.has(state))
       .map(({ name, state }) => `${name} is ${state} at Earth Engine`),
+    ...batchProblems(work, records, batches, exportCalls),
   ];
 }
+
+/** The records that there must be. */
+const jobsOf = ({ published, work }: Pick<Outcome, 'published' | 'work'>): ReadonlySet<string> =>
+  new Set([...published.flatMap(({ recordId }) => recordId ?? []), ...work.recordIds]);
 
 /** Every broken promise of the service, in words. */
 export function differences(outcome: Outcome): string[] {
@@ -64,8 +76,8 @@ export function differences(outcome: Outcome): string[] {
 }
 
 /** Exactly one operation per job, as counted at Earth Engine. */
-function duplicates({ published, operations }: Outcome): string[] {
-  const jobs = new Set(published.flatMap(({ recordId }) => recordId ?? []));
+function duplicates({ published, work, operations }: Outcome): string[] {
+  const jobs = jobsOf({ published, work });
   const byJob = Map.groupBy(
     operations,
     ({ requestId }) => parseRequestId(requestId ?? '')?.recordId ?? 'no job',
@@ -73,7 +85,7 @@ function duplicates({ published, operations }: Outcome): string[] {
   return [
     ...[...jobs].flatMap((id) => {
       const own = byJob.get(id) ?? [];
-      return own.length === 1
+      return own.length === 1 || (own.length === 0 && work.canceled.has(id))
         ? []
         : [`${id} has ${own.length} operations: ${own.map(({ requestId }) => requestId).join(', ')}`];
     }),
@@ -82,14 +94,17 @@ function duplicates({ published, operations }: Outcome): string[] {
 }
 
 /** Each record has the right operation, and the state of that operation. */
-function untrueRecords({ published, records, operations }: Outcome): string[] {
-  const jobs = new Set(published.flatMap(({ recordId }) => recordId ?? []));
+function untrueRecords({ published, work, records, operations }: Outcome): string[] {
+  const jobs = jobsOf({ published, work });
   const byName = new Map(operations.map((operation) => [operation.name, operation]));
   return [...records].flatMap(([id, record]) => {
     if (!jobs.has(id)) {
       return [`${id} is a record without a job`];
     }
     const operation = 'operation' in record && record.operation ? byName.get(record.operation) : undefined;
+    if (operation === undefined && record.state === 'CANCELLED' && work.canceled.has(id)) {
+      return [];
+    }
     if (operation === undefined) {
       return [`${id} is ${record.state} and has no operation: ${JSON.stringify(record.history)}`];
     }
@@ -106,7 +121,7 @@ function untrueRecords({ published, records, operations }: Outcome): string[] {
 }
 
 /** All sends with one requestId have the same bytes, which are those that the record stores. */
-function changedBytes({ exportCalls, records, requestHashes }: Outcome): string[] {
+function changedBytes({ exportCalls, records, requestHashes, work }: Outcome): string[] {
   const sent = Map.groupBy(exportCalls, ({ requestId }) => requestId ?? 'no requestId');
   return [
     ...[...sent].flatMap(([requestId, calls]) => {
@@ -114,7 +129,8 @@ function changedBytes({ exportCalls, records, requestHashes }: Outcome): string[
       return kinds === 1 ? [] : [`${requestId} was sent with ${kinds} different contents`];
     }),
     ...[...records].flatMap(([id, { requestId }]) =>
-      sent.get(requestId)?.[0]?.sha256 === requestHashes.get(id)
+      sent.get(requestId)?.[0]?.sha256 === requestHashes.get(id) ||
+      (!sent.has(requestId) && work.canceled.has(id))
         ? []
         : [`${id} stores bytes that differ from those that were sent`],
     ),
