@@ -4,7 +4,7 @@
  */
 
 /** Pub/Sub's limit is 10,000,000 bytes, attributes and the rest of the job included. */
-const EXPRESSION_BYTES = 9_990_000;
+const EXPRESSION_BYTES = 9_980_000;
 
 export const kinds = ['calls', 'constants', 'coordinates', 'empty arrays', 'one string'] as const;
 export type Kind = (typeof kinds)[number];
@@ -26,27 +26,45 @@ export function pushOf(kind: Kind, jobKey: string): string {
 const expressions: Readonly<Record<Kind, () => string>> = {
   /** A chain of additions, each of which refers to the previous one. */
   calls: () => {
-    const load =
-      '"0":{"functionInvocationValue":{"functionName":"Image.load","arguments":{"id":{"constantValue":"DEM"}}}}';
-    const count = fill(load, (n) => `,${addition(n + 1)}`);
-    return `{"result":"${count.items}","values":{${count.text}}}`;
+    const count = fill(`"0":${image}`, (n) => `,${addition(n + 1)}`);
+    return video(`{"valueReference":"${count.items}"}`, `${count.text},`);
   },
   constants: () => {
     const { text } = fill('{"constantValue":0}', (n) => `,{"constantValue":${n % 10}}`);
-    return `{"result":"0","values":{"0":{"arrayValue":{"values":[${text}]}}}}`;
+    return withProperty(`{"arrayValue":{"values":[${text}]}}`);
   },
   /** A line of points with five decimals: about one meter. */
   coordinates: () =>
-    constant(fill('[0,0]', (n) => `,[${((n * 7) % 180) + 0.12345},${((n * 3) % 90) + 0.54321}]`).text),
-  'empty arrays': () => constant(fill('[]', () => ',[]').text),
+    withConstant(fill('[0,0]', (n) => `,[${((n * 7) % 180) + 0.12345},${((n * 3) % 90) + 0.54321}]`).text),
+  'empty arrays': () => withConstant(fill('[]', () => ',[]').text),
   /** Random, so that it stays large when it is compressed for Firestore. */
-  'one string': () => constant(`"${randomText(EXPRESSION_BYTES)}"`),
+  'one string': () => withConstant(`"${randomText(EXPRESSION_BYTES)}"`),
 };
 
-const addition = (n: number): string =>
-  `"${n}":{"functionInvocationValue":{"functionName":"Image.add","arguments":{"image1":{"valueReference":"${n - 1}"},"image2":{"constantValue":${n}}}}}`;
+const call = (name: string, args: Readonly<Record<string, string>>): string => {
+  const fields = Object.entries(args).map(([argument, node]) => `"${argument}":${node}`);
+  return `{"functionInvocationValue":{"functionName":"${name}","arguments":{${fields.join(',')}}}}`;
+};
 
-const constant = (items: string): string => `{"result":"0","values":{"0":{"constantValue":[${items}]}}}`;
+const image = call('Image.load', { id: '{"constantValue":"USGS/SRTMGL1_003"}' });
+
+/** A video of one frame: the check of the graph must not reject the job before all of it is read. */
+function video(frame: string, values = ''): string {
+  const colors = call('Image.visualize', { image: frame, forceRgbOutput: '{"constantValue":true}' });
+  const frames = call('ImageCollection.fromImages', { images: `{"arrayValue":{"values":[${colors}]}}` });
+  return `{"result":"video","values":{${values}"video":${frames}}}`;
+}
+
+/** A property of the frame. */
+const withProperty = (value: string): string =>
+  video(call('Element.set', { object: image, key: '{"constantValue":"data"}', value }));
+
+const withConstant = (items: string): string => withProperty(`{"constantValue":[${items}]}`);
+
+const addition = (n: number): string => {
+  const image2 = call('Image.constant', { value: `{"constantValue":${n}}` });
+  return `"${n}":${call('Image.add', { image1: `{"valueReference":"${n - 1}"}`, image2 })}`;
+};
 
 function fill(first: string, next: (n: number) => string): { readonly text: string; readonly items: number } {
   const parts = [first];
