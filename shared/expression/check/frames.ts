@@ -7,6 +7,9 @@ export interface Limits {
   readonly maxPixelsPerFrame: number;
 }
 
+/** The largest `maxFrames` that a request can have. */
+const MAX_INT32 = 2 ** 31 - 1;
+
 /** Checks that the graph's result is a video: an image collection whose frames are RGB and within the limits. */
 export function checkResult(
   result: Value,
@@ -36,7 +39,10 @@ export function checkResult(
       result.countedAt ?? at,
       [],
       `the video has at least ${result.min} frames; maxFrames is ${maxFrames}`,
-      () => `Raise videoOptions.maxFrames to ${result.min}, or make fewer frames.`,
+      () =>
+        result.min > MAX_INT32
+          ? 'Make fewer frames.'
+          : `Raise videoOptions.maxFrames to ${result.min}, or make fewer frames.`,
     );
   }
   if (result.item.kind === 'Image') {

@@ -142,10 +142,13 @@ export const IMAGE: ImageValue = {
   size: undefined,
 };
 
+/** A sum of huge counts may be infinite, which no finding can show. */
+const finite = (count: number): number => Math.min(count, Number.MAX_SAFE_INTEGER);
+
 export const list = (item: Value, min = 0, max = Infinity, countedAt?: Origin): ListValue => ({
   kind: 'List',
   item,
-  min,
+  min: finite(min),
   max,
   countedAt,
 });
@@ -153,7 +156,7 @@ export const list = (item: Value, min = 0, max = Infinity, countedAt?: Origin): 
 export const collection = (item: Value, min = 0, max = Infinity, countedAt?: Origin): CollectionValue => ({
   kind: 'Collection',
   item,
-  min,
+  min: finite(min),
   max,
   countedAt,
 });

@@ -17,10 +17,24 @@ export const markOf = (kind: 'node' | 'argument', place: Path): string => JSON.s
 export function codeOf(expression: { values: JsonObject; result: string }, width: number): Layout {
   const { values, result } = expression;
   const variables = findVariables(values, result);
-  const printer: Printer = { values, variables, names: new Map(), depth: 0 };
-  const statements = variables.within(undefined).map((key) => declaration(printer, key));
+  const printer: Printer = {
+    values,
+    variables,
+    names: new Map(),
+    depth: 0,
+    room: { nodes: MAX_NODES, levels: MAX_NESTED },
+  };
+  const statements = declarations(printer, variables.within(undefined));
   return layOut([...statements, [entryDoc(printer, result), ';']], width);
 }
+
+/**
+ * What is left out is shown as `…`. A function is written where it is used, so a small graph can stand for more code than there
+ * is time for, and nest deeper than the stack.
+ */
+const MAX_NODES = 50_000;
+const MAX_NESTED = 400;
+const OMITTED = '…';
 
 interface Printer {
   readonly values: JsonObject;
@@ -29,10 +43,26 @@ interface Printer {
   readonly names: ReadonlyMap<string, string>;
   /** How many functions there are around. */
   readonly depth: number;
+  /** What is left for all of the code: nodes, and levels of nodes in each other. */
+  readonly room: { nodes: number; levels: number };
 }
 
 /** Bounds the recursion: no reader follows more functions in functions. */
 const MAX_FUNCTIONS = 30;
+/** Programs have one or two. */
+const MAX_ARGUMENTS = 20;
+
+function declarations(printer: Printer, keys: readonly string[]): Doc[] {
+  const docs: Doc[] = [];
+  for (const key of keys) {
+    if (printer.room.nodes <= 0) {
+      docs.push(OMITTED);
+      break;
+    }
+    docs.push(declaration(printer, key));
+  }
+  return docs;
+}
 
 function declaration(printer: Printer, key: string): Doc {
   const name = printer.variables.nameOf(key) ?? '';
@@ -49,6 +79,18 @@ function referenceDoc(printer: Printer, key: string): Doc {
 
 /** @param role what the function of this node is given, to name its arguments by */
 function nodeDoc(printer: Printer, node: unknown, place: Path, role: string): Doc {
+  const { room } = printer;
+  if (room.nodes <= 0 || room.levels <= 0) {
+    return OMITTED;
+  }
+  room.nodes -= 1;
+  room.levels -= 1;
+  const doc = docOf(printer, node, place, role);
+  room.levels += 1;
+  return doc;
+}
+
+function docOf(printer: Printer, node: unknown, place: Path, role: string): Doc {
   const kind = kindOf(node);
   const content = (node as JsonObject)[kind];
   switch (kind) {
@@ -93,20 +135,22 @@ function functionDoc(
   role: string,
 ): Doc {
   if (printer.depth === MAX_FUNCTIONS) {
-    return '…';
+    return OMITTED;
   }
   const names = new Map(printer.names);
-  for (const [index, name] of argumentNames.entries()) {
+  const named = argumentNames.slice(0, MAX_ARGUMENTS);
+  for (const [index, name] of named.entries()) {
     names.set(name, freeName(index === 0 ? role || 'x' : 'state', new Set(names.values())));
   }
   const inner = { ...printer, names, depth: printer.depth + 1 };
-  const shown = argumentNames.map((name) => names.get(name) ?? name).join(', ');
+  const more = argumentNames.length > named.length ? [OMITTED] : [];
+  const shown = [...named.map((name) => names.get(name) ?? name), ...more].join(', ');
   const locals = printer.variables.within(body);
   const value = referenceDoc(inner, body);
   if (locals.length === 0) {
     return group(`(${shown}) =>`, indent(line, value));
   }
-  const statements = locals.map((key): Doc => [hardline, declaration(inner, key)]);
+  const statements = declarations(inner, locals).map((doc): Doc => [hardline, doc]);
   return [`(${shown}) => {`, indent(...statements, hardline, 'return ', value, ';'), hardline, '}'];
 }
 

@@ -14,6 +14,10 @@ export interface Variables {
 
 /** Levels of one expression. */
 const MAX_LEVELS = 24;
+/** Arguments of functions that an entry uses. With more of them, it may stand too far outside. */
+const MAX_FREE = 32;
+/** All walks over entries together, to find what stands in which function. What is not found is not declared. */
+const MAX_VISITS = 1_000_000;
 
 interface EntryFacts {
   readonly free: ReadonlySet<string>;
@@ -21,28 +25,29 @@ interface EntryFacts {
 }
 
 export function findVariables(values: JsonObject, result: string): Variables {
-  const order = sortEntries(values, result);
+  const graph: Graph = { values, references: new Map(), visits: MAX_VISITS };
+  const order = sortEntries(graph, result);
   const uses = new Map<string, number>();
   for (const key of order) {
-    for (const { target } of referencesIn(values[key])) {
+    for (const { target } of referencesOf(graph, key)) {
       uses.set(target, (uses.get(target) ?? 0) + 1);
     }
   }
   const variables = new Map<string, string>();
   const facts = new Map<string, EntryFacts>();
-  const bodies = new Map<string, readonly string[]>();
+  const bodies = new Map<string, ReadonlySet<string>>();
   for (const key of order) {
     const free = new Set<string>(argumentsIn(values[key]));
     let levels = 0;
-    for (const { target, binds, depth } of referencesIn(values[key])) {
+    for (const { target, binds, depth } of referencesOf(graph, key)) {
       const known = facts.get(target);
       for (const name of known?.free ?? []) {
-        if (!binds?.includes(name)) {
+        if (free.size < MAX_FREE && !binds?.includes(name)) {
           free.add(name);
         }
       }
       if (binds) {
-        bodies.set(target, binds);
+        bodies.set(target, new Set(binds));
       } else if ((uses.get(target) ?? 0) > 1 || (known?.levels ?? 0) + depth > MAX_LEVELS) {
         variables.set(target, variableName(target));
       }
@@ -53,14 +58,14 @@ export function findVariables(values: JsonObject, result: string): Variables {
   return {
     nameOf: (key) => variables.get(key),
     within: (bodyKey) => {
-      const bound = bodyKey === undefined ? [] : (bodies.get(bodyKey) ?? []);
+      const bound = bodyKey === undefined ? undefined : bodies.get(bodyKey);
       const start = bodyKey ?? result;
-      return sortEntries(values, start).filter((key) => {
-        const free = facts.get(key)?.free;
+      return sortEntries(graph, start).filter((key) => {
+        const free = facts.get(key)?.free ?? new Set();
         return (
           key !== start &&
           variables.has(key) &&
-          (bodyKey === undefined ? free?.size === 0 : bound.some((name) => free?.has(name)))
+          (bodyKey === undefined ? free.size === 0 : [...free].some((name) => bound?.has(name)))
         );
       });
     },
@@ -77,20 +82,38 @@ interface Reference {
   readonly depth: number;
 }
 
+interface Graph {
+  readonly values: JsonObject;
+  /** Each entry is read once. */
+  readonly references: Map<string, readonly Reference[]>;
+  /** How many entries may still be visited. */
+  visits: number;
+}
+
+function referencesOf({ values, references }: Graph, key: string): readonly Reference[] {
+  const found = references.get(key) ?? referencesIn(values[key]);
+  references.set(key, found);
+  return found;
+}
+
 /** Each entry that `start` leads to, after those that it refers to. References may be thousands of levels deep. */
-function sortEntries(values: JsonObject, start: string): string[] {
+function sortEntries(graph: Graph, start: string): string[] {
   const order: string[] = [];
+  if (graph.visits <= 0) {
+    return order;
+  }
   const seen = new Set([start]);
-  const open = [{ key: start, references: referencesIn(values[start]), next: 0 }];
+  const open = [{ key: start, references: referencesOf(graph, start), next: 0 }];
   for (let frame = open.at(-1); frame; frame = open.at(-1)) {
     const reference = frame.references[frame.next];
     frame.next += 1;
+    graph.visits -= 1;
     if (!reference) {
       order.push(frame.key);
       open.pop();
     } else if (!seen.has(reference.target)) {
       seen.add(reference.target);
-      open.push({ key: reference.target, references: referencesIn(values[reference.target]), next: 0 });
+      open.push({ key: reference.target, references: referencesOf(graph, reference.target), next: 0 });
     }
   }
   return order;

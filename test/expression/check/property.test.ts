@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
 
-import { checkVideo } from '../../../shared/expression/check/check-video.ts';
+import { checkVideo, type CheckedRequest } from '../../../shared/expression/check/check-video.ts';
 import type { PlacedFinding } from '../../../shared/expression/check/report.ts';
 import {
   algorithmNames,
@@ -144,8 +144,8 @@ function graphOf(numbers: readonly number[]) {
   return { expression, root, signature, dice };
 }
 
-const errorsOf = (expression: object): PlacedFinding[] =>
-  checkVideo({ expression }).filter(({ severity }) => severity === 'ERROR');
+const errorsOf = (expression: object, videoOptions: CheckedRequest['videoOptions'] = {}): PlacedFinding[] =>
+  checkVideo({ expression, videoOptions }).filter(({ severity }) => severity === 'ERROR');
 
 const numbers = fc.array(fc.nat(1_000_000), { minLength: 20, maxLength: 60 });
 
@@ -226,5 +226,91 @@ it('after the last step loses bands or 8 bits, or the result is another type, th
       ]);
     }),
     { numRuns: 500 },
+  );
+});
+
+const image = { valueReference: 'image' };
+const frame = call('Image.visualize', { image, bands: constant(['a', 'b', 'c']) });
+const fromImages = (images: Node): Node => call('ImageCollection.fromImages', { images });
+const part = { valueReference: 'part' };
+
+/** Ways to make this many frames. The entry `part` decides how many. */
+const framesOf: readonly ((count: number) => { readonly part: Node; readonly frames: Node })[] = [
+  (count) => ({
+    part: call('List.repeat', { value: frame, count: constant(count) }),
+    frames: fromImages(part),
+  }),
+  (count) => ({
+    part: call('List.sequence', { start: constant(1), end: constant(count) }),
+    frames: fromImages(
+      call('List.map', {
+        list: part,
+        baseAlgorithm: { functionDefinitionValue: { argumentNames: ['x'], body: 'frame' } },
+      }),
+    ),
+  }),
+  (count) => ({
+    part: { arrayValue: { values: Array.from({ length: count }, () => frame) } },
+    frames: fromImages(call('List.reverse', { list: part })),
+  }),
+  (count) => ({
+    part: call('Collection.merge', {
+      collection1: fromImages(call('List.repeat', { value: frame, count: constant(count - 1) })),
+      collection2: fromImages({ arrayValue: { values: [frame] } }),
+    }),
+    frames: call('Collection.map', {
+      collection: part,
+      baseAlgorithm: { functionDefinitionValue: { argumentNames: ['y'], body: 'frame' } },
+    }),
+  }),
+];
+
+it('with one frame more than maxFrames, there is an error at what makes so many; without it, there is none', () => {
+  fc.assert(
+    fc.property(
+      numbers,
+      fc.nat(framesOf.length - 1),
+      fc.integer({ min: 1, max: 60 }),
+      (seed, way, maxFrames) => {
+        const { expression } = graphOf(seed);
+        const values = expression.values as Record<string, Node>;
+        const make = (count: number) => Object.assign(values, { frame }, framesOf[way]?.(count));
+        make(maxFrames);
+        expect(errorsOf(expression, { maxFrames })).toEqual([]);
+        make(maxFrames + 1);
+        expect(errorsOf(expression, { maxFrames })).toMatchObject([
+          { code: 'TOO_MANY_FRAMES', path: 'request.expression.values.part' },
+        ]);
+      },
+    ),
+    { numRuns: 300 },
+  );
+});
+
+/** Ways to give frames a size. */
+const sizesOf: readonly ((width: number, height: number) => Record<string, Node>)[] = [
+  (width, height) => ({ width: constant(width), height: constant(height) }),
+  (width) => ({ maxDimension: constant(width) }),
+];
+
+it('with one pixel more than maxPixelsPerFrame, there is an error at what gives the size; without it, there is none', () => {
+  const side = fc.integer({ min: 1, max: 5000 }).map((half) => 2 * half);
+  fc.assert(
+    fc.property(numbers, fc.nat(sizesOf.length - 1), side, side, (seed, way, width, height) => {
+      const { expression } = graphOf(seed);
+      const values = expression.values as Record<string, Node>;
+      values['part'] = call('Image.clipToBoundsAndScale', {
+        input: frame,
+        ...sizesOf[way]?.(width, height),
+      });
+      values['frames'] = fromImages({ arrayValue: { values: [part] } });
+      // Of the longer side alone, only one row is certain.
+      const pixels = way === 0 ? width * height : width;
+      expect(errorsOf(expression, { maxPixelsPerFrame: pixels })).toEqual([]);
+      expect(errorsOf(expression, { maxPixelsPerFrame: String(pixels - 1) })).toMatchObject([
+        { code: 'TOO_MANY_PIXELS', path: 'request.expression.values.part' },
+      ]);
+    }),
+    { numRuns: 300 },
   );
 });
