@@ -198,9 +198,26 @@ describe('the video of a job that succeeded', () => {
         },
       });
     }
+    // As many as are looked for at once.
+    expect(harness.buckets.counters.calls.list).toBeLessThanOrEqual(8);
+    await harness.submit({ data: smallJob({ jobKey: 'job/later' }) });
+    await harness.untilQuiet();
     expect(harness.logged.filter(({ event }) => event === 'delivery.denied')).toMatchObject([
       { bucket, role: 'roles/storage.objectViewer' },
     ]);
+  });
+
+  it('is not looked for in a bucket that does not respond, beyond a few tries for each run', async () => {
+    const harness = createHarness({ deliveries: [] });
+    for (let n = 0; n < 30; n += 1) {
+      await harness.submit({ data: smallJob({ jobKey: `job/${n}` }) });
+    }
+    await harness.poll();
+    harness.clock.advance(MINUTE_MS);
+    harness.buckets.failNext('list', { kind: 'silence' }, 1000);
+    await harness.poll();
+    expect(harness.buckets.counters.calls.list).toBeGreaterThan(0);
+    expect(harness.buckets.counters.calls.list).toBeLessThan(15);
   });
 
   it('is found when someone asks again after the role was granted', async () => {

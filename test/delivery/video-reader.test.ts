@@ -126,6 +126,13 @@ describe('the reader of videos', () => {
     expect(reads).toBeLessThan(30);
   });
 
+  it('gives its worker neither settings nor credentials', () => {
+    const worker = startWorker();
+    const names = readFileSync(`/proc/${worker.pid}/environ`, 'utf8').match(/[^\0=]+(?==)/g) ?? [];
+    worker.kill('SIGKILL');
+    expect(names.filter((name) => !name.startsWith('NODE_CHANNEL_'))).toEqual([]);
+  });
+
   describe('with a worker that dies', () => {
     /** Starts workers, and does something to each before it is used. */
     function watched(prepare: (worker: ChildProcess, n: number) => void = () => {}) {
@@ -162,6 +169,15 @@ describe('the reader of videos', () => {
       const { reader: own, started } = watched((worker, n) => n === 1 && worker.kill('SIGKILL'));
       expect((await read(bytesOf('long-index-last'), own)).reading).toHaveProperty('video');
       expect(started).toHaveLength(2);
+      own.close();
+    });
+
+    it('when others were idle too, uses a new one', async () => {
+      const { reader: own, started } = watched();
+      await Promise.all([read(bytesOf('320'), own), read(bytesOf('320'), own)]);
+      expect(started).toHaveLength(2);
+      started.forEach((worker) => worker.kill('SIGKILL'));
+      expect((await read(bytesOf('320'), own)).reading).toHaveProperty('video');
       own.close();
     });
 

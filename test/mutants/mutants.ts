@@ -1,6 +1,7 @@
 import type { Mutant } from './mutant.ts';
 import { batches } from './safeguards/batches.ts';
 import { budgetMutants } from './safeguards/budgets.ts';
+import { deliveries } from './safeguards/deliveries.ts';
 import { earthEngine } from './safeguards/earth-engine.ts';
 import { identity } from './safeguards/identity.ts';
 import { infrastructure } from './safeguards/infrastructure.ts';
@@ -19,5 +20,6 @@ export const mutants: readonly Mutant[] = [
   ...polling,
   ...batches,
   ...budgetMutants,
+  ...deliveries,
   ...infrastructure,
 ];

@@ -484,16 +484,4 @@ export const polling: readonly Mutant[] = [
       },
     ],
   ),
-  ...mutantsOf(
-    'shared/delivery/copy.ts',
-    ['test/delivery/verify.test.ts'],
-    [
-      {
-        name: 'silent-bucket-copied-to',
-        removes: 'a bucket that does not respond does not take the time of a whole run',
-        find: '        noteFailure(target.bucket);\n',
-        replace: '',
-      },
-    ],
-  ),
 ];
