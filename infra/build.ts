@@ -150,11 +150,14 @@ export async function buildMain(outDir: string): Promise<void> {
 /**
  * One function, with everything except the framework in one file, since reading hundreds of module files takes most of a cold
  * start. The clients are in the same file, and are evaluated with the first request.
+ *
+ * @returns the modules in its main file, as paths
  */
-async function buildTarget(target: Target, outDir: string): Promise<void> {
+export async function buildTarget(target: Target, outDir: string): Promise<string[]> {
   const directory = join(outDir, 'deploy', target);
-  await build({
+  const { metafile } = await build({
     ...bundledOptions,
+    metafile: true,
     stdin: {
       contents: [
         `import { http } from '${framework}';`,
@@ -189,6 +192,7 @@ async function buildTarget(target: Target, outDir: string): Promise<void> {
   const names = await readdir(directory);
   const entries = names.map(async (name) => ({ name, data: await readFile(join(directory, name)) }));
   await writeFile(`${directory}.zip`, zip(await Promise.all(entries)));
+  return Object.keys(metafile.inputs);
 }
 
 /**

@@ -1,5 +1,5 @@
 import { createServer } from 'node:http';
-import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 
@@ -114,6 +114,23 @@ describe('a deployed bundle', () => {
     expect(manifest.main).toBe('index.cjs');
     expect(Object.keys(manifest.dependencies)).toEqual(['@google-cloud/functions-framework']);
     expect(Object.values(manifest.dependencies).join(' ')).toMatch(/^\d+\.\d+\.\d+$/);
+  });
+
+  it('pollExports loads nothing that reads videos before a job has ended', async () => {
+    const directory = join(outDir, 'deploy', 'pollExports');
+    const scratch = await mkdtemp(join(outDir, 'deploy', 'idle-'));
+    await copyFile(join(directory, 'index.cjs'), join(scratch, 'index.cjs'));
+    const instance = await startFunction({
+      target: 'pollExports',
+      env: { ...environment, STORAGE_EMULATOR_HOST: 'http://127.0.0.1:1' },
+      source: join(scratch, 'index.cjs'),
+    });
+    try {
+      const response = await fetch(instance.url, { method: 'POST' });
+      expect([response.status, instance.output()]).toEqual([200, expect.not.stringContaining('ERROR')]);
+    } finally {
+      await instance.stop();
+    }
   });
 
   it('showExports starts and shows every page', async () => {
