@@ -75,7 +75,11 @@ export function createPage(services: PageServices): Page {
   };
 
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const { pathname, searchParams } = new URL(request.url ?? '/', 'http://page');
+    const address = addressOf(request.url);
+    if (!address) {
+      return send(request, response, { status: 404, type: 'text', body: 'There is no such page.\n' });
+    }
+    const { pathname, searchParams } = address;
     if (pathname === '/healthz') {
       return send(request, response, { type: 'text', body: 'ok\n' });
     }
@@ -127,6 +131,14 @@ export function createPage(services: PageServices): Page {
     },
     close: () => live.close(),
   };
+}
+
+const ORIGIN = 'http://page';
+
+/** Undefined for what names another server, such as `//name`, or cannot be an address. */
+function addressOf(url = '/'): URL | undefined {
+  const address = URL.parse(url, ORIGIN);
+  return address?.origin === ORIGIN ? address : undefined;
 }
 
 const problem = (status: ProblemView['status']): ProblemView => ({ kind: 'problem', status });
@@ -195,7 +207,7 @@ function createViews({ store, clock, config }: PageServices, overview: Overview)
     if (rest.length > 0 || (encoded !== undefined && id === undefined)) {
       return undefined;
     }
-    if (section === '' && id === undefined) {
+    if (path === '/') {
       return shared('/', () => overview.read());
     }
     if (section === 'batches') {
@@ -205,7 +217,10 @@ function createViews({ store, clock, config }: PageServices, overview: Overview)
     }
     if (section === 'exports' && id === undefined) {
       const filter = readFilter(query);
-      const limit = Math.min(MAX_ROWS, Math.max(1, Number(query.get('limit')) || PAGE_ROWS));
+      const limit = limitOf(query);
+      if (limit === undefined) {
+        return { key: path, isShared: false, make: async () => problem(400) };
+      }
       return shared(`/exports${filterQuery(filter, after)} ${limit}`, () =>
         exportsList(store, clock, filter, after, limit),
       );
@@ -225,6 +240,12 @@ function createViews({ store, clock, config }: PageServices, overview: Overview)
     }
     return undefined;
   };
+}
+
+/** How many rows a script asks for; undefined if it is no number of rows. */
+function limitOf(query: URLSearchParams): number | undefined {
+  const limit = query.get('limit') ?? String(PAGE_ROWS);
+  return /^[1-9]\d{0,8}$/.test(limit) ? Math.min(MAX_ROWS, Number(limit)) : undefined;
 }
 
 /** An id in an address; undefined if no document can have it. */

@@ -5,6 +5,7 @@ import { pages } from '../../shared/store/pages.ts';
 import { recordQueries, rejectedMessageQueries } from '../../shared/store/queries.ts';
 import { cursorOf, type Found, isReadable, type Store, type Stored } from '../../shared/store/store.ts';
 import { abbreviate } from '../../shared/text.ts';
+import { decodePosition, encodePosition } from './position.ts';
 import { iso, optional, rowOf } from './row.ts';
 import type { BatchCounts, BatchesView, BatchRow, BatchView, RejectedRow, Row } from './view.ts';
 
@@ -25,20 +26,17 @@ const groupNames = Object.keys(groups) as (keyof BatchCounts)[];
 
 export async function batchesList({ batches, records }: Store, after?: string): Promise<BatchesView> {
   const query = batchListQueries.newest();
-  const start = /^(\d{1,15})\.([^/]{1,300})$/.exec(after ?? '');
+  const start = decodePosition(after);
   const found = await batches.find(query, {
     limit: BATCHES + 1,
-    ...(start ? { after: [new Date(Number(start[1])), start[2]] } : {}),
+    ...(start ? { after: start } : {}),
   });
   const shown = found.slice(0, BATCHES);
   const last = shown.at(-1);
-  const [createdAt, id] = last ? cursorOf(query, last) : [];
   return {
     kind: 'batches',
     rows: await Promise.all(shown.filter(isReadable).map((batch) => batchRow(records, batch))),
-    ...(found.length > BATCHES && createdAt instanceof Date
-      ? { next: `${createdAt.getTime()}.${String(id)}` }
-      : {}),
+    ...optional('next', last && found.length > BATCHES ? encodePosition(cursorOf(query, last)) : undefined),
   };
 }
 

@@ -7,6 +7,7 @@ import { pages } from '../../shared/store/pages.ts';
 import { type Query, recordQueries } from '../../shared/store/queries.ts';
 import { cursorOf, type Found, isReadable, type Store } from '../../shared/store/store.ts';
 import { type Filtered, filteredRow, matchesFilter } from './filter.ts';
+import { decodePosition, encodePosition } from './position.ts';
 import { optional, rowOf } from './row.ts';
 import type { ExportsView, Filter, Row } from './view.ts';
 
@@ -120,16 +121,4 @@ function filteredOf(found: Found<ExportRecord>): Filtered {
   return isReadable(found)
     ? { ...row, key: found.value.jobKey ?? found.id, labels: found.value.labels }
     : row;
-}
-
-/** A position in the list, for an address: the time by which it is sorted, and the id of a record. */
-function encodePosition(cursor: readonly unknown[]): string | undefined {
-  const [time, id] = cursor;
-  return time instanceof Date ? `${time.getTime()}.${String(id)}` : undefined;
-}
-
-/** A position that does not exist starts the list at its beginning. */
-function decodePosition(text: string | undefined): readonly unknown[] | undefined {
-  const [, ms, id] = /^(\d{1,15})\.([^/]{1,1500})$/.exec(text ?? '') ?? [];
-  return ms === undefined || id === undefined ? undefined : [new Date(Number(ms)), id];
 }

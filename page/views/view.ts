@@ -285,5 +285,5 @@ export interface RequestText {
 
 export interface ProblemView {
   readonly kind: 'problem';
-  readonly status: 404 | 422 | 500;
+  readonly status: 400 | 404 | 422 | 500;
 }

@@ -6,7 +6,7 @@ import { StaleWriteError } from '../../shared/errors.ts';
 import type { ExportRecord, RecordState } from '../../shared/model/record.ts';
 import { budgetQueries, spendingQueries } from '../../shared/store/budget-queries.ts';
 import type { Fields } from '../../shared/store/fields.ts';
-import { costQueries } from '../../shared/store/list-queries.ts';
+import { costQueries, listQueries } from '../../shared/store/list-queries.ts';
 import { pageQueries } from '../../shared/store/page-queries.ts';
 import { recordQueries, type Query } from '../../shared/store/queries.ts';
 import {
@@ -412,6 +412,16 @@ function describeQueries(current: () => Opened): void {
       }
       expect(paged).toEqual(wanted);
     }
+  });
+
+  it.each([
+    ['a part of a document', { limit: 1.5 }],
+    ['a time after the year 9999', { limit: 1, after: [new Date(999_999_999_999_999), 'id'] }],
+    ['a reserved id', { limit: 1, after: [now, '__x__'] }],
+    ['no id', { limit: 1, after: [now, 'a/b'] }],
+  ])('refuses a page with %s', async (_what, page) => {
+    const { records } = current().store;
+    await expect(records.find(listQueries.newest(), page)).rejects.toThrow();
   });
 
   it('lists the projects in use, one after the other', async () => {

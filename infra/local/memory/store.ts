@@ -2,7 +2,7 @@ import { ServiceError, StaleWriteError, UnreadableError } from '../../../shared/
 import type { ExportRecord } from '../../../shared/model/record.ts';
 import { collections, parseDocument, type Collection } from '../../../shared/store/collections.ts';
 import { changedFields, copyFields, type Fields } from '../../../shared/store/fields.ts';
-import { documentProblem, requireDocumentId } from '../../../shared/store/limits.ts';
+import { documentProblem, isTimestamp, requireDocumentId } from '../../../shared/store/limits.ts';
 import type { Query } from '../../../shared/store/queries.ts';
 import type {
   Budgets,
@@ -171,8 +171,9 @@ function memoryDocuments<T extends object>(table: Table, collection: Collection<
       return { id, value: next, version };
     },
 
-    async find(query: Query, { limit, after }: Page): Promise<Found<T>[]> {
-      return evaluate(query, table.candidates(query), after, limit).map(read);
+    async find(query: Query, page: Page): Promise<Found<T>[]> {
+      requirePage(collection.path, query, page);
+      return evaluate(query, table.candidates(query), page.after, page.limit).map(read);
     },
 
     async count(query: Query): Promise<number> {
@@ -212,6 +213,21 @@ function memoryDocuments<T extends object>(table: Table, collection: Collection<
       };
     },
   };
+}
+
+/** Firestore refuses a page that no document can be on. */
+function requirePage(path: string, { orderBy }: Query, { limit, after = [] }: Page): void {
+  if (!Number.isInteger(limit) || limit < 0) {
+    throw new ServiceError('STORE_FAILED', `${limit} is not a number of documents (${path})`);
+  }
+  for (const value of after) {
+    if (value instanceof Date && !isTimestamp(value)) {
+      throw new ServiceError('STORE_FAILED', `a page of ${path} cannot start after ${value.getTime()}`);
+    }
+  }
+  if (after.length > orderBy.length) {
+    requireDocumentId(path, String(after.at(-1)));
+  }
 }
 
 function memoryBudgets(table: Table): Budgets {
