@@ -267,10 +267,10 @@ describe('the video of a job that succeeded', () => {
     });
   });
 
-  it('that was replaced while it was read is looked at again', async () => {
-    const harness = await ended([{ pattern: '.', name: 'plain' }]);
+  /** A poller whose every video is replaced after it was listed. */
+  async function replacing(harness: Harness) {
     const storage = await harness.services.storage?.();
-    const replaced = harness.instance((services) => ({
+    return harness.instance((services) => ({
       ...services,
       storage: async () => ({
         ...(storage as NonNullable<typeof storage>),
@@ -282,10 +282,26 @@ describe('the video of a job that succeeded', () => {
         },
       }),
     }));
-    await replaced.poll();
+  }
+
+  it('that was replaced while it was read is looked at again', async () => {
+    const harness = await ended([{ pattern: '.', name: 'plain' }]);
+    await (await replacing(harness)).poll();
     expect((await delivery(harness))?.state).toBe('PENDING');
     await pollFor(harness, 5 * MINUTE_MS);
     expect(await delivery(harness)).toMatchObject({ state: 'VERIFIED', bytes: bytesOf('768').length });
+  });
+
+  it('that was replaced while it was read is not missing, however late that is', async () => {
+    const harness = await ended([{ pattern: '.', when: 'never' }]);
+    await pollFor(harness, HOUR_MS - 2 * MINUTE_MS);
+    const createdMs = harness.clock.now().getTime();
+    harness.buckets.objects.put({ bucket, name: 'small.mp4', data: bytesOf('320'), createdMs });
+    harness.clock.advance(HOUR_MS);
+    await (await replacing(harness)).poll();
+    expect((await delivery(harness))?.state).toBe('PENDING');
+    await pollFor(harness, HOUR_MS);
+    expect((await delivery(harness))?.state).toBe('VERIFIED');
   });
 
   it('is unchecked in Drive, and if VERIFY_DELIVERY is off', async () => {
