@@ -387,6 +387,44 @@ describe('the copy to deliverTo', () => {
     },
   );
 
+  it('goes only where jobs may write', async () => {
+    const harness = await copying(1);
+    const narrow = harness.instance((services) => ({
+      ...services,
+      config: { ...services.config, allowedDestinations: [`gs://${bucket}/*`] },
+    }));
+    await narrow.poll();
+    expect(await byKey(harness, 'copy/0')).toMatchObject({
+      delivery: { state: 'VERIFIED', problems: [{ code: 'COPY_DENIED' }] },
+    });
+    expect(harness.buckets.counters.calls.copy).toBe(0);
+  });
+
+  it('replaces nothing', async () => {
+    const harness = await copying(1);
+    const createdMs = harness.clock.now().getTime();
+    harness.buckets.objects.put({ bucket: 'stable', name: '0.mp4', data: Buffer.from('x'), createdMs });
+    await harness.poll();
+    const record = await byKey(harness, 'copy/0');
+    expect(record).toMatchObject({
+      delivery: { state: 'VERIFIED', problems: [{ code: 'COPY_NAME_TAKEN' }] },
+    });
+    expect(record).not.toHaveProperty('deliveredTo');
+    expect(harness.buckets.objects.get('stable', '0.mp4')?.data.length).toBe(1);
+  });
+
+  it('is recognized if it was made although the response was lost', async () => {
+    const harness = await copying(1);
+    harness.buckets.failNext('copy', { kind: 'lost' });
+    await harness.poll();
+    expect(await byKey(harness, 'copy/0')).not.toHaveProperty('deliveredTo');
+    await pollFor(harness, 5 * MINUTE_MS);
+    expect(await byKey(harness, 'copy/0')).toMatchObject({
+      delivery: { state: 'VERIFIED', problems: [] },
+      deliveredTo: 'gs://stable/0.mp4',
+    });
+  });
+
   it('is not tried for every video of a run if the bucket does not respond', async () => {
     const harness = await copying(18);
     harness.buckets.failNext('copy', { kind: 'silence' }, 1000);

@@ -112,7 +112,7 @@ export const deliveries: readonly Mutant[] = [
   ),
   ...mutantsOf(
     'shared/delivery/copy.ts',
-    [verifying, 'test/delivery/matrix.test.ts'],
+    [verifying],
     [
       {
         name: 'silent-bucket-copied-to',
@@ -131,7 +131,6 @@ export const deliveries: readonly Mutant[] = [
         removes: 'a copy that was made before a crash is recognized',
         find: 'existing.bytes === bytes && existing.crc32c === crc32c',
         replace: 'existing.bytes < 0',
-        tests: ['test/delivery/matrix.test.ts'],
       },
       {
         name: 'foreign-file-taken-for-the-copy',
