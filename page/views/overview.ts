@@ -1,6 +1,4 @@
-import pMap from 'p-map';
-
-import { type Clock, DAY_MS, HOUR_MS, later, MINUTE_MS } from '../../shared/clock.ts';
+import { type Clock, DAY_MS, later, MINUTE_MS } from '../../shared/clock.ts';
 import type { Config } from '../../shared/config.ts';
 import type { Log } from '../../shared/log.ts';
 import { type ExportRecord, type RecordState, waitingForSchema } from '../../shared/model/record.ts';
@@ -10,9 +8,10 @@ import { type Query, recordQueries } from '../../shared/store/queries.ts';
 import { isReadable, type Found, type Store } from '../../shared/store/store.ts';
 import { abbreviate } from '../../shared/text.ts';
 import { exportPath, exportsPath } from './filter.ts';
+import { createHourHistory } from './hours.ts';
 import { createParts } from './parts.ts';
 import { iso, optional, rowOf } from './row.ts';
-import type { BudgetRow, Hour, OverviewParts, OverviewView, Problem, ProjectRow, Waiting } from './view.ts';
+import type { BudgetRow, OverviewParts, OverviewView, Problem, ProjectRow, Waiting } from './view.ts';
 
 /** Lists on the overview are short: each has a page of its own. */
 const ROWS = 8;
@@ -20,7 +19,6 @@ const PROJECTS = 20;
 /** Failures whose errors are compared. Each is a document to read. */
 const FAILURES = 20;
 const REJECTED = 20;
-const HOURS = 24;
 /** The poller runs every minute, and works on what is due for a few minutes. */
 const POLLER_LATE_MS = 15 * MINUTE_MS;
 
@@ -93,19 +91,17 @@ async function countActive({ records }: Store): Promise<NonNullable<OverviewPart
 }
 
 async function countWaiting({ records }: Store): Promise<Waiting> {
-  const [counts, [oldest]] = await Promise.all([
-    Promise.all(
-      waitingForSchema.options.map(async (reason) => ({
-        reason,
-        count: await records.count(pageQueries.waitingFor(reason)),
-      })),
-    ),
-    records.find(recordQueries.waiting(), { limit: 1 }),
-  ]);
-  return {
-    reasons: counts.filter(({ count }) => count > 0),
-    ...optional('oldest', oldest && rowOf(oldest)),
-  };
+  const [oldest] = await records.find(recordQueries.waiting(), { limit: 1 });
+  if (!oldest) {
+    return { reasons: [] };
+  }
+  const counts = await Promise.all(
+    waitingForSchema.options.map(async (reason) => ({
+      reason,
+      count: await records.count(pageQueries.waitingFor(reason)),
+    })),
+  );
+  return { reasons: counts.filter(({ count }) => count > 0), oldest: rowOf(oldest) };
 }
 
 const BUDGETS = 20;
@@ -141,10 +137,12 @@ async function projectRows(store: Store, limit: number, now: Date): Promise<Proj
   const names = [...new Set([...inUse, ...known.keys()])].slice(0, PROJECTS);
   return Promise.all(
     names.map(async (project): Promise<ProjectRow> => {
-      const [active, queued] = await Promise.all([
-        store.records.count(recordQueries.occupying(project)),
-        store.records.count(recordQueries.queued(project)),
-      ]);
+      const [active, queued] = inUse.includes(project)
+        ? await Promise.all([
+            store.records.count(recordQueries.occupying(project)),
+            store.records.count(recordQueries.queued(project)),
+          ])
+        : [0, 0];
       const { closedUntil, closedFor, parallelismRestrictedAt } = known.get(project) ?? {};
       return {
         project,
@@ -175,66 +173,26 @@ async function projectsInUse({ records }: Store): Promise<string[]> {
   return names;
 }
 
-/** What finished in each of the last hours. The counts of past hours are kept, since they no longer change. */
-interface HourHistory {
-  read(store: Store, now: Date): Promise<Hour[]>;
-}
-
-/** A job's end is recorded up to a poll after it happened, and later if the poller was down: the last two hours are counted anew. */
-const SETTLED_MS = 2 * HOUR_MS;
-/** The first page counts every hour, which must not hold up other queries. */
-const HOURS_AT_ONCE = 4;
-
-function createHourHistory(): HourHistory {
-  const settled = new Map<number, Hour>();
-  return {
-    async read(store, now) {
-      const current = now.getTime() - (now.getTime() % HOUR_MS);
-      const starts = Array.from({ length: HOURS }, (_, n) => current - (HOURS - 1 - n) * HOUR_MS);
-      for (const start of settled.keys()) {
-        if (start < (starts[0] ?? 0)) {
-          settled.delete(start);
-        }
-      }
-      const read = async (start: number): Promise<Hour> => {
-        const hour = settled.get(start) ?? (await countHour(store, new Date(start)));
-        if (start + SETTLED_MS <= current) {
-          settled.set(start, hour);
-        }
-        return hour;
-      };
-      return pMap(starts, read, { concurrency: HOURS_AT_ONCE });
-    },
-  };
-}
-
-async function countHour({ records }: Store, from: Date): Promise<Hour> {
-  const to = later(from, HOUR_MS);
-  const [succeeded, all, eecuSeconds] = await Promise.all([
-    records.count(pageQueries.finishedIn(['SUCCEEDED'], from, to)),
-    records.count(pageQueries.finished(from, to)),
-    records.sum(pageQueries.finished(from, to), 'eecuSeconds'),
-  ]);
-  return { from: iso(from), succeeded, unsuccessful: Math.max(0, all - succeeded), eecuSeconds };
-}
-
 async function findProblems(store: Store, now: Date): Promise<Problem[]> {
   const { records, rejectedMessages } = store;
   const yesterday = later(now, -DAY_MS);
   const late = later(now, -POLLER_LATE_MS);
   const unsuccessful = pageQueries.finishedIn(['FAILED', 'REJECTED', 'LOST'], yesterday, later(now, DAY_MS));
-  const [claims, operations, stalled, [longest], failures, failed, rejected, missing, suspect] =
-    await Promise.all([
-      records.count(recordQueries.overdueSubmitting(late)),
-      records.count(recordQueries.dueOperations(late)),
-      records.count(pageQueries.stalled()),
-      records.find(pageQueries.stalled(), { limit: 1 }),
-      records.find(unsuccessful, { limit: FAILURES }),
-      records.count(unsuccessful),
-      rejectedMessages.find(rejectedMessageListQueries.newest(yesterday), { limit: REJECTED }),
-      records.count(pageQueries.delivered(['MISSING'], yesterday)),
-      records.count(pageQueries.delivered(['SUSPECT'], yesterday)),
-    ]);
+  const [claims, operations, [longest], failures, rejected, undelivered] = await Promise.all([
+    records.count(recordQueries.overdueSubmitting(late)),
+    records.count(recordQueries.dueOperations(late)),
+    records.find(pageQueries.stalled(), { limit: 1 }),
+    records.find(unsuccessful, { limit: FAILURES }),
+    rejectedMessages.find(rejectedMessageListQueries.newest(yesterday), { limit: REJECTED }),
+    records.count(pageQueries.delivered(['MISSING', 'SUSPECT'], yesterday)),
+  ]);
+  // Usually there is none of these.
+  const [stalled, failed, missing] = await Promise.all([
+    longest ? records.count(pageQueries.stalled()) : 0,
+    failures.length === FAILURES ? records.count(unsuccessful) : failures.length,
+    undelivered > 0 ? records.count(pageQueries.delivered(['MISSING'], yesterday)) : 0,
+  ]);
+  const suspect = Math.max(0, undelivered - missing);
   const problems: Problem[] = [];
   if (claims + operations > 0) {
     problems.push({ code: 'POLLER_LATE', severity: 'ERROR', count: claims + operations });
