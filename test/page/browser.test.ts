@@ -12,8 +12,11 @@ import { accessibilityProblems, startBrowser, visit } from './browser.ts';
 import { root, servePage, type ServedPage } from './rig.ts';
 import { recordFor, seedTeam } from './seed.ts';
 
-/** What "live" means. */
-const LIVE_MS = 2000;
+/**
+ * Less than the 10 seconds after which a page without a stream asks: so the stream brought it. That it takes less than two
+ * seconds is measured by `npm run bench -- page`, because tests also run on busy machines.
+ */
+const LIVE_MS = 9000;
 const batchId = 'annual-timelapses@2026-11-23';
 
 let browser: Browser;
