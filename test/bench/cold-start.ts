@@ -11,6 +11,7 @@ import { createSimulator, serveSimulator } from '../../infra/local/simulator/ind
 import { targetNames, type Target } from '../../infra/targets.ts';
 import { readConfig } from '../../shared/config.ts';
 import { root } from '../processes.ts';
+import { residentMb } from './processes.ts';
 import { type Bench, median, type Row } from './table.ts';
 
 /**
@@ -170,11 +171,6 @@ async function start({ target, source, environment }: Candidate, body: unknown):
     instance.kill('SIGKILL');
     await instance.exited;
   }
-}
-
-async function residentMb(pid: number): Promise<number> {
-  const { stdout } = await promisify(execFile)('ps', ['-o', 'rss=', '-p', String(pid)]);
-  return Number(stdout) / 1024;
 }
 
 async function exampleRequest(): Promise<unknown> {

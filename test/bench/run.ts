@@ -7,6 +7,7 @@ import identity from './identity.ts';
 import isolation from './isolation.ts';
 import drain from './drain.ts';
 import memory from './memory.ts';
+import page from './page.ts';
 import poll from './poll.ts';
 import submit from './submit.ts';
 import { type Bench, formatTable, isOver } from './table.ts';
@@ -23,6 +24,7 @@ const benches: readonly Bench[] = [
   drain,
   isolation,
   memory,
+  page,
 ];
 
 const usage = `usage: npm run bench [-- NAME…]
