@@ -56,7 +56,7 @@ export function estimate(
     const size = sizeOn(scaledBy, job.extent);
     return size === undefined ? [] : [{ ...job, ratio: job.eecuSeconds / size }];
   });
-  if (sized.length === 0 || count === 0) {
+  if (sized.length === 0 || extents.length === 0 || count === 0) {
     return undefined;
   }
   const ratios = sized.map(({ ratio }) => ratio);
