@@ -31,6 +31,9 @@ export function sizeOn(scale: ScaleName | undefined, extent: Extent | undefined)
   return size > 0 && Number.isFinite(size) ? size : undefined;
 }
 
+/** A smaller error by less than this is chance, or rounding if all jobs have the same size. */
+const MIN_GAIN = 0.02;
+
 interface Measured {
   readonly eecuSeconds: number;
   readonly extent?: Extent | undefined;
@@ -47,7 +50,7 @@ export function bestScale(
   jobs: readonly (Extent | undefined)[],
 ): ScaleName | undefined {
   let best: ScaleName | undefined;
-  let smallest = 1;
+  let smallest = 1 - MIN_GAIN;
   for (const scale of scaleNames) {
     const sized = history.flatMap(({ eecuSeconds, extent }) => {
       const size = sizeOn(scale, extent);

@@ -91,6 +91,19 @@ describe('a budget', () => {
     expect((await rig.record(id)).state).toBe('PENDING');
   });
 
+  it('leaves the records of its jobs alone while it holds them', async () => {
+    const rig = createBudgetRig();
+    rig.budget('all', hold(1));
+    await rig.ended('ve1-a', 2);
+    const id = await rig.publish('held');
+    const { revision } = await rig.record(id);
+    for (let poll = 0; poll < 3; poll += 1) {
+      rig.clock.advance(MINUTE_MS);
+      await rig.poll();
+    }
+    expect((await rig.record(id)).revision).toBe(revision);
+  });
+
   it('releases its jobs when it is deleted', async () => {
     const rig = createBudgetRig();
     rig.budget('all', hold(1));
@@ -172,6 +185,29 @@ describe('a budget', () => {
     await rig.poll();
     await rig.poll();
     expect(rig.told()).toHaveLength(1);
+  });
+
+  it('keeps only those events that could not be published', async () => {
+    const rig = createBudgetRig();
+    const thresholds = [50, 100].map((percent) => ({ percent, action: 'NOTIFY' as const }));
+    rig.budget('all', hold(1, { thresholds }));
+    await rig.ended('ve1-a', 2);
+    const { publisher } = rig.services;
+    const half = rig.instance((services) => ({
+      ...services,
+      publisher: {
+        ...publisher,
+        publish: async (topic, messages) => [
+          ...(await publisher.publish(topic, messages.slice(0, 1), 1000)),
+          ...messages.slice(1).map(() => ({ error: new Error('the topic does not answer') })),
+        ],
+      },
+    }));
+    await half.poll();
+    expect(rig.told().map(({ percent }) => percent)).toEqual([50]);
+    await rig.poll();
+    await rig.poll();
+    expect(rig.told().map(({ percent }) => percent)).toEqual([50, 100]);
   });
 
   it('cancels what runs, and lets nothing new start', async () => {
@@ -344,6 +380,8 @@ describe('a record that cannot be written', () => {
     rig.clock.advance(MINUTE_MS);
     await failing.poll();
     expect(await rig.record(good)).toMatchObject({ cancelReason: { status: 'BUDGET' } });
+    const operation = rig.simulator.operations().find(({ requestId }) => requestId === good);
+    expect(operation?.cancelRequested).toBe(true);
     expect(await rig.record(held)).not.toHaveProperty('heldBy');
   });
 });

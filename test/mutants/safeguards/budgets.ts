@@ -207,7 +207,7 @@ export const budgetMutants: readonly Mutant[] = [
       {
         name: 'scaled-by-taste',
         removes: 'costs are scaled only if that predicts the history better',
-        find: 'let smallest = 1;',
+        find: 'let smallest = 1 - MIN_GAIN;',
         replace: 'let smallest = Infinity;',
       },
     ],
