@@ -14,6 +14,8 @@ export interface WrittenEstimate {
   /** One sentence, and one more for each way in which the estimate may be wrong. */
   readonly texts: readonly string[];
   readonly json: object;
+  /** The upper end of the range; undefined if the cost is unknown. */
+  readonly highHours?: number;
 }
 
 export const estimatorOf = async (cli: Cli): Promise<Estimator> =>
@@ -28,7 +30,11 @@ export async function readEstimate(
   try {
     const found = shapeHash === undefined ? undefined : await estimator({ ...jobs, shapeHash });
     return found
-      ? { texts: textsOf(found, count), json: { jobs: count, ...jsonOf(found) } }
+      ? {
+          texts: textsOf(found, count),
+          json: { jobs: count, ...jsonOf(found) },
+          highHours: found.high / HOUR_SECONDS,
+        }
       : {
           texts: ['unknown: nothing similar has run. Run one such job first'],
           json: { jobs: count, similarJobs: 0 },

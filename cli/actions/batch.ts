@@ -1,8 +1,10 @@
+import { covers } from '../../shared/budget/figures.ts';
 import { checkManifest } from '../../shared/batch/check-expansion.ts';
 import { readBatch } from '../../shared/batch/change-batch.ts';
 import { jobRules } from '../../shared/message/job-message.ts';
 import { plan, type Plan, type PlannedOutcome, type SampledJob } from '../../shared/batch/plan.ts';
 import type { Issue } from '../../shared/model/rejected-message.ts';
+import { leftHours, readBudgetFigures } from '../budgets.ts';
 import { wrongInput } from '../cli-error.ts';
 import type { Cli } from '../cli.ts';
 import { estimatorOf, readEstimate, type WrittenEstimate } from '../estimate.ts';
@@ -11,7 +13,7 @@ import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import { readInput, readJson, writeFindings, writeIssues } from '../input.ts';
 import { publishOne } from '../publish.ts';
 import { table } from '../screen.ts';
-import { plural } from '../text.ts';
+import { plural, printable } from '../text.ts';
 import { batchGroup, watchingGroup } from '../watch/group.ts';
 import { watchUntilEnd } from '../watch/watching.ts';
 
@@ -43,11 +45,13 @@ export async function planBatch(cli: Cli, file: string, options: BatchOptions): 
   }
   const { findings, sample } = result;
   const estimates = await readEstimates(cli, sample, result.plan.counts.new);
+  const exceeded = await exceededBudgets(cli, sample, estimates);
   if (cli.json) {
     const costs = estimates.map(({ json }) => json);
     writeJson(cli, {
       ...result.plan,
       ...(costs.length > 0 && { estimates: costs }),
+      ...(exceeded.length > 0 && { exceeds: exceeded }),
       ...(findings.length > 0 && { findings }),
     });
   } else {
@@ -55,6 +59,11 @@ export async function planBatch(cli: Cli, file: string, options: BatchOptions): 
     writePlan(cli, result.plan);
     for (const text of estimates.flatMap(({ texts }) => texts)) {
       cli.terminal.out(`  cost  ${text}`);
+    }
+    for (const { budgetId, leftEecuHours } of exceeded) {
+      cli.terminal.out(
+        `  budget  ${printable(budgetId)} has ${leftEecuHours.toFixed(2)} EECU-hours left, which may not be enough`,
+      );
     }
   }
   return exitCodes.DONE;
@@ -81,12 +90,34 @@ async function readEstimates(
       extents,
       count: Math.max(1, Math.round((count * jobs.length) / sample.length)),
     };
-    const { texts, json } = await readEstimate(estimator, planned);
-    const [first = '', ...warnings] = texts;
+    const written = await readEstimate(estimator, planned);
+    const [first = '', ...warnings] = written.texts;
     const ofJobs = shapes.size > 1 ? `${plural(planned.count, 'job')} of one shape: ` : '';
-    estimates.push({ texts: [ofJobs + first, ...warnings], json: { ...json, shapeHash } });
+    estimates.push({
+      ...written,
+      texts: [ofJobs + first, ...warnings],
+      json: { ...written.json, shapeHash },
+    });
   }
   return estimates;
+}
+
+/** The budgets that cover the jobs, and that these may use up. */
+async function exceededBudgets(
+  cli: Cli,
+  sample: readonly SampledJob[],
+  estimates: readonly WrittenEstimate[],
+): Promise<{ readonly budgetId: string; readonly leftEecuHours: number }[]> {
+  const high = estimates.reduce((sum, { highHours = 0 }) => sum + highHours, 0);
+  const budgets = high > 0 ? await readBudgetFigures(cli) : [];
+  return budgets.flatMap((budget) => {
+    const leftEecuHours = leftHours(budget);
+    return leftEecuHours !== undefined &&
+      leftEecuHours < high &&
+      sample.every((job) => covers(budget.match, job))
+      ? [{ budgetId: budget.id, leftEecuHours }]
+      : [];
+  });
 }
 
 function writePlan({ terminal }: Cli, { batchId, jobs, counts, first, batch }: Plan): void {

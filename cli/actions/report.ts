@@ -1,12 +1,12 @@
 import { covers } from '../../shared/budget/figures.ts';
 import { type Period, periodOf } from '../../shared/budget/period.ts';
-import { BUDGET_STATUS_ID } from '../../shared/budget/refresh.ts';
 import { DAY_MS, later } from '../../shared/clock.ts';
 import type { BudgetFigures } from '../../shared/model/budget.ts';
 import { earlierAttemptIds } from '../../shared/model/ids.ts';
 import { type ExportRecord, isTerminal } from '../../shared/model/record.ts';
-import { isReadable, type Stored } from '../../shared/store/store.ts';
+import type { Stored } from '../../shared/store/store.ts';
 import { type Counts, sum } from '../attempts.ts';
+import { leftHours, readBudgetFigures } from '../budgets.ts';
 import type { Cli } from '../cli.ts';
 import { isFinalCost } from '../cost.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
@@ -50,7 +50,7 @@ export async function writeReport(
 ): Promise<ExitCode> {
   const now = cli.clock.now();
   const month = periodOf({ period: 'MONTH' }, now);
-  const groups = await readGroups(cli, filter, groupingOf(by, month), await readBudgets(cli));
+  const groups = await readGroups(cli, filter, groupingOf(by, month), await readBudgetFigures(cli));
   const lines = [...groups].map(([group, stats]): Line => {
     const isOver = by.by === 'month' && group !== month.name;
     return { group, stats, outlook: isOver ? {} : outlookOf(stats, month, now) };
@@ -96,11 +96,10 @@ interface Line {
 
 function outlookOf(stats: Group, { endsAt = new Date(0) }: Period, now: Date): Outlook {
   const remaining = (endsAt.getTime() - now.getTime()) / RECENT_MS;
-  const lefts = stats.budgets.flatMap(({ id, limitEecuHours, spentEecuSeconds }) =>
-    limitEecuHours === undefined || spentEecuSeconds === undefined
-      ? []
-      : [{ id, eecuHours: Math.max(0, limitEecuHours - spentEecuSeconds / HOUR_SECONDS) }],
-  );
+  const lefts = stats.budgets.flatMap((budget) => {
+    const eecuHours = leftHours(budget);
+    return eecuHours === undefined ? [] : [{ id: budget.id, eecuHours }];
+  });
   return {
     forecast: stats.eecuSecondsThisMonth + stats.recentEecuSeconds * remaining,
     left: lefts.sort((a, b) => a.eecuHours - b.eecuHours)[0],
@@ -211,14 +210,6 @@ function groupingOf(by: Grouping, month: Period): (record: ExportRecord) => stri
     case 'label':
       return (record) => record.labels[by.name] ?? '';
   }
-}
-
-/** As the last poll summed them. Those of a month that is over say nothing about the new one. */
-async function readBudgets(cli: Cli): Promise<readonly BudgetFigures[]> {
-  const { budgetStatus } = await cli.store();
-  const found = await budgetStatus.get(BUDGET_STATUS_ID);
-  const budgets = found && isReadable(found) ? found.value.budgets : [];
-  return budgets.filter(({ endsAt }) => endsAt === undefined || cli.clock.now() < endsAt);
 }
 
 /** Reads every record: the database can only sum groups that it is given, and the groups are not known in advance. */

@@ -42,8 +42,8 @@ export interface Plan {
   readonly batch: 'NEW' | 'SAME' | 'OTHER';
 }
 
-/** A new job, as far as its cost depends on it. */
-export type SampledJob = Pick<Job, 'project' | 'shapeHash' | 'extent'>;
+/** A new job, as far as its cost and its budgets depend on it. */
+export type SampledJob = Pick<Job, 'project' | 'batchId' | 'labels' | 'shapeHash' | 'extent'>;
 
 /** Enough to know how the sizes of jobs vary. Each takes as long as its graph. */
 const MAX_SAMPLE = 100;

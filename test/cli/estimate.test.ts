@@ -4,6 +4,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 
 import { HOUR_MS, later } from '../../shared/clock.ts';
 import { parseJobMessage } from '../../shared/message/job-message.ts';
+import { hold } from '../budget/rig.ts';
 import { createHistory, type Kind } from '../estimate/histories.ts';
 import { sample } from '../record/samples.ts';
 import { createRig, idOf, put, type Rig } from './rig.ts';
@@ -133,6 +134,32 @@ describe('the estimate of batch plan', () => {
     expect(out).toMatch(
       /^ {2}cost {2}\d+ EECU-hours \(80 %: \d+–\d+\), from 214 similar jobs; about \d+ h at the current pace$/m,
     );
+  });
+});
+
+describe('batch plan with budgets', () => {
+  const planned = async (budgetHours: number, match: object) => {
+    const { out: before } = await rig.run('batch', 'plan', manifest, '--json');
+    const { estimates } = JSON.parse(before) as { estimates: { shapeHash: string }[] };
+    store(rig, estimates[0]?.shapeHash ?? '', 'stable', 20);
+    rig.store.put('exportBudgets/mine', { ...hold(budgetHours, { match }) });
+    await rig.run('budget', 'list');
+    return (await rig.run('batch', 'plan', manifest)).out;
+  };
+
+  it('warns if what is left of a budget may not be enough', async () => {
+    expect(await planned(100, { batchIdPrefix: 'annual' })).toMatch(
+      /^ {2}budget {2}mine has 100\.00 EECU-hours left, which may not be enough$/m,
+    );
+    const { out } = await rig.run('batch', 'plan', manifest, '--json');
+    expect(JSON.parse(out)).toMatchObject({ exceeds: [{ budgetId: 'mine', leftEecuHours: 100 }] });
+  });
+
+  it.each([
+    ['it is enough', 1e6, { batchIdPrefix: 'annual' }],
+    ['the budget is for other jobs', 1, { batchIdPrefix: 'other' }],
+  ])('says nothing if %s', async (_, hours, match) => {
+    expect(await planned(hours, match)).not.toContain('budget');
   });
 });
 
