@@ -220,6 +220,22 @@ describe('a request of the client', () => {
     sent.length = 0;
   });
 
+  it('gets a new token after Earth Engine refused the old one, and only then', async () => {
+    const dropped: string[] = [];
+    const refusing = (status: number) =>
+      createEarthEngine({
+        url: 'https://ee',
+        fetch: () => Promise.resolve(new Response(null, { status })),
+        auth: { ...auth, drop: (token) => dropped.push(token) },
+      });
+    for (const status of [200, 403, 500, 401]) {
+      await refusing(status)
+        .cancelOperation('projects/p/operations/x', options)
+        .catch(() => {});
+    }
+    expect(dropped).toEqual(['secret']);
+  });
+
   it('has the token and the quota project if there are credentials', async () => {
     const engine = createEarthEngine({ url: 'https://ee', fetch, auth });
     await engine.startExport('my-project', exportRequest({}), options);
@@ -285,6 +301,14 @@ describe('a request of the client', () => {
       createEarthEngine({ url: 'http://ee', fetch, auth: hanging }).listOperations('p', undefined, {
         timeoutMs: 20,
       }),
+    ).rejects.toMatchObject({ kind: 'NOT_SENT' });
+    expect(sent).toHaveLength(0);
+  });
+
+  it('is not sent after its caller has aborted it', async () => {
+    const signal = AbortSignal.abort(new Error('shutting down'));
+    await expect(
+      createEarthEngine({ url: 'http://ee', fetch }).listOperations('p', undefined, { ...options, signal }),
     ).rejects.toMatchObject({ kind: 'NOT_SENT' });
     expect(sent).toHaveLength(0);
   });

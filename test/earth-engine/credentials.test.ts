@@ -152,6 +152,15 @@ describe('application default credentials from a metadata server', () => {
     expect(tokenRequests()).toHaveLength(2);
   });
 
+  it('keep a new token if a call is refused later that was sent with the old one', async () => {
+    const auth = applicationDefaultCredentials('my-project');
+    auth.drop(await auth.token());
+    expect(await auth.token()).toBe('token-2');
+    auth.drop('token-1');
+    expect(await auth.token()).toBe('token-2');
+    expect(tokenRequests()).toHaveLength(2);
+  });
+
   it('look up their service account once', async () => {
     const engine = connect();
     expect(await engine.serviceAccount()).toBe(email);

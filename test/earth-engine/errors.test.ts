@@ -28,6 +28,23 @@ function answering(status: number, body: string, headers: Record<string, string>
   return createEarthEngine({ url: 'http://simulator', fetch, now: () => now });
 }
 
+/** A body of 20 chunks of this size. */
+function longBody(status: number, chunkBytes: number) {
+  let pulled = 0;
+  const chunk = new Uint8Array(chunkBytes).fill(120);
+  const body = new ReadableStream<Uint8Array>({
+    pull(controller) {
+      pulled++;
+      controller.enqueue(chunk);
+      if (pulled === 20) {
+        controller.close();
+      }
+    },
+  });
+  const fetch = () => Promise.resolve(new Response(body, { status }));
+  return { engine: createEarthEngine({ url: 'http://simulator', fetch }), pulled: () => pulled };
+}
+
 async function errorOf(promise: Promise<unknown>): Promise<EarthEngineError> {
   const error: unknown = await promise.then(
     () => new Error('the call succeeded'),
@@ -166,17 +183,18 @@ describe('an error response', () => {
     const long = await errorOf(start(answering(400, google(400, 'x'.repeat(20_000)))));
     expect(long.reply).toHaveLength(4096);
 
-    let pulled = 0;
-    const endless = new ReadableStream<Uint8Array>({
-      pull(controller) {
-        pulled++;
-        controller.enqueue(new Uint8Array(16_384).fill(120));
-      },
+    const { engine, pulled } = longBody(500, 16_384);
+    expect((await errorOf(start(engine))).kind).toBe('UNANSWERED');
+    expect(pulled()).toBeLessThan(10);
+  });
+
+  it('is recognized in a list that is longer than any list of Earth Engine’s, which is not read to its end', async () => {
+    const { engine, pulled } = longBody(200, 16 * 1024 * 1024);
+    expect(await errorOf(list(engine))).toMatchObject({
+      kind: 'UNANSWERED',
+      message: expect.stringContaining('the response is longer than 67108864 bytes') as string,
     });
-    const fetch = () => Promise.resolve(new Response(endless, { status: 500 }));
-    const error = await errorOf(start(createEarthEngine({ url: 'http://simulator', fetch })));
-    expect(error.kind).toBe('UNANSWERED');
-    expect(pulled).toBeLessThan(10);
+    expect(pulled()).toBeLessThan(10);
   });
 });
 
@@ -239,6 +257,19 @@ describe('an unanswered call', () => {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, server };
   }
+
+  it('has a signal that aborts it when its time is over', async () => {
+    const fetch = (_url: string, { signal }: RequestInit) =>
+      new Promise<Response>((_, reject) => {
+        if (!signal) {
+          reject(new Error('it would never end'));
+        }
+        signal?.addEventListener('abort', () => reject(signal.reason as Error));
+      });
+    const engine = createEarthEngine({ url: 'http://simulator', fetch });
+    const error = await errorOf(engine.startExport('p', bytes, { timeoutMs: 1 }));
+    expect(error).toMatchObject({ kind: 'UNANSWERED', status: 'DEADLINE_EXCEEDED' });
+  });
 
   it.each(['nothing', 'half'] as const)('times out (server sends: %s)', async (then) => {
     const { url, server } = await listen(then);

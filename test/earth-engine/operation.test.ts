@@ -210,6 +210,17 @@ describe('a page of operations', () => {
     expect(parseOperationPage({ nextPageToken: '' })).toEqual({ operations: [], nextPageToken: undefined });
   });
 
+  it.each([
+    { unreachable: ['projects/p'] },
+    { unreachable: null },
+    { operations: {} },
+    { nextPageToken: 7 },
+    [],
+    null,
+  ])('is none if operations could be missing: %j', (json) => {
+    expect(parseOperationPage(json)).toBeUndefined();
+  });
+
   it('omits operations that have no name', () => {
     const page = parseOperationPage({ operations: [null, { name: 'x' }, { name }, 7], nextPageToken: 't' });
     expect(page?.operations.map((operation) => operation.name)).toEqual([name]);

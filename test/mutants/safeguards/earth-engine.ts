@@ -104,6 +104,7 @@ export const earthEngine: readonly Mutant[] = [
         removes: 'a response is read up to a limit',
         find: 'if (bytes > limit) {',
         replace: 'if (bytes < 0) {',
+        tests: ['test/earth-engine/errors.test.ts'],
       },
       {
         name: 'sent-after-abort',
@@ -118,6 +119,7 @@ export const earthEngine: readonly Mutant[] = [
         rule: 3,
         find: '      signal: deadline.signal,\n',
         replace: '',
+        tests: ['test/earth-engine/errors.test.ts'],
       },
     ],
   ),
@@ -150,6 +152,7 @@ export const earthEngine: readonly Mutant[] = [
         rule: 11,
         find: 'account = undefined;',
         replace: '',
+        tests: ['test/earth-engine/credentials.test.ts'],
       },
     ],
   ),
