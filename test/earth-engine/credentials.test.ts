@@ -27,6 +27,7 @@ const variables = [
   'GCE_METADATA_HOST',
   'METADATA_SERVER_DETECTION',
   'GOOGLE_APPLICATION_CREDENTIALS',
+  'CLOUDSDK_CONFIG',
 ] as const;
 const before = variables.map((name) => [name, process.env[name]] as const);
 
@@ -180,6 +181,15 @@ describe('application default credentials from a metadata server', () => {
     broken = false;
     await engine.listOperations('my-project', undefined, options);
     expect(await engine.serviceAccount()).toBe(email);
+  });
+
+  it('are looked for again after none were found', async () => {
+    const auth = applicationDefaultCredentials('my-project');
+    process.env['METADATA_SERVER_DETECTION'] = 'none';
+    process.env['CLOUDSDK_CONFIG'] = path.join(tmpdir(), 'no-such-folder');
+    await expect(auth.token()).rejects.toThrow();
+    process.env['METADATA_SERVER_DETECTION'] = 'assume-present';
+    expect(await auth.token()).toBe('token-1');
   });
 });
 

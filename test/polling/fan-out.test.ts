@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import { MINUTE_MS, SECOND_MS } from '../../shared/clock.ts';
 import { pollProject, type ProjectPoll } from '../../shared/polling/poll-project.ts';
-import { between } from '../../shared/polling/projects.ts';
+import { between, inTurns } from '../../shared/polling/projects.ts';
 import { envelopeOf, type Harness, type Instance, queueFull } from '../harness.ts';
 import { createWatched, submitMany } from '../scale/watched.ts';
 
@@ -50,6 +50,20 @@ describe('a poll of many projects', () => {
     const harness = await withProjects(9);
     harness.publisher.failing = true;
     expect((await harness.poll()).calls.list).toBe(9);
+  });
+});
+
+describe('the order of projects within a poll', () => {
+  const firstAt = (random: number, count: number) => {
+    const run = { random: () => random } as unknown as Parameters<typeof inTurns>[0];
+    const order = inTurns(run, projectsOf(count));
+    expect([...order].sort()).toEqual(projectsOf(count));
+    return order[0];
+  };
+
+  it('starts anywhere if not all are worked on at once, so that the slowest is not always first', () => {
+    expect([0, 0.5, 0.99].map((random) => firstAt(random, 9))).toEqual(['team-000', 'team-004', 'team-008']);
+    expect(firstAt(0.5, 8)).toBe('team-000');
   });
 });
 

@@ -21,7 +21,7 @@ export const polling: readonly Mutant[] = [
       removes: 'with many projects, each run starts with another one',
       find: 'if (projects.length <= PROJECTS_AT_ONCE) {',
       replace: 'if (projects.length > 0) {',
-      tests: ['test/scale/liveness.test.ts', isolation],
+      tests: ['test/polling/fan-out.test.ts'],
     },
   ]),
   ...mutantsOf(
