@@ -74,6 +74,43 @@ describe('a setting that is not safe', () => {
   });
 });
 
+describe('a variable', () => {
+  it('that is empty is not set', () => {
+    expect(read({ RETENTION_DAYS: '', EARTHENGINE_EMULATOR_HOST: '' })).toMatchObject({
+      retentionDays: 90,
+      earthEngineCredentials: true,
+    });
+  });
+
+  it('that is missing is named', () => {
+    expect(() => readConfig({})).toThrow(/GOOGLE_CLOUD_PROJECT is not set/);
+    expect(() => readConfig({})).toThrow(expect.objectContaining({ missing: ['GOOGLE_CLOUD_PROJECT'] }));
+  });
+
+  it('whose default does not fit another one is not missing', () => {
+    expect(() => read({ SUBMIT_LEASE_SECONDS: '60' })).toThrow(expect.objectContaining({ missing: [] }));
+  });
+
+  it.each(['MAX_ACTIVE_OPERATIONS', 'EARTHENGINE_REQUESTS_PER_SECOND'])('cannot be zero: %s', (name) => {
+    expect(() => read({ [name]: '0' })).toThrow(`${name} must be at least 1`);
+  });
+});
+
+describe('deliveries', () => {
+  it.each<[boolean, Record<string, string>]>([
+    [true, {}],
+    [false, { VERIFY_DELIVERY: 'off' }],
+    [false, { EARTHENGINE_EMULATOR_HOST: 'localhost:1' }],
+    [false, { FIRESTORE_EMULATOR_HOST: 'localhost:1' }],
+    [false, { PUBSUB_EMULATOR_HOST: 'localhost:1' }],
+    [false, { EARTHENGINE_API_URL: 'http://127.0.0.1:1' }],
+    [true, { EARTHENGINE_EMULATOR_HOST: 'localhost:1', STORAGE_EMULATOR_HOST: 'http://localhost:2' }],
+    [false, { VERIFY_DELIVERY: 'off', STORAGE_EMULATOR_HOST: 'http://localhost:2' }],
+  ])('are verified, but a local stack does not look into real buckets: %s for %j', (verifyDelivery, set) => {
+    expect(read(set)).toMatchObject({ verifyDelivery });
+  });
+});
+
 describe('a Drive destination', () => {
   it.each([
     [undefined, false],

@@ -176,7 +176,12 @@ interface RewriteResponse {
 async function rewrite(bucket: Bucket, object: ObjectVersion, target: ObjectName): Promise<void> {
   let rewriteToken: string | undefined;
   for (let calls = 0; calls < MAX_REWRITES; calls += 1) {
-    const qs = { sourceGeneration: object.generation, ifGenerationMatch: 0, rewriteToken };
+    const qs = {
+      sourceGeneration: object.generation,
+      ifGenerationMatch: 0,
+      // Without a value, it would be sent empty.
+      ...(rewriteToken === undefined ? {} : { rewriteToken }),
+    };
     const uri = `/o/${encodeURIComponent(object.name)}/rewriteTo/b/${target.bucket}/o/${encodeURIComponent(target.name)}`;
     const response = await new Promise<RewriteResponse>((resolve, reject) => {
       bucket.request({ method: 'POST', uri, qs, json: {} }, (error, body) =>

@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
 
 import { later, MINUTE_MS, SECOND_MS } from '../../shared/clock.ts';
+import { type DueKind, eachDue } from '../../shared/polling/due.ts';
 import { partsOf } from '../../shared/polling/poll-run.ts';
 import { resumeThroughGate } from '../../shared/polling/project-gate.ts';
 import { changeStatus } from '../../shared/submission/gate.ts';
+import { recordQueries } from '../../shared/store/queries.ts';
 import type { Store } from '../../shared/store/store.ts';
 import { createHarness, smallJob } from '../harness.ts';
 import { beginRun } from './runs.ts';
@@ -130,5 +132,24 @@ describe('the budget of a run', () => {
     const started = harness.simulator.operations().length;
     expect(started).toBeGreaterThan(5);
     expect(started).toBeLessThan(40);
+  });
+
+  it('ends work on due records, even if each record would succeed', async () => {
+    const { harness } = await waiting(60);
+    const run = beginRun(harness);
+    let worked = 0;
+    const slow: DueKind = {
+      part: 'due',
+      query: recordQueries.dueWaiting,
+      work: async () => {
+        worked += 1;
+        harness.clock.advance(MINUTE_MS);
+        return true;
+      },
+    };
+    await eachDue(run, slow, Promise.resolve([project]));
+    expect(worked).toBeGreaterThanOrEqual(3);
+    // Those that were in progress are finished.
+    expect(worked).toBeLessThan(3 + 16);
   });
 });

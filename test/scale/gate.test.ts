@@ -197,6 +197,23 @@ describe("a project's gate", () => {
     expect(await status(harness)).not.toHaveProperty('closedUntil');
   });
 
+  it('is left to the next poll by a due job whose probe shows nothing', async () => {
+    const harness = createHarness();
+    harness.simulator.failNext('export', { kind: 'status', status: 403 }, 2);
+    await harness.submit(job('due'));
+    await changeStatus(harness.services, PROJECT, (open, now) => ({
+      ...open,
+      closures: 1,
+      closedUntil: now,
+    }));
+    harness.clock.advance(15 * 60_000);
+    await harness.poll();
+    expect(exportsOf(harness)).toBe(2);
+    expect(await status(harness)).not.toHaveProperty('probe');
+    await harness.submit(job('queued'));
+    expect(await harness.poll()).toMatchObject({ submitted: 1 });
+  });
+
   it('is not kept closed by a probe whose job is refused', async () => {
     const harness = await closedGate();
     // Earth Engine refuses this one for good, which does not show while the queue is full.

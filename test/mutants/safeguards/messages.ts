@@ -340,6 +340,48 @@ export const messages: readonly Mutant[] = [
         find: '(days) => days >= 31,',
         replace: '(days) => days >= 1,',
       },
+      {
+        name: 'poll-range',
+        removes: 'the shortest time between two checks is not longer than the longest',
+        find: 'env.POLL_MIN_SECONDS <= env.POLL_MAX_SECONDS',
+        replace: 'env.POLL_MIN_SECONDS > 0',
+      },
+      {
+        name: 'no-operation-allowed',
+        removes: 'a limit of zero does not stop every job',
+        find: 'value >= 1,',
+        replace: 'value >= 0,',
+      },
+      {
+        name: 'loopback-in-a-name',
+        removes: 'a name that begins like loopback is another machine',
+        find: String.raw`|\[::1\])$/`,
+        replace: String.raw`|\[::1\])/`,
+      },
+      {
+        name: 'empty-variable',
+        removes: 'a variable that is empty is not set',
+        find: "value !== undefined && value !== ''",
+        replace: 'value !== undefined',
+      },
+      {
+        name: 'default-called-missing',
+        removes: 'only a variable that is required is reported as missing',
+        find: "code === 'invalid_type' && set[name]",
+        replace: 'code && set[name]',
+      },
+      {
+        name: 'real-buckets-of-a-local-stack',
+        removes: 'a local stack does not look into real buckets',
+        find: '(env.STORAGE_EMULATOR_HOST !== undefined || !isLocal(env))',
+        replace: '!isLocal({ ...env, EARTHENGINE_EMULATOR_HOST: undefined })',
+      },
+      {
+        name: 'drive-scope',
+        removes: 'the Drive scope is requested if any pattern allows Drive',
+        find: " || (pattern.endsWith('*') && 'drive:'.startsWith(pattern.slice(0, -1)))",
+        replace: '',
+      },
     ],
   ),
 ];

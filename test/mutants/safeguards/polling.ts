@@ -40,6 +40,30 @@ export const polling: readonly Mutant[] = [
         find: 'if (ageMs > STALE_MS) {',
         replace: 'if (ageMs > STALE_MS * 1e6) {',
       },
+      {
+        name: 'poll-after-its-lease',
+        removes: 'the poll of a project ends before its lease',
+        find: 'Math.min(BUDGET_MS, config.pollBudgetMs)',
+        replace: 'config.pollBudgetMs',
+      },
+      {
+        name: 'poll-without-the-lease',
+        removes: 'a poll that did not get the lease does nothing',
+        find: 'return status.poller?.token === token;',
+        replace: 'return status.poller !== undefined;',
+      },
+    ],
+  ),
+  ...mutantsOf(
+    'shared/polling/fan-out.ts',
+    ['test/polling/fan-out.test.ts'],
+    [
+      {
+        name: 'lost-fan-out',
+        removes: 'projects whose messages are not accepted are polled all the same',
+        find: 'projects: projects.length });\n    return false;',
+        replace: 'projects: projects.length });\n    return true;',
+      },
     ],
   ),
   ...mutantsOf(
@@ -360,7 +384,7 @@ export const polling: readonly Mutant[] = [
         rule: 14,
         find: 'await endUnusedProbes(run);\n',
         replace: '',
-        tests: ['test/scale/closed-gate.test.ts', gate, isolation],
+        tests: [gate],
       },
     ],
   ),
@@ -392,7 +416,7 @@ export const polling: readonly Mutant[] = [
   ),
   ...mutantsOf(
     'shared/polling/poll-run.ts',
-    ['test/polling/feed.test.ts', isolation],
+    ['test/polling/feed.test.ts'],
     [
       {
         name: 'slow-search-not-left',
