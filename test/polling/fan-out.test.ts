@@ -94,6 +94,23 @@ describe('the poll of one project', () => {
     expect(await poll(other, message)).toMatchObject({ outcome: 'POLLED' });
   });
 
+  it('ends before its lease, although the list of the project has no end', async () => {
+    const harness = await withProjects(1);
+    const slow = harness.instance((services) => ({
+      ...services,
+      earthEngine: {
+        ...services.earthEngine,
+        listOperations: async (_, token = '0') => {
+          harness.clock.advance(SECOND_MS);
+          return { operations: [], nextPageToken: String(Number(token) + 1) };
+        },
+      },
+    }));
+    const began = harness.clock.now().getTime();
+    expect(await poll(slow, { project: 'team-000' })).toMatchObject({ outcome: 'POLLED' });
+    expect(harness.clock.now().getTime() - began).toBeLessThan(45 * SECOND_MS);
+  });
+
   it('is skipped if its message is older than a minute: the next one replaced it', async () => {
     const harness = await withProjects(1);
     const old = new Date(harness.clock.now().getTime() - 61 * SECOND_MS);
