@@ -434,7 +434,7 @@ export const polling: readonly Mutant[] = [
   ),
   ...mutantsOf(
     'shared/polling/project-failures.ts',
-    [isolation, 'test/scale/liveness.test.ts'],
+    ['test/polling/project-failures.test.ts'],
     [
       {
         name: 'silent-project-not-left',
@@ -475,7 +475,7 @@ export const polling: readonly Mutant[] = [
         rule: 14,
         find: "if (feeding === 'PROBE') {\n    await probeFromQueue(run, project, gate);\n  }",
         replace: '',
-        tests: [gate, isolation, 'test/scale/closed-gate.test.ts'],
+        tests: [gate],
       },
       {
         name: 'others-follow-the-probe',
