@@ -505,6 +505,7 @@ export const polling: readonly Mutant[] = [
         rule: 14,
         find: "  while (gate.feeding === 'PROBE' && !run.isOver() && !isFailing(run, project, 'feed')) {",
         replace: "  for (let tries = 0; tries < 1 && gate.feeding === 'PROBE'; tries += 1) {",
+        tests: [gate],
       },
     ],
   ),
