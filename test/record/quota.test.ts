@@ -13,7 +13,9 @@ describe('after a custom quota is used up', () => {
     ['just before midnight', '2026-11-25T07:59:59.000Z', '2026-11-25T08:00:00.000Z'],
     ['on the last day of a month', '2026-11-30T20:00:00.000Z', '2026-12-01T08:00:00.000Z'],
     ['on the day with 23 hours', '2026-03-08T12:00:00.000Z', '2026-03-09T07:00:00.000Z'],
+    ['on that day, before its clocks change', '2026-03-08T09:30:00.000Z', '2026-03-09T07:00:00.000Z'],
     ['on the day with 25 hours', '2026-11-01T12:00:00.000Z', '2026-11-02T08:00:00.000Z'],
+    ['on that day, before its clocks change', '2026-11-01T08:30:00.000Z', '2026-11-02T08:00:00.000Z'],
   ])('waits %s until midnight Pacific time', (_when, now, midnight) => {
     expect(retryAt(now)).toBe(midnight);
   });

@@ -5,6 +5,9 @@ const hostile = ['test/submission/hostile-answers.test.ts', 'test/submission/hos
 const transitions = 'test/record/transitions.test.ts';
 const gate = 'test/scale/gate.test.ts';
 const isolation = 'test/scale/isolation.test.ts';
+/** A search that came to nothing counts as one that found nothing. */
+const nothingFound =
+  'return { none: { ...listings.since(record.project, new Date(0)), endedAt: run.clock.now() } as CompleteListing };';
 
 /** Following operations, sweeps, the gate, and what keeps one record or project from holding up others. */
 export const polling: readonly Mutant[] = [
@@ -51,6 +54,24 @@ export const polling: readonly Mutant[] = [
         removes: 'a poll that did not get the lease does nothing',
         find: 'return status.poller?.token === token;',
         replace: 'return status.poller !== undefined;',
+      },
+    ],
+  ),
+  ...mutantsOf(
+    'shared/polling/refill.ts',
+    ['test/polling/refill.test.ts'],
+    [
+      {
+        name: 'queue-runs-dry',
+        removes: 'a queue that would run dry before the next run is fed again',
+        find: 'while (fed.isWaiting && !run.isOver()) {',
+        replace: 'while (fed.isWaiting && run.isOver()) {',
+      },
+      {
+        name: 'refill-into-the-next-run',
+        removes: 'a run that feeds a queue again ends before the next one begins',
+        find: ' || later(clock.now(), pauseMs) >= end',
+        replace: '',
       },
     ],
   ),
@@ -192,22 +213,22 @@ export const polling: readonly Mutant[] = [
         name: 'half-a-search',
         removes: 'a search that was not finished proves nothing',
         rule: 5,
-        find: "if (searched === 'UNFINISHED') {\n    return awaitSearch(run, stored, record);\n  }\n  if (searched && 'found'",
-        replace: "if (typeof searched === 'object' && 'found'",
+        find: 'return awaitSearch(run, stored, record);',
+        replace: nothingFound,
       },
       {
         name: 'failed-search',
         removes: 'a search that failed sends nothing',
         rule: 4,
-        find: 'if (searched instanceof EarthEngineError) {',
-        replace: "if (searched instanceof EarthEngineError && searched.kind === 'PERMISSION') {",
+        find: 'return waitOut(run, stored, record, error);',
+        replace: nothingFound,
       },
       {
         name: 'found-but-sent',
         removes: 'an operation that a search found is adopted',
         rule: 4,
-        find: "if (searched && 'found' in searched) {",
-        replace: "if (searched && 'found' in searched && searched.found.operation.done) {",
+        find: "if ('none' in searched) {",
+        replace: `if ('found' in searched && !searched.found.operation.done) {\n    ${nothingFound}\n  }\n  if ('none' in searched) {`,
       },
       {
         name: 'bytes-read-after-the-claim',
@@ -495,8 +516,8 @@ export const polling: readonly Mutant[] = [
       {
         name: 'more-than-there-is-room',
         removes: 'MAX_ACTIVE_OPERATIONS limits what the poller sends',
-        find: "if (gate.feeding === 'CLOSED' || gate.room <= 0) {\n    return false;",
-        replace: "if (gate.feeding === 'CLOSED') {\n    return false;",
+        find: "if (gate.feeding === 'CLOSED' || gate.room <= 0) {\n    return searchWithoutSlot(run, stored, purpose);",
+        replace: "if (gate.feeding === 'CLOSED') {\n    return searchWithoutSlot(run, stored, purpose);",
         tests: ['test/polling/feed.test.ts'],
       },
       {

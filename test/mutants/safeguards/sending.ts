@@ -420,6 +420,49 @@ export const sending: readonly Mutant[] = [
       },
     ],
   ),
+  ...mutantsOf(
+    'shared/record/quota.ts',
+    ['test/record/quota.test.ts'],
+    [
+      {
+        name: 'quota-tried-all-day',
+        removes: 'a quota that is used up is tried again after it was reset',
+        find: 'if (sinceMidnightMs < SETTLING_MS) {',
+        replace: 'if (sinceMidnightMs >= 0) {',
+      },
+      {
+        name: 'day-of-24-hours',
+        removes: 'a quota is tried again at midnight on days with 23 and 25 hours too',
+        find: 'offMs > 12 * HOUR_MS ? 24 * HOUR_MS - offMs : -offMs',
+        replace: '0',
+      },
+      {
+        name: 'restriction-of-last-month',
+        removes: 'a restriction ends with its month',
+        find: 'parallelismRestrictedAt && pacificMonth(parallelismRestrictedAt) === pacificMonth(now)',
+        replace: 'parallelismRestrictedAt && parallelismRestrictedAt <= now',
+        tests: ['test/submission/quota-watch.test.ts'],
+      },
+    ],
+  ),
+  ...mutantsOf(
+    'shared/submission/quota-watch.ts',
+    ['test/submission/quota-watch.test.ts'],
+    [
+      {
+        name: 'restriction-not-noted-again',
+        removes: 'a change of the quota status that could not be stored or published is tried again',
+        find: '        known.delete(project);\n',
+        replace: '',
+      },
+      {
+        name: 'restriction-without-its-event',
+        removes: 'the event of a change is stored in the same write',
+        find: "owesEvent: { state: restricted ? 'RESTRICTED' : 'UNRESTRICTED', at: now },",
+        replace: '',
+      },
+    ],
+  ),
   ...mutantsOf('shared/earth-engine/pace.ts', pace, [
     {
       name: 'send-without-time',
