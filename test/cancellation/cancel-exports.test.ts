@@ -9,7 +9,7 @@ import { EarthEngineError } from '../../shared/earth-engine/api.ts';
 import { recordIdOf } from '../../shared/model/ids.ts';
 import type { Services } from '../../shared/services.ts';
 import { batchOf, jobMessages } from '../batch/batches.ts';
-import { manifestOfFiles, smallManifest } from '../batch/manifests.ts';
+import { smallManifest } from '../batch/manifests.ts';
 import { createHarness, envelopeOf, type Harness, smallJob } from '../harness.ts';
 
 const cancel = (
@@ -272,44 +272,9 @@ describe('an invalid cancellation', () => {
 });
 
 describe('canceling a batch', () => {
-  const expandManifest = (harness: Harness, data: object, services = harness.services) =>
-    expandBatch(services, envelopeOf({ data, messageId: 'manifest' }));
-  const expand = (harness: Harness, jobs: number, services?: Services) =>
-    expandManifest(harness, smallManifest(jobs), services);
+  const expand = (harness: Harness, jobs: number, services = harness.services) =>
+    expandBatch(services, envelopeOf({ data: smallManifest(jobs), messageId: 'manifest' }));
   const soon = (harness: Harness) => later(harness.clock.now(), 60_000);
-
-  it('of 5,000 jobs takes one message: nothing is left running, and nothing is sent afterwards', async () => {
-    const harness = createHarness({
-      simulator: { settings: { ...slow, concurrency: 5 } },
-      environment: { MAX_ACTIVE_OPERATIONS: '400' },
-    });
-    await expandManifest(harness, manifestOfFiles(5000));
-    for (const { data } of jobMessages(harness)) {
-      await harness.submit({ data });
-    }
-    const active = harness.simulator.operations().length;
-    expect(active).toBeGreaterThan(300);
-    const startedAt = harness.clock.now().getTime();
-    expect(await cancel(harness, { batchId: 'small@2026-11-23' })).toEqual({
-      outcome: 'CANCELLED',
-      records: 5000,
-      operations: active,
-    });
-    // Within the rate limit of ten per second.
-    expect(harness.clock.now().getTime() - startedAt).toBeGreaterThanOrEqual((active - 1) * 100);
-    expect(await cancel(harness, { batchId: 'small@2026-11-23' })).toMatchObject({
-      records: 0,
-      operations: 0,
-    });
-    await harness.untilQuiet();
-    await finishBatches(harness.services, soon(harness));
-    expect(await batchOf(harness)).toMatchObject({
-      state: 'FINISHED',
-      counts: { CANCELLED: 5000 },
-    });
-    expect(statesOf(harness)).toEqual(Array(active).fill('CANCELLED'));
-    expect(harness.simulator.counters().calls.cancel).toBe(active);
-  }, 60_000);
 
   it('that is expanding stops it, and cancels the jobs on their way', async () => {
     const harness = createHarness({ simulator: { settings: slow } });

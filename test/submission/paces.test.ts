@@ -25,7 +25,8 @@ function begin() {
     if (world.isDown) {
       throw new Error('the store does not respond');
     }
-    written.push(change({ closures: 0 }, clock.now())?.pace);
+    const now = clock.now();
+    written.push(change({ closures: 0, updatedAt: now }, now)?.pace);
   });
   return { clock, logged, paces, written, world };
 }
@@ -37,7 +38,11 @@ async function call({ paces, clock }: { paces: Paces; clock: TestClock }, calls:
   }
 }
 
-const storedPace = (perSecond: number, at: Date): ProjectStatus => ({ closures: 0, pace: { perSecond, at } });
+const storedPace = (perSecond: number, at: Date): ProjectStatus => ({
+  closures: 0,
+  pace: { perSecond, at },
+  updatedAt: at,
+});
 const rateOf = (paces: Paces) => paces.of(project).memory().perSecond;
 
 describe('the pace that another process stored', () => {
