@@ -71,7 +71,8 @@ function optionsFor(kind: ChartKind, place: HTMLElement): uPlot.Options {
   return {
     width: Math.max(200, place.clientWidth),
     height: HEIGHT,
-    padding: [8, 8, 0, 0],
+    // Half of the last hour stands beside the bars.
+    padding: [8, 20, 0, 0],
     cursor: { show: false },
     legend: { show: false },
     scales: {

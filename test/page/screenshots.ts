@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { DAY_MS, HOUR_MS, later } from '../../shared/clock.ts';
 import { startBrowser, visit } from './browser.ts';
 import { servePage, root } from './rig.ts';
 import { recordFor, seedTeam } from './seed.ts';
@@ -16,12 +17,31 @@ export async function takeScreenshots(): Promise<void> {
   const { generation } = page.buckets.objects.put(stored);
   const { id, record } = recordFor('SUCCEEDED', name, {
     batchId: 'annual-timelapses@2026-11-23',
+    deliveredTo: undefined,
+    eecuSeconds: 4310,
+    createdAt: later(now, -9 * HOUR_MS),
+    submittedAt: later(now, -9 * HOUR_MS),
+    startedAt: later(now, -2 * HOUR_MS),
+    finishedAt: later(now, -HOUR_MS),
+    expireAt: later(now, 90 * DAY_MS),
+    history: [
+      { state: 'SUBMITTING', at: later(now, -9 * HOUR_MS) },
+      { state: 'PENDING', at: later(now, -9 * HOUR_MS) },
+      { state: 'RUNNING', at: later(now, -2 * HOUR_MS) },
+      { state: 'SUCCEEDED', at: later(now, -HOUR_MS) },
+    ],
     delivery: {
       state: 'VERIFIED',
       checkedAt: now,
       object: `gs://demo-timelapses/${name}.mp4`,
       generation,
       bytes: data.length,
+      frames: 12,
+      framesPerSecond: 10,
+      width: 768,
+      height: 432,
+      durationSeconds: 1.2,
+      codec: 'avc1.64001e',
       problems: [],
     },
   });
