@@ -213,13 +213,13 @@ export const deliveries: readonly Mutant[] = [
       {
         name: 'copy-replaces',
         removes: 'a copy replaces nothing',
-        find: ', ifGenerationMatch: 0, rewriteToken',
-        replace: ', rewriteToken',
+        find: '      ifGenerationMatch: 0,\n',
+        replace: '',
       },
       {
         name: 'copy-of-another-version',
         removes: 'what was verified is what is copied',
-        find: 'sourceGeneration: object.generation, ',
+        find: '      sourceGeneration: object.generation,\n',
         replace: '',
       },
       {
@@ -233,6 +233,30 @@ export const deliveries: readonly Mutant[] = [
         removes: 'a call of Cloud Storage is given up after its time',
         find: 'return await Promise.race([work(), late]);',
         replace: 'late.catch(() => {});\n      return await work();',
+      },
+      {
+        name: 'half-a-copy',
+        removes: 'a copy that takes several calls is made to its end',
+        find: 'if (rewriteToken === undefined || response.done === true) {',
+        replace: "if (rewriteToken !== '') {",
+      },
+      {
+        name: 'endless-copy',
+        removes: 'a copy that never ends is given up',
+        find: 'calls < MAX_REWRITES',
+        replace: 'calls < 3 * MAX_REWRITES',
+      },
+      {
+        name: 'cut-list-is-complete',
+        removes: 'a list that the limit ended is not complete',
+        find: 'isComplete: pageToken === undefined',
+        replace: 'isComplete: objects.length >= 0',
+      },
+      {
+        name: 'storage-called-again',
+        removes: 'a bucket that fails is called once',
+        find: 'autoRetry: false',
+        replace: 'autoRetry: true',
       },
     ],
   ),

@@ -3,54 +3,6 @@ import { type Mutant, mutantsOf } from '../mutant.ts';
 /** Writing records with their events, and what a document can hold. */
 export const storing: readonly Mutant[] = [
   ...mutantsOf(
-    'shared/storage/client.ts',
-    ['test/storage/client.test.ts'],
-    [
-      {
-        name: 'copy-replaces-an-object',
-        removes: 'a copy replaces no object',
-        find: '      ifGenerationMatch: 0,\n',
-        replace: '',
-      },
-      {
-        name: 'copy-of-another-version',
-        removes: 'the version that was verified is copied',
-        find: '      sourceGeneration: object.generation,\n',
-        replace: '',
-      },
-      {
-        name: 'half-a-copy',
-        removes: 'a copy that takes several calls is made to its end',
-        find: 'if (rewriteToken === undefined || response.done === true) {',
-        replace: "if (rewriteToken !== '') {",
-      },
-      {
-        name: 'endless-copy',
-        removes: 'a copy that never ends is given up',
-        find: 'calls < MAX_REWRITES',
-        replace: 'calls < 3 * MAX_REWRITES',
-      },
-      {
-        name: 'another-version-read',
-        removes: 'the version that was listed is read',
-        find: '.file(name, { generation })',
-        replace: '.file(name)',
-      },
-      {
-        name: 'cut-list-is-complete',
-        removes: 'a list that the limit ended is not complete',
-        find: 'isComplete: pageToken === undefined',
-        replace: 'isComplete: objects.length >= 0',
-      },
-      {
-        name: 'storage-called-again',
-        removes: 'a bucket that fails is called once',
-        find: 'autoRetry: false',
-        replace: 'autoRetry: true',
-      },
-    ],
-  ),
-  ...mutantsOf(
     'shared/records.ts',
     ['test/records.test.ts'],
     [
