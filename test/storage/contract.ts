@@ -58,10 +58,14 @@ export function storageContract(open: () => { storage: SimulatedStorage; client:
       expect(storage.counters.calls.list).toBe(1);
     });
 
-    it.each(['reset', 'silence'] as const)('fails with UNAVAILABLE on %s', async (kind) => {
-      storage.failNext('list', { kind });
-      await expect(client.list(bucket, '', 1)).rejects.toMatchObject({ kind: 'UNAVAILABLE' });
-    });
+    it.each(['reset', 'silence'] as const)(
+      'fails with UNAVAILABLE on %s',
+      async (kind) => {
+        storage.failNext('list', { kind });
+        await expect(client.list(bucket, '', 1)).rejects.toMatchObject({ kind: 'UNAVAILABLE' });
+      },
+      10_000,
+    );
   });
 
   describe('get', () => {
