@@ -78,6 +78,8 @@ describe('two batches that have the same jobs', () => {
     await deliverJobs(harness);
     await pollFor(harness, 3);
     expect(await batchOf(harness, 'two@2026-11-23')).toMatchObject({ state: 'RUNNING' });
+    // Not even for a minute: each time, an event would say so.
+    expect(harness.logged.filter(({ event }) => event === 'batch.finished')).toEqual([]);
     for (const { name } of harness.simulator.operations()) {
       harness.simulator.endOperation(name, { state: 'SUCCEEDED' });
     }
