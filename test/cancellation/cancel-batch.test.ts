@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { cancelExports } from '../../shared/cancellation/cancel-exports.ts';
-import { later, MINUTE_MS } from '../../shared/clock.ts';
+import { MINUTE_MS } from '../../shared/clock.ts';
 import { createHarness, envelopeOf, smallJob } from '../harness.ts';
 
 const batchId = 'small@2026-11-23';
@@ -11,14 +11,25 @@ describe('a canceled batch', () => {
     const endless: [number, number] = [1e9, 1e9];
     const harness = createHarness({ simulator: { settings: { runMs: endless } } });
     await harness.submit({ data: smallJob({ jobKey: 'first', batchId }) });
-    harness.clock.advance(MINUTE_MS);
-    // Its clock is behind, or its commit takes long: the record is older than the cancellation, and appears after it.
-    const slow = harness.instance((services) => ({
+    // It has read that the batch is not canceled. Its commit takes long: the record is older than the cancellation, and
+    // appears after it.
+    const slow = harness.instance(({ store, ...services }) => ({
       ...services,
-      clock: { ...services.clock, now: () => later(harness.clock.now(), -MINUTE_MS) },
+      store: {
+        ...store,
+        records: {
+          ...store.records,
+          create: async (...commit) => {
+            harness.clock.advance(MINUTE_MS);
+            await cancelExports(harness.services, envelopeOf({ data: { batchId } }));
+            return store.records.create(...commit);
+          },
+        },
+      },
     }));
-    await cancelExports(harness.services, envelopeOf({ data: { batchId } }));
-    await slow.submit({ data: smallJob({ jobKey: 'second', batchId }) });
+    expect(await slow.submit({ data: smallJob({ jobKey: 'second', batchId }) })).toMatchObject({
+      state: 'PENDING',
+    });
     harness.clock.advance(MINUTE_MS);
     await harness.poll();
     const requested = (await harness.records()).map(({ value }) => value.cancelRequestedAt !== undefined);

@@ -435,17 +435,28 @@ describe('replayKeptMessages', () => {
       expect(kept.left).toEqual(['kept-b']);
     });
 
+    const redelivering = (kept: Kept): Kept => ({
+      ...kept,
+      pull: (limit) => {
+        kept.endHolds();
+        return kept.pull(limit);
+      },
+    });
+
     it('ends although messages that it leaves are redelivered', async () => {
       const kept = keep(await reject('a'), await reject('b'));
-      const redelivering: Kept = {
-        ...kept,
-        pull: (limit) => {
-          kept.endHolds();
-          return kept.pull(limit);
-        },
-      };
-      expect(await replayed(redelivering)).toEqual([]);
+      expect(await replayed(redelivering(kept))).toEqual([]);
       expect(kept.left).toEqual(['kept-a', 'kept-b']);
+    });
+
+    it('publishes each once, although one that the topic does not accept is redelivered', async () => {
+      const kept = keep(await reject('a'));
+      publishOutcome = { error: new Error('the topic does not answer') };
+      expect(await replayed(redelivering(kept), { reasons: ['INVALID_JOB'] })).toMatchObject([
+        { messageId: 'a', outcome: 'NOT_PUBLISHED' },
+      ]);
+      expect(published).toHaveLength(1);
+      expect(kept.left).toEqual(['kept-a']);
     });
 
     it('stops at an interruption, with the results so far, and reports progress', async () => {
