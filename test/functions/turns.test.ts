@@ -87,8 +87,8 @@ describe('turns', () => {
     await slow;
     const next = turns.take(1, work('next'));
     await settled();
+    expect(started).toEqual(['slow', 'next']);
     end('next');
     expect(await next).toBe('next');
-    expect(started).toEqual(['slow', 'next']);
   });
 });

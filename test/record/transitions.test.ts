@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { HOUR_MS, later, MINUTE_MS } from '../../shared/clock.ts';
+import { grow } from '../../shared/record/carry.ts';
 import { type Edge, edges, notes } from '../../shared/record/edges.ts';
 import { noteExtraOperation } from '../../shared/record/extra-operations.ts';
 import { lose, noteMissing, observe, recordOperation } from '../../shared/record/observe.ts';
@@ -179,6 +180,18 @@ describe('notes leave the state unchanged', () => {
       expect(after === undefined || recordSchema.safeParse(after).success).toBe(true);
     },
   );
+});
+
+describe('a long history', () => {
+  it('loses its middle, so that its document stays small', () => {
+    let history: ExportRecord['history'] = [];
+    for (let n = 0; n < 1000; n += 1) {
+      history = grow(history, { state: 'WAITING', at: now, note: String(n) });
+    }
+    expect(history).toHaveLength(50);
+    expect(history.slice(0, 6).map(({ note }) => note)).toEqual(['0', '1', '2', '3', '4', '955']);
+    expect(history.at(-1)?.note).toBe('999');
+  });
 });
 
 describe('a claim', () => {

@@ -71,3 +71,23 @@ it('a job that writes to the file of an unfinished job has a warning', async () 
   expect(codesOf('first')).not.toContain('FILE_NAME_IN_USE');
   expect(codesOf('second')).toContain('FILE_NAME_IN_USE');
 });
+
+it('a job is sent although the store does not say who writes to its file', async () => {
+  const harness = createHarness();
+  const { records } = harness.store;
+  const failing = harness.instance((services) => ({
+    ...services,
+    store: {
+      ...services.store,
+      records: {
+        ...records,
+        find: (query, page) =>
+          JSON.stringify(query.where).includes('"destination"')
+            ? Promise.reject(new Error('the index is missing'))
+            : records.find(query, page),
+      },
+    },
+  }));
+  expect(await failing.submit({ data: smallJob() })).toMatchObject({ state: 'PENDING' });
+  expect(harness.logged).toContainEqual(expect.objectContaining({ event: 'submit.file_name_unknown' }));
+});

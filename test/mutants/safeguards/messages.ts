@@ -3,6 +3,84 @@ import { type Mutant, mutantsOf } from '../mutant.ts';
 /** What a message may contain, what is recorded of one that is rejected, and the settings. */
 export const messages: readonly Mutant[] = [
   ...mutantsOf(
+    'shared/submission/file-name.ts',
+    ['test/submission/video-check.test.ts'],
+    [
+      {
+        name: 'warning-stops-the-job',
+        removes: 'no job waits for a warning',
+        find: "log.warning('submit.file_name_unknown', { recordId, error: String(error) });",
+        replace: 'throw error;',
+      },
+    ],
+  ),
+  ...mutantsOf(
+    'functions/turns.ts',
+    ['test/functions/turns.test.ts'],
+    [
+      {
+        name: 'large-messages-at-once',
+        removes: 'large messages take turns, so that an instance has memory for each',
+        find: 'used + next.bytes <= budgetBytes',
+        replace: 'used + next.bytes >= 0',
+      },
+      {
+        name: 'message-beyond-the-budget',
+        removes: 'a message that is larger than the budget gets its turn',
+        find: 'used === 0 || ',
+        replace: '',
+      },
+      {
+        name: 'turn-not-given-back',
+        removes: 'a message that is handled, or fails, ends its turn',
+        find: 'used -= bytes;',
+        replace: '',
+      },
+      {
+        name: 'turn-after-its-time',
+        removes: 'a message that waited too long takes no turn afterward',
+        find: 'waiting.splice(waiting.indexOf(entry), 1);',
+        replace: '',
+      },
+    ],
+  ),
+  ...mutantsOf(
+    'shared/message/containers.ts',
+    ['test/message/envelope.test.ts'],
+    [
+      {
+        name: 'empty-arrays-fill-the-memory',
+        removes: 'a message with more objects and arrays than fit into memory is not parsed',
+        find: 'return containers > MAX_CONTAINERS;',
+        replace: 'return containers < 0;',
+      },
+      {
+        name: 'brackets-in-text',
+        removes: 'brackets in text are no arrays',
+        find: '} else if (inText) {',
+        replace: '} else if (inText && byte === BACKSLASH) {',
+      },
+      {
+        name: 'quotes-in-text',
+        removes: 'a quotation mark in text does not end it',
+        find: 'index += byte === BACKSLASH ? 1 : 0;',
+        replace: '',
+      },
+    ],
+  ),
+  ...mutantsOf(
+    'shared/text.ts',
+    ['test/earth-engine/errors.test.ts'],
+    [
+      {
+        name: 'half-a-character',
+        removes: 'text that is cut can be stored',
+        find: 'text.slice(0, characters).toWellFormed()',
+        replace: 'text.slice(0, characters)',
+      },
+    ],
+  ),
+  ...mutantsOf(
     'shared/expression/read-graph.ts',
     ['test/expression/read-expression.test.ts'],
     [

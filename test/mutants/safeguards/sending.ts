@@ -10,6 +10,18 @@ const unfinished = 'test/submission/unfinished-lists.test.ts';
 /** Claims, proofs, and generations: what keeps a job from being started twice. */
 export const sending: readonly Mutant[] = [
   ...mutantsOf(
+    'shared/record/carry.ts',
+    ['test/record/transitions.test.ts'],
+    [
+      {
+        name: 'history-without-end',
+        removes: 'a history fits into its document',
+        find: 'grown.length <= MAX_HISTORY ? grown',
+        replace: 'grown.length >= 0 ? grown',
+      },
+    ],
+  ),
+  ...mutantsOf(
     'shared/record/policy.ts',
     ['test/record/policy.test.ts'],
     [
