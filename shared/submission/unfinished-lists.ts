@@ -33,8 +33,6 @@ const MAX_PAUSE_MS = HOUR_MS;
 export function createUnfinishedLists(services: Pick<Services, 'store' | 'clock' | 'log'>): UnfinishedLists {
   const { store, clock, log } = services;
   const stored = new Map<string, Found<UnfinishedList>>();
-  /** Projects whose list another run has stored since this one read it. */
-  const overtaken = new Set<string>();
 
   const write = async (project: string, next: UnfinishedList): Promise<void> => {
     const last = stored.get(project);
@@ -44,14 +42,13 @@ export function createUnfinishedLists(services: Pick<Services, 'store' | 'clock'
         : await store.lists.create(project, next);
       if ('created' in written) {
         stored.set(project, written.created);
-        return;
       }
     } catch (error) {
+      // Another run has stored its own progress since this one read the list.
       if (!(error instanceof StaleWriteError)) {
         throw error;
       }
     }
-    overtaken.add(project);
   };
 
   return {
@@ -74,7 +71,7 @@ export function createUnfinishedLists(services: Pick<Services, 'store' | 'clock'
       const isNew = isUseful
         ? last?.startedAt.getTime() !== next.startedAt.getTime() || last.pages !== next.pages
         : last?.pageToken !== undefined;
-      if (!isNew || overtaken.has(project)) {
+      if (!isNew) {
         return;
       }
       if (isUseful) {

@@ -206,6 +206,11 @@ describe('an error’s text', () => {
     expect(html.reply).toBe(`${'x'.repeat(299)}\ufffd`);
   });
 
+  it('is the beginning of a page, of which the rest is not searched for a title', async () => {
+    const page = await errorOf(start(answering(502, `${'x'.repeat(3000)}<title>Late</title>`)));
+    expect(page.reply).toBe('x'.repeat(300));
+  });
+
   // 64 KB of `<` took the patterns seven seconds.
   it.each(['<', '<title', '<title ', ' <'])('is read quickly, however often it contains %j', (text) => {
     const started = cpuMs();

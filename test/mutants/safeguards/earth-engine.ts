@@ -78,8 +78,6 @@ export const earthEngine: readonly Mutant[] = [
         removes: 'only the beginning of a page is searched for its title',
         find: 'const page = body.slice(0, MAX_PAGE_CHARACTERS);',
         replace: 'const page = body;',
-        equivalent:
-          'the patterns bound their repetitions too, and what is kept is truncated, so only the time of a hostile page changes, from about 1 ms to a fraction of a second',
       },
     ],
   ),

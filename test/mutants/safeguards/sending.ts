@@ -812,10 +812,9 @@ export const sending: readonly Mutant[] = [
       {
         name: 'progress-overwritten',
         removes: 'of two runs at once, one stores its progress',
-        find: 'if (!isNew || overtaken.has(project)) {',
-        replace: 'if (!isNew) {',
-        equivalent:
-          'the version that a run read is the condition of its write: a second write fails like the first one',
+        find: '? { created: await store.lists.replace(toReplace(last), next) }',
+        replace:
+          '? { created: await store.lists.replace(toReplace((await store.lists.get(project)) ?? last), next) }',
       },
       {
         name: 'too-much-for-a-document',
