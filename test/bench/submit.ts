@@ -1,7 +1,6 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { pathToFileURL } from 'node:url';
@@ -15,6 +14,7 @@ import { createPubsubRest } from '../../infra/local/pubsub-rest.ts';
 import { readConfig } from '../../shared/config.ts';
 import { root } from '../processes.ts';
 import { type Bench, median, type Row } from './table.ts';
+import { ee, initialize } from '../earth-engine-client.ts';
 
 /**
  * A job in submitExport, from push request to response. It is compared with the floor (`submit/floor.ts`): the two alternate,
@@ -177,42 +177,9 @@ async function push(endpoint: FunctionProcess, body: string): Promise<void> {
   }
 }
 
-/** The part of @google/earthengine that is used here; it has no types. */
-interface OfficialClient {
-  initialize(
-    url: string,
-    tileUrl: string,
-    done: () => void,
-    failed: (error: Error) => void,
-    xsrfToken: null,
-    project: string,
-  ): void;
-  reset(): void;
-  ImageCollection(id: string): Collection;
-  readonly Geometry: { Rectangle(coordinates: number[], projection: null, geodesic: boolean): object };
-  readonly batch: {
-    readonly Export: {
-      readonly video: {
-        toCloudStorage(options: object): {
-          start(started: () => void, failed: (message: string) => void): void;
-        };
-      };
-    };
-  };
-}
-interface Collection {
-  filterDate(from: string, to: string): Collection;
-  select(band: string): Collection;
-  map(change: (image: Collection) => Collection): Collection;
-  visualize(options: object): Collection;
-}
-
 /** The usual loop, in this process: it starts one task after the other. */
 async function startOfficialClient(url: string) {
-  const ee = createRequire(import.meta.url)('@google/earthengine') as OfficialClient;
-  await new Promise<void>((done, failed) => {
-    ee.initialize(url, url, done, failed, null, PROJECT);
-  });
+  await initialize(url, PROJECT);
   const startTask = (n: number) =>
     new Promise<void>((done, failed) => {
       const collection = ee

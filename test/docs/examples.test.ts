@@ -1,5 +1,4 @@
 import { globSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { runInNewContext } from 'node:vm';
 
@@ -19,6 +18,7 @@ import { jobRules, parseJobMessage } from '../../shared/message/job-message.ts';
 import { smallJob } from '../harness.ts';
 import { root } from '../processes.ts';
 import { codeBlocks, pages } from './pages.ts';
+import { ee, initialize } from '../earth-engine-client.ts';
 
 /**
  * Every example of the repository yields a video: the service accepts it, and the simulated Earth Engine renders it from
@@ -32,30 +32,6 @@ interface Request {
   readonly fileExportOptions: object;
 }
 type Example = readonly [name: string, message: { readonly request: Request }];
-
-/** The part of @google/earthengine that is used here; it has no types. */
-interface OfficialClient {
-  initialize(
-    url: string,
-    tileUrl: string,
-    done: () => void,
-    failed: (error: Error) => void,
-    xsrfToken: null,
-    project: string,
-  ): void;
-  reset(): void;
-  ImageCollection(source: unknown): object;
-  readonly Deserializer: { decodeCloudApi(expression: object): object };
-  readonly Serializer: { encodeCloudApi(value: object): object };
-  readonly batch: {
-    readonly Export: {
-      readonly video: {
-        toCloudStorage(options: object): { start(done: () => void, failed: (message: string) => void): void };
-      };
-    };
-  };
-}
-const ee = createRequire(import.meta.url)('@google/earthengine') as OfficialClient;
 
 /** Examples of mistakes. */
 const broken = new Set(['docs/guides/broken-job.json', 'test/fixtures/python-tasks/not-a-video.json']);
@@ -109,9 +85,7 @@ beforeAll(async () => {
   const settings = { pendingMs: 0, runMs: [1000, 1000], concurrency: 100, startsPerSecond: 1e6 } as const;
   simulator = createSimulator({ now: () => new Date(nowMs), settings });
   server = await serveSimulator(simulator);
-  await new Promise<void>((resolve, reject) => {
-    ee.initialize(server.url, server.url, resolve, reject, null, 'my-project');
-  });
+  await initialize(server.url, 'my-project');
 });
 
 afterAll(async () => {

@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createRequire } from 'node:module';
 
+import { ee as client, initialize } from '../../earth-engine-client.ts';
 import { algorithmNames, signatureOf } from '../../../shared/expression/check/signatures.ts';
 
 /**
@@ -29,7 +29,7 @@ export interface ClientRequest {
 }
 
 export async function startOfficialClient(): Promise<OfficialClient> {
-  const ee = createRequire(import.meta.url)('@google/earthengine');
+  const ee = client as Client;
   const sent: ClientRequest[] = [];
   const server = createServer((request, response) => {
     const chunks: Buffer[] = [];
@@ -51,9 +51,7 @@ export async function startOfficialClient(): Promise<OfficialClient> {
   const { setTimeout: wait } = globalThis;
   // The client waits 350 ms between two requests.
   globalThis.setTimeout = ((work: () => void) => wait(work, 0)) as typeof setTimeout;
-  await new Promise<void>((resolve, reject) => {
-    ee.initialize(url, url, resolve, reject, null, 'my-project');
-  });
+  await initialize(url, 'my-project');
   return {
     ee,
     request: (collection, options = {}) =>

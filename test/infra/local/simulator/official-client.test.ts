@@ -1,5 +1,3 @@
-import { createRequire } from 'node:module';
-
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import {
@@ -8,43 +6,13 @@ import {
   type Simulator,
   type SimulatorServer,
 } from '../../../../infra/local/simulator/index.ts';
-
-type Callback<T> = (value: T, error?: string) => void;
-interface Computed {
-  filterDate(from: string, to: string): Computed;
-  select(band: string): Computed;
-  map(change: (image: Computed) => Computed): Computed;
-  visualize(options: object): Computed;
-}
-interface Task {
-  readonly id: string;
-  start(started: () => void, failed: (message: string) => void): void;
-}
-interface OperationOfClient {
-  readonly name: string;
-  readonly metadata: { readonly state: string; readonly type: string; readonly description: string };
-}
-/** The part of @google/earthengine that is used here; it has no types. */
-interface OfficialClient {
-  initialize(
-    url: string,
-    tileUrl: string,
-    done: () => void,
-    failed: (error: Error) => void,
-    xsrfToken: null,
-    project: string,
-  ): void;
-  reset(): void;
-  ImageCollection(id: string): Computed;
-  readonly Geometry: { Rectangle(coordinates: number[], projection: null, geodesic: boolean): object };
-  readonly batch: { readonly Export: { readonly video: { toCloudStorage(options: object): Task } } };
-  readonly data: {
-    listOperations(limit: number, callback: Callback<OperationOfClient[]>): void;
-    getOperation(name: string, callback: Callback<OperationOfClient>): void;
-  };
-}
-
-const ee = createRequire(import.meta.url)('@google/earthengine') as OfficialClient;
+import {
+  type Callback,
+  ee,
+  initialize,
+  type OperationOfClient,
+  type Task,
+} from '../../../earth-engine-client.ts';
 
 function called<T>(call: (callback: Callback<T>) => void): Promise<T> {
   return new Promise((resolve, reject) => {
@@ -58,9 +26,7 @@ let server: SimulatorServer;
 beforeAll(async () => {
   simulator = createSimulator();
   server = await serveSimulator(simulator);
-  await new Promise<void>((resolve, reject) => {
-    ee.initialize(server.url, server.url, resolve, reject, null, 'my-project');
-  });
+  await initialize(server.url, 'my-project');
 });
 
 afterAll(async () => {
