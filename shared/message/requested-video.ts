@@ -19,31 +19,49 @@ export function* requestedVideoInSteps({ videoOptions, expression }: VideoReques
   };
 }
 
+/** A node, as far as it can have calls in it. The reader has accepted it. */
+interface Node {
+  readonly functionInvocationValue?: ScalingNode;
+  readonly arrayValue?: { readonly values?: readonly Node[] };
+  readonly dictionaryValue?: { readonly values?: Readonly<Record<string, Node>> };
+}
+
+/** Constants are skipped: a polygon of a million numbers takes longer to walk than the rest of a graph. */
 function* longerSidesIn(values: object): Steps<ReadonlySet<number>> {
   const sides = new Set<number>();
-  const open: object[] = [values];
+  const open: Node[] = Object.values(values as Readonly<Record<string, Node>>);
   let nodes = 0;
   for (let node = open.pop(); node; node = open.pop()) {
     nodes += 1;
     if (nodes % NODES === 0) {
       yield;
     }
-    const side = longerSideOf(node);
+    const { functionInvocationValue: call, arrayValue, dictionaryValue } = node;
+    const side = call && longerSideOf(call);
     if (side !== undefined) {
       sides.add(side);
     }
-    for (const part of Object.values(node)) {
-      if (typeof part === 'object' && part !== null) {
-        open.push(part as object);
-      }
+    const members = call ? call.arguments : (arrayValue ?? dictionaryValue)?.values;
+    if (members) {
+      pushContainers(open, members);
     }
   }
   return sides;
 }
 
+function pushContainers(open: Node[], members: Readonly<Record<string, Node>> | readonly Node[]): void {
+  // Members come from JSON, so they inherit nothing enumerable.
+  for (const name in members) {
+    const member = (members as Readonly<Record<string, Node>>)[name];
+    if (member && (member.functionInvocationValue ?? member.arrayValue ?? member.dictionaryValue)) {
+      open.push(member);
+    }
+  }
+}
+
 interface ScalingNode {
   readonly functionName?: unknown;
-  readonly arguments?: Readonly<Record<string, { readonly constantValue?: unknown } | undefined>>;
+  readonly arguments?: Readonly<Record<string, Node & { readonly constantValue?: unknown }>>;
 }
 
 function longerSideOf({ functionName, arguments: given }: ScalingNode): number | undefined {

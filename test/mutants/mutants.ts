@@ -1,5 +1,7 @@
 import type { Mutant } from './mutant.ts';
 import { batches } from './safeguards/batches.ts';
+import { checks } from './safeguards/checks.ts';
+import { commandLine } from './safeguards/command-line.ts';
 import { budgetMutants } from './safeguards/budgets.ts';
 import { deliveries } from './safeguards/deliveries.ts';
 import { earthEngine } from './safeguards/earth-engine.ts';
@@ -14,6 +16,7 @@ import { storing } from './safeguards/storing.ts';
 export const mutants: readonly Mutant[] = [
   ...messages,
   ...identity,
+  ...checks,
   ...earthEngine,
   ...storing,
   ...sending,
@@ -21,5 +24,6 @@ export const mutants: readonly Mutant[] = [
   ...batches,
   ...budgetMutants,
   ...deliveries,
+  ...commandLine,
   ...infrastructure,
 ];
