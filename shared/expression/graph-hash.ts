@@ -232,6 +232,10 @@ function joinPlaces(parts: readonly Summary[], context: Context): Places | undef
   if (parts.length === 1) {
     return parts[0]?.free;
   }
+  // Most nodes are outside of functions.
+  if (!parts.some(({ free }) => free)) {
+    return undefined;
+  }
   const joined = new Map<string, { part: number; place: Digest }[]>();
   parts.forEach(({ free }, part) => {
     if (!free) {
@@ -247,9 +251,6 @@ function joinPlaces(parts: readonly Summary[], context: Context): Places | undef
       }
     }
   });
-  if (joined.size === 0) {
-    return undefined;
-  }
   const { writer } = context;
   const places = new Map<string, Digest>();
   for (const [name, occurrences] of joined) {

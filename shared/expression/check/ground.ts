@@ -86,16 +86,32 @@ function boundsOfPoints(numbers: readonly number[]): Box {
 }
 
 function boundsOfLists(lists: readonly unknown[], depth: number): Box | undefined {
+  if (depth >= MAX_NESTED) {
+    return undefined;
+  }
   let box = NOWHERE;
+  // A polygon may have a million points, so nothing is made for each of them.
+  let { west, south, east, north } = NOWHERE;
   for (const each of lists) {
-    const inside = Array.isArray(each) && depth < MAX_NESTED ? boundsOf(each, depth + 1) : undefined;
+    if (isPoint(each)) {
+      const [x, y] = each;
+      west = Math.min(west, x);
+      south = Math.min(south, y);
+      east = Math.max(east, x);
+      north = Math.max(north, y);
+      continue;
+    }
+    const inside = Array.isArray(each) ? boundsOf(each, depth + 1) : undefined;
     if (!inside) {
       return undefined;
     }
     box = around(box, inside);
   }
-  return box;
+  return around(box, { west, south, east, north });
 }
+
+const isPoint = (value: unknown): value is readonly [number, number] =>
+  Array.isArray(value) && value.length === 2 && typeof value[0] === 'number' && typeof value[1] === 'number';
 
 const around = (a: Box, b: Box): Box => ({
   west: Math.min(a.west, b.west),

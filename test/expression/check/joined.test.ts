@@ -54,6 +54,19 @@ describe('no error is certain', () => {
         round: call('Image.addBands', { dstImg: { argumentReference: 'state' }, srcImg: x }),
       },
     ],
+    ['if the result is not known', { result: call('List.get', { list: constant([]), index: constant(0) }) }],
+    [
+      'if the palette of one band is not known',
+      {
+        result: collectionOf(
+          call('Image.visualize', {
+            image: scene,
+            bands: constant(['a']),
+            palette: call('List.get', { list: constant([]), index: constant(0) }),
+          }),
+        ),
+      },
+    ],
     [
       'if two functions share an entry that uses their argument',
       {

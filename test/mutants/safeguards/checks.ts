@@ -3,6 +3,7 @@ import { type Mutant, mutantsOf } from '../mutant.ts';
 const broken = 'test/expression/check/broken-requests.test.ts';
 const good = 'test/expression/check/good-requests.test.ts';
 const property = 'test/expression/check/property.test.ts';
+const joined = 'test/expression/check/joined.test.ts';
 const steps = 'test/expression/check/steps.test.ts';
 const service = 'test/submission/video-check.test.ts';
 
@@ -23,7 +24,7 @@ export const checks: readonly Mutant[] = [
         removes: 'nothing unknown is an error',
         find: "    case 'Unknown':\n      return true;",
         replace: "    case 'Unknown':\n      return false;",
-        tests: [good, property],
+        tests: [joined],
       },
       {
         name: 'unlimited-frames',
@@ -111,16 +112,17 @@ export const checks: readonly Mutant[] = [
         replace: "typeof selector === 'number' || typeof selector === 'string',",
       },
       {
-        name: 'palette-ignored',
-        removes: 'visualize with a palette makes three bands',
-        find: 'if (shown === 3 || isColored || isForced) {',
-        replace: 'if (shown === 3 || isForced) {',
+        name: 'unknown-palette-is-none',
+        removes: 'visualize of one band with a palette that is not known may make three bands',
+        find: "palette !== undefined || (force !== undefined && !(force.kind === 'Boolean' && force.value === false));",
+        replace: "force !== undefined && !(force.kind === 'Boolean' && force.value === false);",
+        tests: [joined],
       },
     ],
   ),
   ...mutantsOf(
     'shared/expression/check/value.ts',
-    [good, property, steps, 'test/expression/check/joined.test.ts'],
+    [good, property, steps, joined],
     [
       {
         name: 'join-keeps-the-first',
@@ -138,7 +140,7 @@ export const checks: readonly Mutant[] = [
   ),
   ...mutantsOf(
     'shared/expression/check/higher-order.ts',
-    [good, property, 'test/expression/check/joined.test.ts'],
+    [good, property, joined],
     [
       {
         name: 'loop-keeps-its-first-state',
@@ -163,7 +165,7 @@ export const checks: readonly Mutant[] = [
         removes: 'an entry is looked at again where its arguments mean something else',
         find: '  if (level === 0 || where === here) {\n    return true;\n  }',
         replace: '  if (level >= 0) {\n    return true;\n  }',
-        tests: ['test/expression/check/joined.test.ts'],
+        tests: [joined],
       },
     ],
   ),
