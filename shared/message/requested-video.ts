@@ -50,10 +50,8 @@ function* longerSidesIn(values: object): Steps<ReadonlySet<number>> {
 }
 
 function pushContainers(open: Node[], members: Readonly<Record<string, Node>> | readonly Node[]): void {
-  // Members come from JSON, so they inherit nothing enumerable.
-  for (const name in members) {
-    const member = (members as Readonly<Record<string, Node>>)[name];
-    if (member && (member.functionInvocationValue ?? member.arrayValue ?? member.dictionaryValue)) {
+  for (const member of Array.isArray(members) ? (members as readonly Node[]) : Object.values(members)) {
+    if (member.functionInvocationValue ?? member.arrayValue ?? member.dictionaryValue) {
       open.push(member);
     }
   }

@@ -101,12 +101,15 @@ export function* interpret(values: JsonObject, result: string, report: Report): 
 
 /** The value of a node that needs no task; undefined if it needs one, which is then on the stack. */
 function look(machine: Machine, node: unknown, task: Task): Value | undefined {
+  // Most nodes are constants, and looking for their kind takes longer than anything else here.
+  const { constantValue } = node as { readonly constantValue?: unknown };
+  if (constantValue !== undefined) {
+    return valueOfConstant(constantValue);
+  }
   const { entry, scope } = task;
   const kind = kindOf(node);
   const content = (node as JsonObject)[kind];
   switch (kind) {
-    case 'constantValue':
-      return valueOfConstant(content);
     case 'valueReference':
       return lookAtEntry(machine, content as string, scope, task);
     case 'argumentReference':

@@ -171,7 +171,7 @@ export const checks: readonly Mutant[] = [
   ),
   ...mutantsOf(
     'shared/expression/check/report.ts',
-    ['test/expression/check/hostile-graphs.test.ts'],
+    ['test/expression/check/hostile.test.ts'],
     [
       {
         name: 'a-finding-for-each-node',
