@@ -8,6 +8,36 @@ const canceling = 'test/cancellation/cancel-exports.test.ts';
 /** Batches, cancellations, retries, and dead letters. */
 export const batches: readonly Mutant[] = [
   ...mutantsOf(
+    'shared/batch/change-batch.ts',
+    ['test/batch/change-batch.test.ts'],
+    [
+      {
+        name: 'stale-batch-not-read-again',
+        removes: 'a change of a batch that was written meanwhile is decided again',
+        find: 'if (!(error instanceof StaleWriteError)) {',
+        replace: 'if (error) {',
+      },
+      {
+        name: 'claim-of-another-ended',
+        removes: 'a process ends only its own claim of a batch',
+        find: 'if (batch?.claim?.token !== token) {',
+        replace: 'if (batch?.claim === undefined) {',
+      },
+    ],
+  ),
+  ...mutantsOf(
+    'shared/batch/each-batch.ts',
+    ['test/batch/change-batch.test.ts'],
+    [
+      {
+        name: 'one-batch-stops-all-batches',
+        removes: 'a batch that fails does not affect the others',
+        find: "log.error('batch.failed', error, { batchId: found.id });",
+        replace: 'throw error;',
+      },
+    ],
+  ),
+  ...mutantsOf(
     'shared/batch/expand-batch.ts',
     [expanding, crashes],
     [
