@@ -90,6 +90,33 @@ it('a graph whose entries are shared and nested at random is checked in steps in
   );
 });
 
+it('entries that mean something else in each of many functions are looked at a few times each', () => {
+  const functions = 400;
+  const shared = 400;
+  const values: Record<string, Node> = {
+    '0': {
+      arrayValue: {
+        values: Array.from({ length: functions }, (_, n) =>
+          call('Collection.map', {
+            collection: call('ImageCollection.load', { id: constant('A') }),
+            baseAlgorithm: { functionDefinitionValue: { argumentNames: ['x0'], body: `body${n}` } },
+          }),
+        ),
+      },
+    },
+  };
+  for (let n = 0; n < functions; n += 1) {
+    values[`body${n}`] = call('Image.abs', { value: { valueReference: 'shared0' } });
+  }
+  for (let n = 0; n < shared; n += 1) {
+    const value = n === shared - 1 ? argument(0) : { valueReference: `shared${n + 1}` };
+    values[`shared${n}`] = call('Image.abs', { value });
+  }
+  const nodes = 3 * functions + 2 * shared;
+  // Without a bound, it would be 160,000 entries.
+  expect(yieldsOf({ values, result: '0' }) * STEPS_PER_YIELD).toBeLessThanOrEqual(5 * 3 * nodes + 40_000);
+});
+
 it('huge counts of frames are finite, and no maxFrames is suggested for them', () => {
   const frames = call('ImageCollection.fromImages', {
     images: call('List.repeat', { value: call('Image.load', { id: constant('A') }), count: constant(1e308) }),

@@ -86,7 +86,7 @@ export const commandLine: readonly Mutant[] = [
   ),
   ...mutantsOf(
     'cli/actions/cancel.ts',
-    ['test/cli/targets.test.ts', 'test/cli/list.test.ts', 'test/cli/frames.test.ts'],
+    ['test/cli/batch.test.ts', 'test/cli/targets.test.ts'],
     [
       {
         name: 'dry-run-cancels',
@@ -122,7 +122,7 @@ export const commandLine: readonly Mutant[] = [
   ),
   ...mutantsOf(
     'cli/output.ts',
-    ['test/cli/list.test.ts'],
+    ['test/cli/targets.test.ts', 'test/cli/report.test.ts'],
     [
       {
         name: 'formulas-in-csv',
