@@ -80,6 +80,21 @@ describe('MAX_ACTIVE_OPERATIONS', () => {
   });
 });
 
+describe('a canceled job', () => {
+  it('takes no slot: the job behind it is sent in the same run', async () => {
+    const { harness, records } = await waiting(2, 1);
+    const [canceled, next] = records;
+    if (!canceled || !next) {
+      throw new Error('there are no records');
+    }
+    const requested = { ...canceled.value, cancelRequestedAt: harness.clock.now() };
+    const run = beginRun(harness);
+    await resumeThroughGate(run, await harness.store.records.replace(canceled, requested), 'due');
+    await resumeThroughGate(run, next, 'due');
+    expect(harness.simulator.operations()).toHaveLength(1);
+  });
+});
+
 describe('a pause that Earth Engine asks for', () => {
   it('is not filled with claims, even if it asked for it in the reply to a list', async () => {
     const harness = createHarness({ environment: { MAX_ACTIVE_OPERATIONS: '1' } });

@@ -508,10 +508,11 @@ export const polling: readonly Mutant[] = [
       },
       {
         name: 'canceled-job-behind-the-gate',
-        removes: 'a canceled job does not wait behind a closed gate',
+        removes: 'a canceled job takes no slot and does not wait behind a closed gate',
         rule: 8,
         find: 'if (isInSubmission(record) && isHeldBack(record, record.serviceAccount)) {',
         replace: "if (record.state === 'SUBMITTING') {",
+        tests: ['test/polling/feed.test.ts'],
       },
       {
         name: 'more-than-there-is-room',
