@@ -75,7 +75,8 @@ export const printEnd = (terminal: Terminal, ms: number): void =>
   print(
     terminal,
     '',
-    `All checks passed in ${(ms / SECOND_MS).toFixed(1)} s, and everything is stopped. Next: npm start.`,
+    `All checks passed in ${(ms / SECOND_MS).toFixed(1)} s, and everything is stopped. Next:`,
+    'npm start, which prints the address of a page that shows exports in a browser.',
   );
 
 const print = (terminal: Terminal, ...lines: readonly string[]): void => terminal.out(lines.join('\n'));
