@@ -39,6 +39,8 @@ interface Entry {
 
 export function createViewCache(live: Live, clock: Clock): ViewCache {
   const entries = new Map<string, Entry>();
+  /** What an incomplete view lacks is on its way: the next one has it, as it was then. By key, with the version of then. */
+  const begun = new Map<string, number>();
 
   const isFresh = ({ version, startedAt, left }: Entry, now: number): boolean => {
     const age = now - startedAt;
@@ -55,7 +57,7 @@ export function createViewCache(live: Live, clock: Clock): ViewCache {
       if (known && isFresh(known, now.getTime())) {
         return known.made;
       }
-      const { version } = live;
+      const version = begun.get(key) ?? live.version;
       // Whoever has an incomplete view asks again.
       const made = make().then((view): MadeView => ({
         view,
@@ -73,9 +75,15 @@ export function createViewCache(live: Live, clock: Clock): ViewCache {
       }
       const settle = async (): Promise<void> => {
         try {
-          // The rest of an incomplete view is on its way.
-          entry.version = isIncomplete((await made).view) ? 0 : version;
+          if (isIncomplete((await made).view)) {
+            begun.set(key, version);
+            entry.version = 0;
+          } else {
+            begun.delete(key);
+            entry.version = version;
+          }
         } catch {
+          begun.delete(key);
           if (entries.get(key) === entry) {
             entries.delete(key);
           }

@@ -38,10 +38,8 @@ export function createOverview(
 ): Overview {
   const { records } = store;
   const history = createHourHistory();
-  const parts = createParts<OverviewParts>(
-    (ms) => clock.sleep(ms),
-    PATIENCE_MS,
-    (part, error) => log.error('page.part_failed', error, { part }),
+  const parts = createParts<OverviewParts>(clock, PATIENCE_MS, (part, error) =>
+    log.error('page.part_failed', error, { part }),
   );
   const rows = async (query: Query) => (await records.find(query, { limit: ROWS })).map(rowOf);
   return {

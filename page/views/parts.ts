@@ -1,3 +1,6 @@
+import { type Clock, SECOND_MS } from '../../shared/clock.ts';
+import { asError } from '../../shared/errors.ts';
+
 /**
  * The parts of a page that each need queries of their own. A page does not wait for its slowest part: what takes longer than a
  * moment is left out, or shown as it was before, and the page is read again soon.
@@ -19,39 +22,61 @@ export interface Parts<P> {
 }
 
 export function createParts<P extends object>(
-  sleep: (ms: number) => Promise<void>,
+  clock: Pick<Clock, 'now' | 'sleep'>,
   patienceMs: number,
   failed: (part: string, error: unknown) => void,
 ): Parts<P> {
   const known: Partial<P> = {};
-  const inProgress = new Map<keyof P, Promise<void>>();
+  let round: Round | undefined;
+
+  const start = (makers: Makers<P>): Round => {
+    const begun: Round = { errors: [], finishedAt: undefined, all: Promise.resolve() };
+    const make = async (name: keyof P & string): Promise<void> => {
+      try {
+        known[name] = await makers[name]();
+      } catch (error) {
+        begun.errors.push(asError(error));
+        // What it was before may be wrong by now.
+        delete known[name];
+        failed(name, error);
+      }
+    };
+    const all = async (): Promise<void> => {
+      await Promise.all((Object.keys(makers) as (keyof P & string)[]).map(make));
+      begun.finishedAt = clock.now();
+    };
+    begun.all = all();
+    return begun;
+  };
+
+  const isTooOld = ({ finishedAt }: Round): boolean =>
+    finishedAt !== undefined && clock.now().getTime() - finishedAt.getTime() > KEPT_MS;
 
   return {
     async read(makers) {
-      const errors: unknown[] = [];
-      for (const name of Object.keys(makers) as (keyof P & string)[]) {
-        if (inProgress.has(name)) {
-          continue;
-        }
-        const make = async (): Promise<void> => {
-          try {
-            known[name] = await makers[name]();
-          } catch (error) {
-            errors.push(error);
-            // What it was before may be wrong by now.
-            delete known[name];
-            failed(name, error);
-          } finally {
-            inProgress.delete(name);
-          }
-        };
-        inProgress.set(name, make());
+      // What an earlier, incomplete answer waited for is not read again: a part that always takes long would never be complete.
+      const current = round && !isTooOld(round) ? round : start(makers);
+      round = current;
+      await Promise.race([current.all, clock.sleep(patienceMs)]);
+      const isIncomplete = current.finishedAt === undefined;
+      if (!isIncomplete && round === current) {
+        round = undefined;
       }
-      await Promise.race([Promise.all(inProgress.values()), sleep(patienceMs)]);
-      if (errors.length > 0 && Object.keys(known).length === 0) {
-        throw errors[0];
+      const [error] = current.errors;
+      if (error !== undefined && Object.keys(known).length === 0) {
+        throw error;
       }
-      return { parts: { ...known }, isIncomplete: inProgress.size > 0 };
+      return { parts: { ...known }, isIncomplete };
     },
   };
 }
+
+/** One reading of all parts. */
+interface Round {
+  readonly errors: Error[];
+  finishedAt: Date | undefined;
+  all: Promise<void>;
+}
+
+/** Longer than a page with an incomplete view waits before it asks again. */
+const KEPT_MS = 10 * SECOND_MS;

@@ -177,6 +177,22 @@ describe('a view', () => {
     expect(made).toBeLessThanOrEqual(100 / 5 + 10);
   });
 
+  it('that was incomplete is as old as its beginning, and asked for again if something has changed since', async () => {
+    const store = createMemoryStore();
+    const { live, clock, advance } = await listening(store);
+    const cache = createViewCache(live, clock);
+    const begun = live.version;
+    const overview = (isIncomplete: boolean) => async () => ({ kind: 'overview', isIncomplete }) as const;
+    expect((await cache.get('/', overview(true))).version).toBe(0);
+    await store.records.create('a', { ...samples.PENDING, updatedAt: new Date() });
+    await advance(200);
+    await advance(1500);
+    expect(live.version).toBeGreaterThan(begun);
+    expect((await cache.get('/', overview(false))).version).toBe(begun);
+    await advance(1500);
+    expect((await cache.get('/', overview(false))).version).toBe(live.version);
+  });
+
   it('that could not be made is tried again', async () => {
     const { live, clock } = await listening(createMemoryStore());
     const cache = createViewCache(live, clock);

@@ -1,0 +1,67 @@
+import { describe, expect, it } from 'vitest';
+
+import { createParts } from '../../page/views/parts.ts';
+
+interface Two {
+  readonly quick?: number;
+  readonly slow?: number;
+}
+
+/** Parts of which one takes longer than the page waits, with a clock that the test moves. */
+function rig() {
+  let nowMs = 0;
+  const started = { quick: 0, slow: 0 };
+  const waits: (() => void)[] = [];
+  const parts = createParts<Two>(
+    { now: () => new Date(nowMs), sleep: () => new Promise(setImmediate) },
+    200,
+    () => {},
+  );
+  const read = () =>
+    parts.read({
+      quick: async () => (started.quick += 1),
+      slow: () => {
+        started.slow += 1;
+        return new Promise((resolve) => waits.push(() => resolve(started.slow)));
+      },
+    });
+  return {
+    read,
+    started,
+    pass: (ms: number) => (nowMs += ms),
+    finish: async () => {
+      waits.splice(0).forEach((end) => end());
+      await new Promise(setImmediate);
+    },
+  };
+}
+
+describe('a page with a part that takes long', () => {
+  it('is complete when it is read again: nothing that is known is read twice', async () => {
+    const { read, started, pass, finish } = rig();
+    expect(await read()).toEqual({ parts: { quick: 1 }, isIncomplete: true });
+    pass(1500);
+    expect(await read()).toEqual({ parts: { quick: 1 }, isIncomplete: true });
+    await finish();
+    pass(1500);
+    expect(await read()).toEqual({ parts: { quick: 1, slow: 1 }, isIncomplete: false });
+    expect(started).toEqual({ quick: 1, slow: 1 });
+  });
+
+  it('is read anew once it was complete', async () => {
+    const { read, finish } = rig();
+    await read();
+    await finish();
+    await read();
+    expect(await read()).toEqual({ parts: { quick: 2, slow: 1 }, isIncomplete: true });
+  });
+
+  it('does not show what was read long ago as if it were new', async () => {
+    const { read, started, pass, finish } = rig();
+    await read();
+    await finish();
+    pass(60_000);
+    expect((await read()).isIncomplete).toBe(true);
+    expect(started).toEqual({ quick: 2, slow: 2 });
+  });
+});
