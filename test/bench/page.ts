@@ -185,7 +185,8 @@ async function drawn(many: Opened, few: Opened, browser: Browser): Promise<Row[]
     const paint = async ({ serve }: Opened): Promise<number> => {
       await using page = await serve();
       await using visited = await visit(browser, page.url + path);
-      return visited.tab.evaluate(
+      // Awaited here: the browser page is closed afterward.
+      return await visited.tab.evaluate(
         () =>
           new Promise<number>((resolve) => {
             new PerformanceObserver((list) =>
