@@ -3,8 +3,9 @@ import type { EarthEngine } from '../../shared/earth-engine/api.ts';
 import type { Services } from '../../shared/services.ts';
 import { changeStatus } from '../../shared/submission/gate.ts';
 import type { SimulatorSettings } from '../../infra/local/simulator/index.ts';
-import { createHarness, type Harness, smallJob } from '../harness.ts';
+import { createHarness, type Harness } from '../harness.ts';
 import { createVirtualTime, type VirtualTime } from './virtual-time.ts';
+import { submitMany } from './watched.ts';
 
 /**
  * A backlog that one poller sends to Earth Engine, in virtual time: calls take their latency, a run starts each minute
@@ -40,7 +41,13 @@ const projectName = (n: number): string => (n === 0 ? 'demo-test' : `demo-test-$
 export async function drain(options: DrainOptions): Promise<Drained> {
   const { jobs, projects = 1, latencyMs, simulator, environment } = options;
   const harness = createHarness({
-    environment: { ALLOWED_PROJECTS: '*', EARTHENGINE_REQUESTS_PER_SECOND: '100', ...environment },
+    environment: {
+      ALLOWED_PROJECTS: '*',
+      EARTHENGINE_REQUESTS_PER_SECOND: '100',
+      // If nothing ends, the service's own limit would stop the backlog.
+      ...(simulator?.concurrency ? {} : { MAX_ACTIVE_OPERATIONS: '100000' }),
+      ...environment,
+    },
     simulator: { settings: { queueLimit: 1_000_000, concurrency: 0, ...simulator } },
   });
   const names = Array.from({ length: projects }, (_, n) => projectName(n));
@@ -72,9 +79,7 @@ async function fillQueue(harness: Harness, project: string, jobs: number): Promi
     closedFor: 'QUEUE',
     closedUntil: new Date(now.getTime() + MINUTE_MS),
   }));
-  for (let n = 0; n < jobs; n += 1) {
-    await harness.submit({ data: smallJob({ jobKey: `job/${n}`, project }) });
-  }
+  await submitMany(harness, jobs, project);
   await changeStatus(services, project, ({ closedUntil: _until, closedFor: _for, ...rest }) => ({
     ...rest,
     closures: 0,
