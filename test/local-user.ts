@@ -7,6 +7,37 @@ import { runCli } from '../cli/program.ts';
 import { systemClock } from '../shared/clock.ts';
 import { withoutEmulators } from './processes.ts';
 
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * The command line in this process, with its real clients: a process for each command would take most of the time. Google's
+ * clients read the emulators' variables of this process.
+ *
+ * @returns the exit code
+ */
+export function runInProcess(
+  args: readonly string[],
+  environment: Environment,
+  { out, err, stdin = '' }: Streams,
+): Promise<number> {
+  const { signal } = new AbortController();
+  return runCli(args, {
+    terminal: { out, err, isInteractive: false, columns: Infinity, rows: 24, hasColor: false },
+    clock: systemClock,
+    environment,
+    interrupted: signal,
+    confirm: undefined,
+    readStdin: async () => Buffer.from(stdin),
+    connect: (service) => createConnections(service, systemClock, signal),
+  });
+}
+
+interface Streams {
+  readonly out: (line: string) => void;
+  readonly err: (line: string) => void;
+  readonly stdin?: string;
+}
+
 /** What a command printed, and its exit code. */
 export interface Ran {
   readonly code: number;
@@ -15,8 +46,7 @@ export interface Ran {
 
 /** A user at a terminal, who has set no variables. */
 export interface User {
-  readonly environment: Readonly<Record<string, string | undefined>>;
-  /** The command line in this process, with its real clients: a process for each command would take most of the time. */
+  readonly environment: Environment;
   run(...args: readonly string[]): Promise<Ran>;
   remove(): Promise<void>;
 }
@@ -24,7 +54,6 @@ export interface User {
 export async function createUser(): Promise<User> {
   const home = await mkdtemp(join(tmpdir(), 'user-'));
   const environment = { ...withoutEmulators, GOOGLE_CLOUD_PROJECT: undefined, XDG_CONFIG_HOME: home };
-  const { signal } = new AbortController();
   return {
     environment,
     async run(...args) {
@@ -32,23 +61,7 @@ export async function createUser(): Promise<User> {
       const write = (text: string) => {
         output += `${text}\n`;
       };
-      const terminal = {
-        out: write,
-        err: write,
-        isInteractive: false,
-        columns: Infinity,
-        rows: 24,
-        hasColor: false,
-      };
-      const code = await runCli(args, {
-        terminal,
-        clock: systemClock,
-        environment,
-        interrupted: signal,
-        confirm: undefined,
-        readStdin: async () => new Uint8Array(),
-        connect: (service) => createConnections(service, systemClock, signal),
-      });
+      const code = await runInProcess(args, environment, { out: write, err: write });
       return { code, output };
     },
     remove: () => rm(home, { recursive: true }),

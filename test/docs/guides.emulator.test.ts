@@ -12,6 +12,7 @@ import { noteRunning } from '../../infra/local/local-context.ts';
 import { startStack, type Stack } from '../../infra/local/stack.ts';
 import { readManifest } from '../../shared/batch/manifest.ts';
 import { root, run, withoutEmulators } from '../processes.ts';
+import { serveCli, type ServedCli } from './served-cli.ts';
 import { type CodeBlock, codeBlocks, pages, readPage } from './pages.ts';
 
 /** In the order in which people read them: later guides use what earlier ones created. */
@@ -59,13 +60,17 @@ const prints: readonly (readonly [command: string, output: RegExp])[] = [
 let stack: Stack;
 let environment: Record<string, string | undefined>;
 let tools: string;
+let cli: ServedCli;
 const problems: Error[] = [];
 
-/** A fast replacement: npx takes a second to find a command in this folder. One test below runs the real npx. */
-const quickNpx = `#!/bin/sh
+/**
+ * A fast replacement: npx takes a second to find a command in this folder. One test below runs the real npx, and test/cli runs the
+ * command line as a process.
+ */
+const quickNpx = (cli: string) => `#!/bin/sh
 case $1 in
   node) shift; exec "${process.execPath}" "$@" ;;
-  ee-video-exports) shift; exec "${process.execPath}" "${join(root, 'build/cli/ee-video-exports.js')}" "$@" ;;
+  ee-video-exports) shift; exec "${cli}" "$@" ;;
 esac
 echo "the guides' npx does not know $1" >&2
 exit 127
@@ -77,12 +82,15 @@ beforeAll(async () => {
   stack = await startStack({
     project: `demo-guides-${process.pid}`,
     simulator: { pendingMs: 0, runMs: [200, 400], startsPerSecond: 100, concurrency: 20 },
-    pollEveryMs: 100,
+    pollEveryMs: 250,
     onProblem: (problem) => problems.push(problem),
   });
   tools = await mkdtemp(join(tmpdir(), 'guides-'));
-  await writeFile(join(tools, 'npx'), quickNpx);
+  cli = await serveCli(tools);
+  await writeFile(join(tools, 'npx'), quickNpx(cli.file));
   await chmod(join(tools, 'npx'), 0o755);
+  // In this process, Google's clients read the emulators' variables that all of these tests have.
+  Object.assign(process.env, stack.environment);
   // Without exports, as in any terminal of a user who ran npm start.
   environment = {
     ...withoutEmulators,
@@ -98,6 +106,7 @@ beforeAll(async () => {
 }, 60_000);
 
 afterAll(async () => {
+  await cli[Symbol.asyncDispose]();
   await stack.stop();
   await rm(tools, { recursive: true });
 });

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
@@ -30,7 +31,7 @@ beforeAll(async () => {
   stack = await startStack({
     project: `demo-on-call-${process.pid}`,
     simulator: { pendingMs: 0, runMs: [200, 400], startsPerSecond: 100, concurrency: 20 },
-    pollEveryMs: 100,
+    pollEveryMs: 250,
     onProblem: (problem) => problems.push(problem),
     onLine: (target, line) => {
       if (line.includes('"severity":"ERROR"')) {
@@ -57,13 +58,16 @@ afterAll(async () => {
 const publish = (jobKey: string, change: object = {}): Promise<string> =>
   stack.pubsub.publish(stack.config.topics.jobs, JSON.stringify({ ...example, jobKey, ...change }));
 
-/** Repeats a command until it prints this: the service takes a moment. */
+const AGAIN_AFTER_MS = 100;
+
+/** Repeats a command until it prints this: the service takes a moment, which it needs the processor for. */
 async function until(output: RegExp, ...args: readonly string[]): Promise<string> {
   for (;;) {
     const ran = await user.run(...args);
     if (output.test(ran.output)) {
       return ran.output;
     }
+    await wait(AGAIN_AFTER_MS);
   }
 }
 
