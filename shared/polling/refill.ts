@@ -48,7 +48,7 @@ async function refillQueue(run: PollRun, project: string, first: Fed): Promise<v
     // A sweep may see a few operations late, so a rate does not drop at once.
     const startedPerMs = Math.max(fed.freed / elapsedMs, (known?.startedPerMs ?? 0) / 2);
     run.feeds.set(project, { at: fed.at, startedPerMs });
-    const lastsMs = await lastsFor(run, project, startedPerMs);
+    const lastsMs = await lastsFor(run, project, startedPerMs, fed.at);
     const longestMs = known ? Infinity : FIRST_PAUSE_MS;
     const pauseMs = Math.max(SHORTEST_PAUSE_MS, Math.min(longestMs, lastsMs / 2));
     if (lastsMs >= intervalMs * LASTS_INTERVALS || later(clock.now(), pauseMs) >= end) {
@@ -59,15 +59,27 @@ async function refillQueue(run: PollRun, project: string, first: Fed): Promise<v
       ...run,
       startedAt: clock.now(),
       listings: createListings(run, createUnfinishedLists(run)),
-      isOver: () => run.isOver(),
+      // The next run must find this one ended.
+      isOver: () => run.isOver() || clock.now() >= end,
     };
     await sweepProject(round, project);
     fed = await feedQueue(round, project);
+    if (!fed.isWaiting && round.isOver()) {
+      // Cut short: the next run counts what was freed since then.
+      run.feeds.set(project, { at: fed.at, startedPerMs });
+    }
   }
 }
 
-/** How long the operations that wait at Earth Engine last. */
-async function lastsFor(run: PollRun, project: string, startedPerMs: number): Promise<number> {
-  const pending = await run.store.records.count(recordQueries.pending(project));
-  return startedPerMs > 0 ? pending / startedPerMs : Infinity;
+/** How long the operations that wait at Earth Engine last. @param sweptAt when the records were current */
+async function lastsFor(
+  { clock, store }: PollRun,
+  project: string,
+  startedPerMs: number,
+  sweptAt: Date,
+): Promise<number> {
+  const pending = await store.records.count(recordQueries.pending(project));
+  // Feeding a long queue takes half a minute, in which operations start that the records still show as pending.
+  const sinceMs = clock.now().getTime() - sweptAt.getTime();
+  return startedPerMs > 0 ? Math.max(0, pending / startedPerMs - sinceMs) : Infinity;
 }
