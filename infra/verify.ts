@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, open, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
@@ -22,6 +22,10 @@ export interface Check {
   readonly command: readonly string[];
   /** Its test report, rather than its exit code, says what passed. */
   readonly countsTests?: true;
+  /** It uses every core by itself, so no other check runs beside it. */
+  readonly isAlone?: true;
+  /** It writes to build/, as one check at a time may. */
+  readonly builds?: true;
   /** Returns why the check cannot run here. It is then skipped. */
   readonly obstacle?: () => Promise<string | undefined>;
 }
@@ -33,10 +37,10 @@ export const checks: readonly Check[] = [
   { name: 'lint', seconds: 240, command: npm('lint') },
   { name: 'types', seconds: 240, command: npm('types') },
   { name: 'dead code', seconds: 120, command: npm('dead-code') },
-  { name: 'build', seconds: 120, command: npm('build') },
-  { name: 'tests', seconds: 1200, command: npm('test'), countsTests: true },
-  { name: 'demo', seconds: 120, command: npm('demo') },
-  { name: 'demo, embedded', seconds: 120, command: npm('demo', '--embedded') },
+  { name: 'build', seconds: 120, command: npm('build'), builds: true },
+  { name: 'tests', seconds: 1200, command: npm('test'), countsTests: true, isAlone: true },
+  { name: 'demo', seconds: 120, command: npm('demo'), builds: true },
+  { name: 'demo, embedded', seconds: 120, command: npm('demo', '--embedded'), builds: true },
   { name: 'new user', seconds: 480, command: ['node', 'test/new-user.ts'] },
   { name: 'only Node', seconds: 480, command: ['node', 'test/only-node-machine.ts'] },
   { name: 'chaos', seconds: 300, command: npm('chaos', '--jobs', '150', '--seconds', '30', '--seed', '7') },
@@ -79,11 +83,12 @@ async function execute(
   { command: [program = '', ...args], seconds }: Check,
   more: readonly string[],
   interrupted: AbortSignal,
+  output: number | 'inherit',
 ): Promise<number> {
   const child = spawn(program, [...args, ...more], {
     cwd: root,
     detached: true,
-    stdio: ['ignore', 'inherit', 'inherit'],
+    stdio: ['ignore', output, output],
   });
   const signalGroup = (signal: NodeJS.Signals) => {
     try {
@@ -115,21 +120,25 @@ async function execute(
   }
 }
 
-/** Runs one check. */
-export async function run(check: Check, interrupted: AbortSignal): Promise<Outcome> {
+/** @param output the file descriptor to which its processes write */
+export async function run(
+  check: Check,
+  interrupted: AbortSignal,
+  output: number | 'inherit' = 'inherit',
+): Promise<Outcome> {
   const skipped = await check.obstacle?.();
   if (skipped !== undefined) {
     return { passed: 0, failed: 0, skipped };
   }
   if (!check.countsTests) {
-    const code = await execute(check, [], interrupted);
+    const code = await execute(check, [], interrupted, output);
     return code === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
   }
   const directory = await mkdtemp(join(tmpdir(), 'verify-'));
   const file = join(directory, 'report.json');
   try {
     const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`];
-    const code = await execute(check, reporters, interrupted);
+    const code = await execute(check, reporters, interrupted, output);
     return outcomeOfTests(code, await readFile(file, 'utf8').catch(() => undefined));
   } finally {
     await rm(directory, { recursive: true });
@@ -145,6 +154,37 @@ export function outcomeOfTests(code: number, report: string | undefined): Outcom
   // The run can fail without a failed test: if a file cannot be loaded, or if there is no report.
   return failed === 0 && (code !== 0 || passed === 0) ? { passed, failed: 1 } : { passed, failed };
 }
+
+/** Most checks keep one core busy, or wait. */
+const AT_ONCE = 2;
+
+/**
+ * Runs all of them, at most `AT_ONCE` at a time.
+ *
+ * @param one runs one check
+ */
+export async function runAll(all: readonly Check[], one: (check: Check) => Promise<void>): Promise<void> {
+  const waiting = [...all];
+  const running = new Map<Check, Promise<void>>();
+  while (waiting.length > 0 || running.size > 0) {
+    const next = waiting.findIndex((check) => mayStart(check, [...running.keys()]));
+    const [check] = next === -1 ? [] : waiting.splice(next, 1);
+    if (check) {
+      running.set(
+        check,
+        one(check).finally(() => running.delete(check)),
+      );
+    } else {
+      await Promise.race(running.values());
+    }
+  }
+}
+
+const mayStart = (check: Check, running: readonly Check[]): boolean =>
+  running.length === 0 ||
+  (running.length < AT_ONCE &&
+    !check.isAlone &&
+    !running.some((other) => other.isAlone === true || (other.builds === true && check.builds === true)));
 
 const usage = `usage: npm run verify [-- [--no-skip] [CHECK…]]
 
@@ -162,25 +202,33 @@ async function main(): Promise<void> {
   }
   const chosen = checks.filter(({ name }) => positionals.length === 0 || positionals.includes(name));
   const interrupted = interruption();
-  const lines: string[] = [];
+  const lines = new Map<Check, string>();
   let passed = 0;
   let failed = 0;
-  for (const check of chosen) {
-    console.log(`\n── ${check.name}`);
+  const directory = await mkdtemp(join(tmpdir(), 'verify-output-'));
+  const checkOne = async (check: Check): Promise<void> => {
+    // What two checks print at the same time appears when each of them ends.
+    const file = join(directory, check.name);
+    const opened = chosen.length === 1 || check.isAlone ? undefined : await open(file, 'w');
     const began = performance.now();
-    const outcome = await run(check, interrupted);
+    const outcome = await run(check, interrupted, opened?.fd);
+    await opened?.close();
     if (interrupted.aborted) {
       process.exit(130);
     }
     const counts = `${outcome.passed} passed, ${outcome.failed} failed`;
     const seconds = Math.round((performance.now() - began) / 1000);
     const line = outcome.skipped === undefined ? `${counts}, ${seconds} s` : `SKIPPED: ${outcome.skipped}`;
-    lines.push(`${check.name.padEnd(20)} ${line}`);
-    console.log(`── ${lines.at(-1)}`);
+    lines.set(check, `${check.name.padEnd(20)} ${line}`);
+    console.log(`\n── ${check.name}\n${opened ? await readFile(file, 'utf8') : ''}── ${lines.get(check)}`);
     passed += outcome.passed;
     failed += outcome.failed + (values['no-skip'] && outcome.skipped !== undefined ? 1 : 0);
-  }
-  console.log(`\n${lines.join('\n')}\n\n${passed} passed, ${failed} failed`);
+  };
+  await runAll(chosen, checkOne);
+  await rm(directory, { recursive: true });
+  console.log(
+    `\n${chosen.map((check) => lines.get(check)).join('\n')}\n\n${passed} passed, ${failed} failed`,
+  );
   process.exitCode = failed === 0 ? 0 : 1;
 }
 

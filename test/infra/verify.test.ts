@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import { describe, expect, it } from 'vitest';
 
-import { type Check, checks, outcomeOfTests, run } from '../../infra/verify.ts';
+import { type Check, checks, outcomeOfTests, run, runAll } from '../../infra/verify.ts';
 import { root } from './stack.ts';
 
 const never = new AbortController().signal;
@@ -52,6 +52,28 @@ describe('run', () => {
       failed: 1,
     });
     expect(performance.now() - began).toBeLessThan(10_000);
+  });
+});
+
+describe('runAll', () => {
+  it('runs two checks at a time, but one alone, and one at a time of those that build', async () => {
+    const named = (name: string, traits: Partial<Check> = {}): Check => ({ ...script(''), name, ...traits });
+    const all = [
+      named('a', { builds: true }),
+      named('b', { builds: true }),
+      named('alone', { isAlone: true }),
+      named('c'),
+      named('d'),
+    ];
+    const running = new Set<string>();
+    const seen: string[] = [];
+    await runAll(all, async ({ name }) => {
+      running.add(name);
+      seen.push([...running].join('+'));
+      await new Promise(setImmediate);
+      running.delete(name);
+    });
+    expect(seen).toEqual(['a', 'a+c', 'c+b', 'b+d', 'alone']);
   });
 });
 
