@@ -69,10 +69,10 @@ export async function planBatch(cli: Cli, file: string, options: BatchOptions): 
   return exitCodes.DONE;
 }
 
-/** The most shapes that are estimated, each from a history of its own. Manifests have one, or a few. */
+/** Each shape is estimated from its own history, which costs reads. Most manifests have one shape, or a few. */
 const MAX_SHAPES = 10;
 
-/** One estimate for each shape, if the sample is like the rest of the batch. */
+/** Makes one estimate for each shape, and assumes that the sample represents the batch. */
 async function readEstimates(
   cli: Cli,
   sample: readonly SampledJob[],
@@ -102,7 +102,7 @@ async function readEstimates(
   return estimates;
 }
 
-/** The budgets that cover the jobs, and that these may use up. */
+/** The budgets that cover the jobs and may not have enough left for them. */
 async function exceededBudgets(
   cli: Cli,
   sample: readonly SampledJob[],

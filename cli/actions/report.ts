@@ -24,7 +24,7 @@ export interface Group {
   eecuSeconds: number;
   /** The last values seen of jobs that run, or that ended without a final value. */
   eecuSecondsAtLeast: number;
-  /** The part that attempts without success cost. */
+  /** The part that attempts cost that did not succeed. */
   eecuSecondsFailed: number;
   /** The part that second and later attempts cost, whether they succeeded or not. */
   eecuSecondsRetried: number;
@@ -32,9 +32,9 @@ export interface Group {
   eecuSecondsThisMonth: number;
   /** The part of jobs that ended in the last days: the pace from which the forecast is made. */
   recentEecuSeconds: number;
-  /** One of its jobs: a shape has no name of its own. */
+  /** The name of one of its jobs, because a shape has no name. */
   readonly example: string;
-  /** The budgets that cover every job of it. */
+  /** The budgets that cover all of its jobs. */
   budgets: readonly BudgetFigures[];
 }
 
@@ -84,7 +84,7 @@ export async function writeReport(
 interface Outlook {
   /** The EECU-seconds of the whole month, at the pace of the last days. */
   readonly forecast?: number;
-  /** Of the budget that is used up first. */
+  /** Of the budget with the least left. */
   readonly left?: { readonly id: string; readonly eecuHours: number } | undefined;
 }
 
@@ -109,7 +109,7 @@ function outlookOf(stats: Group, { endsAt = new Date(0) }: Period, now: Date): O
 const costOf = ({ eecuSeconds, eecuSecondsAtLeast }: Group, price: number): number =>
   ((eecuSeconds + eecuSecondsAtLeast) / HOUR_SECONDS) * price;
 
-/** From this width on, there is room for the columns of states. */
+/** Narrower terminals have no room for the columns that are `isWide`. */
 const WIDE = 140;
 
 interface Column {
@@ -205,14 +205,14 @@ function groupingOf(by: Grouping, month: Period): (record: ExportRecord) => stri
     case 'shape':
       return (record) => record.shapeHash ?? '';
     case 'month':
-      // As budgets count: by the end, and what has not ended in the current month.
+      // Budgets count the same way: a job that has not ended belongs to the current month.
       return (record) => (isTerminal(record) ? record.finishedAt.toISOString().slice(0, 7) : month.name);
     case 'label':
       return (record) => record.labels[by.name] ?? '';
   }
 }
 
-/** Reads every record: the database can only sum groups that it is given, and the groups are not known in advance. */
+/** Reads every record: the database can sum only groups whose names are known. */
 export async function readGroups(
   cli: Cli,
   filter: RecordFilter,

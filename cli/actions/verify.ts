@@ -17,7 +17,7 @@ export interface VerifyOptions {
   readonly delivery?: readonly DeliveryState[];
 }
 
-/** Of several jobs, those whose video is verified are left alone. */
+/** By default, several jobs are selected only if their video is not verified. */
 const notVerified = deliveryStates.filter((state) => state !== 'VERIFIED');
 
 const skips = {
@@ -67,7 +67,7 @@ async function* selected(
   if (batch !== undefined && !(await isBatch(cli, batch))) {
     throw await notFound(cli, batch, 'no batch');
   }
-  // A mistake in one id is found before anything is changed.
+  // Resolves all IDs first: if one is wrong, nothing is changed.
   const targets = await Promise.all(ids.map((id) => requireTarget(cli, id)));
   const records = targets.map(recordOf).filter((record) => record !== undefined);
   const batches = targets.filter(({ kind }) => kind === 'BATCH').map(({ id }) => id);
@@ -85,7 +85,7 @@ async function* selected(
   }
 }
 
-/** @returns why it cannot be checked */
+/** @returns why the video cannot be checked; undefined if it is due now */
 async function verifyOne(services: Services, stored: Stored<ExportRecord>): Promise<Skip | undefined> {
   const { value } = stored;
   if (value.state !== 'SUCCEEDED') {

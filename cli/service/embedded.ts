@@ -25,7 +25,7 @@ import {
 
 export type CollectionName = keyof typeof collections;
 
-/** A document as it travels: unparsed. */
+/** An unparsed document. */
 export interface Row {
   readonly id: string;
   readonly version: string;
@@ -37,7 +37,7 @@ export interface KeptRow extends OutgoingMessage {
   readonly publishTime: Date;
 }
 
-/** What the process does for others (infra/local/embedded/api.ts). Arguments and results are data that V8 can serialize. */
+/** The calls that the process offers (infra/local/embedded/api.ts). Arguments and results are data that V8 can serialize. */
 export interface EmbeddedApi {
   get(collection: CollectionName, id: string): Promise<Row | undefined>;
   getMany(collection: CollectionName, ids: readonly string[]): Promise<Row[]>;

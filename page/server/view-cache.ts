@@ -39,7 +39,7 @@ interface Entry {
 
 export function createViewCache(live: Live, clock: Clock): ViewCache {
   const entries = new Map<string, Entry>();
-  /** What an incomplete view lacks is on its way: the next one has it, as it was then. By key, with the version of then. */
+  /** The version at which reading an incomplete view began, by key. Its missing parts are still being read, and are as old as that. */
   const begun = new Map<string, number>();
 
   const isFresh = ({ version, startedAt, left }: Entry, now: number): boolean => {

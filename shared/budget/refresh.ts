@@ -24,7 +24,7 @@ export const BUDGET_STATUS_ID = 'current';
 /** More than an operator can follow, and few enough that their figures fit into one document: each has up to 4 KB. */
 export const MAX_BUDGETS = 200;
 
-/** Of pending events, so that an outage of the topic leaves room for the figures. */
+/** Limits pending events, so that an outage of the topic leaves room for the figures in their document. */
 const MAX_PENDING_BYTES = 150_000;
 
 const SUMS_AT_ONCE = 8;
@@ -79,7 +79,7 @@ async function readBudgets({ store, log }: BudgetServices): Promise<Found<Budget
   return found.slice(0, MAX_BUDGETS);
 }
 
-/** The events that there is room for. */
+/** Drops the oldest events if there is no room for all. */
 function newest({ log }: BudgetServices, events: readonly BudgetEvent[]): readonly BudgetEvent[] {
   let bytes = 0;
   const first = events.findLastIndex((event) => {

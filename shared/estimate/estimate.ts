@@ -5,37 +5,36 @@ import { instabilitiesOf, type Instability } from './stability.ts';
 
 /** What jobs will probably cost, from what jobs of the same shape have cost. Pure functions. */
 
-/** A job that ended, with its final cost. */
+/** A job that succeeded, with its final cost. */
 export interface PastJob {
   readonly eecuSeconds: number;
   readonly extent?: Extent | undefined;
-  /** How long it rendered, if that is known. */
   readonly renderedMs?: number | undefined;
 }
 
+/** `low`, `median`, and `high` are in EECU-seconds. */
 export interface Estimate {
   readonly low: number;
-  /** In EECU-seconds. */
   readonly median: number;
   readonly high: number;
-  /** Whether four of five jobs end between `low` and `high`; with too few similar jobs, these are the extremes. */
+  /** Whether four out of five jobs cost between `low` and `high`. With too few similar jobs, these are the lowest and the highest cost. */
   readonly isEightyPercent: boolean;
   readonly similarJobs: number;
-  /** Undefined if the history itself is predicted better without. */
+  /** Undefined if no scale predicts the history better. */
   readonly scaledBy: ScaleName | undefined;
   readonly instabilities: readonly Instability[];
-  /** How long one of them renders. */
+  /** How long one job renders. */
   readonly renderedMs: number | undefined;
 }
 
 const LOW = 0.1;
 const HIGH = 0.9;
-/** With fewer jobs, no quantile of them is exceeded by only a tenth of further jobs. */
+/** With fewer jobs, more than a tenth of further jobs exceed even the highest cost. */
 const MIN_FOR_QUANTILES = 9;
 
 /** How often the total of several jobs is drawn from the history. */
 const DRAWS = 200;
-/** More jobs are drawn as so many: the rest would not change the range, which then depends on how long the history is. */
+/** A total of more jobs is scaled up from this many: beyond it, the range depends only on the length of the history. */
 const MAX_DRAWN_JOBS = 2000;
 
 /**
@@ -66,7 +65,7 @@ export function estimate(
       ? ratios.map((ratio) => ratio * (sizes[0] ?? 1)).sort(ascending)
       : drawTotals(ratios, sizes, count);
   const rendered = sized.flatMap(({ renderedMs }) => (renderedMs === undefined ? [] : [renderedMs]));
-  // Of one job of a typical size, so that people can compare it with what jobs cost.
+  // Instabilities report costs, so ratios become the costs of a job of typical size.
   const typical = median(sizes.toSorted(ascending));
   return {
     low: quantile(totals, LOW),
@@ -95,7 +94,7 @@ function drawTotals(ratios: readonly number[], sizes: readonly number[], count: 
   return totals.sort(ascending);
 }
 
-/** Items by a linear congruential generator (of Numerical Recipes), from a fixed seed. */
+/** Picks items with a linear congruential generator (Numerical Recipes) and a fixed seed, so that estimates are reproducible. */
 function createPick(): (items: readonly number[]) => number {
   let state = 1;
   return (items) => {

@@ -8,7 +8,7 @@ import { estimate, type Estimate, type PastJob } from './estimate.ts';
 
 /** Reads what jobs of the same shape have cost, and how fast a project renders. */
 
-/** The newest of them. More would not make the range narrower, and each costs a read. */
+/** Only the newest jobs are read. More would not make the range narrower, and each costs a read. */
 const MAX_JOBS = 300;
 
 type HistoryServices = Pick<Services, 'store' | 'clock'>;
@@ -18,12 +18,12 @@ export interface PlannedJobs {
   readonly project: string;
   readonly shapeHash: string;
   readonly count: number;
-  /** Of each job, or of a sample of them. */
+  /** The extent of each job, or of each job of a sample. */
   readonly extents: readonly (Extent | undefined)[];
 }
 
 export interface TimedEstimate extends Estimate {
-  /** How long one job renders, or all of several at the project's current pace; undefined if that is unknown. */
+  /** For one job, how long it renders; for several, how long all of them take at the project's current pace. */
   readonly durationMs: number | undefined;
 }
 
@@ -41,7 +41,7 @@ export function createEstimator(services: HistoryServices): Estimator {
       return found && { ...found, durationMs: found.renderedMs };
     }
     const pace = await eecuSecondsADay(services, project);
-    // A project that was idle does not render more slowly than one job after another.
+    // The pace of a project that was idle is low, but jobs take at most as long as one after another.
     const durationMs = Math.min((found.median / pace) * DAY_MS, (found.renderedMs ?? Infinity) * count);
     return { ...found, durationMs: Number.isFinite(durationMs) ? durationMs : undefined };
   };
@@ -60,7 +60,7 @@ async function readHistory({ store }: HistoryServices, shapeHash: string): Promi
   return jobs.reverse();
 }
 
-/** What jobs that ended within a day have cost, or within a week on average if none has. */
+/** What jobs cost that ended in the last day, or the daily average of the last week if that is nothing. */
 async function eecuSecondsADay({ store, clock }: HistoryServices, project: string): Promise<number> {
   for (const days of [1, 7]) {
     const since = later(clock.now(), -days * DAY_MS);

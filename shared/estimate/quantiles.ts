@@ -3,8 +3,8 @@
 export const ascending = (a: number, b: number): number => a - b;
 
 /**
- * The value that a further one of the same kind is below with probability `p`: the `(n + 1) p`-th of `n` sorted values,
- * interpolated. With few values, it is the first or the last one.
+ * The value that the next one stays below with probability `p`: the `(n + 1) p`-th of `n` sorted values, interpolated. If
+ * there are too few values for that, it is the first or the last one.
  */
 export function quantile(sorted: readonly number[], p: number): number {
   const at = Math.min(Math.max((sorted.length + 1) * p, 1), sorted.length) - 1;

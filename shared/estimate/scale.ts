@@ -1,9 +1,9 @@
 import type { Extent } from '../model/delivery.ts';
 import { ascending, meanOf, medianWithout } from './quantiles.ts';
 
-/** By which figure of a job's extent its cost is scaled: by the one that predicts the history best, or by none. */
+/** Chooses the measure of size by which costs are scaled: the one that predicts the history best, or none. */
 
-/** Products of figures that costs may be in proportion to. */
+/** Costs may be proportional to one of these measures, each a product of figures of the extent. */
 const scales = {
   frames: ['frames'],
   pixels: ['pixels'],
@@ -31,7 +31,7 @@ export function sizeOn(scale: ScaleName | undefined, extent: Extent | undefined)
   return size > 0 && Number.isFinite(size) ? size : undefined;
 }
 
-/** A smaller error by less than this is chance, or rounding if all jobs have the same size. */
+/** A smaller improvement is chance, or rounding if all jobs have the same size. */
 const MIN_GAIN = 0.02;
 
 interface Measured {
@@ -40,8 +40,8 @@ interface Measured {
 }
 
 /**
- * The scale with the smallest leave-one-out error on the history; undefined if none is better than none. It compares with no
- * scale over the same jobs: those whose size is known.
+ * The scale with the smallest leave-one-out error on the history; undefined if no scale improves the prediction. For each scale,
+ * both errors are computed over the same jobs: those whose size is known.
  *
  * @param jobs those to estimate: a scale is of no use if the size of one of them is unknown
  */
@@ -69,7 +69,7 @@ export function bestScale(
   return best;
 }
 
-/** How far off the median of the others is, as a factor, on average over the jobs (its logarithm). */
+/** Predicts each job by the median of the others. The error is the logarithm of the factor between them, on average. */
 function leaveOneOutError(jobs: readonly { readonly eecuSeconds: number; readonly size: number }[]): number {
   const ratios = jobs.map(({ eecuSeconds, size }) => eecuSeconds / size).sort(ascending);
   return meanOf(ratios.map((ratio, index) => Math.abs(Math.log(medianWithout(ratios, index) / ratio))));

@@ -1,36 +1,36 @@
 import { ascending, meanOf, median, sumOf } from './quantiles.ts';
 
-/** Whether the past says much about the next job: the ways in which it may not. */
+/** Detects histories that say little about the next job. */
 
 export type Instability =
   /** Costs rise or fall from job to job. */
   | { readonly kind: 'DRIFT'; readonly direction: 'rise' | 'fall'; readonly recent: number }
   /** There are cheap and expensive jobs, and few in between. */
   | { readonly kind: 'TWO_MODES'; readonly modes: readonly [number, number] }
-  /** A few jobs make most of the costs. */
+  /** A few jobs cause most of the cost. */
   | { readonly kind: 'HEAVY_TAIL'; readonly share: number };
 
 /** Fewer jobs look unstable by chance. */
 const MIN_JOBS = 20;
 
-/** Of the rank correlation with time, as it would be without a drift: more is chance in one of thousands of histories. */
+/** In standard deviations of the rank correlation without a drift: chance exceeds this in one of thousands of histories. */
 const DRIFT_DEVIATIONS = 3.5;
 /** A weaker drift moves the estimate by less than its range. */
 const MIN_CORRELATION = 0.3;
-/** A drift is described by the last jobs. */
+/** A warning about a drift reports the median cost of this part of the history, the newest. */
 const RECENT_PART = 0.1;
 
 /** The halves of a normal distribution are 2.7 of their own standard deviations apart, and those of a uniform one 3.5. */
 const MODE_DISTANCE = 5;
 const MIN_MODE_PART = 0.1;
-/** Modes that are closer make no difference to anyone. */
+/** A smaller factor between the modes does not matter in practice. */
 const MIN_MODE_FACTOR = 1.5;
 
 /** Of costs within a factor of two, the top 5 percent make up 5 to 10 percent. */
 const TAIL_PART = 0.05;
 const MAX_TAIL_SHARE = 0.25;
 
-/** @param costs by time, oldest first; for the same size */
+/** @param costs oldest first, scaled to the same size */
 export function instabilitiesOf(costs: readonly number[]): Instability[] {
   if (costs.length < MIN_JOBS) {
     return [];
@@ -56,7 +56,7 @@ function driftOf(costs: readonly number[]): Instability | undefined {
   return { kind: 'DRIFT', direction: correlation > 0 ? 'rise' : 'fall', recent: median(recent) };
 }
 
-/** The place of each value in their order, from 0; equal values share the middle of their places. */
+/** The rank of each value, from 0. Equal values get the average of their ranks. */
 function ranksOf(values: readonly number[]): number[] {
   const sorted = values.toSorted(ascending);
   const first = new Map<number, number>();
@@ -68,7 +68,7 @@ function ranksOf(values: readonly number[]): number[] {
   return values.map((value) => ((first.get(value) ?? 0) + (last.get(value) ?? 0)) / 2);
 }
 
-/** By the split of the logarithms into two groups that leaves the least variance within them. */
+/** Splits the logarithms into the two groups with the least variance within them. */
 function modesOf(sorted: readonly number[]): Instability | undefined {
   const logs = sorted.map((cost) => Math.log(cost));
   const { length } = logs;

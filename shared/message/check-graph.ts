@@ -7,7 +7,7 @@ import type { Issue } from '../model/rejected-message.ts';
 import type { Steps } from '../steps.ts';
 
 export interface GraphRules {
-  /** Whether graphs are checked for what no video can be made of (docs/checks.md). By default, they are not. */
+  /** Whether graphs are checked for mistakes that make a video impossible (docs/checks.md). The default is `off`. */
   readonly graphCheck?: VideoCheck;
 }
 
@@ -17,7 +17,7 @@ export interface CheckedGraph {
   readonly extent?: Extent | undefined;
 }
 
-/** What is wrong with a video that Earth Engine would accept, and fail hours later; and how much it computes. */
+/** Finds mistakes that Earth Engine reports only hours later, when the task fails, and determines how much the request computes. */
 export function* checkGraph(request: VideoRequest, { graphCheck = 'off' }: GraphRules): Steps<CheckedGraph> {
   if (graphCheck === 'off') {
     return { findings: [] };
@@ -26,7 +26,7 @@ export function* checkGraph(request: VideoRequest, { graphCheck = 'off' }: Graph
   return { findings: findings.map(({ place: _place, ...finding }) => finding), extent };
 }
 
-/** The findings that reject a message, as its issues. */
+/** The findings for which a message is rejected, as issues. */
 export const rejectedBy = (findings: readonly Finding[], { graphCheck }: GraphRules): Issue[] =>
   graphCheck === 'reject'
     ? findings

@@ -68,7 +68,7 @@ export function lookAgain(record: Succeeded, policy: Policy, now: Date): Succeed
   };
 }
 
-/** Looks again, because someone changed what kept the video from being found, such as a missing role. */
+/** Makes the next poll check the video again, for example after an operator granted a missing role. */
 export const verifyAgain = (record: Succeeded, now: Date): Succeeded => ({
   ...record,
   revision: record.revision + 1,

@@ -8,9 +8,9 @@ import type { Envelope } from '../../../shared/message/envelope.ts';
 import type { Documents, Store } from '../../../shared/store/store.ts';
 import type { Broker } from './broker.ts';
 
-/** What the embedded service does for the command line. */
+/** The calls that the embedded service offers the command line. */
 export function createEmbeddedApi(store: Store, broker: Broker, kept: Kept): EmbeddedApi {
-  // What travels is unparsed: the caller parses it, so the type of the documents does not matter here.
+  // The caller parses the documents, so their type does not matter here.
   const documents = (name: Parameters<EmbeddedApi['get']>[0]) => store[name] as Documents<object>;
   return {
     async get(name, id) {
@@ -54,7 +54,7 @@ export function createEmbeddedApi(store: Store, broker: Broker, kept: Kept): Emb
   };
 }
 
-/** Dead letters, until they are acknowledged: what a pull subscription does. */
+/** Keeps dead letters until they are acknowledged, as a pull subscription does. */
 export interface Kept {
   add(message: Envelope): void;
   pull(limit: number): Awaited<ReturnType<EmbeddedApi['pull']>>;

@@ -2,11 +2,11 @@ import type { Query } from '../../../shared/store/queries.ts';
 import { type Row, valueAt } from './evaluate.ts';
 
 /**
- * What a query can find, without looking at every row: large tests ask hundreds of thousands of queries of thousands of rows.
- * An index of a field begins with the first query that needs it.
+ * Narrows a query down without reading every row: large tests run hundreds of thousands of queries on thousands of rows. The
+ * first query that needs an index of a field creates it.
  */
 export interface Indexes<R extends Row> {
-  /** The rows that can match: perhaps more than those that do, and never fewer. */
+  /** All rows that match, and possibly others. */
   candidates(query: Query): Iterable<R>;
   added(row: R): void;
   removed(row: R): void;
