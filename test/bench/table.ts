@@ -43,7 +43,8 @@ export function formatTable(bench: string, rows: readonly Row[]): string {
 }
 
 export function isOver({ value, baseline, limit = Infinity, least = 0, most = Infinity }: Row): boolean {
-  return value / baseline >= limit || value < baseline * least || value > most;
+  // Some rows have a baseline of zero, and then no ratio.
+  return (limit < Infinity && value / baseline >= limit) || value < baseline * least || value > most;
 }
 
 function limitOf(row: Row): string {
