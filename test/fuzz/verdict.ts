@@ -93,15 +93,17 @@ function mayCancel(
 function existingSince(
   { publishedMs, createdMs }: Facts,
   id: string,
-  { retryOf }: ExportRecord,
+  { retryOf, createdAt }: ExportRecord,
   skewMs: number,
 ): number[] {
-  const retriedMs = retryOf === undefined ? [] : [(createdMs.get(id) ?? 0) + skewMs];
+  // The commit can come long after the time that the record has.
+  const times = [createdMs.get(id) ?? 0, createdAt.getTime()];
+  const retriedMs = retryOf === undefined ? [] : [(skewMs < 0 ? Math.min : Math.max)(...times) + skewMs];
   return [...(publishedMs.get(id) ?? []), ...retriedMs];
 }
 
-/** The clocks of a publisher and of a process, with the time of a call between them, differ by at most this. */
-const CLOCKS_DIFFER_MS = 40 * SECOND_MS;
+/** The difference of clocks that the service tolerates, and by how much a process's clock is off. */
+const CLOCKS_DIFFER_MS = 45 * SECOND_MS;
 
 /** What existed when a cancellation was published, and had not ended when it was handled, does not run for long after that. */
 function judgeCancellation(

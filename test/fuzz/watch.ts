@@ -1,4 +1,5 @@
 import type { ExportCall, TrueOperation } from '../../infra/local/simulator/api.ts';
+import { MINUTE_MS, SECOND_MS } from '../../shared/clock.ts';
 import type { Batch } from '../../shared/model/batch.ts';
 import { parseRequestId } from '../../shared/model/ids.ts';
 import { type ExportRecord, isTerminal, terminalStates } from '../../shared/model/record.ts';
@@ -108,6 +109,7 @@ export function watchBatch(world: World, id: string, before: Batch | undefined, 
   const open = [...facts.records]
     .filter(([recordId, record]) => isOf(world, record, id) || mustHaveEnded.has(recordId))
     .filter(([, record]) => !isTerminal(record))
+    .filter(([recordId, record]) => !isLateRetry(world, recordId, record))
     .map(([recordId, { state }]) => `${nameOf(recordId)} is ${state}`);
   const missing = expected
     .filter((job) => !known.has(idOf(job)))
@@ -117,6 +119,19 @@ export function watchBatch(world: World, id: string, before: Batch | undefined, 
   }
   watchCounts(world, id, after);
 }
+
+const RETRY_GIVES_UP_MS = 30 * SECOND_MS;
+
+/** A retry whose commit came late, after its process gave up on it: the next poll sets its batch back to RUNNING (rule 13). */
+const isLateRetry = (
+  { facts, harness }: World,
+  id: string,
+  { retryOf, createdAt }: ExportRecord,
+): boolean => {
+  const createdMs = facts.createdMs.get(id) ?? 0;
+  const isYoung = harness.clock.now().getTime() - createdMs < 2 * MINUTE_MS;
+  return retryOf !== undefined && isYoung && createdMs - createdAt.getTime() > RETRY_GIVES_UP_MS;
+};
 
 /** A finished batch counts its records as they are. What was deleted before the end cannot be counted. */
 export function watchCounts(world: World, id: string, { counts = {}, finishedAt }: Batch): void {
