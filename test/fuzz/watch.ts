@@ -120,7 +120,7 @@ export function watchBatch(world: World, id: string, before: Batch | undefined, 
   watchCounts(world, id, after);
 }
 
-const RETRY_GIVES_UP_MS = 30 * SECOND_MS;
+const RETRY_GIVES_UP_MS = 5 * SECOND_MS;
 
 /** A retry whose commit came late, after its process gave up on it: the next poll sets its batch back to RUNNING (rule 13). */
 const isLateRetry = (
