@@ -6,10 +6,9 @@ import { pages } from '../store/pages.ts';
 import { type Found, isReadable, type Stored } from '../store/store.ts';
 import { recordFailed } from './defer.ts';
 import { followOperation } from './follow.ts';
-import { countOutcome, type PollRun, type RunParts } from './poll-run.ts';
+import { type PollRun, type RunParts } from './poll-run.ts';
 import { isFailing } from './project-failures.ts';
-import { resumeThroughGate } from './project-gate.ts';
-import { resume } from './resume.ts';
+import { resumeAndCount, resumeThroughGate } from './project-gate.ts';
 
 /** Working on due records: in order of their due time, as far as their projects allow it in this run. */
 
@@ -34,9 +33,7 @@ export const overdueClaims: DueKind = {
   query: recordQueries.overdueSubmitting,
   queryOf: async (run, project) => recordQueries.overdueSubmittingOf(project, run.startedAt),
   work: async (run, stored) => {
-    const startedAt = run.clock.now();
-    const sent = await resume(run, stored);
-    countOutcome(run, sent.stored, sent.sendOutcome, 'due', startedAt);
+    await resumeAndCount(run, stored, 'due');
     return true;
   },
 };

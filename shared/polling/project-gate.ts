@@ -10,7 +10,7 @@ import {
   readStatus,
   startFeeding,
 } from '../submission/gate.ts';
-import type { SendOutcome } from '../submission/send.ts';
+import type { SendOutcome, Sent } from '../submission/send.ts';
 import { recordFailed } from './defer.ts';
 import { countOutcome, type PollRun } from './poll-run.ts';
 import { isFailing, type Purpose } from './project-failures.ts';
@@ -197,9 +197,7 @@ async function searchWithoutSlot(
   if (record.state !== 'WAITING' || record.waitingFor !== 'ADOPTION') {
     return false;
   }
-  const startedAt = run.clock.now();
-  const sent = await searchOnly(run, { ...stored, value: record });
-  countOutcome(run, sent.stored, sent.sendOutcome, purpose, startedAt);
+  await workAndCount(run, purpose, () => searchOnly(run, { ...stored, value: record }));
   return true;
 }
 
@@ -228,13 +226,16 @@ export async function endUnusedProbes(run: PollRun): Promise<void> {
   }
 }
 
-async function resumeAndCount(
+/** Resumes a record, and counts what came of it. */
+export const resumeAndCount = (
   run: PollRun,
   stored: Stored<ExportRecord>,
   purpose: Purpose,
-): Promise<SendOutcome> {
+): Promise<SendOutcome> => workAndCount(run, purpose, () => resume(run, stored));
+
+async function workAndCount(run: PollRun, purpose: Purpose, work: () => Promise<Sent>): Promise<SendOutcome> {
   const startedAt = run.clock.now();
-  const sent = await resume(run, stored);
+  const sent = await work();
   countOutcome(run, sent.stored, sent.sendOutcome, purpose, startedAt);
   return sent.sendOutcome;
 }
