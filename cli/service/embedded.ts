@@ -63,7 +63,7 @@ export interface EmbeddedApi {
   /** Resolves with the ID of each message. */
   publish(topic: string, messages: readonly OutgoingMessage[]): Promise<string[]>;
   topics(): Promise<string[]>;
-  /** Dead letters that nobody holds. They are held until they are released or acknowledged. */
+  /** Dead letters that no client holds. They are held until they are released or acknowledged. */
   pull(limit: number): Promise<KeptRow[]>;
   release(messageId: string): Promise<void>;
   acknowledge(messageId: string): Promise<void>;

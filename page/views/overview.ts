@@ -184,7 +184,7 @@ async function findProblems(store: Store, now: Date): Promise<Problem[]> {
     rejectedMessages.find(rejectedMessageListQueries.newest(yesterday), { limit: REJECTED }),
     records.count(pageQueries.delivered(['MISSING', 'SUSPECT'], yesterday)),
   ]);
-  // Usually there is none of these.
+  // Usually there are none.
   const [stalled, failed, missing] = await Promise.all([
     longest ? records.count(pageQueries.stalled()) : 0,
     failures.length === FAILURES ? records.count(unsuccessful) : failures.length,
