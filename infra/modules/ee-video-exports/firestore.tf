@@ -80,10 +80,11 @@ locals {
     state-cost  = ["state", "batchId", "eecuSeconds"]
   }
 
-  # TTL and index exemptions apply to every collection with that name in the database. Another app's `request` or
-  # `rejectedMessages` must not lose documents: in a database that this stack does not create, those two are left alone.
-  shareable_names = var.firestore.create ? ["request", "rejectedMessages"] : []
-  own_collections = toset(concat(["videoExports", "videoExportBatches", "videoExportSweeps", "videoExportLists", "exportBudgetStatus"], local.shareable_names))
+  # TTL and index exemptions apply to every collection with that name in the database. Another app's `request`,
+  # `rejectedMessages`, or `exportBudgetStatus` must not lose documents or indexes: in a database that this stack does not create,
+  # those three are left alone.
+  shareable_names = var.firestore.create ? ["request", "rejectedMessages", "exportBudgetStatus"] : []
+  own_collections = toset(concat(["videoExports", "videoExportBatches", "videoExportSweeps", "videoExportLists"], local.shareable_names))
 
   # Collection groups whose documents have expireAt. No query uses this field, and an index of ever-growing times would limit
   # the write rate.
