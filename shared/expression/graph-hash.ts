@@ -147,14 +147,13 @@ function summarize(node: GraphNode, context: Context): Summary {
       return { structure: writer.finish(), free: joinPlaces(parts, context) };
     }
     case 'dictionary': {
-      const order = sortedIndices(node.names);
-      const parts = order.map((index) => summarize(itemAt(node.items, index), context));
+      const parts = node.items.map((item) => summarize(item, context));
       writer.clear();
       writer.tag(tags.dictionary);
-      order.forEach((index, position) => {
-        writer.text(itemAt(node.names, index));
-        writer.digest(itemAt(parts, position).structure);
-      });
+      for (let part = 0; part < parts.length; part += 1) {
+        writer.text(itemAt(node.names, part));
+        writer.digest(itemAt(parts, part).structure);
+      }
       return { structure: writer.finish(), free: joinPlaces(parts, context) };
     }
     default:
@@ -167,8 +166,8 @@ function summarizeInvocation(node: GraphNode & { kind: 'invocation' }, context: 
   const { callee } = node;
   const formal = 'target' in callee ? context.functions.get(callee.target) : undefined;
   const positions = formal && new Map(formal.map((name, position) => [name, position]));
-  const order = positions ? orderByPosition(node.names, positions) : sortedIndices(node.names);
-  const parts = order.map((index) => summarize(itemAt(node.items, index), context));
+  const { names, items } = positions ? orderByPosition(node, positions) : node;
+  const parts = items.map((item) => summarize(item, context));
   const target = 'target' in callee ? summaryOf(context.summaries, callee.target) : undefined;
 
   writer.clear();
@@ -179,8 +178,8 @@ function summarizeInvocation(node: GraphNode & { kind: 'invocation' }, context: 
     writer.tag(tags.invocationByName);
     writer.text(callee.name);
   }
-  for (let part = 0; part < order.length; part += 1) {
-    const name = itemAt(node.names, itemAt(order, part));
+  for (let part = 0; part < parts.length; part += 1) {
+    const name = itemAt(names, part);
     const position = positions?.get(name);
     if (position === undefined) {
       writer.tag(tags.name);
@@ -272,26 +271,20 @@ function countPlaces(context: Context, places: number) {
   }
 }
 
-function sortedIndices(names: readonly string[]): number[] {
-  const indices = names.map((_, index) => index);
-  return indices.sort((a, b) => compare(itemAt(names, a), itemAt(names, b)));
-}
-
 /** The function's own arguments in its order, then any others. */
-function orderByPosition(names: readonly string[], positions: ReadonlyMap<string, number>): number[] {
-  const indices = names.map((_, index) => index);
-  return indices.sort((a, b) => {
-    const [first, second] = [itemAt(names, a), itemAt(names, b)];
-    const [one, other] = [positions.get(first) ?? Infinity, positions.get(second) ?? Infinity];
-    return one === other ? compare(first, second) : one - other;
-  });
-}
-
-function compare(a: string, b: string): number {
-  if (a === b) {
-    return 0;
-  }
-  return a < b ? -1 : 1;
+function orderByPosition(
+  { names, items }: GraphNode & { kind: 'invocation' },
+  positions: ReadonlyMap<string, number>,
+): { names: readonly string[]; items: readonly GraphNode[] } {
+  const positionOf = (index: number) => positions.get(itemAt(names, index)) ?? Infinity;
+  // The sort is stable, and the names are sorted.
+  const order = [...names.keys()].sort((a, b) =>
+    positionOf(a) === positionOf(b) ? 0 : positionOf(a) - positionOf(b),
+  );
+  return {
+    names: order.map((index) => itemAt(names, index)),
+    items: order.map((index) => itemAt(items, index)),
+  };
 }
 
 function itemAt<T>(items: readonly T[], index: number): T {

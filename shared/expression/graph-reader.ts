@@ -43,7 +43,7 @@ export function fieldsOf(
     return reject(reader, value, allowed);
   }
   const { issues, path } = reader;
-  for (const key of Object.keys(value)) {
+  for (const key in value) {
     if (issues.isFull) {
       break;
     }

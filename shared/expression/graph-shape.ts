@@ -13,7 +13,7 @@ type Shape = number;
 
 const CONSTANT: Shape = 1;
 const ARGUMENT: Shape = 2;
-const kinds = { array: 3, dictionary: 4, definition: 5, call: 6, callByReference: 7 } as const;
+const kinds = { array: 3, dictionary: 4, definition: 5, call: 6, callByReference: 7, text: 8 } as const;
 
 /** @param order every entry's key, each after those that it refers to */
 export function* shapeOf(graph: Graph, order: readonly string[]): Steps<string> {
@@ -48,63 +48,72 @@ function shapeOfNode(node: GraphNode, context: Context): Shape {
       return ARGUMENT;
     case 'reference':
       return shapeOfEntry(node.target, context);
-    case 'definition':
-      return mix([kinds.definition, node.argumentNames.length, shapeOfEntry(node.body, context)]);
+    case 'definition': {
+      const body = shapeOfEntry(node.body, context);
+      return combine(combine(kinds.definition, node.argumentNames.length), body);
+    }
     case 'array': {
       const items = node.items.map((item) => shapeOfNode(item, context));
       // Clients write a list of constants in either form.
       return items.every((item) => item === CONSTANT)
         ? CONSTANT
-        : mix([kinds.array, ...items.filter((item, index) => item !== items[index - 1])]);
+        : items.filter((item, index) => item !== items[index - 1]).reduce(combine, kinds.array);
     }
-    case 'dictionary': {
-      const items = node.items.map((item) => shapeOfNode(item, context));
-      return items.every((item) => item === CONSTANT)
-        ? CONSTANT
-        : mix([kinds.dictionary, ...named(node.names, items, context)]);
-    }
+    case 'dictionary':
+      return withMembers(kinds.dictionary, node, context);
     case 'invocation': {
-      const items = node.items.map((item) => shapeOfNode(item, context));
       const { callee } = node;
-      return 'name' in callee
-        ? mix([kinds.call, textShape(callee.name, context), ...named(node.names, items, context)])
-        : // The names of a graph's own functions are arbitrary.
-          mix([kinds.callByReference, shapeOfEntry(callee.target, context), ...items.sort(ascending)]);
+      if ('name' in callee) {
+        return withMembers(combine(kinds.call, textShape(callee.name, context)), node, context);
+      }
+      // The names of a graph's own functions are arbitrary.
+      const called = combine(kinds.callByReference, shapeOfEntry(callee.target, context));
+      const items = node.items.map((item) => shapeOfNode(item, context));
+      return items.sort(ascending).reduce(combine, called);
     }
   }
 }
 
 const shapeOfEntry = (key: string, { shapes }: Context): Shape => shapes.get(key) ?? CONSTANT;
 
-const ascending = (a: number, b: number): number => a - b;
+const ascending = (a: Shape, b: Shape): number => a - b;
 
-/** Members in any order: each is mixed with its name. */
-const named = (names: readonly string[], items: readonly Shape[], context: Context): Shape[] =>
-  items.map((item, index) => mix([textShape(names[index] ?? '', context), item])).sort(ascending);
+function withMembers(
+  start: Shape,
+  { kind, names, items }: GraphNode & { kind: 'dictionary' | 'invocation' },
+  context: Context,
+): Shape {
+  let shape = start;
+  let areConstants = true;
+  for (let index = 0; index < items.length; index += 1) {
+    const item = shapeOfNode(items[index] as GraphNode, context);
+    areConstants &&= item === CONSTANT;
+    shape = combine(combine(shape, textShape(names[index] as string, context)), item);
+  }
+  // Clients write a dictionary of constants in either form, as with a list.
+  return areConstants && kind === 'dictionary' ? CONSTANT : shape;
+}
 
 function textShape(text: string, { texts }: Context): Shape {
   const known = texts.get(text);
   if (known !== undefined) {
     return known;
   }
-  const shape = mix(Array.from(text, (character) => character.codePointAt(0) ?? 0));
+  let shape: Shape = kinds.text;
+  for (let index = 0; index < text.length; index += 1) {
+    shape = combine(shape, text.charCodeAt(index));
+  }
   texts.set(text, shape);
   return shape;
 }
 
 const TWO_32 = 2 ** 32;
 
-/** 53 bits from a list of numbers of up to 53 bits: two multiplicative lanes, as in cyrb53. */
-function mix(parts: readonly number[]): Shape {
-  let a = 0xdeadbeef;
-  let b = 0x41c6ce57;
-  for (const part of parts) {
-    // The remainder of 2³² as an integer: the operator does that itself, and faster than a division.
-    const low = part | 0;
-    const high = (part / TWO_32) | 0;
-    a = Math.imul(a ^ low, 2654435761) ^ (a >>> 15);
-    b = Math.imul(b ^ high ^ low, 1597334677) ^ (b >>> 13);
-  }
+/** 53 bits from two numbers of up to 53 bits: two multiplicative lanes, as in cyrb53. */
+function combine(shape: Shape, part: number): Shape {
+  // The remainder of 2³² as an integer: the operator does that itself, and faster than a division.
+  let a = Math.imul(shape ^ 0xdeadbeef, 2654435761) ^ part;
+  let b = Math.imul((shape / TWO_32) ^ 0x41c6ce57, 1597334677) ^ (part / TWO_32);
   a = Math.imul(a ^ (a >>> 16), 2246822507) ^ Math.imul(b ^ (b >>> 13), 3266489909);
   b = Math.imul(b ^ (b >>> 16), 2246822507) ^ Math.imul(a ^ (a >>> 13), 3266489909);
   return TWO_32 * (b & 0x1fffff) + (a >>> 0);

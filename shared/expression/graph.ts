@@ -19,6 +19,7 @@ export interface Entry {
   readonly calls: readonly string[];
 }
 
+/** The `names` of members are sorted by their UTF-16 code units, and the `items` are in the same order. */
 export type GraphNode =
   | { readonly kind: 'constant'; readonly value: Digest }
   | { readonly kind: 'integer'; readonly text: string }
@@ -36,10 +37,10 @@ export type GraphNode =
   | { readonly kind: 'argument'; readonly name: string }
   | { readonly kind: 'reference'; readonly target: string };
 
-/** Whatever is hashed begins with one of these bytes, so two different kinds never have the same bytes. */
 /** Reading or hashing this many entries takes about a millisecond. */
 export const STEP_ENTRIES = 256;
 
+/** Whatever is hashed begins with one of these bytes, so two different kinds never have the same bytes. */
 export const tags = {
   null: 1,
   false: 2,

@@ -1,3 +1,4 @@
+import type { ByteWriter } from './canonical-bytes.ts';
 import { type GraphNode, tags } from './graph.ts';
 import { type GraphReader, reject } from './graph-reader.ts';
 import { brokenText, infiniteNumber, isUsableName, unusableName } from '../json.ts';
@@ -36,88 +37,93 @@ function isBase64(value: unknown): value is string {
 }
 
 /** Reduces a constant to its canonical bytes, in which only the order of an object's keys makes no difference. */
-export function readConstant(
-  { path, issues, writer }: GraphReader,
-  constant: unknown,
-): GraphNode | undefined {
-  const trail: (string | number)[] = [];
-  let message: string | undefined;
-
-  const fail = (reason: string): false => {
-    message = reason;
-    return false;
-  };
-
-  const write = (value: unknown, level: number): boolean => {
-    if (typeof value === 'number') {
-      if (!Number.isFinite(value)) {
-        return fail(infiniteNumber);
-      }
-      writer.tag(tags.number);
-      writer.number(value);
-      return true;
-    }
-    if (typeof value === 'string') {
-      if (!value.isWellFormed()) {
-        return fail(brokenText);
-      }
-      writer.tag(tags.text);
-      writer.text(value);
-      return true;
-    }
-    if (typeof value === 'boolean') {
-      writer.tag(value ? tags.true : tags.false);
-      return true;
-    }
-    if (value === null) {
-      writer.tag(tags.null);
-      return true;
-    }
-    if (typeof value !== 'object') {
-      return fail('is missing; allowed: any JSON value');
-    }
-    if (level > CONSTANT_LEVELS) {
-      return fail(`is nested more than ${CONSTANT_LEVELS} levels deep; allowed: a constant of fewer levels`);
-    }
-    return Array.isArray(value) ? writeList(value, level) : writeMap(value as Record<string, unknown>, level);
-  };
-
-  const writeList = (items: readonly unknown[], level: number): boolean => {
-    writer.tag(tags.list);
-    writer.count(items.length);
-    for (let index = 0; index < items.length; index += 1) {
-      if (!write(items[index], level + 1)) {
-        trail.push(index);
-        return false;
-      }
-    }
-    return true;
-  };
-
-  const writeMap = (map: Readonly<Record<string, unknown>>, level: number): boolean => {
-    const keys = Object.keys(map).sort();
-    writer.tag(tags.map);
-    writer.count(keys.length);
-    for (const key of keys) {
-      if (!isUsableName(key) || !writeMember(key, map[key], level)) {
-        message ??= unusableName;
-        trail.push(key);
-        return false;
-      }
-    }
-    return true;
-  };
-
-  const writeMember = (key: string, value: unknown, level: number): boolean => {
-    writer.text(key);
-    return write(value, level + 1);
-  };
-
+export function readConstant(reader: GraphReader, constant: unknown): GraphNode | undefined {
+  const { path, issues, writer } = reader;
   writer.clear();
   writer.tag(tags.constant);
-  if (write(constant, 1)) {
+  const flaw = write(writer, constant, 1);
+  if (!flaw) {
     return { kind: 'constant', value: writer.finish() };
   }
-  issues.add([...path, ...trail.reverse()], message ?? unusableName);
+  issues.add([...path, ...flaw.trail.reverse()], flaw.message);
+  return undefined;
+}
+
+/** What is wrong with a constant, and where: the keys to it, the last one first. */
+interface Flaw {
+  readonly message: string;
+  readonly trail: (string | number)[];
+}
+
+const flawed = (message: string): Flaw => ({ message, trail: [] });
+
+function write(writer: ByteWriter, value: unknown, level: number): Flaw | undefined {
+  if (typeof value === 'number') {
+    if (!Number.isFinite(value)) {
+      return flawed(infiniteNumber);
+    }
+    writer.tag(tags.number);
+    writer.number(value);
+    return undefined;
+  }
+  if (typeof value === 'string') {
+    if (!value.isWellFormed()) {
+      return flawed(brokenText);
+    }
+    writer.tag(tags.text);
+    writer.text(value);
+    return undefined;
+  }
+  if (typeof value === 'boolean') {
+    writer.tag(value ? tags.true : tags.false);
+    return undefined;
+  }
+  if (value === null) {
+    writer.tag(tags.null);
+    return undefined;
+  }
+  if (typeof value !== 'object') {
+    return flawed('is missing; allowed: any JSON value');
+  }
+  if (level > CONSTANT_LEVELS) {
+    return flawed(`is nested more than ${CONSTANT_LEVELS} levels deep; allowed: a constant of fewer levels`);
+  }
+  return Array.isArray(value)
+    ? writeList(writer, value, level)
+    : writeMap(writer, value as Record<string, unknown>, level);
+}
+
+function writeList(writer: ByteWriter, items: readonly unknown[], level: number): Flaw | undefined {
+  writer.tag(tags.list);
+  writer.count(items.length);
+  for (let index = 0; index < items.length; index += 1) {
+    const flaw = write(writer, items[index], level + 1);
+    if (flaw) {
+      flaw.trail.push(index);
+      return flaw;
+    }
+  }
+  return undefined;
+}
+
+function writeMap(
+  writer: ByteWriter,
+  map: Readonly<Record<string, unknown>>,
+  level: number,
+): Flaw | undefined {
+  const keys = Object.keys(map).sort();
+  writer.tag(tags.map);
+  writer.count(keys.length);
+  for (const key of keys) {
+    let flaw = isUsableName(key) ? undefined : flawed(unusableName);
+    if (!flaw) {
+      writer.text(key);
+      flaw = write(writer, map[key], level + 1);
+    }
+    if (flaw) {
+      flaw.trail.push(key);
+      return flaw;
+    }
+  }
   return undefined;
 }

@@ -40,19 +40,20 @@ function readArgumentNames(reader: GraphReader, value: unknown): string[] {
   return [...argumentNames];
 }
 
+const invocationFields = ['functionName', 'functionReference', 'arguments'] as const;
+
+/** Most nodes of a graph are calls, so this and what it uses pass no functions, which would take a third of the memory. */
 export function readInvocation(reader: GraphReader, value: unknown, depth: number): GraphNode | undefined {
-  const fields = fieldsOf(
-    reader,
-    value,
-    ['functionName', 'functionReference', 'arguments'],
-    'a function and its arguments',
-  );
+  const fields = fieldsOf(reader, value, invocationFields, 'a function and its arguments');
   if (!fields) {
     return undefined;
   }
+  const { path } = reader;
   const callee = readCallee(reader, fields);
-  const members = at(reader, 'arguments', () => readMembers(reader, fields['arguments'], depth));
-  return callee && { kind: 'invocation', callee, ...members };
+  path.push('arguments');
+  const members = readMembers(reader, fields['arguments'], depth);
+  path.pop();
+  return callee && members && { kind: 'invocation', callee, names: members.names, items: members.items };
 }
 
 function readCallee(
@@ -64,9 +65,9 @@ function readCallee(
     return reject(reader, fields, 'exactly one of functionName, functionReference');
   }
   if (hasName) {
-    const name = at(reader, 'functionName', () =>
-      readName(reader, fields['functionName'], 'the name of an algorithm'),
-    );
+    reader.path.push('functionName');
+    const name = readName(reader, fields['functionName'], 'the name of an algorithm');
+    reader.path.pop();
     return name === undefined ? undefined : { name };
   }
   const target = at(reader, 'functionReference', () => readTarget(reader, fields['functionReference']));

@@ -100,11 +100,15 @@ function readNode(reader: GraphReader, value: unknown, depth: number): GraphNode
   if (!isJsonObject(value)) {
     return reject(reader, value, `a value node, an object with one of ${kinds}`);
   }
-  const keys = Object.keys(value);
-  const [key = ''] = keys;
+  // Object.keys would create an array for each node.
+  let key = '';
+  let keys = 0;
+  for (key in value) {
+    keys += 1;
+  }
   const read = readKind.get(key);
-  if (keys.length !== 1 || !read) {
-    return rejectNode(reader, keys, value);
+  if (keys !== 1 || !read) {
+    return rejectNode(reader, Object.keys(value), value);
   }
   path.push(key);
   const node = read(reader, value[key], depth);
