@@ -1,5 +1,5 @@
 import { recordIdOf } from '../model/ids.ts';
-import { type JobRules, parseJobMessage, withoutCheck } from '../message/job-message.ts';
+import { identifyJob, type JobRules } from '../message/job-message.ts';
 import type { Expansion } from './expansion.ts';
 
 /** The record id of a job that was checked; undefined only if the rules have changed and it would no longer pass. */
@@ -9,12 +9,12 @@ export function recordIdOfJob(expansion: Expansion, job: number, rules: JobRules
   if (jobKey !== undefined) {
     return recordIdOf({ project, jobKey, attempt });
   }
-  const reading = parseJobMessage(expansion.json(job), withoutCheck(rules));
+  const reading = identifyJob(expansion.json(job), rules);
   return 'job' in reading ? reading.job.recordId : undefined;
 }
 
 /** The content hash of a job. Takes a millisecond or more, since it reads the whole graph. */
 export function contentHashOfJob(expansion: Expansion, job: number, rules: JobRules): string | undefined {
-  const reading = parseJobMessage(expansion.json(job), withoutCheck(rules));
+  const reading = identifyJob(expansion.json(job), rules);
   return 'job' in reading ? reading.job.contentHash : undefined;
 }

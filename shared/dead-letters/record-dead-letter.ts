@@ -7,7 +7,7 @@ import { isDocumentId } from '../store/limits.ts';
 import { truncate } from '../text.ts';
 import { isReadable } from '../store/store.ts';
 import { type Envelope, readJsonData } from '../message/envelope.ts';
-import { jobRules, parseJobMessageInSteps, withoutCheck } from '../message/job-message.ts';
+import { identifyJobInSteps, jobRules } from '../message/job-message.ts';
 import type { Job } from '../model/job.ts';
 import type { Issue } from '../model/rejected-message.ts';
 import { rejectMessage } from '../message/rejection.ts';
@@ -103,7 +103,7 @@ function* readJob({ config }: Pick<Services, 'config'>, envelope: Envelope): Ste
     return { issues: data.issues };
   }
   yield;
-  const reading = yield* parseJobMessageInSteps(data.json, withoutCheck(jobRules(config)));
+  const reading = yield* identifyJobInSteps(data.json, jobRules(config));
   const { recordId, batchId } = 'job' in reading ? reading.job : reading;
   return { ...('job' in reading ? { job: reading.job } : {}), recordId, batchId, issues: [] };
 }

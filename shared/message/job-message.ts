@@ -36,7 +36,7 @@ export const jobRules = (config: Config): JobRules => ({
   graphCheck: config.videoCheck,
 });
 
-/** The same for a message whose graph needs no check: it was checked before, or only its fields matter. */
+/** The same for a message whose graph was checked before. */
 export const withoutCheck = (rules: JobRules): JobRules => ({ ...rules, graphCheck: 'off' });
 
 /** Everything that is wrong with a message, and the fields by which its sender can look that up. */
@@ -69,6 +69,34 @@ export const parseJobMessage = (json: unknown, rules: JobRules): JobReading =>
   runAtOnce(parseJobMessageInSteps(json, rules));
 
 export function* parseJobMessageInSteps(json: unknown, rules: JobRules): Steps<JobReading> {
+  const identified = yield* identifyJobInSteps(json, rules);
+  if ('issues' in identified) {
+    return identified;
+  }
+  const { job } = identified;
+  yield;
+  const bytes = serializeRequest(job.request, job.recordId);
+  if (bytes.length > REQUEST_BYTES) {
+    const issues = createIssueList();
+    issues.add(
+      ['request'],
+      `found ${bytes.length} bytes as it would be sent; allowed: at most ${REQUEST_BYTES}`,
+    );
+    return invalid(json, rules, issues.list());
+  }
+  const { findings, extent } = yield* checkGraph(job.request, rules);
+  const errors = rejectedBy(findings, rules);
+  return errors.length > 0 ? invalid(json, rules, errors) : { job: { ...job, extent }, bytes, findings };
+}
+
+/** The same without what only a job to be sent needs: its bytes, whose size is limited, and the check of its graph. */
+export const identifyJob = (json: unknown, rules: JobRules): { readonly job: Job } | InvalidJob =>
+  runAtOnce(identifyJobInSteps(json, rules));
+
+export function* identifyJobInSteps(
+  json: unknown,
+  rules: JobRules,
+): Steps<{ readonly job: Job } | InvalidJob> {
   const issues = createIssueList();
   const fields = readFields(json, rules, issues);
   const expression = expressionIn(json);
@@ -77,26 +105,11 @@ export function* parseJobMessageInSteps(json: unknown, rules: JobRules): Steps<J
   if (!fields || !reading || 'issues' in reading) {
     return invalid(json, rules, [...issues.list(), ...graphIssues]);
   }
-
-  const contentHash = contentHashOf(fields.request, reading.graphHash);
+  const { graphHash, shapeHash } = reading;
+  const contentHash = contentHashOf(fields.request, graphHash);
   const recordId = recordIdOf({ ...fields, contentHash });
-  yield;
-  const bytes = serializeRequest(fields.request, recordId);
-  if (bytes.length > REQUEST_BYTES) {
-    issues.add(
-      ['request'],
-      `found ${bytes.length} bytes as it would be sent; allowed: at most ${REQUEST_BYTES}`,
-    );
-    return invalid(json, rules, issues.list());
-  }
-  const { findings, extent } = yield* checkGraph(fields.request, rules);
-  const errors = rejectedBy(findings, rules);
-  if (errors.length > 0) {
-    return invalid(json, rules, errors);
-  }
   const requestedVideo = yield* requestedVideoInSteps(fields.request);
-  const { shapeHash } = reading;
-  return { job: { ...fields, recordId, contentHash, shapeHash, extent, requestedVideo }, bytes, findings };
+  return { job: { ...fields, recordId, contentHash, shapeHash, requestedVideo } };
 }
 
 /**
