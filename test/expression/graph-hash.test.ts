@@ -110,6 +110,21 @@ describe('the graph hash, by example', () => {
     expect(curried('a', 'a')).not.toBe(curried('a', 'b'));
   });
 
+  it.each([2, 16, 17, 100])('does not depend on the order of %d names', (count) => {
+    const names = Array.from({ length: count }, (_, n) => `name ${(n * 37) % 101}`);
+    const dictionary = (order: readonly string[]) =>
+      hashOf({
+        '0': {
+          dictionaryValue: {
+            values: Object.fromEntries(order.map((name) => [name, { constantValue: name }])),
+          },
+        },
+      });
+    expect(dictionary(names)).toBe(dictionary(names.toSorted()));
+    expect(dictionary(names)).toBe(dictionary(names.toReversed()));
+    expect(dictionary(names)).not.toBe(dictionary(names.slice(1)));
+  });
+
   it('keeps the order of arguments', () => {
     const lambda = (names: string[]) =>
       hashOf({ '0': define(names, 'b'), b: add(argument('x'), argument('y')) });

@@ -105,14 +105,8 @@ export const identity: readonly Mutant[] = [
       {
         name: 'argument-order',
         removes: "a call's arguments are hashed in the order of the function",
-        find: 'positions ? orderByPosition(node.names, positions) : sortedIndices(node.names)',
-        replace: 'sortedIndices(node.names)',
-      },
-      {
-        name: 'dictionary-order',
-        removes: 'the order of names in a dictionary does not count',
-        find: 'const order = sortedIndices(node.names);',
-        replace: 'const order = node.names.map((_, index) => index);',
+        find: 'positions ? orderByPosition(node, positions) : node',
+        replace: 'node',
       },
       {
         name: 'hash-in-bounded-time',
@@ -125,6 +119,24 @@ export const identity: readonly Mutant[] = [
         removes: "a function's arguments are bound in its body",
         find: 'free.delete(name);',
         replace: '',
+      },
+    ],
+  ),
+  ...mutantsOf(
+    'shared/expression/read-containers.ts',
+    ['test/expression/graph-hash.test.ts'],
+    [
+      {
+        name: 'order-of-few-names',
+        removes: 'the order of names in a dictionary or a call does not count',
+        find: 'place > 0 && (',
+        replace: 'place > 1 && (',
+      },
+      {
+        name: 'order-of-many-names',
+        removes: 'the order of names in a large dictionary does not count',
+        find: 'return names.sort();',
+        replace: 'return names;',
       },
     ],
   ),
