@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 
 import { build } from 'esbuild';
 
-import { commonOptions, withoutUnusedTypes } from './build.ts';
+import { commonOptions, withoutUnusedParts } from './build.ts';
 import { readOptions, wrongOption } from './local/options.ts';
 
 /**
@@ -38,7 +38,7 @@ export async function buildPackage(outDir: string, name = 'ee-video-exports'): P
     format: 'esm',
     // A command loads only what it needs, as in the repository.
     splitting: true,
-    plugins: [withoutUnusedTypes],
+    plugins: [withoutUnusedParts],
     minifyWhitespace: true,
     minifySyntax: true,
     legalComments: 'linked',
