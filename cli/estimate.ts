@@ -67,7 +67,11 @@ function textsOf(found: TimedEstimate, count: number): string[] {
   const unit = unitOf(median);
   const range = `${unit.figure(low)}–${unit.figure(high)}`;
   const whole =
-    similarJobs === 1 ? '' : isEightyPercent ? ` (80 %: ${range})` : ` (${range}, too few for a range)`;
+    similarJobs === 1
+      ? ''
+      : isEightyPercent
+        ? ` (80%: ${range})`
+        : ` (${range} so far, too few for an 80% range)`;
   const scale = scaledBy === undefined ? '' : `, scaled by ${scaledBy}`;
   const time =
     durationMs === undefined
@@ -89,7 +93,7 @@ function warningOf(found: Instability): string {
     case 'TWO_MODES':
       return `unstable: there are two kinds of such jobs, of about ${found.modes.map(amount).join(' and ')}`;
     case 'HEAVY_TAIL':
-      return `unstable: a few such jobs cost far more than the others; the most expensive 5 % made up ${Math.round(found.share * 100)} % of the total`;
+      return `unstable: a few such jobs cost far more than the others; the most expensive 5% made up ${Math.round(found.share * 100)}% of the total`;
   }
 }
 

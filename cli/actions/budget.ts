@@ -129,7 +129,7 @@ export async function showBudget(cli: Cli, id: string): Promise<ExitCode> {
     field('covers', covered.join(', ') || 'every job');
     field(
       'thresholds',
-      thresholds.map(({ percent, action }) => `${action} at ${percent} %`).join(', ') || 'none',
+      thresholds.map(({ percent, action }) => `${action} at ${percent}%`).join(', ') || 'none',
     );
   }
   if (figures) {

@@ -20,7 +20,7 @@ class Progress(Protocol):
 
 
 def summary(jobs: Sequence[Job]) -> str:
-    """Returns one line, such as ``2 of 3 ended  SUCCEEDED 2  RUNNING 1 (40 %)``."""
+    """Returns one line, such as ``2 of 3 ended  SUCCEEDED 2  RUNNING 1  (40%)``."""
     ended = sum(job.done for job in jobs)
     counts: dict[str, int] = {}
     for job in jobs:

@@ -19,7 +19,7 @@ describe('budget', () => {
     );
     expect(set).toMatchObject({ code: 0, err: '' });
     expect(set.out).toMatch(/label team=water/);
-    expect(set.out).toMatch(/NOTIFY at 50 %, HOLD at 100 %/);
+    expect(set.out).toMatch(/NOTIFY at 50%, HOLD at 100%/);
     expect(set.out).toMatch(/30\.00 of 40\.00 EECU-hours/);
     expect(rig.store.peek('exportBudgets/water')).toEqual({
       match: { label: { key: 'team', value: 'water' } },

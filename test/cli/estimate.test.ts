@@ -49,7 +49,7 @@ describe('the estimate of submit --dry-run', () => {
     store(rig, shapeOf(example), 'stable');
     store(createRig(), 'another', 'stable');
     expect(await lastLines()).toMatch(
-      /^cost {2}3\d EECU-hours \(80 %: 2\d–5\d\), from 214 similar jobs; renders for about 2 h\n$/,
+      /^cost {2}3\d EECU-hours \(80%: 2\d–5\d\), from 214 similar jobs; renders for about 2 h\n$/,
     );
     const { out } = await rig.run('submit', '--dry-run', '--json', example);
     expect(JSON.parse(out)).toMatchObject({
@@ -71,7 +71,7 @@ describe('the estimate of submit --dry-run', () => {
       'two modes',
       /^cost {2}unstable: there are two kinds of such jobs, of about \d+ EECU-hours and \d+ EECU-hours$/m,
     ],
-    ['heavy-tailed', /^cost {2}unstable: a few such jobs cost far more .* made up \d\d % of the total$/m],
+    ['heavy-tailed', /^cost {2}unstable: a few such jobs cost far more .* made up \d\d% of the total$/m],
   ] as const)('says that a history is %s', async (kind, text) => {
     store(rig, shapeOf(example), kind);
     expect(await lastLines()).toMatch(text);
@@ -132,7 +132,7 @@ describe('the estimate of batch plan', () => {
     store(rig, estimates[0]?.shapeHash ?? '', 'stable');
     const { out } = await rig.run('batch', 'plan', manifest);
     expect(out).toMatch(
-      /^ {2}cost {2}\d+ EECU-hours \(80 %: \d+–\d+\), from 214 similar jobs; about \d+ h at the current pace$/m,
+      /^ {2}cost {2}\d+ EECU-hours \(80%: \d+–\d+\), from 214 similar jobs; about \d+ h at the current pace$/m,
     );
   });
 });
@@ -169,7 +169,7 @@ describe('the estimate of show', () => {
     put(rig, idOf('a'), sample('WAITING', { shapeHash: 'shape' }));
     put(rig, idOf('b'), sample('RUNNING', { shapeHash: 'shape' }));
     expect((await rig.run('show', idOf('a'))).out).toMatch(
-      /^ {2}will cost {3}\d+ EECU-hours \(\d+–\d+, too few for a range\), from 5 similar jobs/m,
+      /^ {2}will cost {3}\d+ EECU-hours \(\d+–\d+ so far, too few for an 80% range\), from 5 similar jobs/m,
     );
     expect((await rig.run('show', idOf('b'))).out).not.toContain('will cost');
     expect(JSON.parse((await rig.run('show', idOf('a'), '--json')).out)).toMatchObject({
