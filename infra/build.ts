@@ -6,6 +6,7 @@ import { zipSync } from 'fflate';
 
 import { lockfileFor, type Lockfile, type Manifest } from './lockfile.ts';
 import { pageAssets } from './build-page.ts';
+import { usedMessages } from './used-messages.ts';
 import { targetNames, targets, type Target } from './targets.ts';
 
 /**
@@ -97,8 +98,8 @@ const storageClientApart = (extension: '.js' | '.cjs'): Plugin => ({
 });
 
 /**
- * What Google's clients load and this service does not use, which took a tenth of the time until the first response and
- * 13 MB: generated code of message types that are only exported (the clients encode what they send from the JSON form),
+ * What libraries load and this service does not use, which took a tenth of the time until the first response and 15 MB:
+ * generated code of message types that are only exported (the clients encode what they send from the JSON form),
  * clients of the same API for databases' administrators, and the clients of policies and locations that each client creates.
  * Emulator tests run the bundles.
  */
@@ -115,44 +116,41 @@ const unusedParts: Readonly<Record<string, string>> = {
   'google-gax/build/protos/operations.js': 'module.exports = {};',
   'google-gax/build/src/iamService.js': 'exports.IamClient = class { async close() {} };',
   'google-gax/build/src/locationService.js': 'exports.LocationsClient = class { async close() {} };',
+  // Messages in fifty languages.
+  'zod/v4/locales/index.js': 'export {};',
 };
 
-/** Descriptions of an API's messages, of which the service uses those of `firestore.v1`. A client parses all of them when it is created. */
-const descriptions = '@google-cloud/firestore-api/build/protos/protos.json';
+/** The services that are used of an API. Its client parses the descriptions of all its messages when it is created. */
+const usedServices: Readonly<Record<string, readonly string[]>> = {
+  '@google-cloud/firestore-api/build/protos/protos.json': ['google.firestore.v1.Firestore'],
+  '@google-cloud/pubsub-api/build/protos/protos.json': [
+    'google.pubsub.v1.Publisher',
+    'google.pubsub.v1.Subscriber',
+  ],
+};
 
 export const withoutUnusedParts: Plugin = {
   name: 'without-unused-parts',
   setup(bundling) {
-    const missed = new Set([...Object.keys(unusedParts), descriptions]);
-    bundling.onLoad(
-      { filter: /\/node_modules\/(?:@google-cloud\/|google-gax\/).*\.js(?:on)?$/ },
-      async ({ path }) => {
-        const file = [...Object.keys(unusedParts), descriptions].find((part) =>
-          path.endsWith(`/node_modules/${part}`),
-        );
-        if (file === undefined) {
-          return undefined;
-        }
-        missed.delete(file);
-        return file === descriptions
-          ? { contents: withoutAdministration(await readFile(path, 'utf8')), loader: 'json' }
-          : { contents: unusedParts[file] ?? '', loader: 'js' };
-      },
-    );
-    bundling.onEnd(() => ({ warnings: [...missed].map((file) => ({ text: `${file} no longer exists` })) }));
+    const parts = [...Object.keys(unusedParts), ...Object.keys(usedServices)];
+    const missed = new Set(parts);
+    const inPackages = /\/node_modules\/(?:@google-cloud\/|google-gax\/|zod\/).*\.js(?:on)?$/;
+    bundling.onLoad({ filter: inPackages }, async ({ path }) => {
+      const part = parts.find((file) => path.endsWith(`/node_modules/${file}`));
+      if (part === undefined) {
+        return undefined;
+      }
+      missed.delete(part);
+      const services = usedServices[part];
+      return services
+        ? { contents: usedMessages(await readFile(path, 'utf8'), services), loader: 'json' }
+        : { contents: unusedParts[part] ?? '', loader: 'js' };
+    });
+    bundling.onEnd(() => ({
+      warnings: [...missed].map((file) => ({ text: `${file} no longer exists` })),
+    }));
   },
 };
-
-function withoutAdministration(json: string): string {
-  const parsed = JSON.parse(json) as {
-    nested: { google: { nested: { firestore: { nested: Record<string, unknown> } } } };
-  };
-  const versions = parsed.nested.google.nested.firestore.nested;
-  for (const name of ['admin', 'v1beta1']) {
-    delete versions[name];
-  }
-  return JSON.stringify(parsed);
-}
 
 /**
  * Every function in one file, as it is deployed: a process for each of them would otherwise read hundreds of module files, which
