@@ -6,7 +6,7 @@ import { play } from './play.ts';
 
 /** A few seeds of `npm run fuzz`, and the controls that show that it sees anything at all. */
 
-const SEEDS = 25;
+const SEEDS = 10;
 /** Without those that take long. */
 const quick = readFeatures(
   '-expiry,-long-batches,-damaged-requests,-prompt-cancellations,-lists-without-descriptions,-answers-without-marker',
@@ -34,9 +34,13 @@ describe('random schedules', () => {
   it.each(controls)('show what breaks with $name', async ({ breaks, ...control }) => {
     const features = new Set([...quick, ...(control.features ?? [])]);
     let found: string | undefined;
-    for (let seed = 1; seed <= MAX_SEEDS && found === undefined; seed += 1) {
+    const seeds = Array.from({ length: MAX_SEEDS }, (_, n) => n + 1);
+    for (const seed of control.caughtBy === undefined ? seeds : [control.caughtBy, ...seeds]) {
       const { violations } = await play({ seed, features, control: { breaks, ...control } });
       found = violations.find((violation) => breaks.test(violation));
+      if (found !== undefined) {
+        break;
+      }
     }
     expect(found).toMatch(breaks);
   });

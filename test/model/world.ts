@@ -172,6 +172,13 @@ const memoryMs: Readonly<Record<string, number>> = {
   unsettledSince: 0,
 };
 
+/** Counts that make a difference only up to a number. */
+const smallest: Readonly<Record<string, (count: number) => number>> = {
+  submissions: (count) => Math.min(count, 1),
+  sends: (count) => Math.min(count, 1),
+  waits: (count) => Math.min(count, 1),
+};
+
 /**
  * A world as a text that is equal for worlds with the same future: times are relative to now, a token counts only as
  * valid or not, and processes have no order.
@@ -180,36 +187,33 @@ export function fingerprint(world: World): string {
   const { nowMs, record, version, processes } = world;
   const fromNow = (ms: number, name: string): number =>
     Math.max(ms - nowMs, -(memoryMs[name] ?? 3 * policy.absenceMs)) / TICK_MS;
-  const plain = (value: unknown, name = ''): unknown => {
+  // Most of an exploration's time is spent here, so no intermediate values are made.
+  const plain = (value: unknown, name: string): string => {
     if (name === 'sentUntil') {
       // Makes a difference only to a list that has begun.
-      return world.list && (value as Date).getTime() <= world.list.startedAtMs;
+      return world.list && (value as Date).getTime() <= world.list.startedAtMs ? '+' : '-';
+    }
+    if (typeof value === 'number') {
+      return `${name.endsWith('Ms') ? fromNow(value, name) : (smallest[name]?.(value) ?? value)}`;
+    }
+    if (typeof value !== 'object' || value === null) {
+      // No text of the model contains a space or a bracket.
+      return String(value);
     }
     if (value instanceof Date) {
-      return fromNow(value.getTime(), name);
-    }
-    if (name.endsWith('Ms')) {
-      return fromNow(value as number, name);
-    }
-    if (name === 'submissions' || name === 'sends') {
-      return (value as number) > 0;
-    }
-    if (name === 'waits') {
-      return Math.min(value as number, 1);
+      return `${fromNow(value.getTime(), name)}`;
     }
     if (Array.isArray(value)) {
-      return value.map((item) => plain(item));
+      return `[${value.map((item) => plain(item, '')).join(' ')}]`;
     }
-    if (typeof value === 'object' && value !== null) {
-      const fields: unknown[] = [];
-      for (const [key, inner] of Object.entries(value)) {
-        if (inner !== undefined && !ignored.has(key)) {
-          fields.push(key, plain(inner, key));
-        }
+    let fields = '{';
+    for (const key in value) {
+      const inner = (value as Readonly<Record<string, unknown>>)[key];
+      if (inner !== undefined && !ignored.has(key)) {
+        fields += `${key} ${plain(inner, key)} `;
       }
-      return fields;
     }
-    return value;
+    return `${fields}}`;
   };
   const holds = (process: Process): boolean =>
     (process.at === 'holding' || process.at === 'answered') &&
@@ -221,9 +225,9 @@ export function fingerprint(world: World): string {
     }
     const { ...facts } = process;
     const known = process.at === 'searched' ? { ...facts, seen: 0, record: 0 } : facts;
-    return JSON.stringify([holds(process), plain(known)]);
+    return `${holds(process)} ${plain(known, '')}`;
   });
   const { ids, operations, inFlight, list } = world;
   const rest = { record, ids, operations, inFlight, list };
-  return JSON.stringify([texts.sort(), plain(rest), world.storedId, world.budget]);
+  return `${texts.sort().join('|')}|${plain(rest, '')}|${world.storedId}|${Object.values(world.budget).join(' ')}`;
 }

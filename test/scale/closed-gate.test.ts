@@ -31,13 +31,13 @@ async function readsOfAPoll(harness: Watched): Promise<number> {
 
 describe('behind a closed gate', () => {
   it('due jobs are not read in every poll', async () => {
-    const harness = await dueBehindClosedGate(1500);
+    const harness = await dueBehindClosedGate(600);
     // A page of them, which shows that the gate is closed, and what every poll reads.
     expect(await readsOfAPoll(harness)).toBeLessThanOrEqual(100 + 30);
   });
 
   it('a due job of another project is sent', async () => {
-    const harness = await dueBehindClosedGate(300);
+    const harness = await dueBehindClosedGate(150);
     harness.simulator.failNext('export', { kind: 'status', status: 403 });
     await submitMany(harness, 1, 'other-project');
     harness.clock.advance(HOUR_MS);
@@ -45,7 +45,7 @@ describe('behind a closed gate', () => {
   });
 
   it.each(['the list fails', 'the list works'])('a canceled job ends, although %s at first', async (how) => {
-    const harness = await dueBehindClosedGate(300);
+    const harness = await dueBehindClosedGate(150);
     await changeStatus(harness.services, PROJECT, ({ closedUntil: _open, ...status }) => status);
     harness.simulator.failNext('export', { kind: 'reset' }, 3);
     await harness.submit({ data: smallJob({ jobKey: 'unanswered' }) });
@@ -67,7 +67,7 @@ describe('behind a closed gate', () => {
 describe('a project that denies everything', () => {
   it('has its due operations read a page at a time', async () => {
     const harness = createWatched();
-    await submitMany(harness, 1500);
+    await submitMany(harness, 800);
     await harness.poll();
     harness.simulator.set({ denied: { [PROJECT]: 'NO_PERMISSION' } });
     harness.clock.advance(HOUR_MS);

@@ -5,7 +5,7 @@ import { type Fleet, longestGapMs, overlaps, runFleet } from './fleet.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
 
-const options = { projects: 256, jobs: 2, minutes: 3 };
+const options = { projects: 256, jobs: 1, minutes: 3 };
 
 const pollsOf = ({ runs }: Fleet): number[] => {
   const counts = new Map<string, number>();

@@ -125,8 +125,8 @@ describe('operations for which Earth Engine always returns 500', () => {
 describe('a project without permission', () => {
   it('delays no other project, and costs a few calls of a run', async () => {
     const harness = createWatched();
-    await submitMany(harness, 300, 'denied-project');
-    await submitMany(harness, 300, 'good-project');
+    await submitMany(harness, 150, 'denied-project');
+    await submitMany(harness, 150, 'good-project');
     await harness.poll();
     harness.simulator.set({ denied: { 'denied-project': 'NO_PERMISSION' } });
     endAll(harness, 'good-project');
@@ -136,8 +136,8 @@ describe('a project without permission', () => {
     }
     const before = harness.simulator.counters().calls;
     const summary = await harness.poll();
-    expect(await states(harness, 'good-project')).toEqual({ SUCCEEDED: 300 });
-    expect(await states(harness, 'denied-project')).toEqual({ PENDING: 300, WAITING: 20 });
+    expect(await states(harness, 'good-project')).toEqual({ SUCCEEDED: 150 });
+    expect(await states(harness, 'denied-project')).toEqual({ PENDING: 150, WAITING: 20 });
     // Quick failures in a row, and the calls that were in flight at once; the rest are skipped.
     expect(harness.simulator.counters().calls.get - before.get).toBeLessThanOrEqual(50 + 16);
     expect(summary.calls.list).toBeLessThanOrEqual(3);
@@ -145,7 +145,7 @@ describe('a project without permission', () => {
     harness.simulator.set({ denied: {} });
     harness.clock.advance(15 * MINUTE_MS);
     await harness.poll();
-    expect(await states(harness, 'denied-project')).toEqual({ PENDING: 320 });
+    expect(await states(harness, 'denied-project')).toEqual({ PENDING: 170 });
   });
 });
 
@@ -175,20 +175,20 @@ function silent(clock: TestClock, project: string) {
 describe('a project that does not answer', () => {
   it('takes a bounded part of a run, in which the other projects are finished', async () => {
     const harness = createWatched();
-    await submitMany(harness, 300, 'mute-project');
-    await submitMany(harness, 300, 'good-project');
+    await submitMany(harness, 150, 'mute-project');
+    await submitMany(harness, 150, 'good-project');
     await harness.poll();
     const instance = withEarthEngine(harness, silent(harness.clock, 'mute-project'));
     for (let n = 0; n < 50; n += 1) {
       await instance.submit({ data: smallJob({ jobKey: `new/${n}`, project: 'mute-project' }) });
     }
-    expect(await states(harness, 'mute-project')).toEqual({ PENDING: 300, WAITING: 50 });
+    expect(await states(harness, 'mute-project')).toEqual({ PENDING: 150, WAITING: 50 });
     endAll(harness, 'good-project');
     harness.clock.advance(HOUR_MS);
     const summary = await instance.poll();
-    expect(await states(harness, 'good-project')).toEqual({ SUCCEEDED: 300 });
+    expect(await states(harness, 'good-project')).toEqual({ SUCCEEDED: 150 });
     expect(summary.seconds).toBeLessThan(240);
-    expect(await states(harness, 'mute-project')).toEqual({ PENDING: 300, WAITING: 50 });
+    expect(await states(harness, 'mute-project')).toEqual({ PENDING: 150, WAITING: 50 });
   });
 });
 
@@ -227,7 +227,7 @@ describe("a run's time", () => {
 describe('memory', () => {
   it('holds a page of records at a time, however many are due', async () => {
     const harness = createWatched();
-    await submitMany(harness, 2000);
+    await submitMany(harness, 1200);
     await harness.poll();
     harness.clock.advance(HOUR_MS);
     let most = 0;
@@ -251,7 +251,7 @@ describe('memory', () => {
         },
       },
     }));
-    expect(await poller.poll()).toMatchObject({ due: 2000, remaining: 0 });
+    expect(await poller.poll()).toMatchObject({ due: 1200, remaining: 0 });
     expect(most).toBeLessThanOrEqual(500);
   });
 });
