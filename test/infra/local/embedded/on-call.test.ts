@@ -4,45 +4,43 @@ import { setTimeout as wait } from 'node:timers/promises';
 
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
-import { buildMain } from '../../../infra/build.ts';
-import { buildFolder } from '../../../infra/local/function-process.ts';
-import { noteRunning } from '../../../infra/local/local-context.ts';
-import { startStack, type Stack } from '../../../infra/local/stack.ts';
-import type { Trouble } from '../../../cli/troubles.ts';
-import { createUser, type User } from '../../local-user.ts';
-import { root } from '../../processes.ts';
+import type { Trouble } from '../../../../cli/troubles.ts';
+import { type Embedded, startEmbedded } from '../../../../infra/local/embedded/embedded.ts';
+import { noteRunning } from '../../../../infra/local/local-context.ts';
+import { createUser, type User } from '../../../local-user.ts';
+import { root } from '../../../processes.ts';
 
 /**
  * The worst hour: each trouble is found by one command, and ended by one more. Nothing else than the command line is used,
- * as on call.
+ * as on call. The service runs in this process; its store and its topics pass the tests of Firestore's and Pub/Sub's.
  */
 
-let stack: Stack;
+let service: Embedded;
 let user: User;
-const problems: Error[] = [];
-/** What the functions logged as errors, to explain a problem. */
-const errors: string[] = [];
+/** What no trouble of Earth Engine may cause. */
+const problems: string[] = [];
 const example = JSON.parse(
   readFileSync(join(root, 'infra/local/examples/las-vegas-growth.json'), 'utf8'),
 ) as object;
 
 beforeAll(async () => {
-  await buildMain(buildFolder);
-  stack = await startStack({
-    project: `demo-on-call-${process.pid}`,
+  service = await startEmbedded({
+    settings: { POLL_MIN_SECONDS: '1', RETRY_MIN_SECONDS: '0.2', RETRY_MAX_SECONDS: '1' },
     simulator: { pendingMs: 0, runMs: [200, 400], startsPerSecond: 100, concurrency: 20 },
-    pollEveryMs: 250,
-    onProblem: (problem) => problems.push(problem),
-    onLine: (target, line) => {
-      if (line.includes('"severity":"ERROR"')) {
-        errors.push(`${target}: ${line}`);
+    pollEveryMs: 100,
+    onLine: (line) => {
+      if (/"event":"(?:poll|message)\.failed"/.test(line)) {
+        problems.push(line);
       }
     },
   });
   user = await createUser();
-  // In this process, Google's clients read the emulators' variables that all of these tests have.
-  Object.assign(process.env, stack.environment);
-  await noteRunning(user.environment, { environment: stack.environment, pid: process.pid, folder: root });
+  await noteRunning(user.environment, {
+    environment: { ...service.environment },
+    embedded: true,
+    pid: process.pid,
+    folder: root,
+  });
 });
 
 afterEach(async () => {
@@ -51,12 +49,24 @@ afterEach(async () => {
 
 afterAll(async () => {
   await user.remove();
-  await stack.stop();
-  expect(problems, errors.join('\n')).toEqual([]);
+  await service.stop();
+  expect(problems).toEqual([]);
 });
 
+async function publishTo(
+  topic: string,
+  text: string,
+  attributes: Readonly<Record<string, string>> = {},
+): Promise<string> {
+  const [outcome] = await service.broker.publish(topic, [{ data: Buffer.from(text), attributes }], 0);
+  if (!outcome || 'error' in outcome) {
+    throw outcome?.error ?? new Error('nothing was published');
+  }
+  return outcome.messageId;
+}
+
 const publish = (jobKey: string, change: object = {}): Promise<string> =>
-  stack.pubsub.publish(stack.config.topics.jobs, JSON.stringify({ ...example, jobKey, ...change }));
+  publishTo(service.config.topics.jobs, JSON.stringify({ ...example, jobKey, ...change }));
 
 const AGAIN_AFTER_MS = 100;
 
@@ -116,11 +126,11 @@ describe('on call', () => {
 
   it('a dead letter: doctor finds it, and a replay ends it', async () => {
     // As Pub/Sub forwards a message that no function acknowledged.
-    await stack.pubsub.publish(
-      stack.config.topics.deadLetters,
+    await publishTo(
+      service.config.topics.deadLetters,
       JSON.stringify({ ...example, jobKey: 'on-call/dead-letter' }),
       {
-        CloudPubSubDeadLetterSourceSubscription: `${stack.config.topics.jobs}-push`,
+        CloudPubSubDeadLetterSourceSubscription: `${service.config.topics.jobs}-push`,
         CloudPubSubDeadLetterSourceDeliveryCount: '50',
       },
     );
@@ -153,7 +163,7 @@ describe('on call', () => {
     await ok('simulate', 'slow');
     await publish('on-call/slow');
     await until(/^SUCCEEDED /, 'show', 'on-call/slow');
-    const started = stack.simulator
+    const started = service.simulator
       .operations()
       .filter(({ description }) => description?.includes('las-vegas'));
     expect(new Set(started.map(({ requestId }) => requestId)).size).toBe(started.length);
