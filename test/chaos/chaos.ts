@@ -27,7 +27,7 @@ import { expire } from './expiry.ts';
 import { startFleet } from './fleet.ts';
 import { failing, planMessages, type PlannedMessage } from './messages.ts';
 import { readBatches, readOutcome, readRecords, type Stage } from './outcome.ts';
-import { createTally, type Tally } from './tally.ts';
+import { createTally, missingFaults, type Tally } from './tally.ts';
 import { openTcpGate } from './tcp-gate.ts';
 import { differences, openEnds, type Outcome, type PublishedMessage } from './verify.ts';
 
@@ -217,7 +217,7 @@ export async function runChaos({ jobs, seconds, seed }: ChaosOptions): Promise<C
   await balancer.call('pollExports', '');
   await balancer.call('pollExports', '');
   const outcome = await readOutcome(stage);
-  problems.push(...differences(outcome));
+  problems.push(...differences(outcome), ...missingFaults(tally));
   const expiry = {
     store,
     firestoreHost: emulators.firestoreHost,

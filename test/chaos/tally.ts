@@ -20,3 +20,9 @@ export function createTally(): Tally {
         .sort(([, a], [, b]) => b - a),
   };
 }
+
+/** What a run lacks that would prove nothing without it. */
+export const missingFaults = (tally: Tally): string[] =>
+  ['sent:SIG', 'cut:Firestore', 'delivery:copied', 'fault:']
+    .filter((prefix) => tally.under(prefix).length === 0)
+    .map((prefix) => `the run had no fault whose name begins with ${prefix}`);
