@@ -23,10 +23,9 @@ const env = {
 const slow = [
   'docs/guides.emulator',
   'infra/local/commands.emulator',
-  'infra/local/on-call.emulator',
+  'infra/local/embedded/on-call',
   'functions/graceful-stop.emulator',
-  'functions/envelopes.emulator',
-  'chaos/chaos.emulator',
+  'functions/outage.emulator',
   'page/browser',
   'model/model',
   'submission/matrix',
@@ -87,6 +86,8 @@ export default defineConfig({
       {
         test: {
           name: 'emulator',
+          // Each of them has its own project in the emulators.
+          isolate: false,
           env,
           include: obstacle === undefined ? [emulatorTests] : [],
           exclude: hasPython ? [] : [pythonTests],

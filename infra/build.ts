@@ -1,4 +1,4 @@
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 
 import { build, type BuildOptions, type Plugin } from 'esbuild';
@@ -158,8 +158,9 @@ export const withoutUnusedParts: Plugin = {
  */
 export async function buildMain(outDir: string): Promise<void> {
   const directory = join(outDir, 'functions');
-  await build({
+  const { outputFiles } = await build({
     ...bundledOptions,
+    write: false,
     entryPoints: {
       index: 'functions/index.ts',
       [videoWorker]: workerSource,
@@ -169,7 +170,18 @@ export async function buildMain(outDir: string): Promise<void> {
     external: [framework],
     plugins: [withoutUnusedParts, storageClientApart('.js'), pageAssets(root), workerAt('.js')],
   });
-  await writeFile(join(directory, 'package.json'), json({ type: 'commonjs' }));
+  await mkdir(directory, { recursive: true });
+  const files = outputFiles.map(({ path, contents }) => [path, contents] as const);
+  const type = [join(directory, 'package.json'), Buffer.from(json({ type: 'commonjs' }))] as const;
+  await Promise.all([...files, type].map(([path, data]) => writeChanged(path, data)));
+}
+
+/** A stack that runs these files reads them at any time, so they are not written again unless they differ. */
+async function writeChanged(path: string, data: Uint8Array): Promise<void> {
+  const existing = await readFile(path).catch(() => undefined);
+  if (!existing?.equals(data)) {
+    await writeFile(path, data);
+  }
 }
 
 /**
@@ -295,7 +307,7 @@ export async function buildDeploy(outDir: string): Promise<void> {
 
 if (import.meta.main) {
   const outDir = join(root, 'build');
-  // build/functions is overwritten in place, since a local stack may be running it.
+  // build/functions stays, since a local stack may be running it.
   await Promise.all(
     ['cli', 'deploy'].map((stale) => rm(join(outDir, stale), { recursive: true, force: true })),
   );

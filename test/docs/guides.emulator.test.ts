@@ -5,9 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { parse } from '@cdktf/hcl2json';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 
-import { buildCli, buildMain } from '../../infra/build.ts';
 import { noteRunning } from '../../infra/local/local-context.ts';
 import { startStack, type Stack } from '../../infra/local/stack.ts';
 import { readManifest } from '../../shared/batch/manifest.ts';
@@ -77,8 +76,6 @@ exit 127
 `;
 
 beforeAll(async () => {
-  const build = join(root, 'build');
-  await Promise.all([buildMain(build), buildCli(build)]);
   stack = await startStack({
     project: `demo-guides-${process.pid}`,
     simulator: { pendingMs: 0, runMs: [200, 400], startsPerSecond: 100, concurrency: 20 },
@@ -90,7 +87,9 @@ beforeAll(async () => {
   await writeFile(join(tools, 'npx'), quickNpx(cli.file));
   await chmod(join(tools, 'npx'), 0o755);
   // In this process, Google's clients read the emulators' variables that all of these tests have.
-  Object.assign(process.env, stack.environment);
+  for (const [name, value] of Object.entries(stack.environment)) {
+    vi.stubEnv(name, value);
+  }
   // Without exports, as in any terminal of a user who ran npm start.
   environment = {
     ...withoutEmulators,
@@ -106,6 +105,7 @@ beforeAll(async () => {
 }, 60_000);
 
 afterAll(async () => {
+  vi.unstubAllEnvs();
   await cli[Symbol.asyncDispose]();
   await stack.stop();
   await rm(tools, { recursive: true });

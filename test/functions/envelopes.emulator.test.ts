@@ -1,10 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import type { FunctionProcess } from '../../infra/local/function-process.ts';
-import type { Fault } from '../../infra/local/simulator/index.ts';
 import type { RejectedMessage } from '../../shared/model/rejected-message.ts';
 import { isReadable } from '../../shared/store/store.ts';
-import { openTcpGate, type TcpGate } from '../chaos/tcp-gate.ts';
 import { pushBody, smallJob } from '../harness.ts';
 import { createRig, post, type Rig } from './rig.ts';
 
@@ -16,10 +14,9 @@ const ANSWER_LIMIT_MS = 2000;
 
 let rig: Rig;
 let submit: FunctionProcess;
-let fault: Fault | undefined;
 
 beforeAll(async () => {
-  rig = await createRig('envelopes', { onRequest: () => fault });
+  rig = await createRig('envelopes');
   submit = await rig.start('submitExport', { NODE_ENV: 'development' });
   // The clients load with the first request, which must not affect the times measured below.
   await post(submit.url, pushBody({ data: 'warm-up', messageId: 'warm-up' }));
@@ -316,56 +313,3 @@ describe('a request that is not a delivery', () => {
     expect(await response.text()).toBe('');
   });
 });
-
-describe('submitExport during an outage', () => {
-  it('lets the job wait for Earth Engine', async () => {
-    fault = { kind: 'status', status: 503, message: 'SECRET' };
-    try {
-      const response = await post(submit.url, pushBody({ data: smallJob({ jobKey: 'down/earth-engine' }) }));
-      expect(response.status).toBe(204);
-    } finally {
-      fault = undefined;
-    }
-    expect(await rig.recordOf('down/earth-engine')).toMatchObject({
-      state: 'WAITING',
-      waitingFor: 'SERVICE',
-    });
-  });
-
-  it('acknowledges no message that Firestore did not store', async () => {
-    const gate: TcpGate = await openTcpGate(process.env['FIRESTORE_EMULATOR_HOST'] ?? '');
-    const { url } = await rig.start('submitExport', {
-      FIRESTORE_EMULATOR_HOST: gate.host,
-      NODE_ENV: 'development',
-    });
-    const good = pushBody({ data: smallJob({ jobKey: 'down/firestore' }) });
-    const bad = pushBody({ data: 'nonsense', messageId: 'down-firestore' });
-    gate.cut();
-    const answers = await Promise.all([post(url, good), post(url, bad)]);
-    for (const response of answers) {
-      expect(response.status).toBe(500);
-      expect(await response.text()).toBe('');
-    }
-    expect(await rig.store.rejectedMessages.get('down-firestore')).toBeUndefined();
-    await expect(rig.recordOf('down/firestore')).rejects.toThrow('no record');
-
-    // Pub/Sub redelivers both.
-    gate.restore();
-    await untilAcknowledged(url, good);
-    await untilAcknowledged(url, bad);
-    expect(await rig.recordOf('down/firestore')).toHaveProperty('operation');
-    expect(await rejectionOf('down-firestore')).toMatchObject({ reason: 'INVALID_DATA' });
-    await gate.close();
-  });
-});
-
-/** The client reconnects only after a moment. */
-async function untilAcknowledged(url: string, body: object): Promise<void> {
-  for (;;) {
-    const { status } = await post(url, body);
-    if (status === 204) {
-      return;
-    }
-    expect(status).toBe(500);
-  }
-}

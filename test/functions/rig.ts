@@ -1,7 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
-
-import { buildMain } from '../../infra/build.ts';
 import { startFunction, type FunctionProcess } from '../../infra/local/function-process.ts';
 import { createPubsubRest } from '../../infra/local/pubsub-rest.ts';
 import {
@@ -25,14 +21,9 @@ export interface Rig extends AsyncDisposable {
   start(target: Target, env?: Readonly<Record<string, string>>): Promise<FunctionProcess>;
 }
 
-const root = resolve(import.meta.dirname, '..', '..');
-
 /** @param name part of the id of the emulators' project, which no other rig shares */
 export async function createRig(name: string, options: SimulatorOptions = {}): Promise<Rig> {
   await using started = new AsyncDisposableStack();
-  const outDir = await mkdtemp(join(root, 'build-test-'));
-  started.defer(() => rm(outDir, { recursive: true, force: true }));
-  await buildMain(outDir);
   const simulator = createSimulator(options);
   const server = await serveSimulator(simulator);
   started.defer(() => server.close());
@@ -64,8 +55,7 @@ export async function createRig(name: string, options: SimulatorOptions = {}): P
       return found.value;
     },
     async start(target, env = {}) {
-      const source = join(outDir, 'functions', 'index.js');
-      const running = await startFunction({ target, source, env: { ...environment, ...env } });
+      const running = await startFunction({ target, env: { ...environment, ...env } });
       parts.defer(() => running.stop());
       return running;
     },

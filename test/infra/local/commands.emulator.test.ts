@@ -8,15 +8,19 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { codeBlock } from '../../docs/pages.ts';
 import { descendants, run, running, withoutEmulators, type Run } from '../../processes.ts';
 
+const onRunningEmulators = ['FIRESTORE_EMULATOR_HOST', 'PUBSUB_EMULATOR_HOST']
+  .map((name) => `${name}=${process.env[name]}`)
+  .join(' ');
+
 const pidOf = ({ process: { pid } }: Run): number => pid as number;
 
 describe('npm run demo', () => {
-  it('runs the examples on its own emulators, prints plain lines to a pipe, and leaves no process behind', async () => {
-    const demo = run('npm', ['run', 'demo'], withoutEmulators);
+  it('runs the examples on the emulators, prints plain lines to a pipe, and leaves no process behind', async () => {
+    const demo = run('npm', ['run', 'demo']);
     await demo.printed('SUBMITTING');
     const pids = descendants(pidOf(demo));
-    // npm's shell, the demo, six functions, and two emulators.
-    expect(pids.length).toBeGreaterThanOrEqual(10);
+    // npm's shell, the demo, and six functions. It uses the emulators of all tests; npm start below starts its own.
+    expect(pids.length).toBeGreaterThanOrEqual(8);
     expect(await demo.closed, demo.output()).toBe(0);
     expect(running(pids)).toEqual([]);
     const output = demo.output();
@@ -67,6 +71,8 @@ describe('npm start', () => {
     const start = run('npm', ['start'], terminal);
     await start.printed('Events of the service:');
     const pids = descendants(pidOf(start));
+    // npm's shell, npm start, six functions, and two emulators.
+    expect(pids.length).toBeGreaterThanOrEqual(10);
     expect(await sh('npx ee-video-exports --version')).toMatch(
       /^Service: local \(project demo-video-exports, /m,
     );
@@ -94,12 +100,13 @@ describe('npm start', () => {
       .on('error', () => {})
       .listen(8483, '127.0.0.1');
     try {
-      const output = await sh('npm start -- --detach');
+      const output = await sh(`${onRunningEmulators} npm start -- --detach`);
       expect(output).toMatch(/It runs in the background as process (\d+)\. Its log: .*local\.log/);
       expect(output).not.toContain('127.0.0.1:8483');
       const [, pid] = /as process (\d+)/.exec(output) ?? [];
       const pids = [Number(pid), ...descendants(Number(pid))];
-      expect(running(pids).length).toBeGreaterThanOrEqual(8);
+      // It and six functions.
+      expect(running(pids).length).toBeGreaterThanOrEqual(7);
       expect(await sh('npx ee-video-exports doctor')).toContain('No problems found.');
       expect(await sh('npm stop')).toContain('Everything is stopped.');
       expect(running(pids)).toEqual([]);

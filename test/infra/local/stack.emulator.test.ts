@@ -3,8 +3,7 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { buildMain } from '../../../infra/build.ts';
-import { buildFolder, startFunction } from '../../../infra/local/function-process.ts';
+import { startFunction } from '../../../infra/local/function-process.ts';
 import type { PulledMessage } from '../../../infra/local/pubsub-rest.ts';
 import { eventsSubscription, startStack, type Stack } from '../../../infra/local/stack.ts';
 import { targetNames } from '../../../infra/targets.ts';
@@ -42,7 +41,6 @@ describe('the local stack', () => {
   const lines: string[] = [];
 
   beforeAll(async () => {
-    await buildMain(buildFolder);
     stack = await startStack({
       project: project('stack'),
       simulator: quick,
