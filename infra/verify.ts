@@ -45,6 +45,7 @@ export const checks: readonly Check[] = [
   { name: 'only Node', seconds: 480, command: ['node', 'test/only-node-machine.ts'] },
   { name: 'chaos', seconds: 300, command: npm('chaos', '--jobs', '150', '--seconds', '30', '--seed', '7') },
   { name: 'random schedules', seconds: 420, command: npm('fuzz', '--seeds', '1-300', '--seconds', '300') },
+  { name: 'model', seconds: 300, command: npm('model', '--states', '45000') },
   { name: 'fault matrix', seconds: 360, command: npm('matrix', '--seeds', '2') },
   {
     name: 'python types',
