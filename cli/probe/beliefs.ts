@@ -166,7 +166,7 @@ const unprobed = {
     belief: 'A project can make 100 requests a second.',
     evidence: 'documented',
     ifWrong: 'Jobs wait for `RATE`.',
-    adapts: 'The gate closes after a 429.',
+    adapts: 'Calls are sent more slowly, and the gate closes if 429s persist.',
   },
   drive: {
     belief: 'Drive needs the Drive scope, and a service account has no Drive storage of its own.',

@@ -43,16 +43,15 @@ export function createPace(clock: Clock, ceiling: number): Pace {
   const nextTurnMs = (): number =>
     Math.max(clock.now().getTime(), lastTurnMs + SECOND_MS / rate.perSecond(), blockedUntilMs);
 
-  const take = (): Turn => {
+  const take = (hasWaited: boolean): Turn => {
     lastTurnMs = nextTurnMs();
     taken += 1;
-    const call = rate.sent();
+    const call = rate.sent(hasWaited);
     const sentAtMs = clock.now().getTime();
     return {
       end: (error) => {
         const nowMs = clock.now().getTime();
         callMs += (nowMs - sentAtMs - callMs) * NEWEST_SHARE;
-        rate.ended();
         const kind = error instanceof EarthEngineError ? error.kind : 'ANSWERED';
         if (kind === 'RATE_LIMITED') {
           const { retryAfterMs = 0 } = error as EarthEngineError;
@@ -73,7 +72,7 @@ export function createPace(clock: Clock, ceiling: number): Pace {
       lastWaiting = promise;
       try {
         await previous;
-        for (;;) {
+        for (let hasWaited = false; ; hasWaited = true) {
           const turnMs = nextTurnMs();
           const waitMs = turnMs - clock.now().getTime();
           if (turnMs >= until.getTime()) {
@@ -84,7 +83,7 @@ export function createPace(clock: Clock, ceiling: number): Pace {
           }
           // Timers have a resolution of a millisecond. `lastTurnMs` keeps the fraction.
           if (waitMs < 1) {
-            return take();
+            return take(hasWaited);
           }
           await clock.sleep(waitMs, signal).catch(() => undefined);
         }

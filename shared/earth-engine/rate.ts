@@ -1,54 +1,58 @@
 /**
  * How fast one project's calls are sent. Earth Engine documents 100 requests a second, but the real limit of a project can
- * be lower, and others use it too. So the rate adapts, as TCP's does: it grows a little with each call that Earth Engine
- * accepts, and decreases by a fifth when Earth Engine refuses calls because of the rate.
+ * be lower, and others use it too. It answers 429 beyond the limit. Some 429s have another cause and come at any rate:
+ * slowing down for those would stop a queue without making them rarer.
  *
- * Some 429s have another cause and come at any rate: slowing down for those would stop a queue without making them rarer.
- * A rate that was accepted a moment ago tells them apart. Calls that are clearly slower than that show how many 429s come
- * anyway, and so many are ignored at any rate.
+ * So one 429 decides nothing. The rate grows by trials: calls are sent faster for a second or more, until their outcomes
+ * show whether they are refused as often as before, or as often as they must be if the limit is exceeded. Both are compared
+ * by the likelihood of the outcomes (Wald's sequential test), so a trial takes only as many calls as it needs. Calls between
+ * trials are watched the same way, in case the limit has become lower.
  *
- * The numbers are from simulations with 0.2 to 5% of 429s, limits of 5, 20, and 100 requests a second, and latencies of 0.1
- * to 1 s (`npm run bench -- drain`).
+ * The numbers are from simulations with 0.2 to 5% of 429s, limits of 5 to 100 requests a second, and latencies of 0.1 to 1 s
+ * (`npm run bench -- drain`).
  */
 
 /** The part of the ceiling at which a project without a history starts. */
 const START_SHARE = 1 / 10;
 /** Requests per second. */
 const SLOWEST = 1;
-/** Growth with each accepted call while no limit is known: the rate doubles every 35 calls. */
-const FREE_GROWTH = 1.02;
-const DECREASE = 0.8;
-/**
- * After a decrease, the rate returns to where it was over this many accepted calls, and over twice as many each time it is
- * refused there again: trying again must cost less than two calls in a hundred.
- */
-const FIRST_RETURN = 50;
-const LONGEST_RETURN = 400;
-/** More calls in flight mean later news of a rate that is too high. */
-const RETURN_PER_CALL_IN_FLIGHT = 3;
-/** A decrease at up to this much below the last rate that was too high confirms it. */
-const CONFIRMS = 0.85;
-/** A rate that is higher than the limit by this much shows that the limit no longer applies. */
-const REFUTES = 1.1;
+/** A trial is this much faster while no limit is known. */
+const FREE_STEP = 1.8;
+/** And by this much around a known limit. */
+const CAREFUL_STEP = 1.2;
+/** After a trial that succeeded, the next step is this power of the last one. */
+const WIDER = 1.2;
 
-const RECENT_CALLS = 40;
-/** What was accepted loses its weight: after 1,400 calls, half of it counts. */
-const FORGETTING = 0.9995;
-/** And faster with each refusal: the limit may have become lower. */
-const DOUBT = 0.98;
-/** Calls at up to this part of the accepted rate are safe: they are not refused because of the rate. */
-const SAFE = 0.9;
-const SAFE_CALLS_REMEMBERED = 500;
-/** Counted as accepted before any were seen. */
-const SAFE_CALLS_ASSUMED = 10;
-/** Unless this share of the most recent calls is refused: then the limit has become lower. */
-const LOWER_LIMIT_SHARE = 0.2;
-const MAX_BACKGROUND = 0.08;
-/** Refusals are ignored if they are less than this many times as frequent as those of safe calls. */
-const TOLERANCE = 2;
-/** Refusals that are ignored after a decrease, and at most. */
-const IGNORED = 2;
-const MAX_IGNORED = 5;
+/** The logarithm of how much likelier the outcomes must be if the limit is exceeded, to believe that it is. */
+const EXCEEDED = 6.5;
+/** The same for the opposite, which costs less if it is wrong. */
+const NOT_EXCEEDED = 2;
+/** A trial that is undecided for so many calls after its first second failed: the limit is close. */
+const LONGEST_TRIAL = 100;
+/** The calls before the first trial. */
+const FIRST_CALLS = 10;
+/** A refusal that was caused by a rate that was too high is paid for with so many calls without a trial. */
+const CALLS_PER_REFUSAL = 120;
+/** But with no more calls than this, */
+const LONGEST_PAUSE = 1000;
+/** and with none after this time. */
+const LONGEST_PAUSE_SECONDS = 100;
+/** If a limit was exceeded only once, it is tried again sooner, and the calls that are left are due later. */
+const CALLS_UNTIL_RETRY = 20;
+
+/** The rate decreases to this part of the calls that were accepted, */
+const BACK = 0.9;
+/** which these most recent ones show, */
+const RECENT_CALLS = 30;
+/** but not by more than this at once. */
+const LARGEST_DECREASE = 0.4;
+
+/** The share of 429s that come at any rate, and the number of calls that this assumption counts for. */
+const ASSUMED_SHARE = 0.025;
+const ASSUMED_CALLS = 80;
+const LARGEST_SHARE = 0.1;
+/** After so many calls, they count half. */
+const CALLS_REMEMBERED = 1000;
 /** Refused calls in a row, sent at the current rate, that show that slowing down does not help. */
 const PERSISTENT = 10;
 
@@ -62,10 +66,8 @@ export interface PaceMemory {
 /** The rate of one project's calls, as their outcomes change it. Pure, except that it remembers. */
 export interface Rate {
   readonly perSecond: () => number;
-  /** Notes that a call is sent, at the current rate. */
-  readonly sent: () => SentAt;
-  /** The call ended without showing anything about the rate. */
-  readonly ended: () => void;
+  /** Notes that a call is sent. @param isPaced whether it had to wait for its turn, and so shows what this rate does */
+  readonly sent: (isPaced: boolean) => SentAt;
   readonly accepted: (call: SentAt) => void;
   readonly refused: (call: SentAt) => void;
   /** Calls are refused over and over, although they are sent more and more slowly. */
@@ -77,109 +79,162 @@ export interface Rate {
 
 export interface SentAt {
   readonly rate: number;
-  /** A refusal of a call that was sent before the last decrease says nothing about the rate now. */
-  readonly decreases: number;
+  /** What a call shows belongs to the trial, or to the time between trials, in which it was sent. */
+  readonly period: number;
+  readonly isPaced: boolean;
+}
+
+interface Trial {
+  readonly rate: number;
+  readonly step: number;
+  readonly calls: number;
+  readonly refused: number;
+  readonly evidence: number;
+}
+
+/** The 429s that come at any rate. */
+function createUsual() {
+  let known = { calls: 0, refused: 0 };
+  const share = (): number =>
+    Math.min(LARGEST_SHARE, (known.refused + ASSUMED_SHARE * ASSUMED_CALLS) / (known.calls + ASSUMED_CALLS));
+  return {
+    share,
+    learn: (calls: number, refused: number): void => {
+      const kept = known.calls >= CALLS_REMEMBERED ? 1 / 2 : 1;
+      known = { calls: known.calls * kept + calls, refused: known.refused * kept + refused };
+    },
+    /** The logarithm of how much likelier an outcome is if the rate exceeds the limit by this factor than if it does not. */
+    evidenceOf: (refused: boolean, factor: number): number =>
+      refused ? Math.log((1 - (1 - share()) / factor) / share()) : -Math.log(factor),
+  };
+}
+
+function withOutcome(trial: Trial, { isPaced }: SentAt, refused: boolean, evidence: number): Trial {
+  return {
+    ...trial,
+    // A trial takes a second of calls at its rate at least, since Earth Engine counts the calls of a second.
+    calls: trial.calls + (isPaced ? 1 : 0),
+    refused: trial.refused + (refused ? 1 : 0),
+    evidence: Math.max(-NOT_EXCEEDED, trial.evidence + evidence),
+  };
 }
 
 /** @param ceiling calls per second at most */
 export function createRate(ceiling: number): Rate {
+  /** The rate between trials. */
   let perSecond = ceiling * START_SHARE;
   let limit: number | undefined;
-  let callsToReturn = FIRST_RETURN;
-  /** The highest rate at which calls were accepted. */
-  let accepted = 0;
-  let recent: { readonly rate: number; readonly refused: boolean }[] = [];
-  let safe = { calls: 0, refused: 0 };
-  let ignored = IGNORED;
+  let step = FREE_STEP;
+  let trial: Trial | undefined;
+  /** The calls that are left until the next trial. */
+  let pause = FIRST_CALLS;
+  /** Whether `limit` was exceeded only once, which may be chance. */
+  let isDoubted = false;
+  let period = 0;
+  /** That `perSecond` exceeds the limit. */
+  let evidence = 0;
+  /** Outcomes since the last change or trial: whether a call was refused. */
+  let recent: boolean[] = [];
+  /** Whether a trial has shown that `perSecond` does not exceed the limit. */
+  let isProven = false;
+  const usual = createUsual();
   let refusedInARow = 0;
-  let decreases = 0;
-  let inFlight = 0;
 
-  const refusedShare = (): number => recent.filter(({ refused }) => refused).length / recent.length;
-  const meanRate = (): number => recent.reduce((sum, { rate }) => sum + rate, 0) / recent.length;
-  const isSafe = (rate: number): boolean => rate <= accepted * SAFE;
-
-  const note = (rate: number, refused: boolean): void => {
-    recent = [...recent.slice(1 - RECENT_CALLS), { rate, refused }];
-    const background = Math.min(MAX_BACKGROUND, safe.refused / (safe.calls + SAFE_CALLS_ASSUMED));
-    ignored = Math.min(MAX_IGNORED, ignored + background * TOLERANCE);
-    if (isSafe(rate)) {
-      const kept = safe.calls >= SAFE_CALLS_REMEMBERED ? 1 / 2 : 1;
-      safe = { calls: safe.calls * kept + 1, refused: safe.refused * kept + (refused ? 1 : 0) };
-    }
-    accepted *= refused ? DOUBT : FORGETTING;
-    if (recent.length === RECENT_CALLS) {
-      accepted = Math.max(accepted, meanRate() * (1 - refusedShare()));
-    }
+  const payFor = (calls: number, refused: number): void => {
+    const debt = pause + (refused - calls * usual.share()) * CALLS_PER_REFUSAL;
+    pause = Math.max(0, Math.min(debt, LONGEST_PAUSE, perSecond * LONGEST_PAUSE_SECONDS));
   };
 
-  const grow = (): void => {
-    if (limit !== undefined && perSecond < limit * REFUTES) {
-      perSecond += (limit * (1 - DECREASE)) / (callsToReturn + RETURN_PER_CALL_IN_FLIGHT * inFlight);
-    } else {
-      callsToReturn = FIRST_RETURN;
-      perSecond *= FREE_GROWTH;
-    }
-    perSecond = Math.min(ceiling, perSecond);
-  };
-
-  const isTooHigh = (rate: number): boolean => {
-    if (isSafe(rate)) {
-      return recent.length >= RECENT_CALLS / 2 && refusedShare() >= LOWER_LIMIT_SHARE;
-    }
-    ignored -= 1;
-    return ignored < 0;
-  };
-
-  const slowDown = (rate: number): void => {
-    if (isSafe(rate)) {
-      // The limit has become lower, so what was taken for safe was not.
-      accepted = meanRate() * (1 - refusedShare());
-      safe = { calls: 0, refused: 0 };
-    }
-    const isConfirmed = limit !== undefined && rate > limit * CONFIRMS;
-    callsToReturn = isConfirmed ? Math.min(LONGEST_RETURN, callsToReturn * 2) : FIRST_RETURN;
-    limit = rate;
-    const works = accepted > 0 ? Math.min(rate, accepted) : rate * (1 - refusedShare());
-    perSecond = Math.max(SLOWEST, works * DECREASE);
-    ignored = IGNORED;
+  const change = (to: number): void => {
+    perSecond = Math.max(SLOWEST, Math.min(ceiling, to));
+    trial = undefined;
+    evidence = 0;
     recent = [];
-    decreases += 1;
+    period += 1;
+  };
+
+  const startTrial = (): void => {
+    const isDue = pause <= 0 || (isDoubted && recent.length >= CALLS_UNTIL_RETRY);
+    if (perSecond < ceiling && isDue && evidence === 0) {
+      trial = { rate: Math.min(ceiling, perSecond * step), step, calls: 0, refused: 0, evidence: 0 };
+      period += 1;
+    }
+  };
+
+  const judgeTrial = (current: Trial, call: SentAt, refused: boolean): void => {
+    const next = withOutcome(current, call, refused, usual.evidenceOf(refused, current.step));
+    trial = next;
+    const isUndecided = next.calls > next.rate + LONGEST_TRIAL;
+    if (next.evidence >= EXCEEDED || isUndecided) {
+      isDoubted = limit === undefined;
+      limit = next.rate;
+      step = Math.max(CAREFUL_STEP, Math.sqrt(step));
+      change(perSecond);
+      payFor(next.calls, next.refused);
+    } else if (next.evidence <= -NOT_EXCEEDED && next.calls >= next.rate) {
+      if (limit !== undefined && next.rate >= limit) {
+        limit = undefined;
+        pause = 0;
+      }
+      isProven = true;
+      usual.learn(next.calls, next.refused);
+      step = Math.min(FREE_STEP, step ** WIDER);
+      // A limit that is exceeded by less than the step would not show, so only a part of it is safe.
+      change(next.rate === ceiling ? ceiling : perSecond * Math.sqrt(next.step));
+      startTrial();
+    }
+  };
+
+  const watch = (refused: boolean): void => {
+    pause = Math.max(0, pause - 1);
+    recent = [...recent.slice(1 - RECENT_CALLS), refused];
+    evidence = Math.max(0, evidence + usual.evidenceOf(refused, CAREFUL_STEP));
+    if (isProven && perSecond < ceiling) {
+      usual.learn(1, refused ? 1 : 0);
+    }
+    if (evidence >= EXCEEDED) {
+      const refusals = recent.filter(Boolean).length;
+      isDoubted = limit === undefined;
+      limit = perSecond;
+      step = CAREFUL_STEP;
+      isProven = false;
+      payFor(recent.length, refusals);
+      change(perSecond * Math.max(LARGEST_DECREASE, BACK * (1 - refusals / recent.length)));
+    }
+    startTrial();
+  };
+
+  const rateNow = (): number => trial?.rate ?? perSecond;
+
+  const judge = (call: SentAt, refused: boolean): void => {
+    const counts = call.period === period;
+    refusedInARow = refused ? refusedInARow + (counts ? 1 : 0) : 0;
+    if (!counts) {
+      if (call.rate > rateNow()) {
+        payFor(1, refused ? 1 : 0);
+      }
+    } else if (trial === undefined) {
+      watch(refused);
+    } else {
+      judgeTrial(trial, call, refused);
+    }
   };
 
   return {
-    perSecond: () => perSecond,
-    sent: () => {
-      inFlight += 1;
-      return { rate: perSecond, decreases };
-    },
-    ended: () => {
-      inFlight -= 1;
-    },
-    accepted: ({ rate }) => {
-      refusedInARow = 0;
-      note(rate, false);
-      grow();
-    },
-    refused: (call) => {
-      if (call.decreases !== decreases) {
-        return;
-      }
-      refusedInARow += 1;
-      note(call.rate, true);
-      if (isTooHigh(call.rate)) {
-        slowDown(call.rate);
-      }
-    },
+    perSecond: rateNow,
+    sent: (isPaced) => ({ rate: rateNow(), period, isPaced }),
+    accepted: (call) => judge(call, false),
+    refused: (call) => judge(call, true),
     isRefusedPersistently: () => refusedInARow >= PERSISTENT,
     memory: () => ({ perSecond, limit }),
     resume: (memory) => {
-      perSecond = memory ? Math.min(ceiling, Math.max(SLOWEST, memory.perSecond)) : ceiling * START_SHARE;
       limit = memory?.limit;
-      accepted = 0;
-      recent = [];
+      step = limit === undefined ? FREE_STEP : CAREFUL_STEP;
+      pause = limit === undefined ? FIRST_CALLS : CALLS_PER_REFUSAL;
+      isDoubted = false;
+      isProven = false;
       refusedInARow = 0;
-      decreases += 1;
+      change(memory?.perSecond ?? ceiling * START_SHARE);
     },
   };
 }

@@ -22,7 +22,7 @@ async function run(): Promise<Row[]> {
   const rows: Row[] = [];
   for (const projects of [1, 5]) {
     for (const latencyMs of LATENCIES_MS) {
-      rows.push(...(await with429s({ jobs: projects === 1 ? 3000 : 1000, projects, latencyMs })));
+      rows.push(...(await with429s({ jobs: projects === 1 ? 4000 : 1500, projects, latencyMs })));
     }
   }
   for (const latencyMs of LATENCIES_MS) {

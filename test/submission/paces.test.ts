@@ -82,16 +82,16 @@ describe('the pace of this process', () => {
   it('is stored when a call was refused and calls became slower, but at most every five seconds', async () => {
     const world = begin();
     const { paces, clock, written } = world;
-    await call(world, 60);
-    await call(world, 2, refusal);
+    await call(world, 600);
+    await call(world, 1, refusal);
     await paces.share(project);
     expect(written).toEqual([]);
     const limit = rateOf(paces);
-    await call(world, 1, refusal);
+    await call(world, 2, refusal);
     await paces.share(project);
     expect(written).toEqual([{ perSecond: rateOf(paces), limit, at: clock.now() }]);
 
-    await call(world, 25, refusal);
+    await call(world, 9, refusal);
     expect(rateOf(paces)).toBeLessThan(limit / 2);
     await paces.share(project);
     expect(written).toHaveLength(1);
@@ -102,7 +102,7 @@ describe('the pace of this process', () => {
 
   it('is not stored again if it is nearly the same', async () => {
     const world = begin();
-    await call(world, 3, refusal);
+    await call(world, 4, refusal);
     await world.paces.share(project);
     world.clock.advance(MINUTE_MS);
     await call(world, 1);
@@ -115,13 +115,13 @@ describe('the pace of this process', () => {
     await call(world, 100);
     await world.paces.shareAll();
     expect(world.written).toEqual([]);
-    await call(world, 3, refusal);
+    await call(world, 4, refusal);
     await world.paces.shareAll();
     expect(world.written).toHaveLength(1);
-    await call(world, 99);
+    await call(world, 4, refusal);
     await world.paces.shareAll();
     expect(world.written).toHaveLength(1);
-    await call(world, 1);
+    await call(world, 96);
     await world.paces.shareAll();
     expect(world.written).toHaveLength(2);
   });
@@ -129,7 +129,7 @@ describe('the pace of this process', () => {
   it('does not stop a send if it cannot be stored', async () => {
     const world = begin();
     world.world.isDown = true;
-    await call(world, 3, refusal);
+    await call(world, 4, refusal);
     await world.paces.share(project);
     expect(world.logged).toContainEqual(
       expect.objectContaining({ event: 'project.status_not_saved', project }),

@@ -2,6 +2,7 @@ import { type Mutant, mutantsOf } from '../mutant.ts';
 
 const oneClaim = 'test/submission/send.test.ts';
 const pace = ['test/earth-engine/pace.test.ts'];
+const rate = ['test/earth-engine/rate.test.ts', ...pace];
 const rules = ['test/submission/rules-sending.test.ts', 'test/submission/rules-following.test.ts'];
 const hostile = ['test/submission/hostile-answers.test.ts', 'test/submission/hostile-world.test.ts'];
 const transitions = 'test/record/transitions.test.ts';
@@ -510,44 +511,70 @@ export const sending: readonly Mutant[] = [
       replace: 'if (memory === null) {',
     },
   ]),
-  ...mutantsOf('shared/earth-engine/rate.ts', pace, [
+  ...mutantsOf('shared/earth-engine/rate.ts', rate, [
     {
-      name: 'no-control-group',
+      name: 'no-background',
       removes: '429s that come at any rate do not slow a queue down',
       rule: 14,
-      find: 'ignored = Math.min(MAX_IGNORED, ignored + background * TOLERANCE);',
-      replace: '',
+      find: 'known = { calls: known.calls * kept + calls, refused: known.refused * kept + refused };',
+      replace: 'known = { calls: known.calls * kept + calls, refused: 0 };',
+    },
+    {
+      name: 'limit-learned-as-background',
+      removes:
+        'refusals at a rate that no trial has shown to be accepted do not count as 429s that come at any rate',
+      rule: 14,
+      find: 'if (isProven && perSecond < ceiling) {',
+      replace: 'if (perSecond < ceiling) {',
     },
     {
       name: 'never-slower',
       removes: 'calls are sent more slowly after 429s',
-      find: 'if (isTooHigh(call.rate)) {',
-      replace: 'if (isTooHigh(call.rate) && ceiling < 0) {',
+      find: 'if (evidence >= EXCEEDED) {',
+      replace: 'if (evidence >= EXCEEDED && ceiling < 0) {',
+    },
+    {
+      name: 'trial-without-end',
+      removes: 'a trial of a rate that is too high ends',
+      find: 'if (next.evidence >= EXCEEDED || isUndecided) {',
+      replace: 'if (next.evidence >= EXCEEDED && ceiling < 0) {',
+    },
+    {
+      name: 'undecided-trial-goes-on',
+      removes: 'a trial that shows nothing ends',
+      find: 'if (next.evidence >= EXCEEDED || isUndecided) {',
+      replace: 'if (next.evidence >= EXCEEDED || (isUndecided && ceiling < 0)) {',
     },
     {
       name: 'slower-for-old-refusals',
       removes: 'calls that were in flight together slow down once',
-      find: 'if (call.decreases !== decreases) {',
-      replace: 'if (ceiling < 0) {',
+      find: 'const counts = call.period === period;',
+      replace: 'const counts = ceiling > 0;',
     },
     {
       name: 'rate-without-a-ceiling',
       removes: 'no more calls are sent than EARTHENGINE_REQUESTS_PER_SECOND',
-      find: 'perSecond = Math.min(ceiling, perSecond);',
-      replace: '',
+      find: 'rate: Math.min(ceiling, perSecond * step)',
+      replace: 'rate: perSecond * step',
     },
     {
       name: 'rate-falls-to-zero',
       removes: 'the pace never drops to zero',
       rule: 14,
-      find: 'Math.max(SLOWEST, works * DECREASE)',
-      replace: 'works * DECREASE',
+      find: 'perSecond = Math.max(SLOWEST, Math.min(ceiling, to));',
+      replace: 'perSecond = Math.min(ceiling, to);',
     },
     {
       name: 'limit-tried-too-often',
       removes: 'trying a limit again costs few calls',
-      find: 'Math.min(LONGEST_RETURN, callsToReturn * 2)',
-      replace: 'FIRST_RETURN',
+      find: ' * CALLS_PER_REFUSAL;',
+      replace: ';',
+    },
+    {
+      name: 'rate-grows-unused',
+      removes: 'only calls at the full rate show that it is accepted',
+      find: 'calls: trial.calls + (isPaced ? 1 : 0),',
+      replace: 'calls: trial.calls + 1,',
     },
   ]),
   ...mutantsOf(

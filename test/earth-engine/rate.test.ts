@@ -1,0 +1,172 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+
+import { SECOND_MS } from '../../shared/clock.ts';
+import { createRate, type SentAt } from '../../shared/earth-engine/rate.ts';
+
+const CEILING = 100;
+
+interface Server {
+  /** Calls within any second. */
+  readonly limit?: number;
+  /** Of the calls, at any rate. */
+  readonly shareOf429s?: number;
+  readonly latencyMs: number;
+}
+
+interface Simulated {
+  readonly seconds: number;
+  readonly accepted: number;
+  /** The share of the calls that exceeded the limit. */
+  readonly overLimit: number;
+  readonly slowest: number;
+  readonly fastest: number;
+}
+
+/** Sends calls at the rate, and tells it of each outcome after the latency. */
+function simulate(
+  calls: number,
+  { limit = Infinity, shareOf429s = 0, latencyMs }: Server,
+  seed = 1,
+): Simulated {
+  const rate = createRate(CEILING);
+  const inFlight: { readonly endMs: number; readonly call: SentAt; readonly refused: boolean }[] = [];
+  let random = seed;
+  let nowMs = 0;
+  const recent: number[] = [];
+  let [accepted, overLimit, slowest, fastest] = [0, 0, Infinity, 0];
+  for (let n = 0; n < calls; n += 1) {
+    nowMs += SECOND_MS / rate.perSecond();
+    while (inFlight[0] && inFlight[0].endMs <= nowMs) {
+      const { call, refused } = inFlight.shift() as (typeof inFlight)[number];
+      (refused ? rate.refused : rate.accepted)(call);
+    }
+    slowest = Math.min(slowest, rate.perSecond());
+    fastest = Math.max(fastest, rate.perSecond());
+    random = (random * 48_271) % 2_147_483_647;
+    while (recent[0] !== undefined && recent[0] <= nowMs - SECOND_MS) {
+      recent.shift();
+    }
+    const isOver = recent.length >= limit;
+    const refused = isOver || random / 2_147_483_647 < shareOf429s;
+    if (!isOver) {
+      recent.push(nowMs);
+    }
+    accepted += refused ? 0 : 1;
+    overLimit += isOver ? 1 / calls : 0;
+    inFlight.push({ endMs: nowMs + latencyMs, call: rate.sent(true), refused });
+  }
+  return { seconds: nowMs / SECOND_MS, accepted, overLimit, slowest, fastest };
+}
+
+const perSecond = ({ accepted, seconds }: Simulated): number => accepted / seconds;
+const latency = fc.integer({ min: 1, max: 1000 });
+// The same cases each time: a limit on a share has exceptions.
+const cases = { seed: 19, numRuns: 12 };
+
+describe('the rate of calls', () => {
+  it.each([5, 20, 100])(
+    'exceeds a limit of %i calls a second, which it does not know, with less than a fiftieth of the calls',
+    (limit) => {
+      fc.assert(
+        fc.property(latency, (latencyMs) => {
+          const simulated = simulate(Math.max(1500, limit * 100), { limit, latencyMs });
+          expect(simulated.overLimit).toBeLessThan(0.02);
+          expect(perSecond(simulated)).toBeGreaterThan(limit * 0.7);
+        }),
+        cases,
+      );
+    },
+  );
+
+  it('exceeds other limits hardly more', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 5, max: 99 }), latency, (limit, latencyMs) => {
+        const simulated = simulate(Math.max(1500, limit * 100), { limit, latencyMs });
+        expect(simulated.overLimit).toBeLessThan(0.03);
+        expect(perSecond(simulated)).toBeGreaterThan(limit * 0.6);
+      }),
+      cases,
+    );
+  });
+
+  it.each([
+    [0.01, 0.9],
+    [0.02, 0.8],
+    [0.05, 0.6],
+  ])('stays high if a share of %f of the calls is refused at any rate', (shareOf429s, least) => {
+    fc.assert(
+      fc.property(latency, fc.integer({ min: 1, max: 1_000_000 }), (latencyMs, seed) => {
+        const undisturbed = simulate(3000, { latencyMs });
+        const disturbed = simulate(3000, { latencyMs, shareOf429s }, seed);
+        expect(perSecond(disturbed)).toBeGreaterThan(perSecond(undisturbed) * least);
+      }),
+      cases,
+    );
+  });
+
+  it('is never above the ceiling, and never below one call a second, whatever the outcomes', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.boolean(), { minLength: 100, maxLength: 500 }),
+        fc.boolean(),
+        (outcomes, isPaced) => {
+          const rate = createRate(CEILING);
+          for (const refused of outcomes) {
+            (refused ? rate.refused : rate.accepted)(rate.sent(isPaced));
+            expect(rate.perSecond()).toBeGreaterThanOrEqual(1);
+            expect(rate.perSecond()).toBeLessThanOrEqual(CEILING);
+          }
+        },
+      ),
+    );
+  });
+
+  it('is a function of the outcomes alone', () => {
+    const server = { limit: 20, latencyMs: 300 };
+    expect(simulate(2000, server)).toEqual(simulate(2000, server));
+  });
+
+  it('does not grow with calls that did not wait for their turn', () => {
+    const rate = createRate(CEILING);
+    for (let n = 0; n < 500; n += 1) {
+      rate.accepted(rate.sent(false));
+    }
+    expect(rate.memory().perSecond).toBe(10);
+  });
+
+  it('decreases at once for calls that are refused without having waited', () => {
+    const rate = createRate(CEILING);
+    for (let n = 0; n < 6; n += 1) {
+      rate.refused(rate.sent(false));
+    }
+    expect(rate.memory().perSecond).toBeLessThanOrEqual(4);
+  });
+
+  it('returns within 1,500 calls after a lower limit is gone', () => {
+    const rate = createRate(CEILING);
+    rate.resume({ perSecond: 8, limit: 10 });
+    for (let n = 0; n < 1500; n += 1) {
+      rate.accepted(rate.sent(true));
+    }
+    expect(rate.memory()).toEqual({ perSecond: CEILING, limit: undefined });
+  });
+
+  it('has trials after as many calls as the refusals of the last one cost', () => {
+    const rate = createRate(CEILING);
+    rate.resume({ perSecond: 20, limit: 24 });
+    const callsUntilTrial = (): number => {
+      for (let calls = 0; ; calls += 1) {
+        if (rate.perSecond() > rate.memory().perSecond) {
+          return calls;
+        }
+        rate.accepted(rate.sent(true));
+      }
+    };
+    callsUntilTrial();
+    while (rate.perSecond() > rate.memory().perSecond) {
+      rate.refused(rate.sent(true));
+    }
+    expect(callsUntilTrial()).toBeGreaterThan(300);
+  });
+});
