@@ -6,7 +6,8 @@ export type Fields = Readonly<Record<string, unknown>>;
 /** A deep copy without undefined values, which a document cannot hold. */
 export function copyFields(fields: Fields): Record<string, unknown> {
   const copy: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(fields)) {
+  for (const name of Object.keys(fields)) {
+    const value = fields[name];
     if (value !== undefined) {
       copy[name] = copyValue(value);
     }

@@ -70,10 +70,11 @@ describe('every page', () => {
   ] as const)(
     'is accessible and fits in %s at %i pixels, without an error',
     async (colorScheme, width) => {
+      const viewport = { width, height: 900 };
+      await using opened = await visit(browser, page.url, { colorScheme, viewport });
+      const { tab, problems } = opened;
       for (const path of await paths()) {
-        const viewport = { width, height: 900 };
-        await using opened = await visit(browser, page.url + path, { colorScheme, viewport });
-        const { tab, problems } = opened;
+        await tab.goto(page.url + path);
         await tab.waitForSelector('.live-live');
         if (path === '/') {
           await tab.waitForSelector('.plot canvas');
@@ -90,16 +91,17 @@ describe('every page', () => {
   );
 
   it('can be read without scripts', async () => {
+    await using opened = await visit(browser, page.url, { javaScriptEnabled: false });
+    const { tab } = opened;
     for (const path of await paths()) {
-      await using opened = await visit(browser, page.url + path, { javaScriptEnabled: false });
-      const { tab } = opened;
+      await tab.goto(page.url + path);
       expect((await tab.locator('h1').innerText()).length).toBeGreaterThan(3);
       expect(await tab.locator('.live').count()).toBe(0);
     }
-    await using opened = await visit(browser, `${page.url}/exports`, { javaScriptEnabled: false });
-    await opened.tab.getByLabel('Job key or record ID').fill('lagos/2022');
-    await opened.tab.getByRole('button', { name: 'Apply' }).click();
-    expect(await opened.tab.locator('[data-row]').count()).toBe(1);
+    await tab.goto(`${page.url}/exports`);
+    await tab.getByLabel('Job key or record ID').fill('lagos/2022');
+    await tab.getByRole('button', { name: 'Apply' }).click();
+    expect(await tab.locator('[data-row]').count()).toBe(1);
   });
 
   it('shows times in the zone of the viewer, and the exact ones in tooltips', async () => {

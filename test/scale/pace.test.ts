@@ -113,12 +113,12 @@ describe('a queue that runs dry within a minute', () => {
 
   it('is refilled in time if feeding takes half of the run, and is over when the next run starts', async () => {
     const { idleSlotMinutes, totalMs } = await drain({
-      jobs: 2000,
+      jobs: 1300,
       latencyMs: 300,
       environment: { MAX_ACTIVE_OPERATIONS: '540', EARTHENGINE_REQUESTS_PER_SECOND: '20' },
       simulator: { queueLimit: 600, startsPerSecond: 10, concurrency: 80, runMs: [2000, 8000] },
     });
     expect(idleSlotMinutes).toBe(0);
-    expect(totalMs / 1000).toBeLessThan((2000 / 10) * 1.2);
+    expect(totalMs / 1000).toBeLessThan((1300 / 10) * 1.2);
   });
 });

@@ -102,7 +102,9 @@ export function simulatorFetch(simulator: Simulator): (url: string, init?: Reque
 
 async function readFetch(url: string, init: RequestInit): Promise<SimulatorRequest> {
   const { pathname, search } = new URL(url);
-  const body = new Uint8Array(await new Response(init.body ?? null).arrayBuffer());
+  const { body: sent = null } = init;
+  // The service sends bytes, and tests make hundreds of thousands of calls.
+  const body = sent instanceof Uint8Array ? sent : new Uint8Array(await new Response(sent).arrayBuffer());
   return {
     method: init.method ?? 'GET',
     path: pathname + search,

@@ -1,21 +1,20 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { readContexts } from '../../../../cli/service/contexts.ts';
-import { run, type Run, withoutEmulators } from '../../../processes.ts';
+import { createUser, type User } from '../../../local-user.ts';
+import { run, type Run } from '../../../processes.ts';
 
-/** `npm start` on a machine that has only Node: the unit tests' PATH has no Java. Commands run as in a second terminal. */
+/**
+ * `npm start` on a machine that has only Node: the unit tests' PATH has no Java. Commands run as in a second terminal, and the first
+ * one as its own process.
+ */
 
-const { JAVA_HOME: _java, GOOGLE_CLOUD_PROJECT: _project, ...others } = withoutEmulators;
-let environment: Record<string, string | undefined>;
+let user: User;
 let start: Run;
 
 beforeAll(async () => {
-  environment = { ...others, NO_COLOR: '1', XDG_CONFIG_HOME: await mkdtemp(join(tmpdir(), 'embedded-')) };
-  start = run(process.execPath, ['infra/local/start.ts'], environment);
+  user = await createUser();
+  start = run(process.execPath, ['infra/local/start.ts'], { ...user.environment, JAVA_HOME: undefined });
   await start.printed('Events of the service:');
   await simulator({ pendingMs: 0, runMs: [100, 200], startsPerSecond: 100, concurrency: 20 });
 }, 60_000);
@@ -23,11 +22,11 @@ beforeAll(async () => {
 afterAll(async () => {
   start.process.kill('SIGTERM');
   await start.closed;
-  await rm(environment['XDG_CONFIG_HOME'] ?? '', { recursive: true });
+  await user.remove();
 });
 
 const local = (): Readonly<Record<string, string>> => {
-  const { local } = readContexts(environment).contexts;
+  const { local } = readContexts(user.environment).contexts;
   return (local?.kind === 'local' && local.running?.environment) || {};
 };
 
@@ -39,13 +38,8 @@ async function simulator(settings: object): Promise<void> {
   expect(response.ok).toBe(true);
 }
 
-async function command(...args: readonly string[]): Promise<{ code: number | null; output: string }> {
-  const cli = run(process.execPath, ['cli/ee-video-exports.ts', ...args], environment);
-  return { code: await cli.closed, output: cli.output() };
-}
-
 async function ok(...args: readonly string[]): Promise<string> {
-  const { code, output } = await command(...args);
+  const { code, output } = await user.run(...args);
   expect(code, output).toBe(0);
   return output;
 }
@@ -61,9 +55,10 @@ describe('npm start without emulators', { timeout: 60_000 }, () => {
   });
 
   it('renders a batch from another terminal, and shows it', async () => {
-    expect(
-      await ok('batch', 'run', 'docs/guides/weekly-batch.json', '--run', '2026-11-16', '--watch'),
-    ).toMatch(/3 of 3 ended {2}SUCCEEDED 3/);
+    const batch = ['batch', 'run', 'docs/guides/weekly-batch.json', '--run', '2026-11-16', '--watch'];
+    const watched = run(process.execPath, ['cli/ee-video-exports.ts', ...batch], user.environment);
+    expect(await watched.closed, watched.output()).toBe(0);
+    expect(watched.output()).toMatch(/3 of 3 ended {2}SUCCEEDED 3/);
     expect(await ok('show', 'weekly-ndvi/2026-11-16/alps', '--request')).toMatch(/"fileFormat": "MP4"/);
     await start.printed('FINISHED    batch weekly-ndvi@2026-11-16');
     const page = await fetch(/Open (\S+) in a browser/.exec(start.output())?.[1] ?? '');
@@ -81,7 +76,7 @@ describe('npm start without emulators', { timeout: 60_000 }, () => {
   });
 
   it('rejects a message, records it, and cancels and retries a job', async () => {
-    const broken = await command('submit', 'docs/guides/broken-job.json');
+    const broken = await user.run('submit', 'docs/guides/broken-job.json');
     expect(broken.output).toContain('INVALID_JOB');
     await simulator({ stalling: [''] });
     await ok('submit', 'infra/local/examples/las-vegas-growth.json');
@@ -93,7 +88,7 @@ describe('npm start without emulators', { timeout: 60_000 }, () => {
   });
 
   it('tells other programs that they cannot reach it', async () => {
-    expect(await command('context', 'env')).toMatchObject({
+    expect(await user.run('context', 'env')).toMatchObject({
       code: 2,
       output: expect.stringContaining("runs without Google's emulators") as string,
     });
@@ -104,7 +99,7 @@ describe('npm start without emulators', { timeout: 60_000 }, () => {
     expect(await start.closed, start.output()).toBe(0);
     expect(start.output()).toContain('Everything is stopped.');
     expect(start.output()).not.toMatch(/"severity":"ERROR"|^ {4}at /m);
-    expect(await command('list')).toMatchObject({
+    expect(await user.run('list')).toMatchObject({
       code: 2,
       output: expect.stringContaining('The service of the context local is not running.') as string,
     });
