@@ -26,17 +26,17 @@ const WIDER = 1.2;
 /** The logarithm of how much likelier the outcomes must be if the limit is exceeded, to believe that it is. */
 const EXCEEDED = 6.5;
 /** The same for the opposite, which costs less if it is wrong. */
-const NOT_EXCEEDED = 2;
+const NOT_EXCEEDED = 3;
 /** A trial that is undecided for so many calls after its first second failed: the limit is close. */
 const LONGEST_TRIAL = 100;
 /** The calls before the first trial. */
 const FIRST_CALLS = 10;
 /** A refusal that was caused by a rate that was too high is paid for with so many calls without a trial. */
-const CALLS_PER_REFUSAL = 120;
+const CALLS_PER_REFUSAL = 150;
 /** But with no more calls than this, */
 const LONGEST_PAUSE = 1000;
 /** and with none after this time. */
-const LONGEST_PAUSE_SECONDS = 100;
+const LONGEST_PAUSE_SECONDS = 200;
 /** If a limit was exceeded only once, it is tried again sooner, and the calls that are left are due later. */
 const CALLS_UNTIL_RETRY = 20;
 
