@@ -14,6 +14,7 @@ const benches: Readonly<Record<string, () => Promise<{ readonly default: Bench }
   poll: () => import('./poll.ts'),
   delivery: () => import('./delivery.ts'),
   drain: () => import('./drain.ts'),
+  fleet: () => import('./fleet.ts'),
   isolation: () => import('./isolation.ts'),
   memory: () => import('./memory.ts'),
   page: () => import('./page.ts'),

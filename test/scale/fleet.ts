@@ -1,4 +1,5 @@
 import { MINUTE_MS, SECOND_MS } from '../../shared/clock.ts';
+import { createLog } from '../../shared/log.ts';
 import { pollProject } from '../../shared/polling/poll-project.ts';
 import type { Services } from '../../shared/services.ts';
 import { envelopeOf, type Instance } from '../harness.ts';
@@ -9,12 +10,12 @@ import { createWatched, submitMany, type Watched } from './watched.ts';
 /** Polls that are spread over instances, in virtual time: Pub/Sub pushes each project's message to an instance that has room. */
 
 export interface FleetOptions {
-  readonly projects: number;
-  readonly jobs: number;
   readonly instances: number;
   readonly minutes: number;
   /** One instance dies this long after the second minute's messages were published. */
   readonly killAfterMs?: number;
+  /** What one poll computes. The polls of an instance share one CPU. */
+  readonly cpuMs?: number;
 }
 
 export interface ProjectRun {
@@ -26,8 +27,9 @@ export interface ProjectRun {
 }
 
 export interface Fleet {
-  readonly harness: Watched;
   readonly runs: readonly ProjectRun[];
+  /** From the start of the last minute's poll until it had published the messages. */
+  readonly fanOutMs: number;
   /** From the messages of the last minute to the end of the last poll. */
   readonly lastRoundMs: number;
 }
@@ -43,16 +45,31 @@ interface Message {
   readonly publishTime: Date;
 }
 
-export async function runFleet(options: FleetOptions): Promise<Fleet> {
-  const { projects, jobs, instances, minutes, killAfterMs } = options;
-  const harness = createWatched();
+/** Projects with operations that wait at Earth Engine. */
+export async function fillProjects(projects: number, jobs: number): Promise<Watched> {
+  const harness = createWatched({ log: silent });
   for (let n = 0; n < projects; n += 1) {
-    await submitMany(harness, jobs, `team-${String(n).padStart(4, '0')}`);
+    await submitMany(harness, jobs, projectName(n));
+    // A hundred thousand events would fill the memory.
+    harness.publisher.published.length = 0;
   }
   harness.clock.advance(MINUTE_MS);
+  return harness;
+}
+
+export const projectName = (n: number): string => `team-${String(n).padStart(4, '0')}`;
+
+const silent = createLog(
+  () => {},
+  () => new Date(),
+);
+
+export async function runFleet(harness: Watched, options: FleetOptions): Promise<Fleet> {
+  const { instances, minutes, killAfterMs, cpuMs = 0 } = options;
   const time = createVirtualTime(harness.clock);
   const nowMs = (): number => harness.clock.now().getTime();
   const members = Array.from({ length: instances }, () => createMember(harness, time));
+  const scheduled = harness.instance((services) => withLatency(services, time, LIST_MS));
   const runs: ProjectRun[] = [];
   const waiting: Message[] = [];
 
@@ -78,6 +95,7 @@ export async function runFleet(options: FleetOptions): Promise<Fleet> {
     runs.push(run);
     member.busy += 1;
     const { services, gate } = member.instance;
+    await time.sleep(member.cpu(cpuMs));
     const polled = await Promise.race([pollProject(services, gate, envelopeOf(message)), member.death]);
     member.busy -= 1;
     if (polled === undefined || polled.outcome === 'BUSY') {
@@ -91,12 +109,14 @@ export async function runFleet(options: FleetOptions): Promise<Fleet> {
     deliver();
   };
 
-  let published = 0;
+  let published = harness.publisher.published.length;
   let roundStartMs = 0;
+  let fanOutMs = 0;
   for (let minute = 0; minute < minutes; minute += 1) {
     const minuteMs = nowMs();
-    await harness.poll();
+    await scheduled.poll();
     roundStartMs = nowMs();
+    fanOutMs = roundStartMs - minuteMs;
     const messages = harness.publisher.published.slice(published);
     for (const { message } of messages.filter(({ topic }) => topic === harness.config.topics.polls)) {
       waiting.push({ data: Buffer.from(message.data).toString(), publishTime: harness.clock.now() });
@@ -110,7 +130,7 @@ export async function runFleet(options: FleetOptions): Promise<Fleet> {
     await time.sleep(minuteMs + MINUTE_MS - nowMs());
   }
   const last = runs.filter(({ startMs }) => startMs >= roundStartMs).map(({ endMs = 0 }) => endMs);
-  return { harness, runs, lastRoundMs: Math.max(...last) - roundStartMs };
+  return { runs, fanOutMs, lastRoundMs: Math.max(...last) - roundStartMs };
 }
 
 interface Member {
@@ -119,11 +139,14 @@ interface Member {
   busy: number;
   dead: boolean;
   kill(): void;
+  /** Uses the CPU after what others use it for. @returns how long that takes */
+  cpu(ms: number): number;
 }
 
 /** An instance whose calls never return once it is dead. */
 function createMember(harness: Watched, time: ReturnType<typeof createVirtualTime>): Member {
   const { promise, resolve } = Promise.withResolvers<undefined>();
+  let cpuFreeMs = 0;
   const member: Member = {
     instance: harness.instance((services) => mortal(withLatency(services, time, LIST_MS), () => member.dead)),
     death: promise,
@@ -132,6 +155,11 @@ function createMember(harness: Watched, time: ReturnType<typeof createVirtualTim
     kill: () => {
       member.dead = true;
       resolve(undefined);
+    },
+    cpu: (ms) => {
+      const nowMs = harness.clock.now().getTime();
+      cpuFreeMs = Math.max(cpuFreeMs, nowMs) + ms;
+      return cpuFreeMs - nowMs;
     },
   };
   return member;
@@ -152,17 +180,20 @@ function mortal(services: Services, isDead: () => boolean): Services {
 }
 
 /** Runs of the same project that overlapped while both were alive. */
-export const overlaps = (runs: readonly ProjectRun[]): ProjectRun[] =>
-  runs.filter((run) =>
-    runs.some(
-      (other) =>
-        other !== run &&
-        other.project === run.project &&
-        other.startMs <= run.startMs &&
-        other.endMs !== undefined &&
-        other.endMs > run.startMs,
-    ),
+export function overlaps(runs: readonly ProjectRun[]): ProjectRun[] {
+  const byProject = Map.groupBy(runs, ({ project }) => project);
+  return runs.filter((run) =>
+    byProject
+      .get(run.project)
+      ?.some(
+        (other) =>
+          other !== run &&
+          other.startMs <= run.startMs &&
+          other.endMs !== undefined &&
+          other.endMs > run.startMs,
+      ),
   );
+}
 
 /** The longest time between the ends of two polls of a project. */
 export function longestGapMs(runs: readonly ProjectRun[]): number {
