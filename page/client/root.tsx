@@ -17,6 +17,8 @@ const FIRST_ROWS = 100;
 const TYPING_MS = 200;
 /** How soon the page asks again if the response did not contain the latest change. */
 const AGAIN_MS = 1500;
+/** The same if the response lacks parts, for which the server waits. */
+const LACKING_MS = 100;
 
 const loadCharts: NonNullable<Env['loadCharts']> = async () => (await import('./charts.ts')).drawChart;
 
@@ -24,7 +26,8 @@ const loadCharts: NonNullable<Env['loadCharts']> = async () => (await import('./
 export function Root({ first }: { readonly first: Frame }) {
   const { local, now, tick } = useTime(first.now);
   const { frame, refresh, change, navigate, loadMore, loading } = useFrame(first, tick);
-  const live = useLive({ refresh, changed: change, againMs: AGAIN_MS });
+  const lacksParts = frame.view.kind === 'overview' && frame.view.isIncomplete;
+  const live = useLive({ refresh, changed: change, againMs: lacksParts ? LACKING_MS : AGAIN_MS });
   useEffect(() => {
     document.title = titleOf(frame.view);
   }, [frame]);

@@ -142,9 +142,9 @@ function Tiles({ view: { counts, waiting, hours } }: { readonly view: OverviewVi
           name={t.tiles.running}
           tone="active"
           href={exportsPath({ states: ['RUNNING'] })}
-          value={figure(counts?.RUNNING)}
+          value={figure(counts?.running)}
         >
-          {counts && t.tiles.runningNote(counts.PENDING + counts.SUBMITTING + counts.CANCELLING)}
+          {counts && t.tiles.runningNote(counts.others)}
         </Tile>
         <Tile
           name={t.tiles.waiting}

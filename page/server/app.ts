@@ -40,14 +40,19 @@ export interface Page {
   close(): void;
 }
 
+/** How long a page waits for a slow part: not long enough to be slow itself. */
+const FIRST_PATIENCE_MS = 200;
+/** A page that is shown already waits longer for what it lacks, rather than ask again and again. */
+const LATER_PATIENCE_MS = 1000;
+
 export function createPage(services: PageServices): Page {
   const { store, config, clock, log, assets, stopping } = services;
   const live = createLive(store, clock, log);
   const cache = createViewCache(live, clock);
   const viewAt = createViews(services, createOverview(store, config, clock, log));
 
-  const make = async (path: string, query: URLSearchParams): Promise<MadeView> => {
-    const found = viewAt(path, query);
+  const make = async (path: string, query: URLSearchParams, patienceMs: number): Promise<MadeView> => {
+    const found = viewAt(path, query, patienceMs);
     if (!found) {
       return { view: problem(404), version: live.version, at: clock.now() };
     }
@@ -65,7 +70,7 @@ export function createPage(services: PageServices): Page {
   });
 
   const document = async (path: string, query: URLSearchParams): Promise<Answer> => {
-    const made = await make(path, query);
+    const made = await make(path, query, FIRST_PATIENCE_MS);
     const { view } = made;
     return {
       status: view.kind === 'problem' ? view.status : 200,
@@ -102,7 +107,8 @@ export function createPage(services: PageServices): Page {
         return undefined;
       }
     } else if (pathname === '/api/views' || pathname.startsWith('/api/views/')) {
-      const made = await make(pathname.slice('/api/views'.length) || '/', searchParams);
+      const path = pathname.slice('/api/views'.length) || '/';
+      const made = await make(path, searchParams, LATER_PATIENCE_MS);
       const status = made.view.kind === 'problem' ? made.view.status : 200;
       return send(request, response, { status, type: 'json', body: JSON.stringify(frameOf(made)) });
     } else if (pathname.startsWith('/api/')) {
@@ -196,11 +202,12 @@ async function answerVideo(
 type Views = (
   path: string,
   query: URLSearchParams,
+  patienceMs: number,
 ) => { readonly key: string; readonly isShared: boolean; readonly make: () => Promise<View> } | undefined;
 
 function createViews({ store, clock, config }: PageServices, overview: Overview): Views {
   const shared = (key: string, make: () => Promise<View>) => ({ key, isShared: true, make });
-  return (path, query) => {
+  return (path, query, patienceMs) => {
     const [section = '', encoded, ...rest] = path.split('/').slice(1);
     const id = encoded === undefined || encoded === '' ? undefined : decode(encoded);
     const after = query.get('after') ?? undefined;
@@ -208,7 +215,7 @@ function createViews({ store, clock, config }: PageServices, overview: Overview)
       return undefined;
     }
     if (path === '/') {
-      return shared('/', () => overview.read());
+      return shared('/', () => overview.read(patienceMs));
     }
     if (section === 'batches') {
       return id === undefined

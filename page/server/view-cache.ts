@@ -27,11 +27,12 @@ const REFILL_MS = 5 * SECOND_MS;
 const AT_ONCE = 5;
 const CHANGED_MS = 500;
 
-const isIncomplete = (view: View): boolean => view.kind === 'overview' && view.isIncomplete;
+const lacksParts = (view: View): boolean => view.kind === 'overview' && view.isIncomplete;
 
 interface Entry {
   readonly made: Promise<MadeView>;
   version: number;
+  isIncomplete: boolean;
   readonly startedAt: number;
   /** How many more times it may be made at once. */
   readonly left: number;
@@ -42,8 +43,12 @@ export function createViewCache(live: Live, clock: Clock): ViewCache {
   /** The version at which reading an incomplete view began, by key. Its missing parts are still being read, and are as old as that. */
   const begun = new Map<string, number>();
 
-  const isFresh = ({ version, startedAt, left }: Entry, now: number): boolean => {
+  const isFresh = ({ version, startedAt, left, isIncomplete }: Entry, now: number): boolean => {
     const age = now - startedAt;
+    if (isIncomplete) {
+      // Making it again waits for what is missing, and reads nothing twice.
+      return false;
+    }
     if (!live.isListening) {
       return age < UNHEARD_MS;
     }
@@ -61,12 +66,12 @@ export function createViewCache(live: Live, clock: Clock): ViewCache {
       // Whoever has an incomplete view asks again.
       const made = make().then((view): MadeView => ({
         view,
-        version: isIncomplete(view) ? 0 : version,
+        version: lacksParts(view) ? 0 : version,
         at: now,
       }));
       const refilled = known ? (now.getTime() - known.startedAt) / REFILL_MS : AT_ONCE;
-      const left = Math.min(AT_ONCE, (known?.left ?? 0) + refilled) - 1;
-      const entry: Entry = { made, version, startedAt: now.getTime(), left };
+      const left = Math.min(AT_ONCE, (known?.left ?? 0) + refilled) - (known?.isIncomplete ? 0 : 1);
+      const entry: Entry = { made, version, startedAt: now.getTime(), left, isIncomplete: false };
       // The latest is the last: the first one is dropped.
       entries.delete(key);
       entries.set(key, entry);
@@ -75,9 +80,10 @@ export function createViewCache(live: Live, clock: Clock): ViewCache {
       }
       const settle = async (): Promise<void> => {
         try {
-          if (isIncomplete((await made).view)) {
+          if (lacksParts((await made).view)) {
             begun.set(key, version);
             entry.version = 0;
+            entry.isIncomplete = true;
           } else {
             begun.delete(key);
             entry.version = version;

@@ -1,7 +1,7 @@
 import { type Clock, DAY_MS, later, MINUTE_MS } from '../../shared/clock.ts';
 import type { Config } from '../../shared/config.ts';
 import type { Log } from '../../shared/log.ts';
-import { type ExportRecord, type RecordState, waitingForSchema } from '../../shared/model/record.ts';
+import { type ExportRecord, type WaitingFor, waitingForSchema } from '../../shared/model/record.ts';
 import { listQueries, rejectedMessageListQueries } from '../../shared/store/list-queries.ts';
 import { pageProjectQueries, pageQueries } from '../../shared/store/page-queries.ts';
 import { type Query, recordQueries } from '../../shared/store/queries.ts';
@@ -9,7 +9,7 @@ import { isReadable, type Found, type Store } from '../../shared/store/store.ts'
 import { abbreviate } from '../../shared/text.ts';
 import { exportPath, exportsPath } from './filter.ts';
 import { createHourHistory } from './hours.ts';
-import { createParts } from './parts.ts';
+import { createParts, type Makers, type Steps } from './parts.ts';
 import { iso, optional, rowOf } from './row.ts';
 import type { BudgetRow, OverviewParts, OverviewView, Problem, ProjectRow, Waiting } from './view.ts';
 
@@ -24,11 +24,21 @@ const POLLER_LATE_MS = 15 * MINUTE_MS;
 
 /** Reads the overview of one store. */
 export interface Overview {
-  read(): Promise<OverviewView>;
+  /** Parts that take longer than `patienceMs` are left out. */
+  read(patienceMs: number): Promise<OverviewView>;
 }
 
-/** How long the page waits for a part, so that a slow database does not make a slow page. */
-const PATIENCE_MS = 200;
+/** First what single documents show, then what is counted, and last what takes dozens of queries. */
+const steps: Steps<OverviewParts> = {
+  running: 0,
+  finished: 0,
+  budgets: 0,
+  problems: 1,
+  counts: 1,
+  waiting: 1,
+  projects: 2,
+  hours: 3,
+};
 
 export function createOverview(
   store: Store,
@@ -38,14 +48,14 @@ export function createOverview(
 ): Overview {
   const { records } = store;
   const history = createHourHistory();
-  const parts = createParts<OverviewParts>(clock, PATIENCE_MS, (part, error) =>
+  const parts = createParts<OverviewParts>(clock, steps, (part, error) =>
     log.error('page.part_failed', error, { part }),
   );
   const rows = async (query: Query) => (await records.find(query, { limit: ROWS })).map(rowOf);
   return {
-    async read() {
+    async read(patienceMs) {
       const now = clock.now();
-      const read = await parts.read({
+      const makers: Makers<OverviewParts> = {
         counts: () => countActive(store),
         waiting: () => countWaiting(store),
         projects: () => projectRows(store, maxActiveOperations, now),
@@ -54,7 +64,8 @@ export function createOverview(
         problems: () => findProblems(store, now),
         hours: () => history.read(store, now),
         budgets: () => budgetRows(store),
-      });
+      };
+      const read = await parts.read(makers, patienceMs);
       return { kind: 'overview', ...withProblems(read.parts), isIncomplete: read.isIncomplete };
     },
   };
@@ -78,28 +89,28 @@ function withProblems(parts: OverviewParts): OverviewParts {
 }
 
 async function countActive({ records }: Store): Promise<NonNullable<OverviewParts['counts']>> {
-  const count = (state: RecordState) => records.count(listQueries.inState(state));
-  const [SUBMITTING, PENDING, RUNNING, CANCELLING] = await Promise.all([
-    count('SUBMITTING'),
-    count('PENDING'),
-    count('RUNNING'),
-    count('CANCELLING'),
+  const [running, others] = await Promise.all([
+    records.count(listQueries.newestIn(['RUNNING'])),
+    records.count(listQueries.newestIn(['SUBMITTING', 'PENDING', 'CANCELLING'])),
   ]);
-  return { SUBMITTING, PENDING, RUNNING, CANCELLING };
+  return { running, others };
 }
 
 async function countWaiting({ records }: Store): Promise<Waiting> {
-  const [oldest] = await records.find(recordQueries.waiting(), { limit: 1 });
-  if (!oldest) {
-    return { reasons: [] };
-  }
-  const counts = await Promise.all(
-    waitingForSchema.options.map(async (reason) => ({
-      reason,
-      count: await records.count(pageQueries.waitingFor(reason)),
-    })),
-  );
-  return { reasons: counts.filter(({ count }) => count > 0), oldest: rowOf(oldest) };
+  const count = async (reason: WaitingFor) => ({
+    reason,
+    count: await records.count(pageQueries.waitingFor(reason)),
+  });
+  const [[oldest], all, queue] = await Promise.all([
+    records.find(recordQueries.waiting(), { limit: 1 }),
+    records.count(recordQueries.waiting()),
+    count('QUEUE'),
+  ]);
+  // Usually all of them wait for the queue.
+  const reasons = waitingForSchema.options.filter((reason) => reason !== queue.reason);
+  const others = all > queue.count ? await Promise.all(reasons.map(count)) : [];
+  const counts = [queue, ...others].filter((each) => each.count > 0);
+  return { reasons: counts, ...optional('oldest', oldest && rowOf(oldest)) };
 }
 
 const BUDGETS = 20;

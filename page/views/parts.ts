@@ -4,10 +4,16 @@ import { asError } from '../../shared/errors.ts';
 /**
  * The parts of a page that each need queries of their own. A page does not wait for its slowest part: what takes longer than a
  * moment is left out, or shown as it was before, and the page is read again soon.
+ *
+ * Parts are read in steps. If all queries ran at once, the ones with many queries would delay those with one, and a slow database
+ * would have answered none of them by the time the page is sent.
  */
 
 /** What makes each part. */
 export type Makers<P> = { readonly [name in keyof P]-?: () => Promise<NonNullable<P[name]>> };
+
+/** The step in which each part is read, from 0. */
+export type Steps<P> = { readonly [name in keyof P]-?: number };
 
 export interface ReadParts<P> {
   /** The parts that are known. */
@@ -17,13 +23,17 @@ export interface ReadParts<P> {
 }
 
 export interface Parts<P> {
-  /** @throws the error of a part if no part is known */
-  read(makers: Makers<P>): Promise<ReadParts<P>>;
+  /**
+   * Waits for `patienceMs` at most.
+   *
+   * @throws the error of a part if no part is known
+   */
+  read(makers: Makers<P>, patienceMs: number): Promise<ReadParts<P>>;
 }
 
 export function createParts<P extends object>(
   clock: Pick<Clock, 'now' | 'sleep'>,
-  patienceMs: number,
+  steps: Steps<P>,
   failed: (part: string, error: unknown) => void,
 ): Parts<P> {
   const known: Partial<P> = {};
@@ -41,8 +51,11 @@ export function createParts<P extends object>(
         failed(name, error);
       }
     };
+    const names = Object.keys(makers) as (keyof P & string)[];
     const all = async (): Promise<void> => {
-      await Promise.all((Object.keys(makers) as (keyof P & string)[]).map(make));
+      for (const step of [...new Set(names.map((name) => steps[name]))].sort((a, b) => a - b)) {
+        await Promise.all(names.filter((name) => steps[name] === step).map(make));
+      }
       begun.finishedAt = clock.now();
     };
     begun.all = all();
@@ -53,7 +66,7 @@ export function createParts<P extends object>(
     finishedAt !== undefined && clock.now().getTime() - finishedAt.getTime() > KEPT_MS;
 
   return {
-    async read(makers) {
+    async read(makers, patienceMs) {
       // What an earlier, incomplete answer waited for is not read again: a part that always takes long would never be complete.
       const current = round && !isTooOld(round) ? round : start(makers);
       round = current;

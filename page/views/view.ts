@@ -86,7 +86,8 @@ export interface Problem {
 
 /** The figures and lists of the overview. A part that takes long to read comes later. */
 export interface OverviewParts {
-  readonly counts?: Readonly<Record<'SUBMITTING' | 'PENDING' | 'RUNNING' | 'CANCELLING', number>>;
+  /** Jobs at Earth Engine, or on the way to it: those that run, and the others. */
+  readonly counts?: { readonly running: number; readonly others: number };
   readonly waiting?: Waiting;
   readonly projects?: readonly ProjectRow[];
   /** The last 24, oldest first. The last one is not over. */

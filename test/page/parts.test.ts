@@ -14,17 +14,20 @@ function rig() {
   const waits: (() => void)[] = [];
   const parts = createParts<Two>(
     { now: () => new Date(nowMs), sleep: () => new Promise(setImmediate) },
-    200,
+    { quick: 0, slow: 1 },
     () => {},
   );
   const read = () =>
-    parts.read({
-      quick: async () => (started.quick += 1),
-      slow: () => {
-        started.slow += 1;
-        return new Promise((resolve) => waits.push(() => resolve(started.slow)));
+    parts.read(
+      {
+        quick: async () => (started.quick += 1),
+        slow: () => {
+          started.slow += 1;
+          return new Promise((resolve) => waits.push(() => resolve(started.slow)));
+        },
       },
-    });
+      200,
+    );
   return {
     read,
     started,
@@ -45,6 +48,14 @@ describe('a page with a part that takes long', () => {
     await finish();
     pass(1500);
     expect(await read()).toEqual({ parts: { quick: 1, slow: 1 }, isIncomplete: false });
+    expect(started).toEqual({ quick: 1, slow: 1 });
+  });
+
+  it('begins with what takes long only when the rest is known', async () => {
+    const { read, started } = rig();
+    const first = read();
+    expect(started).toEqual({ quick: 1, slow: 0 });
+    await first;
     expect(started).toEqual({ quick: 1, slow: 1 });
   });
 
