@@ -1,22 +1,22 @@
 import { get } from 'node:http';
 
-import { Firestore } from '@google-cloud/firestore';
 import type { Browser, Page } from 'playwright-core';
 
 import { startEmulators } from '../../infra/local/emulators.ts';
 import { startFunction } from '../../infra/local/function-process.ts';
-import { DAY_MS, HOUR_MS, later, MINUTE_MS, SECOND_MS, systemClock } from '../../shared/clock.ts';
-import type { ExportRecord } from '../../shared/model/record.ts';
+import { PAGE_ROWS } from '../../page/views/exports.ts';
+import { HOUR_MS, SECOND_MS, systemClock } from '../../shared/clock.ts';
 import { createFirestoreStore } from '../../shared/store/firestore.ts';
 import { listQueries } from '../../shared/store/list-queries.ts';
 import { isReadable, type Store } from '../../shared/store/store.ts';
-import { countStore } from '../counting-store.ts';
+import { type CountingStore, countStore } from '../counting-store.ts';
 import { startBrowser, visit } from '../page/browser.ts';
 import { importBundled } from '../page/bundled.ts';
 import type * as rig from '../page/rig.ts';
-import { recordFor } from '../page/seed.ts';
+import { fill } from './page-data.ts';
 import { deployedSource, residentMb } from './processes.ts';
 import { type Bench, median, type Row } from './table.ts';
+import { watchCalls, type WatchedStore } from './watched-store.ts';
 
 /**
  * What the page costs with many exports: the time until its first pages are sent by an instance that has read nothing yet, what
@@ -36,10 +36,14 @@ const LIVE_MS = 2000;
 const VIEWERS_MB = 410;
 const WATCHED_MS = 20 * SECOND_MS;
 const CHANGES_PER_SECOND = 10;
+/** A page that is up to date asks for nothing in this time: longer than it waits to ask again. */
+const QUIET_MS = 6 * SECOND_MS;
 
 const paths = ['/', '/exports'] as const;
 
 async function run(): Promise<Row[]> {
+  // Before minutes of measuring: without the bundles, it ends at once.
+  const source = deployedSource('showExports');
   await using started = new AsyncDisposableStack();
   const emulators = await startEmulators({ projectId: 'demo-page' });
   started.defer(() => emulators.stop());
@@ -54,7 +58,18 @@ async function run(): Promise<Row[]> {
     });
     started.defer(() => store.close());
     await fill(project, emulators.firestoreHost, exports);
-    return { store, serve: (seen = store) => servePage({ seen }) };
+    const watched = watchCalls(store);
+    // What a page still reads when it is closed must not slow down what is measured next.
+    const measure: Opened['measure'] = async (work, seen = watched.store) => {
+      const page = await servePage({ seen });
+      try {
+        return await work(page);
+      } finally {
+        await page[Symbol.asyncDispose]();
+        await watched.quiet(0);
+      }
+    };
+    return { ...watched, measure };
   };
   const many = await open('demo-page-many', EXPORTS);
   const few = await open('demo-page-few', FEW);
@@ -64,55 +79,18 @@ async function run(): Promise<Row[]> {
     ...(await firstPages(many, few)),
     ...(await drawn(many, few, browser)),
     ...(await billed(many, browser)),
-    ...(await viewers(many, { ...emulators.environment, GOOGLE_CLOUD_PROJECT: 'demo-page-many' })),
+    ...(await viewers(many, source, { ...emulators.environment, GOOGLE_CLOUD_PROJECT: 'demo-page-many' })),
   ];
 }
 
-interface Opened {
-  readonly store: Store;
-  /** A new instance of the page. */
-  readonly serve: (seen?: Store) => Promise<rig.ServedPage>;
-}
-
-/** As after a busy day: a third has ended in it, a third waits, and the rest is older. */
-async function fill(projectId: string, host: string, exports: number): Promise<void> {
-  const database = new Firestore({ projectId, host, ssl: false, ignoreUndefinedProperties: true });
-  const now = new Date();
-  const writer = database.bulkWriter({ throttling: false });
-  for (let n = 0; n < exports; n += 1) {
-    const { id, record } = exportOf(n, exports, now);
-    void writer.set(database.collection('videoExports').doc(id), { ...record });
-  }
-  await writer.close();
-  await database.terminate();
-}
-
-function exportOf(n: number, exports: number, now: Date): { id: string; record: ExportRecord } {
-  const key = `season/${Math.floor(n / 100)}/${n % 100}`;
-  const createdAt = later(now, -n * 7 * SECOND_MS);
-  const common = { createdAt, updatedAt: createdAt, labels: { team: n % 2 === 0 ? 'water' : 'land' } };
-  const ended = (finishedAt: Date) => ({ ...common, finishedAt, updatedAt: finishedAt, eecuSeconds: 900 });
-  switch (n % 30) {
-    case 0:
-      return recordFor('RUNNING', key, { ...common, progress: 0.5 });
-    case 1:
-      return recordFor('FAILED', key, ended(later(now, -((n / exports) * DAY_MS))));
-    default:
-      break;
-  }
-  switch (n % 3) {
-    case 0:
-      return recordFor('SUCCEEDED', key, ended(later(now, -((n / exports) * DAY_MS))));
-    case 1:
-      return recordFor('WAITING', key, { ...common, waitingFor: 'QUEUE', dueAt: later(now, HOUR_MS) });
-    default:
-      return recordFor('SUCCEEDED', key, ended(later(now, -2 * DAY_MS - n * MINUTE_MS)));
-  }
+interface Opened extends WatchedStore {
+  /** Does something with a new instance of the page. */
+  readonly measure: <T>(work: (page: rig.ServedPage) => Promise<T>, seen?: Store) => Promise<T>;
 }
 
 /** Of instances that have read nothing yet. They alternate, so that other load affects both. */
 async function firstPages(many: Opened, few: Opened): Promise<Row[]> {
-  const rows: Row[] = [];
+  const rows: Row[] = [await bareQuery(many, few)];
   for (const path of paths) {
     const measured = { many: [] as First[], few: [] as First[] };
     for (let n = 0; n <= RUNS; n += 1) {
@@ -148,21 +126,44 @@ async function firstPages(many: Opened, few: Opened): Promise<Row[]> {
   return rows;
 }
 
+/** What `/exports` shows, read without the page: a page cannot be faster than its database. */
+async function bareQuery(many: Opened, few: Opened): Promise<Row> {
+  const times = { many: [] as number[], few: [] as number[] };
+  for (let n = 0; n <= RUNS; n += 1) {
+    for (const [size, { store }] of [
+      ['many', many],
+      ['few', few],
+    ] as const) {
+      const startedAt = performance.now();
+      await store.records.find(listQueries.newest(), { limit: PAGE_ROWS + 1 });
+      if (n > 0) {
+        times[size].push(performance.now() - startedAt);
+      }
+    }
+  }
+  return {
+    what: `the query alone that lists the first of ${EXPORTS} exports, in the emulator`,
+    value: median(times.many),
+    baseline: median(times.few),
+    unit: 'ms',
+  };
+}
+
 interface First {
   readonly ms: number;
   readonly bytes: number;
   readonly shellBytes: number;
 }
 
-async function firstPage({ serve }: Opened, path: string): Promise<First> {
-  await using page = await serve();
-  const { ms, bytes, text } = await request(page.url + path);
-  let shellBytes = 0;
-  for (const [file] of text.matchAll(/\/assets\/[\w.-]+/g)) {
-    shellBytes += (await request(page.url + file)).bytes;
-  }
-  return { ms, bytes, shellBytes };
-}
+const firstPage = ({ measure }: Opened, path: string): Promise<First> =>
+  measure(async (page) => {
+    const { ms, bytes, text } = await request(page.url + path);
+    let shellBytes = 0;
+    for (const [file] of text.matchAll(/\/assets\/[\w.-]+/g)) {
+      shellBytes += (await request(page.url + file)).bytes;
+    }
+    return { ms, bytes, shellBytes };
+  });
 
 /** As a browser requests it: compressed. */
 async function request(url: string): Promise<{ ms: number; bytes: number; text: string }> {
@@ -182,22 +183,22 @@ async function request(url: string): Promise<{ ms: number; bytes: number; text: 
 async function drawn(many: Opened, few: Opened, browser: Browser): Promise<Row[]> {
   const rows: Row[] = [];
   for (const path of paths) {
-    const paint = async ({ serve }: Opened): Promise<number> => {
-      await using page = await serve();
-      await using visited = await visit(browser, page.url + path);
-      // Awaited here: the browser page is closed afterward.
-      return await visited.tab.evaluate(
-        () =>
-          new Promise<number>((resolve) => {
-            new PerformanceObserver((list) =>
-              resolve(list.getEntries().at(-1)?.startTime ?? Number.NaN),
-            ).observe({
-              type: 'largest-contentful-paint',
-              buffered: true,
-            });
-          }),
-      );
-    };
+    const paint = ({ measure }: Opened): Promise<number> =>
+      measure(async (page) => {
+        await using visited = await visit(browser, page.url + path);
+        // Awaited here: the browser page is closed afterward.
+        return await visited.tab.evaluate(
+          () =>
+            new Promise<number>((resolve) => {
+              new PerformanceObserver((list) =>
+                resolve(list.getEntries().at(-1)?.startTime ?? Number.NaN),
+              ).observe({
+                type: 'largest-contentful-paint',
+                buffered: true,
+              });
+            }),
+        );
+      });
     const paints = { many: [] as number[], few: [] as number[] };
     for (let n = 0; n <= RUNS; n += 1) {
       for (const [size, opened] of [
@@ -224,20 +225,33 @@ async function drawn(many: Opened, few: Opened, browser: Browser): Promise<Row[]
 /** An open page in a browser, for some time: nothing that it does is left out. */
 async function billed(many: Opened, browser: Browser): Promise<Row[]> {
   const store = countStore(many.store);
-  await using page = await many.serve(store);
-  await using visited = await visit(browser, page.url);
-  await visited.tab.waitForSelector('.live-live');
-  await visited.tab.waitForSelector('.plot canvas');
-  await systemClock.sleep(3 * SECOND_MS);
+  return many.measure(async (page) => {
+    await using visited = await visit(browser, page.url);
+    return await watched(many, store, visited.tab);
+  }, store);
+}
+
+async function watched(many: Opened, store: CountingStore, tab: Page): Promise<Row[]> {
+  await tab.waitForSelector('.live-live');
+  await tab.waitForSelector('.plot canvas');
+  const completeMs = await tab.evaluate(() => performance.now());
+  await many.quiet(QUIET_MS);
   const opening = store.takeBill().reads;
   await systemClock.sleep(WATCHED_MS);
   const idle = store.takeBill().reads;
-  const live = await liveMs(many.store, visited.tab);
+  const live = await liveMs(many.store, tab);
+  await many.quiet(QUIET_MS);
   store.takeBill();
   const changes = await change(many.store, WATCHED_MS);
   const busy = store.takeBill().reads;
   const perHour = HOUR_MS / WATCHED_MS;
   return [
+    {
+      what: `overview of a new instance: everything is drawn`,
+      value: completeMs,
+      baseline: completeMs,
+      unit: 'ms',
+    },
     {
       what: 'a change until an open page in a browser shows it, to how long the write takes',
       value: live.shown,
@@ -308,10 +322,14 @@ async function change({ records }: Store, ms: number): Promise<number> {
 }
 
 /** The deployed bundle, with as many open streams. */
-async function viewers(many: Opened, environment: Readonly<Record<string, string>>): Promise<Row[]> {
+async function viewers(
+  many: Opened,
+  source: string,
+  environment: Readonly<Record<string, string>>,
+): Promise<Row[]> {
   const instance = await startFunction({
     target: 'showExports',
-    source: deployedSource('showExports'),
+    source,
     env: environment,
   });
   try {
