@@ -80,3 +80,45 @@ interface AxeResults {
     readonly nodes: readonly { readonly html: string }[];
   }[];
 }
+
+/** How long a change may take to appear. */
+const LIVE_MS = 2000;
+/** On a busy machine, a single change can take longer although the page is fast. */
+const CHANGES = 5;
+const SHOWN_MS = 15_000;
+
+/**
+ * Makes changes, one after the other, until one of them appears within two seconds. The browser itself notes when it does.
+ *
+ * @throws if none of five does, or one does not appear at all
+ */
+export async function appearsInTime(
+  tab: Page,
+  textOf: (n: number) => string,
+  change: (n: number) => Promise<unknown>,
+): Promise<void> {
+  const took: number[] = [];
+  for (let n = 0; n < CHANGES; n += 1) {
+    const text = textOf(n);
+    if ((await tab.locator('main').textContent())?.includes(text)) {
+      throw new Error(`the page shows ${text} already`);
+    }
+    const startedAt = Date.now();
+    await change(n);
+    const shown = await tab.waitForFunction(
+      (expected) => document.querySelector('main')?.textContent?.includes(expected) && Date.now(),
+      text,
+      { timeout: SHOWN_MS },
+    );
+    const ms = Number(await shown.jsonValue()) - startedAt;
+    if (ms <= LIVE_MS) {
+      return;
+    }
+    took.push(ms);
+  }
+  throw new Error(`changes took ${took.join(', ')} ms to appear`);
+}
+
+/** The index of the row whose link has the focus. */
+export const focusedRow = (tab: Page): Promise<string> =>
+  tab.evaluate(() => (document.activeElement as HTMLElement | null)?.dataset['link'] ?? '');
