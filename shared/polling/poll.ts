@@ -16,13 +16,15 @@ import { type Fed, feedQueue } from './feed.ts';
 import type { PollRun, PollSummary } from './poll-run.ts';
 import { endUnusedProbes } from './project-gate.ts';
 import { eachProject, inTurns, PROJECTS_AT_ONCE, projectsInUse } from './projects.ts';
-import { refillQueues } from './refill.ts';
+import { endOfInterval, refillQueues } from './refill.ts';
 import { cancelRunaways } from './runaways.ts';
 import { sweepProject } from './sweep-project.ts';
 
 /** One run of the poller: records what changed at Earth Engine, works on due records, and feeds the queues. */
 
 const PAGE = 100;
+/** Even if the rest of the run took a minute. */
+const SHORTEST_VERIFICATION_MS = 20 * SECOND_MS;
 
 export async function pollExports(services: Services, gate: Gate): Promise<PollSummary> {
   const { clock, log, store } = services;
@@ -39,13 +41,10 @@ export async function pollExports(services: Services, gate: Gate): Promise<PollS
     await cancelLateArrivals(run, ends.due);
   }
   await Promise.all([
-    flushPendingEvents(run),
-    // Before the batches are finished, because their events count the deliveries. Its own calls and time are bounded.
-    run.hasDeliveries || isFannedOut ? verifyDeliveries(run, () => run.isOver()) : undefined,
+    finish(run, run.hasDeliveries || isFannedOut),
+    // At the same time: looking for thousands of videos takes longer than Earth Engine's queue may last.
+    refillQueues(run, fed),
   ]);
-  // These are only a few counts, so they run even if the queues took all the time: a batch must not wait for a quiet hour.
-  await finishBatches(run, later(ends.run, 10 * SECOND_MS));
-  await refillQueues(run, fed);
   await gate.shareAllPaces();
 
   const [waiting, ...due] = await Promise.all([
@@ -60,6 +59,21 @@ export async function pollExports(services: Services, gate: Gate): Promise<PollS
     oldestWaitingSeconds: waiting > 0 ? await oldestWaitingSeconds(run) : 0,
   });
   return summary;
+}
+
+/** What follows from the records that changed. */
+async function finish(run: PollRun, hasDeliveries: boolean): Promise<void> {
+  // The next run sweeps and feeds again, and then goes on with the videos.
+  const least = later(run.clock.now(), SHORTEST_VERIFICATION_MS);
+  const interval = endOfInterval(run);
+  const end = least > interval ? least : interval;
+  await Promise.all([
+    flushPendingEvents(run),
+    // Before the batches are finished, because their events count the deliveries. Its own calls and time are bounded.
+    hasDeliveries ? verifyDeliveries(run, () => run.isOver() || run.clock.now() >= end) : undefined,
+  ]);
+  // These are only a few counts, so they run even if the queues took all the time: a batch must not wait for a quiet hour.
+  await finishBatches(run, later(run.ends.run, 10 * SECOND_MS));
 }
 
 /** Works on the records of all projects; returns the kinds of due records of which some may be left. */

@@ -25,6 +25,9 @@ const FIRST_PAUSE_MS = 10 * SECOND_MS;
 /** A sweep takes seconds, and an export at least as long, so looking more often would find little. */
 const SHORTEST_PAUSE_MS = 5 * SECOND_MS;
 
+/** When the next run should find this one ended. */
+export const endOfInterval = (run: PollRun): Date => later(run.startedAt, intervalOf(run) * REFILL_SHARE);
+
 /** @param fed what this run sent to each project */
 export async function refillQueues(run: PollRun, fed: ReadonlyMap<string, Fed>): Promise<void> {
   await pMap(fed, async ([project, first]) => {
@@ -40,7 +43,7 @@ export async function refillQueues(run: PollRun, fed: ReadonlyMap<string, Fed>):
 async function refillQueue(run: PollRun, project: string, first: Fed): Promise<void> {
   const { clock, stopping } = run;
   const intervalMs = intervalOf(run);
-  const end = later(run.startedAt, intervalMs * REFILL_SHARE);
+  const end = endOfInterval(run);
   let fed = first;
   while (fed.isWaiting && !run.isOver()) {
     const known = run.feeds.get(project);

@@ -2,6 +2,7 @@ import { MINUTE_MS, SECOND_MS } from '../../shared/clock.ts';
 import type { EarthEngine } from '../../shared/earth-engine/api.ts';
 import type { Services } from '../../shared/services.ts';
 import { changeStatus } from '../../shared/submission/gate.ts';
+import type { CloudStorage } from '../../shared/storage/api.ts';
 import type { SimulatorSettings } from '../../infra/local/simulator/index.ts';
 import { createHarness, type Harness } from '../harness.ts';
 import { createVirtualTime, type VirtualTime } from './virtual-time.ts';
@@ -19,6 +20,8 @@ export interface DrainOptions {
   readonly latencyMs: number;
   readonly simulator?: Partial<SimulatorSettings>;
   readonly environment?: Readonly<Record<string, string>>;
+  /** How long Cloud Storage takes for a list, in which no video is found. By default, deliveries are not verified. */
+  readonly deliveryMs?: number;
 }
 
 export interface Drained {
@@ -39,7 +42,7 @@ const MAX_MINUTES = 600;
 const projectName = (n: number): string => (n === 0 ? 'demo-test' : `demo-test-${n}`);
 
 export async function drain(options: DrainOptions): Promise<Drained> {
-  const { jobs, projects = 1, latencyMs, simulator, environment } = options;
+  const { jobs, projects = 1, latencyMs, simulator, environment, deliveryMs } = options;
   const harness = createHarness({
     environment: {
       ALLOWED_PROJECTS: '*',
@@ -49,13 +52,16 @@ export async function drain(options: DrainOptions): Promise<Drained> {
       ...environment,
     },
     simulator: { settings: { queueLimit: 1_000_000, concurrency: 0, ...simulator } },
+    ...(deliveryMs === undefined ? {} : { deliveries: [] }),
   });
   const names = Array.from({ length: projects }, (_, n) => projectName(n));
   for (const project of names) {
     await fillQueue(harness, project, jobs);
   }
   const time = createVirtualTime(harness.clock);
-  const poller = harness.instance((services) => withLatency(services, time, latencyMs));
+  const poller = harness.instance((services) =>
+    withSlowStorage(withLatency(services, time, latencyMs), time, deliveryMs),
+  );
   const isSent = (): boolean => startedCalls(harness).length >= jobs * projects;
   let polling: Promise<unknown> | undefined;
   for (let minute = 0; !isSent() || polling; minute += 1) {
@@ -129,6 +135,24 @@ export function withLatency(services: Services, time: VirtualTime, latencyMs: nu
       },
     },
   };
+}
+
+function withSlowStorage(services: Services, time: VirtualTime, listMs = 0): Services {
+  const { storage: load } = services;
+  if (load === undefined) {
+    return services;
+  }
+  const storage = async (): Promise<CloudStorage> => {
+    const loaded = await load();
+    return {
+      ...loaded,
+      list: async () => {
+        await time.sleep(listMs);
+        return { objects: [], isComplete: true };
+      },
+    };
+  };
+  return { ...services, storage };
 }
 
 const startedCalls = ({ simulator }: Harness) =>

@@ -121,4 +121,15 @@ describe('a queue that runs dry within a minute', () => {
     expect(idleSlotMinutes).toBe(0);
     expect(totalMs / 1000).toBeLessThan((1300 / 10) * 1.2);
   });
+
+  it('is refilled while the videos of many jobs are looked for', async () => {
+    const { idleSlotMinutes } = await drain({
+      jobs: 700,
+      latencyMs: 300,
+      deliveryMs: 2000,
+      environment: { MAX_ACTIVE_OPERATIONS: '150' },
+      simulator: { queueLimit: 200, startsPerSecond: 4, concurrency: 40, runMs: [2000, 6000] },
+    });
+    expect(idleSlotMinutes).toBe(0);
+  });
 });

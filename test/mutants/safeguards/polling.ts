@@ -390,6 +390,19 @@ export const polling: readonly Mutant[] = [
   ),
   ...mutantsOf(
     'shared/polling/poll.ts',
+    ['test/scale/pace.test.ts'],
+    [
+      {
+        name: 'videos-before-the-queue',
+        removes: 'looking for videos does not keep a run from feeding the queues',
+        rule: 14,
+        find: 'run.isOver() || run.clock.now() >= end)',
+        replace: 'run.isOver())',
+      },
+    ],
+  ),
+  ...mutantsOf(
+    'shared/polling/poll.ts',
     [...rules],
     [
       {
