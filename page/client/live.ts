@@ -9,6 +9,8 @@ const POLL_MS = 10_000;
 /** While the stream fails, it is tried again in this time. */
 const RECONNECT_MS = 15_000;
 const OPEN_MS = 8000;
+/** What depends on the time, such as a poller that has stopped, changes although nothing is written. */
+const UNCHANGED_MS = 15 * 60_000;
 
 export interface Following {
   /** Reads the view again, and returns its version. */
@@ -119,9 +121,16 @@ function follow(following: () => Following, report: (state: LiveState) => void):
     }
   };
 
+  const unchanged = setInterval(() => {
+    if (stream && !document.hidden) {
+      void refresh();
+    }
+  }, UNCHANGED_MS);
+
   connect();
   document.addEventListener('visibilitychange', onVisibility);
   return () => {
+    clearInterval(unchanged);
     document.removeEventListener('visibilitychange', onVisibility);
     stop();
   };

@@ -6,10 +6,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { type Clock, later, MINUTE_MS, systemClock } from '../../shared/clock.ts';
 import type { ExportRecord } from '../../shared/model/record.ts';
-import { isReadable } from '../../shared/store/store.ts';
 import { samples } from '../record/samples.ts';
-import { accessibilityProblems, appearsInTime, focusedRow, startBrowser, visit } from './browser.ts';
-import { root, servePage, type ServedPage } from './rig.ts';
+import { accessibilityProblems, appearsInTime, startBrowser, visit } from './browser.ts';
+import { changeRecord, root, servePage, type ServedPage } from './rig.ts';
 import { recordFor, seedTeam } from './seed.ts';
 
 /** However busy the machine is, a change appears. */
@@ -33,18 +32,7 @@ async function idOf(field: string, value: string): Promise<string> {
   return found?.id ?? '';
 }
 
-/** Writes a record as a function would. */
-async function change(id: string, changes: Partial<ExportRecord>): Promise<void> {
-  const found = await page.store.records.get(id);
-  if (!found || !isReadable(found)) {
-    throw new Error(`no record ${id}`);
-  }
-  await page.store.records.replace(found, {
-    ...found.value,
-    ...changes,
-    updatedAt: new Date(),
-  } as ExportRecord);
-}
+const change = (id: string, changes: Partial<ExportRecord>) => changeRecord(page.store, id, changes);
 
 const createdNow = () => ({ createdAt: new Date(), updatedAt: new Date() });
 
@@ -198,6 +186,27 @@ describe('changes', () => {
     await tab.waitForSelector('.live-live');
   });
 
+  it('of the time appear although nothing is written: a poller that stopped writes nothing', async () => {
+    let aheadMs = 0;
+    const clock: Clock = { ...systemClock, now: () => later(new Date(), aheadMs) };
+    await using own = await servePage({ clock });
+    const { id, record } = recordFor('RUNNING', 'live/late', {
+      ...createdNow(),
+      dueAt: later(new Date(), MINUTE_MS),
+      stalledSince: undefined,
+    });
+    await own.store.records.create(id, record);
+    await using opened = await visit(browser, `${own.url}/healthz`);
+    const { tab } = opened;
+    await tab.clock.install();
+    await tab.goto(own.url);
+    await tab.waitForSelector('.live-live');
+    expect(await tab.locator('.problem').count()).toBe(0);
+    aheadMs = 17 * MINUTE_MS;
+    await tab.clock.runFor(aheadMs);
+    await tab.locator('.problem-error').waitFor({ timeout: SHOWN_MS });
+  });
+
   it('appear by polling if the stream fails', async () => {
     let aheadMs = 0;
     const clock: Clock = { ...systemClock, now: () => later(new Date(), aheadMs) };
@@ -214,85 +223,6 @@ describe('changes', () => {
     await tab.clock.runFor(aheadMs);
     await tab.getByText('live/polled').waitFor({ timeout: SHOWN_MS });
   });
-});
-
-describe('the list of exports', () => {
-  it('follows its filters without loading the page', async () => {
-    await using opened = await visit(browser, `${page.url}/exports`);
-    const { tab, problems } = opened;
-    await tab.waitForSelector('.live-live');
-    await tab.evaluate(() => Object.assign(window, { same: true }));
-    await tab.getByLabel('Job key or record ID').fill('amazon');
-    await tab.waitForFunction(() => document.querySelectorAll('[data-row]').length === 6);
-    await tab.getByText('Failed', { exact: true }).first().click();
-    await tab.waitForFunction(() => document.querySelectorAll('[data-row]').length === 1);
-    expect(new URL(tab.url()).search).toBe('?text=amazon&state=FAILED');
-    await tab.reload();
-    expect(await tab.locator('[data-row]').count()).toBe(1);
-    expect(await tab.getByLabel('Job key or record ID').inputValue()).toBe('amazon');
-    await tab.getByLabel('Label').fill('team=land');
-    await tab.getByText('No export matches').waitFor();
-    expect(problems).toEqual([]);
-  });
-
-  it('can be used with the keyboard alone', async () => {
-    await using opened = await visit(browser, `${page.url}/exports`);
-    const { tab } = opened;
-    await tab.waitForSelector('.live-live');
-    await tab.keyboard.press('Tab');
-    expect(await tab.evaluate(() => document.activeElement?.textContent)).toBe('Skip to content');
-    await tab.keyboard.press('Enter');
-    expect(await tab.evaluate(() => document.activeElement?.id)).toBe('main');
-    await tab.keyboard.press('Tab');
-    await tab.keyboard.type('las-vegas');
-    await tab.waitForFunction(() => document.querySelectorAll('[data-row]').length === 6);
-    for (let n = 0; n < 20 && !(await focusedRow(tab)); n++) {
-      await tab.keyboard.press('Tab');
-    }
-    expect(await focusedRow(tab)).toBe('0');
-    await tab.keyboard.press('ArrowDown');
-    await tab.keyboard.press('ArrowDown');
-    await tab.keyboard.press('ArrowUp');
-    expect(await focusedRow(tab)).toBe('1');
-    const name = await tab.evaluate(() => document.activeElement?.textContent);
-    await tab.keyboard.press('Enter');
-    await tab.waitForURL(/\/exports\/ve1-/);
-    expect(await tab.locator('h1').innerText()).toBe(name);
-  });
-
-  it('stays smooth with ten thousand exports: only those near the screen are in the document', async () => {
-    await using many = await servePage();
-    const now = Date.now();
-    for (let n = 0; n < 10_000; n++) {
-      const times = { createdAt: new Date(now - n * 1000), updatedAt: new Date(now - n * 1000) };
-      await many.store.records.create(`r${n}`, { ...samples.PENDING, jobKey: `many/${n}`, ...times });
-    }
-    await using opened = await visit(browser, `${many.url}/exports`);
-    const { tab, problems } = opened;
-    await tab.waitForSelector('.live-live');
-    expect(await tab.locator('.page-head [role=status]').innerText()).toBe('100 of 10,000 exports');
-    for (let loaded = 0; loaded < 3000;) {
-      await tab.evaluate(() => window.scrollTo(0, document.documentElement.scrollHeight));
-      await tab.waitForFunction(
-        (before) =>
-          Number(document.querySelector('.page-head [role=status]')?.textContent?.replace(/ .*|,/g, '')) >
-          before,
-        loaded || 100,
-      );
-      loaded = Number((await tab.locator('.page-head [role=status]').innerText()).replaceAll(/ .*|,/g, ''));
-    }
-    expect(await tab.locator('[data-row]').count()).toBeLessThan(150);
-    await tab.evaluate(() => window.scrollTo(0, 1500 * 52));
-    await tab.getByText('many/1500', { exact: true }).waitFor();
-    // A change of a row that is not in the document does not move the list.
-    const found = await many.store.records.get('r5');
-    if (found && isReadable(found)) {
-      await many.store.records.replace(found, { ...found.value, updatedAt: new Date() });
-    }
-    await tab.waitForTimeout(500);
-    await tab.getByText('many/1500', { exact: true }).waitFor();
-    expect(problems).toEqual([]);
-  }, 60_000);
 });
 
 describe('a verified video', () => {

@@ -12,7 +12,8 @@ import { createPage, type PageServices } from '../../page/server/app.ts';
 import { type Clock, systemClock } from '../../shared/clock.ts';
 import { readConfig } from '../../shared/config.ts';
 import { createLog } from '../../shared/log.ts';
-import type { Store } from '../../shared/store/store.ts';
+import type { ExportRecord } from '../../shared/model/record.ts';
+import { isReadable, type Store } from '../../shared/store/store.ts';
 
 export const root = resolve(import.meta.dirname, '..', '..');
 
@@ -84,4 +85,17 @@ export async function servePage({
       await once(server, 'close');
     },
   };
+}
+
+/** Writes a record as a function would. */
+export async function changeRecord(
+  { records }: Store,
+  id: string,
+  changes: Partial<ExportRecord>,
+): Promise<void> {
+  const found = await records.get(id);
+  if (!found || !isReadable(found)) {
+    throw new Error(`no record ${id}`);
+  }
+  await records.replace(found, { ...found.value, ...changes, updatedAt: new Date() } as ExportRecord);
 }
