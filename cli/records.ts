@@ -1,9 +1,10 @@
 import type { DeliveryState } from '../shared/model/delivery.ts';
 import type { ExportRecord, RecordState } from '../shared/model/record.ts';
+import { isOfBatch } from '../shared/record/batches.ts';
 import { listQueries, newestOfLabel } from '../shared/store/list-queries.ts';
 import { pages } from '../shared/store/pages.ts';
 import type { Query } from '../shared/store/queries.ts';
-import { cursorOf, type Found, isReadable, type Stored } from '../shared/store/store.ts';
+import { cursorOf, type Found, isReadable, type Records, type Stored } from '../shared/store/store.ts';
 import type { Cli } from './cli.ts';
 import type { Label } from './options.ts';
 
@@ -20,28 +21,28 @@ export interface RecordFilter {
 const PAGE_SIZE = 300;
 
 /** The database applies the filter that leaves the fewest records; the others are applied to what it finds. */
-function queryFor({ state, batch, label, since, delivery }: RecordFilter): Query {
+function queriesFor({ state, batch, label, since, delivery }: RecordFilter): Query[] {
   if (batch !== undefined) {
-    return listQueries.newestOfBatch(batch, since);
+    return [listQueries.newestOfBatch(batch, since), listQueries.newestAlsoOfBatch(batch, since)];
   }
   if (label) {
-    return newestOfLabel(label.name, label.value, since);
+    return [newestOfLabel(label.name, label.value, since)];
   }
   if (delivery && !state) {
     // Only jobs that succeeded have one.
-    return listQueries.newestIn(['SUCCEEDED'], since);
+    return [listQueries.newestIn(['SUCCEEDED'], since)];
   }
   if (state) {
-    return listQueries.newestIn(state, since);
+    return [listQueries.newestIn(state, since)];
   }
-  return listQueries.newest(since);
+  return [listQueries.newest(since)];
 }
 
 function matches(record: ExportRecord, { state, batch, label, delivery }: RecordFilter): boolean {
   return (
     (!state || state.includes(record.state)) &&
     (!delivery || delivery.includes(deliveryStateOf(record) as DeliveryState)) &&
-    (batch === undefined || record.batchId === batch) &&
+    (batch === undefined || isOfBatch(record, batch)) &&
     (!label || record.labels[label.name] === label.value)
   );
 }
@@ -59,16 +60,62 @@ export async function* readRecords(
   from?: readonly unknown[],
 ): AsyncGenerator<{ readonly stored?: Stored<ExportRecord>; readonly cursor: readonly unknown[] }> {
   const { records } = await cli.store();
-  const query = queryFor(filter);
+  for await (const { found, cursor } of newestOf(records, queriesFor(filter), from)) {
+    if (!isReadable(found)) {
+      cli.terminal.err(`ee-video-exports: ${found.unreadable.message}`);
+    }
+    yield isReadable(found) && matches(found.value, filter) ? { stored: found, cursor } : { cursor };
+  }
+}
+
+interface Listed {
+  readonly found: Found<ExportRecord>;
+  /** The creation time and the ID. */
+  readonly cursor: readonly unknown[];
+}
+
+/** What several lists contain, as one list. */
+async function* newestOf(
+  records: Records,
+  queries: readonly Query[],
+  from: readonly unknown[] | undefined,
+): AsyncGenerator<Listed> {
+  const lists = queries.map((query) => listedBy(records, query, from));
+  const heads = await Promise.all(lists.map((list) => list.next()));
+  for (;;) {
+    let newest: number | undefined;
+    let head: Listed | undefined;
+    for (const [index, { value, done }] of heads.entries()) {
+      if (done !== true && (head === undefined || isNewer(value, head))) {
+        newest = index;
+        head = value;
+      }
+    }
+    const list = newest === undefined ? undefined : lists[newest];
+    if (newest === undefined || head === undefined || list === undefined) {
+      return;
+    }
+    yield head;
+    heads[newest] = await list.next();
+  }
+}
+
+async function* listedBy(
+  records: Records,
+  query: Query,
+  from: readonly unknown[] | undefined,
+): AsyncGenerator<Listed, undefined> {
   for await (const page of pages(records, query, PAGE_SIZE, from)) {
     for (const found of page) {
-      const cursor = cursorOf(query, found);
-      if (!isReadable(found)) {
-        cli.terminal.err(`ee-video-exports: ${found.unreadable.message}`);
-      }
-      yield isReadable(found) && matches(found.value, filter) ? { stored: found, cursor } : { cursor };
+      yield { found, cursor: cursorOf(query, found) };
     }
   }
+  return undefined;
+}
+
+function isNewer({ cursor: a }: Listed, { cursor: b }: Listed): boolean {
+  const [aMs, bMs] = [Number(a[0]), Number(b[0])];
+  return aMs === bMs ? String(a[1]) > String(b[1]) : aMs > bMs;
 }
 
 /** @throws UnreadableError */

@@ -22,6 +22,11 @@ export const listQueries = {
     where: [['batchId', '==', batchId], ...from(since)],
     orderBy: newestFirst,
   }),
+  /** Jobs of the batch whose record belongs to another batch, or to none. */
+  newestAlsoOfBatch: (batchId: string, since?: Date): Query => ({
+    where: [['alsoBatches', 'array-contains', batchId], ...from(since)],
+    orderBy: newestFirst,
+  }),
   inState: (state: RecordState): Query => ({ where: [['state', '==', state]], orderBy: [] }),
   /** Jobs that wait for one reason, the next one to be tried first. */
   waitingFor: (reason: WaitingFor): Query => ({

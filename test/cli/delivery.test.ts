@@ -165,9 +165,12 @@ describe('deliveries', () => {
       ]);
     });
 
-    it('of a batch, except those that are verified', async () => {
+    it('of a batch, with those that it shares, except those that are verified', async () => {
+      const also = { batchId: 'other@1', alsoBatches: ['weekly@2026-11-23'], jobKey: 'e' };
+      put(rig, idOf('e'), sample('SUCCEEDED', { ...also, delivery: { state: 'MISSING', problems: [] } }));
       const { out } = await rig.run('verify', '--batch', 'weekly@2026-11-23', '--json');
-      expect(JSON.parse(out)).toEqual({ jobs: 2, skipped: {} });
+      expect(JSON.parse(out)).toEqual({ jobs: 3, skipped: {} });
+      expect(await deliveryOf('e')).toEqual(due());
       expect([(await deliveryOf('a'))?.[0], await deliveryOf('c'), await deliveryOf('d')]).toEqual([
         'VERIFIED',
         due(),

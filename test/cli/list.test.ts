@@ -43,6 +43,22 @@ describe('list', () => {
     expect(idsIn(out)).toEqual(expected);
   });
 
+  it('lists the jobs that a batch shares among its own, newest first and page by page', async () => {
+    put(rig, idOf('d'), sample('SUCCEEDED', { createdAt: created(2), batchId: 'first@1', jobKey: 'd' }));
+    const also = { batchId: 'first@1', alsoBatches: ['other@1'] };
+    put(rig, idOf('e'), sample('SUCCEEDED', { ...also, createdAt: created(3), jobKey: 'e' }));
+    put(rig, idOf('f'), sample('SUCCEEDED', { ...also, createdAt: created(4 * 24 * 60), jobKey: 'f' }));
+    const seen: string[] = [];
+    let page: string[] = [];
+    for (let next: string | undefined = ''; next !== undefined; page = ['--page', next ?? '']) {
+      const { out } = await rig.run('list', '--batch', 'other@1', '--limit', '1', '--json', ...page);
+      const read = JSON.parse(out) as { records: { id: string }[]; next?: string };
+      seen.push(...idsIn(read.records.map(({ id }) => id).join(' ')));
+      next = read.next;
+    }
+    expect(seen).toEqual(['e', 'c', 'f']);
+  });
+
   it('applies every filter', async () => {
     const { out, err } = await rig.run('list', '--label', 'team=water', '--state', 'failed');
     expect({ out, err }).toEqual({ out: '', err: 'No records.\n' });

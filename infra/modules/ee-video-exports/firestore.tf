@@ -5,6 +5,7 @@ locals {
     videoExports = {
       also-attempt        = ["alsoBatches contains", "attempt"]
       also-delivery       = ["alsoBatches contains", "delivery.state"]
+      also-newest         = ["alsoBatches contains", "createdAt desc"]
       also-retries        = ["alsoBatches contains", "retryOf"]
       also-state          = ["alsoBatches contains", "state"]
       batch-attempt       = ["batchId", "attempt"]
