@@ -39,14 +39,23 @@ export const checks: readonly Check[] = [
   { name: 'dead code', seconds: 120, command: npm('dead-code') },
   { name: 'build', seconds: 120, command: npm('build'), builds: true },
   { name: 'tests', seconds: 1200, command: npm('test'), countsTests: true, isAlone: true },
-  { name: 'demo', seconds: 120, command: npm('demo'), builds: true },
-  { name: 'demo, embedded', seconds: 120, command: npm('demo', '--embedded'), builds: true },
+  // The longest come first, so that none of them runs alone at the end.
+  // Includes `terraform init`, `validate`, and `test` for each configuration.
+  {
+    name: 'terraform tests',
+    seconds: 900,
+    command: npm('test:terraform'),
+    countsTests: true,
+    obstacle: terraformObstacle,
+  },
+  { name: 'random schedules', seconds: 420, command: npm('fuzz', '--seeds', '1-300', '--seconds', '300') },
+  { name: 'fault matrix', seconds: 360, command: npm('matrix', '--seeds', '2') },
   { name: 'new user', seconds: 480, command: ['node', 'test/new-user.ts'] },
   { name: 'only Node', seconds: 480, command: ['node', 'test/only-node-machine.ts'] },
   { name: 'chaos', seconds: 300, command: npm('chaos', '--jobs', '150', '--seconds', '30', '--seed', '7') },
-  { name: 'random schedules', seconds: 420, command: npm('fuzz', '--seeds', '1-300', '--seconds', '300') },
   { name: 'model', seconds: 300, command: npm('model', '--states', '45000') },
-  { name: 'fault matrix', seconds: 360, command: npm('matrix', '--seeds', '2') },
+  { name: 'demo', seconds: 120, command: npm('demo'), builds: true },
+  { name: 'demo, embedded', seconds: 120, command: npm('demo', '--embedded'), builds: true },
   {
     name: 'python types',
     seconds: 60,
@@ -59,14 +68,6 @@ export const checks: readonly Check[] = [
     seconds: 60,
     command: ['terraform', 'fmt', '-check', '-recursive', 'infra'],
     obstacle: () => terraformObstacle(false),
-  },
-  // Includes `terraform init`, `validate`, and `test` for each configuration.
-  {
-    name: 'terraform tests',
-    seconds: 900,
-    command: npm('test:terraform'),
-    countsTests: true,
-    obstacle: terraformObstacle,
   },
 ];
 
