@@ -19,24 +19,28 @@ const env = {
   NODE_COMPILE_CACHE: join(tmpdir(), 'node-compile-cache'),
 };
 
-/** Files that take long begin first, so that none of them runs alone at the end. */
+/**
+ * Files that wait long begin first, so that none of them runs alone at the end. Then those with emulators, together: a process that
+ * gets a file of the other project starts again.
+ */
 const slow = [
   'docs/guides.emulator',
   'infra/local/commands.emulator',
   'infra/local/embedded/on-call',
-  'functions/graceful-stop.emulator',
-  'functions/outage.emulator',
   'page/browser',
-  'model/model',
-  'submission/matrix',
-  'scale/poll-cost',
+  'functions/outage.emulator',
+  'functions/graceful-stop.emulator',
+  'python/python.emulator',
+  'store/firestore.emulator',
+  'infra/bundles.emulator',
+  'infra/package.emulator',
 ].map((name) => join(import.meta.dirname, 'test', `${name}.test.ts`));
 
 class SlowFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const place = ({ moduleId }: TestSpecification) => {
+    const place = ({ moduleId, project }: TestSpecification) => {
       const index = slow.indexOf(moduleId);
-      return index === -1 ? slow.length : index;
+      return index === -1 ? slow.length + Number(project.name !== 'emulator') : index;
     };
     return (await super.sort(files)).toSorted((a, b) => place(a) - place(b));
   }
