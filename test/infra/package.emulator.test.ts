@@ -29,7 +29,7 @@ describe('the package of the command line', () => {
     stack = await startStack({
       project: `demo-package-${process.pid}`,
       simulator: { pendingMs: 0, runMs: [100, 200], startsPerSecond: 100, concurrency: 20 },
-      pollEveryMs: 100,
+      pollEveryMs: 200,
       onProblem: () => {},
     });
   });

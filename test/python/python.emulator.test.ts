@@ -22,7 +22,7 @@ describe('the Python package', () => {
     stack = await startStack({
       project: `demo-python-${process.pid}`,
       simulator: { pendingMs: 0, runMs: [100, 200], startsPerSecond: 100, concurrency: 20 },
-      pollEveryMs: 100,
+      pollEveryMs: 200,
       onProblem: (problem) => problems.push(problem),
     });
   });

@@ -31,7 +31,7 @@ async function readsOfAPoll(harness: Watched): Promise<number> {
 
 describe('behind a closed gate', () => {
   it('due jobs are not read in every poll', async () => {
-    const harness = await dueBehindClosedGate(600);
+    const harness = await dueBehindClosedGate(300);
     // A page of them, which shows that the gate is closed, and what every poll reads.
     expect(await readsOfAPoll(harness)).toBeLessThanOrEqual(100 + 30);
   });
@@ -67,7 +67,7 @@ describe('behind a closed gate', () => {
 describe('a project that denies everything', () => {
   it('has its due operations read a page at a time', async () => {
     const harness = createWatched();
-    await submitMany(harness, 800);
+    await submitMany(harness, 500);
     await harness.poll();
     harness.simulator.set({ denied: { [PROJECT]: 'NO_PERMISSION' } });
     harness.clock.advance(HOUR_MS);
