@@ -49,7 +49,7 @@ export function createPage(services: PageServices): Page {
   const { store, config, clock, log, assets, stopping } = services;
   const live = createLive(store, clock, log);
   const cache = createViewCache(live, clock);
-  const viewAt = createViews(services, createOverview(store, config, clock, log));
+  const viewAt = createViews(services, createOverview(store, config, clock, log, stopping));
 
   const make = async (path: string, query: URLSearchParams, patienceMs: number): Promise<MadeView> => {
     const found = viewAt(path, query, patienceMs);
@@ -229,7 +229,7 @@ function createViews({ store, clock, config }: PageServices, overview: Overview)
         return { key: path, isShared: false, make: async () => problem(400) };
       }
       return shared(`/exports${filterQuery(filter, after)} ${limit}`, () =>
-        exportsList(store, clock, filter, after, limit),
+        exportsList(store, clock, { filter, after, limit, patienceMs }),
       );
     }
     if (section === 'exports' && id !== undefined) {

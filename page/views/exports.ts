@@ -17,28 +17,35 @@ export const MAX_ROWS = 500;
 /** How many documents one page reads at most, however few of them match: each one is billed. */
 const MAX_READ = 3000;
 const CHUNK = 300;
-/** How long the page waits for the number of matches. */
-const PATIENCE_MS = 150;
+
+interface Wanted {
+  readonly filter: Filter;
+  readonly after: string | undefined;
+  readonly limit: number;
+  /** How long the list waits for the number of matches, from its start. */
+  readonly patienceMs: number;
+}
 
 export async function exportsList(
   store: Store,
   clock: Clock,
-  filter: Filter,
-  after: string | undefined,
-  limit: number,
+  { filter, after, limit, patienceMs }: Wanted,
 ): Promise<ExportsView> {
+  const startedAt = clock.now().getTime();
   const query = queryFor(filter);
-  const [page, total] = await Promise.all([
-    readPage(store, query, filter, after, limit).catch((error: unknown) => {
-      // The deployment does not index this label.
-      if (filter.label && isMissingIndex(error)) {
-        return readPage(store, listQueries.newest(), filter, after, limit);
-      }
-      throw error;
-    }),
-    // Only the first page shows it, and does not wait for it.
-    after === undefined ? Promise.race([countMatches(store, filter), clock.sleep(PATIENCE_MS)]) : undefined,
-  ]);
+  const page = await readPage(store, query, filter, after, limit).catch((error: unknown) => {
+    // The deployment does not index this label.
+    if (filter.label && isMissingIndex(error)) {
+      return readPage(store, listQueries.newest(), filter, after, limit);
+    }
+    throw error;
+  });
+  // Only the first page shows how many match. A slow database would count before it lists, so it counts afterward.
+  const leftMs = startedAt + patienceMs - clock.now().getTime();
+  const total =
+    after === undefined && leftMs > 0
+      ? await Promise.race([countMatches(store, filter), clock.sleep(leftMs)])
+      : undefined;
   return {
     kind: 'exports',
     filter,

@@ -45,11 +45,15 @@ export function createOverview(
   { maxActiveOperations }: Pick<Config, 'maxActiveOperations'>,
   clock: Clock,
   log: Log,
+  stopping: AbortSignal,
 ): Overview {
   const { records } = store;
   const history = createHourHistory();
-  const parts = createParts<OverviewParts>(clock, steps, (part, error) =>
-    log.error('page.part_failed', error, { part }),
+  const parts = createParts<OverviewParts>(
+    clock,
+    steps,
+    (part, error) => log.error('page.part_failed', error, { part }),
+    stopping,
   );
   const rows = async (query: Query) => (await records.find(query, { limit: ROWS })).map(rowOf);
   return {

@@ -35,6 +35,7 @@ export function createParts<P extends object>(
   clock: Pick<Clock, 'now' | 'sleep'>,
   steps: Steps<P>,
   failed: (part: string, error: unknown) => void,
+  stopping: AbortSignal,
 ): Parts<P> {
   const known: Partial<P> = {};
   let round: Round | undefined;
@@ -54,6 +55,9 @@ export function createParts<P extends object>(
     const names = Object.keys(makers) as (keyof P & string)[];
     const all = async (): Promise<void> => {
       for (const step of [...new Set(names.map((name) => steps[name]))].sort((a, b) => a - b)) {
+        if (stopping.aborted) {
+          return;
+        }
         await Promise.all(names.filter((name) => steps[name] === step).map(make));
       }
       begun.finishedAt = clock.now();

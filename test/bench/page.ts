@@ -5,7 +5,7 @@ import type { Browser, Page } from 'playwright-core';
 import { startEmulators } from '../../infra/local/emulators.ts';
 import { startFunction } from '../../infra/local/function-process.ts';
 import { PAGE_ROWS } from '../../page/views/exports.ts';
-import { HOUR_MS, SECOND_MS, systemClock } from '../../shared/clock.ts';
+import { HOUR_MS, MINUTE_MS, SECOND_MS, systemClock } from '../../shared/clock.ts';
 import { createFirestoreStore } from '../../shared/store/firestore.ts';
 import { listQueries } from '../../shared/store/list-queries.ts';
 import { isReadable, type Store } from '../../shared/store/store.ts';
@@ -36,6 +36,8 @@ const LIVE_MS = 2000;
 const VIEWERS_MB = 410;
 const WATCHED_MS = 20 * SECOND_MS;
 const CHANGES_PER_SECOND = 10;
+/** The emulator sums an hour as slowly as it counts everything. */
+const COMPLETE_MS = 3 * MINUTE_MS;
 /** A page that is up to date asks for nothing in this time: longer than it waits to ask again. */
 const QUIET_MS = 6 * SECOND_MS;
 
@@ -233,7 +235,7 @@ async function billed(many: Opened, browser: Browser): Promise<Row[]> {
 
 async function watched(many: Opened, store: CountingStore, tab: Page): Promise<Row[]> {
   await tab.waitForSelector('.live-live');
-  await tab.waitForSelector('.plot canvas');
+  await tab.waitForSelector('.plot canvas', { timeout: COMPLETE_MS });
   const completeMs = await tab.evaluate(() => performance.now());
   await many.quiet(QUIET_MS);
   const opening = store.takeBill().reads;

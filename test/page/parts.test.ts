@@ -12,10 +12,12 @@ function rig() {
   let nowMs = 0;
   const started = { quick: 0, slow: 0 };
   const waits: (() => void)[] = [];
+  const stopping = new AbortController();
   const parts = createParts<Two>(
     { now: () => new Date(nowMs), sleep: () => new Promise(setImmediate) },
     { quick: 0, slow: 1 },
     () => {},
+    stopping.signal,
   );
   const read = () =>
     parts.read(
@@ -31,6 +33,7 @@ function rig() {
   return {
     read,
     started,
+    stop: () => stopping.abort(),
     pass: (ms: number) => (nowMs += ms),
     finish: async () => {
       waits.splice(0).forEach((end) => end());
@@ -57,6 +60,14 @@ describe('a page with a part that takes long', () => {
     expect(started).toEqual({ quick: 1, slow: 0 });
     await first;
     expect(started).toEqual({ quick: 1, slow: 1 });
+  });
+
+  it('is not read on when the process stops', async () => {
+    const { read, started, stop } = rig();
+    const first = read();
+    stop();
+    expect((await first).isIncomplete).toBe(true);
+    expect(started).toEqual({ quick: 1, slow: 0 });
   });
 
   it('is read anew once it was complete', async () => {
