@@ -35,8 +35,15 @@ function follow(following: () => Following, report: (state: LiveState) => void):
   let latest = 0;
   let known = 0;
   let refreshing = false;
+  /** Whether it will ask again soon: until then, changes don't make it ask. */
+  let again = false;
   let timers: ReturnType<typeof setTimeout>[] = [];
   const later = (ms: number, work: () => void): void => void timers.push(setTimeout(work, ms));
+  const clearTimers = (): void => {
+    timers.forEach(clearTimeout);
+    timers = [];
+    again = false;
+  };
 
   /** One request at a time. What changes meanwhile is read afterward. */
   const refresh = async (): Promise<void> => {
@@ -52,8 +59,12 @@ function follow(following: () => Following, report: (state: LiveState) => void):
     } finally {
       refreshing = false;
     }
-    if (known < latest) {
-      later(following().againMs, () => void refresh());
+    if (known < latest && !again) {
+      again = true;
+      later(following().againMs, () => {
+        again = false;
+        void refresh();
+      });
     }
   };
 
@@ -74,8 +85,7 @@ function follow(following: () => Following, report: (state: LiveState) => void):
     stream = new EventSource('/api/stream');
     later(OPEN_MS, () => stream?.readyState === EventSource.OPEN || fail());
     stream.addEventListener('hello', (event) => {
-      timers.forEach(clearTimeout);
-      timers = [];
+      clearTimers();
       report('live');
       latest = (JSON.parse(event.data as string) as Change).version;
       // What changed before the stream began is not in it.
@@ -85,7 +95,9 @@ function follow(following: () => Following, report: (state: LiveState) => void):
       const change = JSON.parse(event.data as string) as Change;
       if (following().changed(change)) {
         latest = change.version;
-        void refresh();
+        if (!again) {
+          void refresh();
+        }
       }
     });
     stream.addEventListener('error', () => {
@@ -100,8 +112,7 @@ function follow(following: () => Following, report: (state: LiveState) => void):
   };
 
   const stop = (): void => {
-    timers.forEach(clearTimeout);
-    timers = [];
+    clearTimers();
     stream?.close();
     stream = undefined;
   };
@@ -113,8 +124,7 @@ function follow(following: () => Following, report: (state: LiveState) => void):
         report('paused');
       });
     } else if (stream) {
-      timers.forEach(clearTimeout);
-      timers = [];
+      clearTimers();
     } else {
       report('connecting');
       connect();
