@@ -1,5 +1,6 @@
 import { MINUTE_MS, SECOND_MS } from '../../shared/clock.ts';
 import { createLog } from '../../shared/log.ts';
+import { withRequestId } from '../../shared/message/identity.ts';
 import { pollProject } from '../../shared/polling/poll-project.ts';
 import type { Services } from '../../shared/services.ts';
 import { envelopeOf, type Instance } from '../harness.ts';
@@ -45,13 +46,26 @@ interface Message {
   readonly publishTime: Date;
 }
 
-/** Projects with operations that wait at Earth Engine. */
+/** Projects with operations that wait at Earth Engine: copies of one job, since a hundred thousand would take minutes. */
 export async function fillProjects(projects: number, jobs: number): Promise<Watched> {
   const harness = createWatched({ log: silent });
-  for (let n = 0; n < projects; n += 1) {
-    await submitMany(harness, jobs, projectName(n));
-    // A hundred thousand events would fill the memory.
-    harness.publisher.published.length = 0;
+  const { memory, services } = harness;
+  const [id = ''] = await submitMany(harness, 1, projectName(0));
+  const template = memory.peek(`videoExports/${id}`);
+  const request = await memory.records.readRequest(id);
+  if (template === undefined || request === undefined) {
+    throw new Error('the first job was not stored');
+  }
+  for (let n = 0; n < projects * jobs; n += 1) {
+    const project = projectName(Math.floor(n / jobs));
+    const requestId = `ve1-${String(n)
+      .padStart(32, 'a')
+      .replaceAll(/\d/g, (digit) => 'bcdefghijk'.charAt(Number(digit)))}`;
+    const { bytes, description } = withRequestId(request, requestId);
+    const { name: operation } = await services.earthEngine.startExport(project, bytes, {
+      timeoutMs: MINUTE_MS,
+    });
+    memory.put(`videoExports/${requestId}`, { ...template, requestId, project, description, operation });
   }
   harness.clock.advance(MINUTE_MS);
   return harness;
