@@ -14,7 +14,7 @@ import { type Bench, median, type Row } from './table.ts';
 const PROJECTS = 1000;
 const JOBS = 100;
 const INSTANCES = [1, 4, 16];
-const MINUTES = 3;
+const MINUTES = 2;
 const MEASURED_POLLS = 40;
 /** Of the time of one instance, divided by the number of instances: the last polls cannot be divided. */
 const LIMIT = 1.25;
