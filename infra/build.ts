@@ -114,10 +114,15 @@ const unusedParts: Readonly<Record<string, string>> = {
   'google-gax/build/protos/iam_service.js': 'module.exports = {};',
   'google-gax/build/protos/locations.js': 'module.exports = {};',
   'google-gax/build/protos/operations.js': 'module.exports = {};',
-  'google-gax/build/src/iamService.js': 'exports.IamClient = class { async close() {} };',
   'google-gax/build/src/locationService.js': 'exports.LocationsClient = class { async close() {} };',
   // Messages in fifty languages.
   'zod/v4/locales/index.js': 'export {};',
+};
+
+/** The command line asks whether it may publish to a topic, which no function does. */
+const unusedInFunctions: Readonly<Record<string, string>> = {
+  ...unusedParts,
+  'google-gax/build/src/iamService.js': 'exports.IamClient = class { async close() {} };',
 };
 
 /** The services that are used of an API. Its client parses the descriptions of all its messages when it is created. */
@@ -129,10 +134,10 @@ const usedServices: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
-export const withoutUnusedParts: Plugin = {
+const without = (unused: Readonly<Record<string, string>>): Plugin => ({
   name: 'without-unused-parts',
   setup(bundling) {
-    const parts = [...Object.keys(unusedParts), ...Object.keys(usedServices)];
+    const parts = [...Object.keys(unused), ...Object.keys(usedServices)];
     const missed = new Set(parts);
     const inPackages = /\/node_modules\/(?:@google-cloud\/|google-gax\/|zod\/).*\.js(?:on)?$/;
     bundling.onLoad({ filter: inPackages }, async ({ path }) => {
@@ -144,13 +149,16 @@ export const withoutUnusedParts: Plugin = {
       const services = usedServices[part];
       return services
         ? { contents: usedMessages(await readFile(path, 'utf8'), services), loader: 'json' }
-        : { contents: unusedParts[part] ?? '', loader: 'js' };
+        : { contents: unused[part] ?? '', loader: 'js' };
     });
     bundling.onEnd(() => ({
       warnings: [...missed].map((file) => ({ text: `${file} no longer exists` })),
     }));
   },
-};
+});
+
+export const withoutUnusedParts = without(unusedParts);
+const withoutPartsUnusedInFunctions = without(unusedInFunctions);
 
 /**
  * Every function in one file, as it is deployed: a process for each of them would otherwise read hundreds of module files, which
@@ -168,7 +176,7 @@ export async function buildMain(outDir: string): Promise<void> {
     },
     outdir: directory,
     external: [framework],
-    plugins: [withoutUnusedParts, storageClientApart('.js'), pageAssets(root), workerAt('.js')],
+    plugins: [withoutPartsUnusedInFunctions, storageClientApart('.js'), pageAssets(root), workerAt('.js')],
   });
   await mkdir(directory, { recursive: true });
   const files = outputFiles.map(({ path, contents }) => [path, contents] as const);
@@ -211,7 +219,7 @@ export async function buildTarget(target: Target, outDir: string): Promise<strin
     },
     outfile: join(directory, 'index.cjs'),
     external: [framework],
-    plugins: [withoutUnusedParts, storageClientApart('.cjs'), pageAssets(root), workerAt('.cjs')],
+    plugins: [withoutPartsUnusedInFunctions, storageClientApart('.cjs'), pageAssets(root), workerAt('.cjs')],
   });
   if (target === 'pollExports' || target === 'showExports') {
     const client = { [storageClient]: 'shared/storage/client.ts' };

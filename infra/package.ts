@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { chmod, copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 
-import { build } from 'esbuild';
+import { build, type Plugin } from 'esbuild';
 
 import { commonOptions, withoutUnusedParts } from './build.ts';
 import { readOptions, wrongOption } from './local/options.ts';
@@ -26,6 +26,24 @@ const usage = `usage: npm run package [-- --name NAME]
 Builds build/NAME-VERSION.tgz, a package with the command line alone.
 --name is the name in your registry, such as @my-team/ee-video-exports (default: ee-video-exports).`;
 
+/**
+ * What a library loads late from a CommonJS package. In ES modules, esbuild gives such an import no names but `default`, and without
+ * this one, the command line would fail behind a proxy.
+ */
+const namesOfLateImports: Plugin = {
+  name: 'names-of-late-imports',
+  setup(bundling) {
+    const namespace = 'late-import';
+    bundling.onResolve({ filter: /^https-proxy-agent$/ }, ({ kind, path, resolveDir }) =>
+      kind === 'dynamic-import' ? { path, namespace, pluginData: resolveDir } : undefined,
+    );
+    bundling.onLoad({ filter: /./, namespace }, ({ path, pluginData }) => ({
+      contents: `export { HttpsProxyAgent } from '${path}';`,
+      resolveDir: pluginData as string,
+    }));
+  },
+};
+
 /** @returns the path of the package */
 export async function buildPackage(outDir: string, name = 'ee-video-exports'): Promise<string> {
   const directory = join(outDir, 'package');
@@ -38,7 +56,7 @@ export async function buildPackage(outDir: string, name = 'ee-video-exports'): P
     format: 'esm',
     // A command loads only what it needs, as in the repository.
     splitting: true,
-    plugins: [withoutUnusedParts],
+    plugins: [withoutUnusedParts, namesOfLateImports],
     minifyWhitespace: true,
     minifySyntax: true,
     legalComments: 'linked',

@@ -25,7 +25,7 @@ export function applicationDefaultCredentials(
 ): TokenSource {
   const scopes = drive ? [CLOUD_SCOPE, DRIVE_SCOPE] : [CLOUD_SCOPE];
   const load = async () => {
-    const { GoogleAuth } = await import('google-auth-library');
+    const { GoogleAuth } = await import('./google-auth.ts');
     return new GoogleAuth({ scopes, projectId: project });
   };
   let credentials: ReturnType<typeof load> | undefined;

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -74,6 +75,35 @@ describe('the package of the command line', () => {
     await doctor.closed;
     expect(doctor.output()).toMatch(/^No problems found/m);
     expect(doctor.output()).not.toMatch(/^ {4}at /m);
+  });
+
+  it('gets tokens for a service on Google Cloud', async () => {
+    const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+    const key = {
+      type: 'service_account',
+      client_email: 'nobody@my-project.iam.gserviceaccount.com',
+      private_key: privateKey.export({ type: 'pkcs8', format: 'pem' }),
+    };
+    await writeFile(join(work, 'key.json'), JSON.stringify(key));
+    const doctor = run(process.execPath, [join(work, 'node_modules/.bin/ee-video-exports'), 'doctor'], {
+      PATH: process.env['PATH'],
+      XDG_CONFIG_HOME: work,
+      GOOGLE_CLOUD_PROJECT: 'my-project',
+      GOOGLE_APPLICATION_CREDENTIALS: join(work, 'key.json'),
+      // Nothing listens there: the test must not depend on a network.
+      HTTPS_PROXY: 'http://127.0.0.1:9',
+    });
+    await doctor.closed;
+    expect(doctor.output()).toMatch(/^problem {2}Credentials {3}.*127\.0\.0\.1:9/m);
+  });
+
+  it('can ask which topics the caller may publish to', async () => {
+    // Only a deployed service has permissions, so this looks for the client that would ask.
+    const chunks = join(work, 'node_modules/@my-team/ee-video-exports/bin/chunks');
+    const texts = await Promise.all(
+      (await readdir(chunks)).map((file) => readFile(join(chunks, file), 'utf8')),
+    );
+    expect(texts.some((text) => text.includes('google.iam.v1.IAMPolicy'))).toBe(true);
   });
 
   it('runs from the tarball without an installation', async () => {
