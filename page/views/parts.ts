@@ -38,18 +38,48 @@ export function createParts<P extends object>(
   stopping: AbortSignal,
 ): Parts<P> {
   const known: Partial<P> = {};
+  /** The number of the round that read each part last. */
+  const readBy = new Map<keyof P, number>();
   let round: Round | undefined;
+  let rounds = 0;
+
+  /** A query that never ends must not keep the parts of later steps from being read. */
+  const inTime = async (step: Promise<unknown>): Promise<void> => {
+    const ended = new AbortController();
+    const deadline = clock.sleep(STEP_MS, AbortSignal.any([ended.signal, stopping])).catch(() => undefined);
+    await Promise.race([step, deadline]);
+    ended.abort();
+  };
 
   const start = (makers: Makers<P>): Round => {
-    const begun: Round = { errors: [], finishedAt: undefined, all: Promise.resolve() };
+    const begun: Round = {
+      number: ++rounds,
+      pending: new Set(),
+      errors: [],
+      isGivenUp: false,
+      finishedAt: undefined,
+      all: Promise.resolve(),
+    };
+    /** A part that comes late is shown, unless a later round has read it by then. */
+    const isLatest = (name: keyof P): boolean => (readBy.get(name) ?? 0) <= begun.number;
     const make = async (name: keyof P & string): Promise<void> => {
+      begun.pending.add(name);
       try {
-        known[name] = await makers[name]();
+        const value = await makers[name]();
+        if (isLatest(name)) {
+          known[name] = value;
+          readBy.set(name, begun.number);
+        }
       } catch (error) {
         begun.errors.push(asError(error));
-        // What it was before may be wrong by now.
-        delete known[name];
+        if (isLatest(name)) {
+          // What it was before may be wrong by now.
+          delete known[name];
+          readBy.set(name, begun.number);
+        }
         failed(name, error);
+      } finally {
+        begun.pending.delete(name);
       }
     };
     const names = Object.keys(makers) as (keyof P & string)[];
@@ -58,8 +88,9 @@ export function createParts<P extends object>(
         if (stopping.aborted) {
           return;
         }
-        await Promise.all(names.filter((name) => steps[name] === step).map(make));
+        await inTime(Promise.all(names.filter((name) => steps[name] === step).map(make)));
       }
+      begun.isGivenUp = begun.pending.size > 0;
       begun.finishedAt = clock.now();
     };
     begun.all = all();
@@ -75,25 +106,32 @@ export function createParts<P extends object>(
       const current = round && !isTooOld(round) ? round : start(makers);
       round = current;
       await Promise.race([current.all, clock.sleep(patienceMs)]);
-      const isIncomplete = current.finishedAt === undefined;
-      if (!isIncomplete && round === current) {
+      const isFinished = current.finishedAt !== undefined;
+      if (isFinished && round === current) {
         round = undefined;
       }
       const [error] = current.errors;
       if (error !== undefined && Object.keys(known).length === 0) {
         throw error;
       }
-      return { parts: { ...known }, isIncomplete };
+      return { parts: { ...known }, isIncomplete: !isFinished || current.isGivenUp };
     },
   };
 }
 
 /** One reading of all parts. */
 interface Round {
+  readonly number: number;
+  /** The names of the parts that are being read. */
+  readonly pending: Set<string>;
   readonly errors: Error[];
+  /** Whether it ended without a part. The next reading then begins a new round. */
+  isGivenUp: boolean;
   finishedAt: Date | undefined;
   all: Promise<void>;
 }
 
 /** Longer than a page with an incomplete view waits before it asks again. */
 const KEPT_MS = 10 * SECOND_MS;
+/** How long a step may delay the next one. */
+const STEP_MS = 5 * SECOND_MS;

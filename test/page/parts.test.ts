@@ -7,15 +7,21 @@ interface Two {
   readonly slow?: number;
 }
 
+const PATIENCE_MS = 200;
+
 /** Parts of which one takes longer than the page waits, with a clock that the test moves. */
-function rig() {
+function rig(steps = { quick: 0, slow: 1 }) {
   let nowMs = 0;
+  const deadlines: (() => void)[] = [];
   const started = { quick: 0, slow: 0 };
   const waits: (() => void)[] = [];
   const stopping = new AbortController();
   const parts = createParts<Two>(
-    { now: () => new Date(nowMs), sleep: () => new Promise(setImmediate) },
-    { quick: 0, slow: 1 },
+    {
+      now: () => new Date(nowMs),
+      sleep: (ms) => new Promise((end) => (ms === PATIENCE_MS ? setImmediate(end) : deadlines.push(end))),
+    },
+    steps,
     () => {},
     stopping.signal,
   );
@@ -24,19 +30,28 @@ function rig() {
       {
         quick: async () => (started.quick += 1),
         slow: () => {
-          started.slow += 1;
-          return new Promise((resolve) => waits.push(() => resolve(started.slow)));
+          const number = (started.slow += 1);
+          return new Promise((resolve) => waits.push(() => resolve(number)));
         },
       },
-      200,
+      PATIENCE_MS,
     );
   return {
     read,
     started,
     stop: () => stopping.abort(),
     pass: (ms: number) => (nowMs += ms),
+    /** The time of every step that began is over. */
+    passDeadlines: async () => {
+      deadlines.splice(0).forEach((end) => end());
+      await new Promise(setImmediate);
+    },
+    /** The latest first, so that an earlier one comes too late. */
     finish: async () => {
-      waits.splice(0).forEach((end) => end());
+      waits
+        .splice(0)
+        .reverse()
+        .forEach((end) => end());
       await new Promise(setImmediate);
     },
   };
@@ -85,5 +100,24 @@ describe('a page with a part that takes long', () => {
     pass(60_000);
     expect((await read()).isIncomplete).toBe(true);
     expect(started).toEqual({ quick: 2, slow: 2 });
+  });
+
+  it('that never ends does not hide the parts of later steps, and is read again', async () => {
+    const { read, started, passDeadlines, finish } = rig({ slow: 0, quick: 1 });
+    expect(await read()).toEqual({ parts: {}, isIncomplete: true });
+    await passDeadlines();
+    expect(await read()).toEqual({ parts: { quick: 1 }, isIncomplete: true });
+    await read();
+    expect(started).toEqual({ slow: 2, quick: 1 });
+    await finish();
+    expect(await read()).toEqual({ parts: { quick: 2, slow: 2 }, isIncomplete: false });
+  });
+
+  it('that comes after its time is shown', async () => {
+    const { read, passDeadlines, finish } = rig({ slow: 0, quick: 1 });
+    await read();
+    await passDeadlines();
+    await finish();
+    expect(await read()).toEqual({ parts: { quick: 1, slow: 1 }, isIncomplete: true });
   });
 });
