@@ -37,6 +37,7 @@ export async function buildAssets(root: string): Promise<Assets> {
     minify: true,
     legalComments: 'none',
     logLevel: 'warning',
+    plugins: [chartLanguage],
   });
   const icon = await readFile(join(root, 'page/icon.svg'));
   const files = [
@@ -57,6 +58,24 @@ export async function buildAssets(root: string): Promise<Assets> {
     icon: named(/^icon-/),
   };
 }
+
+/**
+ * The charting library passes the browser's language to `Intl` while it loads. With LC_ALL=POSIX, Chromium reports `en-US@posix`,
+ * which is no valid tag, so that the library fails to load. The page is in English anyway.
+ */
+const chartLanguage: Plugin = {
+  name: 'chart-language',
+  setup(bundling) {
+    bundling.onLoad({ filter: /[\\/]uPlot\.esm\.js$/ }, async ({ path }) => {
+      const source = await readFile(path, 'utf8');
+      const contents = source.replace("Intl.NumberFormat(domEnv ? nav.language : 'en-US')", "Intl.NumberFormat('en-US')");
+      if (contents === source) {
+        throw new Error('uPlot no longer reads the language as build-page.ts expects');
+      }
+      return { contents, loader: 'js' };
+    });
+  },
+};
 
 async function compressed(name: string, contents: Uint8Array): Promise<Asset> {
   const params = {

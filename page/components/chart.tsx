@@ -4,8 +4,16 @@ import { texts } from '../texts.ts';
 import type { Hour } from '../views/view.ts';
 import { type ChartKind, type DrawnChart, useEnv } from './env.tsx';
 
-/** A chart that the browser draws; the table below it has the same numbers. */
-export function Chart({ kind, hours }: { readonly kind: ChartKind; readonly hours: readonly Hour[] }) {
+/** A chart that the browser draws; the table below it has the same numbers. `failed` is called if it cannot be drawn. */
+export function Chart({
+  kind,
+  hours,
+  failed,
+}: {
+  readonly kind: ChartKind;
+  readonly hours: readonly Hour[];
+  readonly failed: () => void;
+}) {
   const { loadCharts } = useEnv();
   const place = useRef<HTMLDivElement>(null);
   const drawn = useRef<DrawnChart | undefined>(undefined);
@@ -14,10 +22,14 @@ export function Chart({ kind, hours }: { readonly kind: ChartKind; readonly hour
   useEffect(() => {
     let gone = false;
     const draw = async (): Promise<void> => {
-      // Without the library, the table still has the numbers.
-      const drawChart = await loadCharts?.().catch(() => undefined);
-      if (!gone && place.current) {
-        drawn.current = drawChart?.(place.current, kind, latest.current);
+      try {
+        const drawChart = await loadCharts?.();
+        if (!gone && place.current) {
+          drawn.current = drawChart?.(place.current, kind, latest.current);
+        }
+      } catch {
+        // The table has the same numbers.
+        failed();
       }
     };
     void draw();
@@ -25,7 +37,7 @@ export function Chart({ kind, hours }: { readonly kind: ChartKind; readonly hour
       gone = true;
       drawn.current?.remove();
     };
-  }, [kind, loadCharts]);
+  }, [kind, loadCharts, failed]);
   useEffect(() => drawn.current?.update(hours), [hours]);
   const names =
     kind === 'finished'

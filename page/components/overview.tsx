@@ -6,8 +6,7 @@ import { exportPath, exportsPath } from '../views/filter.ts';
 import type { Hour, OverviewView, Problem, ProjectRow, Row } from '../views/view.ts';
 import { Age, Badge, Bar, Detail, Empty, Outside, Panel, Time } from './basics.tsx';
 import { Budgets } from './budgets.tsx';
-import { Chart } from './chart.tsx';
-import type { ChartKind } from './env.tsx';
+import { Hours } from './hours.tsx';
 
 const t = texts.overview;
 
@@ -59,19 +58,6 @@ export function OverviewPage({ view }: { readonly view: OverviewView }) {
         )}
       </div>
     </>
-  );
-}
-
-function Hours({ kind, hours }: { readonly kind: ChartKind; readonly hours: OverviewView['hours'] }) {
-  return hours ? (
-    <>
-      <Chart kind={kind} hours={hours} />
-      <HoursTable hours={hours} />
-    </>
-  ) : (
-    <div class="chart-space">
-      <Empty>{t.counting}</Empty>
-    </div>
   );
 }
 
@@ -209,38 +195,6 @@ function Tile({
         <span class="note">{children}</span>
       </dd>
     </div>
-  );
-}
-
-function HoursTable({ hours }: { readonly hours: readonly Hour[] }) {
-  return (
-    <details class="as-table">
-      <summary>{t.asTable}</summary>
-      <div class="scroll" tabIndex={0} role="group" aria-label={t.asTable}>
-        <table class="plain">
-          <thead>
-            <tr>
-              <th scope="col">{t.hour}</th>
-              <th scope="col">{t.hoursSucceeded}</th>
-              <th scope="col">{t.hoursUnsuccessful}</th>
-              <th scope="col">{t.hoursEecu}</th>
-            </tr>
-          </thead>
-          <tbody>
-            {hours.toReversed().map(({ from, succeeded, unsuccessful, eecuSeconds }) => (
-              <tr key={from}>
-                <th scope="row">
-                  <Time iso={from} />
-                </th>
-                <td>{count(succeeded)}</td>
-                <td>{count(unsuccessful)}</td>
-                <td>{eecuHours(eecuSeconds)}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
-    </details>
   );
 }
 

@@ -108,6 +108,28 @@ describe('every page', () => {
   });
 });
 
+describe('charts', () => {
+  it('are drawn in a browser whose language is not a valid tag, as with LC_ALL=POSIX', async () => {
+    await using opened = await visit(browser, `${page.url}/healthz`);
+    const { tab, problems } = opened;
+    await tab.addInitScript(() =>
+      Object.defineProperty(Navigator.prototype, 'language', { get: () => 'en-US@posix' }),
+    );
+    await tab.goto(page.url);
+    await tab.locator('.plot canvas').nth(1).waitFor({ timeout: SHOWN_MS });
+    expect(problems).toEqual([]);
+  });
+
+  it('that cannot be drawn leave no empty space: their tables open', async () => {
+    await using opened = await visit(browser, `${page.url}/healthz`);
+    const { tab } = opened;
+    await tab.addInitScript(() => Object.assign(Intl, { NumberFormat: undefined }));
+    await tab.goto(page.url);
+    await tab.locator('.as-table[open]').nth(1).waitFor({ timeout: SHOWN_MS });
+    expect(await tab.locator('.chart').count()).toBe(0);
+  });
+});
+
 describe('changes', () => {
   it('appear on the overview by themselves, within two seconds', async () => {
     await using opened = await visit(browser, page.url);
