@@ -100,7 +100,8 @@ function activeFields(value: ExportRecord, now: Date): Field[] {
 
 /** How long the parts of its life took. */
 function durationFields(value: ExportRecord, now: Date): Field[] {
-  const { createdAt, submittedAt } = value;
+  const { createdAt } = value;
+  const submittedAt = 'operation' in value ? value.submittedAt : undefined;
   const startedAt = 'startedAt' in value ? value.startedAt : undefined;
   const endedAt = isTerminal(value) ? value.finishedAt : now;
   const parts = [

@@ -116,7 +116,7 @@ function factsOf(record: ExportRecord): ExportFacts {
     priority: record.priority,
     ...optional('workloadTag', record.workloadTag),
     submissions: record.submissions,
-    ...optional('submittedAt', record.submittedAt && iso(record.submittedAt)),
+    ...optional('submittedAt', observed && record.submittedAt && iso(record.submittedAt)),
     ...optional('serviceAccount', record.serviceAccount),
     messageId: text(record.messageId),
     extraOperations: (record.extraOperations ?? []).slice(0, 10).map(({ operation }) => text(operation)),

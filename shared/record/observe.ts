@@ -25,7 +25,6 @@ export function recordOperation(
   findings: {
     requestId: string;
     submissions: number;
-    submittedAt: Date | undefined;
     serviceAccount?: string | undefined;
   },
   policy: Policy,
@@ -38,7 +37,7 @@ export function recordOperation(
     ...carry(record, now, { state, note }),
     requestId: findings.requestId,
     submissions: findings.submissions,
-    submittedAt: findings.submittedAt ?? now,
+    submittedAt: acceptedAt(record, operation, now),
     ...(findings.serviceAccount === undefined ? {} : { serviceAccount: findings.serviceAccount }),
   };
   const view = viewOf(operation);
@@ -53,6 +52,11 @@ export function recordOperation(
     };
   }
   return ended(carried, view, state, operation, policy, now);
+}
+
+/** Earth Engine's own time, which is the earlier one if the operation was found later. Its clock may differ from ours. */
+function acceptedAt({ createdAt }: RecordInSubmission, { createTime }: Operation, now: Date): Date {
+  return createTime && createTime >= createdAt && createTime <= now ? createTime : now;
 }
 
 /** Every observed field, as the operation shows it. A new field does not compile until it is read here. */

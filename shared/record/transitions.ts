@@ -87,13 +87,11 @@ export interface SendFindings {
   readonly unanswered: number;
   readonly sentUntil: Date;
   readonly searches: Searches | undefined;
-  readonly firstSentAt: Date | undefined;
 }
 
 function withFindings(record: SubmittingRecord, findings: SendFindings) {
   return {
     submissions: record.submissions + findings.sends,
-    submittedAt: record.submittedAt ?? findings.firstSentAt,
     unanswered: findings.unanswered,
     sentUntil: findings.sentUntil,
     searches: findings.searches,
@@ -106,7 +104,6 @@ export const findingsOf = (record: SubmittingRecord): SendFindings => ({
   unanswered: record.unanswered,
   sentUntil: record.sentUntil ?? record.updatedAt,
   searches: record.searches,
-  firstSentAt: undefined,
 });
 
 export interface Wait {
@@ -177,11 +174,10 @@ export function reject(
   policy: Policy,
   now: Date,
 ): RecordIn<'REJECTED'> {
-  const { submissions, submittedAt } = withFindings(record, findings);
+  const { submissions } = withFindings(record, findings);
   return {
     ...carry(record, now, { state: 'REJECTED', note: shortNote(error.message) }),
     submissions,
-    submittedAt,
     state: 'REJECTED',
     error,
     finishedAt: now,
@@ -210,7 +206,7 @@ export function loseTrack(
   policy: Policy,
   now: Date,
 ): RecordIn<'LOST'> {
-  const { submissions, submittedAt } = withFindings(record, findings);
+  const { submissions } = withFindings(record, findings);
   const hours = Math.round(policy.submitDeadlineMs / HOUR_MS);
   const message =
     `Unknown outcome: for ${hours} hours, nothing proved whether Earth Engine started an operation. ` +
@@ -219,7 +215,6 @@ export function loseTrack(
   return {
     ...carry(record, now, { state: 'LOST', note: 'outcome unknown' }),
     submissions,
-    submittedAt,
     state: 'LOST',
     error: { code: 504, status: 'OUTCOME_UNKNOWN', message, retryable: true },
     finishedAt: now,

@@ -62,11 +62,7 @@ export async function postUntilAnswered(claim: ClaimedSend): Promise<Operation |
     }
     // The first try leaves time for a second one, which gets the answer if the first request was lost.
     const timeoutMs = tries === 0 ? leftMs / 2 : leftMs;
-    claim.findings = {
-      ...claim.findings,
-      sends: claim.findings.sends + 1,
-      firstSentAt: claim.findings.firstSentAt ?? clock.now(),
-    };
+    claim.findings = { ...claim.findings, sends: claim.findings.sends + 1 };
     try {
       const options = { timeoutMs, signal: stopping };
       const operation = await earthEngine.startExport(project, claim.request, options);

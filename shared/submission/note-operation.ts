@@ -129,7 +129,6 @@ function findingsOf(record: ExportRecord & { state: 'SUBMITTING' | 'WAITING' }, 
     // Found by another process while a sender holds the claim: that sender sent it, and cannot count it any more.
     submissions:
       record.submissions + (isHolder ? sender.findings.sends : record.state === 'SUBMITTING' ? 1 : 0),
-    submittedAt: record.submittedAt ?? sender?.findings.firstSentAt,
     serviceAccount: sender?.serviceAccount,
   };
 }

@@ -205,7 +205,7 @@ async function giveUpId(claim: ClaimedSend): Promise<boolean> {
   if (written) {
     claim.request = bytes;
     const { sentUntil } = findings;
-    claim.findings = { sends: 0, unanswered: 0, sentUntil, searches: undefined, firstSentAt: undefined };
+    claim.findings = { sends: 0, unanswered: 0, sentUntil, searches: undefined };
   }
   return written;
 }

@@ -141,7 +141,6 @@ const ignored = new Set([
   'updatedAt',
   'createdAt',
   'submittedAt',
-  'firstSentAt',
   'history',
   'messageId',
   'labels',

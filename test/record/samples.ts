@@ -28,7 +28,6 @@ export const noFindings: SendFindings = {
   unanswered: 0,
   sentUntil: moment.now,
   searches: undefined,
-  firstSentAt: undefined,
 };
 
 export const job: Job = {
@@ -86,7 +85,7 @@ const atStart: Moment = { now: start, random: 0.5 };
 function observed<S extends RecordState>(state: S, change: Partial<Operation> = {}): RecordIn<S> {
   const running = { progress: 0.25, stage: 'Render frames', units: 3, runAttempt: 1, eecuSeconds: 12.5 };
   const operation = operationIn(state, { ...running, ...change });
-  const sent = { requestId: recordId, submissions: 1, submittedAt: start };
+  const sent = { requestId: recordId, submissions: 1 };
   return recordOperation(claimed, operation, sent, policy, atStart) as RecordIn<S>;
 }
 
