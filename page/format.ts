@@ -6,7 +6,8 @@ export { duration } from '../shared/text.ts';
 
 export const count = (value: number): string => value.toLocaleString('en');
 
-export const percent = (fraction: number): string => `${Math.floor(fraction * 100)}%`;
+export const percent = (fraction: number): string =>
+  fraction > 0 && fraction < 0.01 ? '<1%' : `${Math.floor(fraction * 100)}%`;
 
 /** EECU-hours, with as many digits as matter. */
 export function eecuHours(seconds: number): string {

@@ -1,6 +1,6 @@
 import { exportPage } from './texts/export.ts';
 import { batch, batches, exports } from './texts/lists.ts';
-import { budgets, overview, problems } from './texts/overview.ts';
+import { budgets, overview, problems, remedies } from './texts/overview.ts';
 import { delivery, states, waiting } from './texts/states.ts';
 
 /** Every English text of the page: here, and in `texts/`. */
@@ -24,6 +24,7 @@ export const texts = {
   states,
   waiting,
   problems,
+  remedies,
   more: 'Show',
   overview,
   budgets,

@@ -8,7 +8,7 @@ import {
 import { listQueries, rejectedMessageListQueries } from '../../shared/store/list-queries.ts';
 import { isReadable, type Stored } from '../../shared/store/store.ts';
 import type { Cli } from '../cli.ts';
-import { missingPermission } from '../show/permission.ts';
+import { missingPermission } from '../../shared/record/missing-permission.ts';
 import { nameOf, plural, printable, waitingWords } from '../text.ts';
 import { until } from '../show/waiting.ts';
 import { type Finding, ok, problem } from './finding.ts';

@@ -4,7 +4,7 @@ import type { ProjectStatus } from '../../shared/model/project-status.ts';
 import { isQueueReason, type WaitingRecord } from '../../shared/model/record.ts';
 import { age, plural, time, waitingWords } from '../text.ts';
 import type { Field } from './field.ts';
-import { missingPermission } from './permission.ts';
+import { missingPermission } from '../../shared/record/missing-permission.ts';
 
 /** Why a job waits, what ends the wait, and when the service tries again. */
 

@@ -1,12 +1,13 @@
 import { eecuHours, percent } from '../format.ts';
 import { texts } from '../texts.ts';
+import { command } from '../views/commands.ts';
 import { exportPath, exportsPath } from '../views/filter.ts';
 import { gridOf } from '../views/grid.ts';
 import { recordStates, toneOf } from '../views/states.ts';
 import type { BatchCounts, BatchView, Cell, Row } from '../views/view.ts';
 import { Age, Empty, Outside, Panel, Time } from './basics.tsx';
 import { BatchProgress, BatchState } from './batches.tsx';
-import { Command, quoted } from './command.tsx';
+import { Command } from './command.tsx';
 
 const t = texts.batch;
 
@@ -56,8 +57,8 @@ export function BatchPage({ view }: { readonly view: BatchView }) {
       </Panel>
       {rejected.length > 0 && <Rejected rejected={rejected} />}
       <Panel wide title={t.commands}>
-        <Command title={t.cancel} text={`npx ee-video-exports cancel --batch ${quoted(id)}`} />
-        <Command title={t.retry} text={`npx ee-video-exports retry --batch ${quoted(id)}`} />
+        <Command title={t.cancel} text={command('cancel', '--batch', id)} />
+        <Command title={t.retry} text={command('retry', '--batch', id)} />
       </Panel>
     </>
   );

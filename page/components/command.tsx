@@ -3,10 +3,6 @@ import { useEffect, useState } from 'preact/hooks';
 import { texts } from '../texts.ts';
 import { useEnv } from './env.tsx';
 
-/** As an argument for a shell. Ids have only harmless characters, but a text from a message may have any. */
-export const quoted = (text: string): string =>
-  /^[A-Za-z0-9_@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
-
 const SHOWN_MS = 2000;
 
 /** A command line to copy. */

@@ -2,11 +2,12 @@ import type { ComponentChildren } from 'preact';
 
 import { eecuHours, percent } from '../format.ts';
 import { texts } from '../texts.ts';
+import { command } from '../views/commands.ts';
 import { batchPath, exportPath, exportsPath } from '../views/filter.ts';
 import { toneOf } from '../views/states.ts';
 import type { ExportView, HistoryEntry, ShownState } from '../views/view.ts';
 import { Age, Badge, Outside, Panel, Progress, Time } from './basics.tsx';
-import { Command, quoted } from './command.tsx';
+import { Command } from './command.tsx';
 import { Delivery } from './delivery.tsx';
 
 const t = texts.export;
@@ -42,22 +43,13 @@ export function ExportPage({ view }: { readonly view: ExportView }) {
           </Panel>
           {view.attempts.length > 0 && <Attempts view={view} />}
           <Panel title={t.commands}>
-            {view.canCancel && (
-              <Command title={t.cancel} text={`npx ee-video-exports cancel ${quoted(row.id)}`} />
-            )}
-            {view.canRetry && (
-              <Command title={t.retry} text={`npx ee-video-exports retry ${quoted(row.id)}`} />
-            )}
-            {view.canVerify && (
-              <Command title={t.verify} text={`npx ee-video-exports verify ${quoted(row.id)}`} />
-            )}
+            {view.canCancel && <Command title={t.cancel} text={command('cancel', row.id)} />}
+            {view.canRetry && <Command title={t.retry} text={command('retry', row.id)} />}
+            {view.canVerify && <Command title={t.verify} text={command('verify', row.id)} />}
             {view.canRenderAgain && (
-              <Command
-                title={t.renderAgain}
-                text={`npx ee-video-exports retry ${quoted(row.id)} --undelivered`}
-              />
+              <Command title={t.renderAgain} text={command('retry', row.id, '--undelivered')} />
             )}
-            <Command title={t.show} text={`npx ee-video-exports show ${quoted(row.id)}`} />
+            <Command title={t.show} text={command('show', row.id)} />
             <p>
               <a href={`/api/exports/${encodeURIComponent(row.id)}`}>{t.json}</a>
             </p>

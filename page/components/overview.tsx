@@ -3,9 +3,10 @@ import type { ComponentChildren } from 'preact';
 import { count, eecuHours, percent } from '../format.ts';
 import { texts } from '../texts.ts';
 import { exportPath, exportsPath } from '../views/filter.ts';
-import type { Hour, OverviewView, Problem, ProjectRow, Row } from '../views/view.ts';
+import type { Hour, OverviewView, Problem, ProjectRow, Remedy, Row } from '../views/view.ts';
 import { Age, Badge, Bar, Detail, Empty, Outside, Panel, Time } from './basics.tsx';
 import { Budgets } from './budgets.tsx';
+import { Command } from './command.tsx';
 import { Hours } from './hours.tsx';
 
 const t = texts.overview;
@@ -81,7 +82,7 @@ function Problems({ problems }: { readonly problems: readonly Problem[] }) {
   return (
     <section aria-label={t.problems}>
       <ul class="problems">
-        {problems.map(({ code, severity, count, subject = '', message, advice, since, href }) => {
+        {problems.map(({ code, severity, count, subject = '', message, advice, remedies, since, href }) => {
           const { title, todo } = texts.problems[code];
           return (
             <li key={`${code} ${subject}`} class={`problem problem-${severity.toLowerCase()}`}>
@@ -95,7 +96,10 @@ function Problems({ problems }: { readonly problems: readonly Problem[] }) {
                     <Outside>{message}</Outside>
                   </p>
                 )}
-                <p>{advice ?? todo}</p>
+                <p>{advice ?? todo(count)}</p>
+                {remedies?.map((remedy) => (
+                  <RemedyLine key={remedy.does} remedy={remedy} />
+                ))}
               </div>
               <span class="problem-end">
                 {since && <Age iso={since} />}
@@ -112,6 +116,17 @@ function Problems({ problems }: { readonly problems: readonly Problem[] }) {
     </section>
   );
 }
+
+const RemedyLine = ({ remedy: { does, text } }: { readonly remedy: Remedy }) =>
+  text.startsWith('https://') ? (
+    <p>
+      <a href={text} rel="noreferrer">
+        {text}
+      </a>
+    </p>
+  ) : (
+    <Command title={texts.remedies[does]} text={text} />
+  );
 
 function Tiles({ view: { counts, waiting, hours } }: { readonly view: OverviewView }) {
   const sum = (of: (hour: Hour) => number) => hours?.reduce((total, hour) => total + of(hour), 0);

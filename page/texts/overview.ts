@@ -1,55 +1,78 @@
-import type { ProblemCode } from '../views/view.ts';
+import type { ProblemCode, Remedy } from '../views/view.ts';
 import { plural } from './plural.ts';
 
 /** The texts of the overview. */
 
 interface ProblemText {
   readonly title: (count: number, subject: string) => string;
-  readonly todo: string;
+  readonly todo: (count: number) => string;
 }
 
 export const problems: Readonly<Record<ProblemCode, ProblemText>> = {
   POLLER_LATE: {
     title: (count) => `${plural(count, 'job')} overdue for more than 15 minutes`,
-    todo: 'pollExports does not keep up, or does not run. Check its logs, and that its Cloud Scheduler job is not paused.',
+    todo: () =>
+      'pollExports does not keep up, or does not run. Check its logs, and that its Cloud Scheduler job is not paused.',
   },
   DEAD_LETTERS: {
     title: (count) => `${plural(count, 'message')} that no function could handle in the last 24 hours`,
-    todo: 'Find the cause in the logs, then publish the messages again: npx ee-video-exports dead-letters replay',
+    todo: () => 'Find the cause in the logs, remove it, then publish the messages again.',
   },
   WAITING_PERMISSION: {
     title: (count) => `${plural(count, 'job waits', 'jobs wait')} for a permission`,
-    todo: 'Open one of them for the message of Earth Engine, and grant the service account what it lacks.',
+    todo: () => 'Grant the permission. The jobs are then sent by themselves.',
   },
   WAITING_SERVICE: {
     title: (count) => `${plural(count, 'job waits', 'jobs wait')} because Earth Engine does not respond`,
-    todo: 'Nothing, unless it lasts: the service sends them again by itself.',
+    todo: () => 'Nothing, unless it lasts: the service sends them again by itself.',
   },
   RESTRICTED: {
     title: (_, subject) => `Earth Engine restricts ${subject}`,
-    todo: "The project's quota is used up, so its jobs run slowly. Move work to another project, or wait until the quota resets.",
+    todo: () =>
+      "The project's quota is used up, so its jobs run slowly. Move work to another project, or wait until the quota resets.",
   },
   MISSING_VIDEOS: {
     title: (count) => `${plural(count, 'video')} of the last 24 hours did not arrive`,
-    todo: 'Check that the bucket exists and nothing deletes its objects, then render them again: npx ee-video-exports retry --undelivered RECORD_ID',
+    todo: () =>
+      'Check that the bucket exists and nothing deletes its objects, then render them again: npx ee-video-exports retry --undelivered RECORD_ID',
   },
   SUSPECT_VIDEOS: {
     title: (count) =>
       `${plural(count, 'video of the last 24 hours is', 'videos of the last 24 hours are')} not as requested`,
-    todo: 'Open one of them to see what is wrong with it.',
+    todo: () => 'Open one of them to see what is wrong with it.',
   },
   STALLED: {
     title: (count) => `${plural(count, 'job shows', 'jobs show')} no progress`,
-    todo: 'Cancel and retry if it does not move: Earth Engine sometimes loses track of a task.',
+    todo: () => 'Cancel and retry if it does not move: Earth Engine sometimes loses track of a task.',
   },
   UNSUCCESSFUL: {
     title: (count, subject) => `${plural(count, 'job')} ended with ${subject} in the last 24 hours`,
-    todo: 'Open one of them to see what to change.',
+    todo: () => 'Open one of them to see what to change.',
   },
   REJECTED_MESSAGES: {
     title: (count) => `${plural(count, 'message')} rejected in the last 24 hours`,
-    todo: 'Their senders find every mistake with: npx ee-video-exports show MESSAGE_ID',
+    todo: (count) =>
+      count === 1
+        ? 'Its sender can see every mistake.'
+        : 'Their senders can see every mistake, here of the newest message.',
   },
+  BUDGET_HOLDS: {
+    title: (count, subject) => `The budget ${subject} is used up and holds ${plural(count, 'job')}`,
+    todo: () => 'Raise its limit, or remove it. The next poll then releases the jobs.',
+  },
+  BUDGET_CANCELS: {
+    title: (_, subject) => `The budget ${subject} is used up and cancels its jobs`,
+    todo: () => 'Raise its limit, or remove it, and then retry the canceled jobs.',
+  },
+};
+
+export const remedies: Readonly<Record<Remedy['does'], string>> = {
+  RAISE: 'Raise the limit',
+  RELEASE: 'Remove the budget',
+  GRANT: 'Grant it',
+  SHOW: 'Show the message',
+  LOGS: 'Find it in the logs',
+  REPLAY: 'Publish the messages again',
 };
 
 export const overview = {

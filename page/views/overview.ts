@@ -1,26 +1,24 @@
-import { type Clock, DAY_MS, later, MINUTE_MS } from '../../shared/clock.ts';
+import { type Clock, DAY_MS, later } from '../../shared/clock.ts';
 import type { Config } from '../../shared/config.ts';
 import type { Log } from '../../shared/log.ts';
+import type { BudgetFigures } from '../../shared/model/budget.ts';
 import { type ExportRecord, type WaitingFor, waitingForSchema } from '../../shared/model/record.ts';
-import { listQueries, rejectedMessageListQueries } from '../../shared/store/list-queries.ts';
+import { missingPermission } from '../../shared/record/missing-permission.ts';
+import { listQueries } from '../../shared/store/list-queries.ts';
 import { pageProjectQueries, pageQueries } from '../../shared/store/page-queries.ts';
 import { type Query, recordQueries } from '../../shared/store/queries.ts';
-import { isReadable, type Found, type Store } from '../../shared/store/store.ts';
+import { isReadable, type Store, type Stored } from '../../shared/store/store.ts';
 import { abbreviate } from '../../shared/text.ts';
-import { exportPath, exportsPath } from './filter.ts';
+import { raiseBudget } from './commands.ts';
 import { createHourHistory } from './hours.ts';
 import { createParts, type Makers, type Steps } from './parts.ts';
+import { findProblems, withProblems } from './problems.ts';
 import { iso, optional, rowOf } from './row.ts';
-import type { BudgetRow, OverviewParts, OverviewView, Problem, ProjectRow, Waiting } from './view.ts';
+import type { BudgetRow, OverviewParts, OverviewView, ProjectRow, Waiting } from './view.ts';
 
 /** Lists on the overview are short: each has a page of its own. */
 const ROWS = 8;
 const PROJECTS = 20;
-/** Failures whose errors are compared. Each is a document to read. */
-const FAILURES = 20;
-const REJECTED = 20;
-/** The poller runs every minute, and works on what is due for a few minutes. */
-const POLLER_LATE_MS = 15 * MINUTE_MS;
 
 /** Reads the overview of one store. */
 export interface Overview {
@@ -75,23 +73,6 @@ export function createOverview(
   };
 }
 
-/** Adds the problems that other parts show. */
-function withProblems(parts: OverviewParts): OverviewParts {
-  const { problems, waiting, projects } = parts;
-  if (!problems) {
-    return parts;
-  }
-  const all = [
-    ...problems,
-    ...(waiting?.reasons ?? []).flatMap((each) => problemOfWaiting(each)),
-    ...(projects ?? []).flatMap((each) => problemOfProject(each)),
-  ];
-  return {
-    ...parts,
-    problems: all.sort((a, b) => Number(a.severity === 'WARNING') - Number(b.severity === 'WARNING')),
-  };
-}
-
 async function countActive({ records }: Store): Promise<NonNullable<OverviewParts['counts']>> {
   const [running, others] = await Promise.all([
     records.count(listQueries.newestIn(['RUNNING'])),
@@ -114,18 +95,38 @@ async function countWaiting({ records }: Store): Promise<Waiting> {
   const reasons = waitingForSchema.options.filter((reason) => reason !== queue.reason);
   const others = all > queue.count ? await Promise.all(reasons.map(count)) : [];
   const counts = [queue, ...others].filter((each) => each.count > 0);
-  return { reasons: counts, ...optional('oldest', oldest && rowOf(oldest)) };
+  const refused = counts.some(({ reason }) => reason === 'PERMISSION');
+  const [lacking] = refused ? await records.find(pageQueries.waitingFor('PERMISSION'), { limit: 1 }) : [];
+  return {
+    reasons: counts,
+    ...optional('oldest', oldest && rowOf(oldest)),
+    ...optional('permission', lacking && isReadable(lacking) ? permissionOf(lacking) : undefined),
+  };
+}
+
+function permissionOf({ id, value }: Stored<ExportRecord>): NonNullable<Waiting['permission']> {
+  const message = ('error' in value && value.error?.message) || '';
+  const missing = missingPermission(value, message);
+  return { id, why: abbreviate(missing?.why ?? message, 300), ...optional('fix', missing?.fix) };
 }
 
 const BUDGETS = 20;
 
-/** Budgets as the last poll summed them: one document. */
-async function budgetRows({ budgetStatus }: Store): Promise<BudgetRow[]> {
+/** Budgets as the last poll summed them: one document, and more about those that are used up. */
+async function budgetRows({ budgetStatus, budgets: documents, records }: Store): Promise<BudgetRow[]> {
   const found = await budgetStatus.get('current');
   const budgets = found && isReadable(found) ? found.value.budgets : [];
-  return budgets.slice(0, BUDGETS).map((budget): BudgetRow => {
+  const row = async (budget: BudgetFigures): Promise<BudgetRow> => {
     const { id, match, period, limitEecuHours, spentEecuSeconds, holds, cancels, problem } = budget;
     const { project, batchIdPrefix, label } = match;
+    const isUsedUp = (holds || cancels) && spentEecuSeconds !== undefined;
+    const [document, held] = isUsedUp
+      ? await Promise.all([documents.get(id), records.count(recordQueries.heldBy(id))])
+      : [];
+    const raise =
+      isUsedUp && document && isReadable(document)
+        ? raiseBudget(id, document.value, spentEecuSeconds)
+        : undefined;
     const covered = [project, batchIdPrefix && `${batchIdPrefix}*`, label && `${label.key}=${label.value}`];
     return {
       id: abbreviate(id, 100),
@@ -135,9 +136,12 @@ async function budgetRows({ budgetStatus }: Store): Promise<BudgetRow[]> {
       ...optional('spentEecuSeconds', spentEecuSeconds),
       holds,
       cancels,
+      ...optional('held', held),
+      ...optional('raise', raise),
       ...optional('problem', problem && abbreviate(problem, 300)),
     };
-  });
+  };
+  return Promise.all(budgets.slice(0, BUDGETS).map(row));
 }
 
 /** Every project that has unfinished jobs, or whose gate has ever closed. */
@@ -185,102 +189,3 @@ async function projectsInUse({ records }: Store): Promise<string[]> {
   }
   return names;
 }
-
-async function findProblems(store: Store, now: Date): Promise<Problem[]> {
-  const { records, rejectedMessages } = store;
-  const yesterday = later(now, -DAY_MS);
-  const late = later(now, -POLLER_LATE_MS);
-  const unsuccessful = pageQueries.finishedIn(['FAILED', 'REJECTED', 'LOST'], yesterday, later(now, DAY_MS));
-  const [claims, operations, [longest], failures, rejected, undelivered] = await Promise.all([
-    records.count(recordQueries.overdueSubmitting(late)),
-    records.count(recordQueries.dueOperations(late)),
-    records.find(pageQueries.stalled(), { limit: 1 }),
-    records.find(unsuccessful, { limit: FAILURES }),
-    rejectedMessages.find(rejectedMessageListQueries.newest(yesterday), { limit: REJECTED }),
-    records.count(pageQueries.delivered(['MISSING', 'SUSPECT'], yesterday)),
-  ]);
-  // Usually there are none.
-  const [stalled, failed, missing] = await Promise.all([
-    longest ? records.count(pageQueries.stalled()) : 0,
-    failures.length === FAILURES ? records.count(unsuccessful) : failures.length,
-    undelivered > 0 ? records.count(pageQueries.delivered(['MISSING'], yesterday)) : 0,
-  ]);
-  const suspect = Math.max(0, undelivered - missing);
-  const problems: Problem[] = [];
-  if (claims + operations > 0) {
-    problems.push({ code: 'POLLER_LATE', severity: 'ERROR', count: claims + operations });
-  }
-  const messages = rejected.filter(isReadable).map(({ value }) => value);
-  const dead = messages.filter(({ reason }) => reason === 'DEAD_LETTER');
-  if (dead.length > 0) {
-    problems.push({ code: 'DEAD_LETTERS', severity: 'ERROR', count: dead.length });
-  }
-  if (missing > 0) {
-    const href = exportsPath({ deliveries: ['MISSING'] });
-    problems.push({ code: 'MISSING_VIDEOS', severity: 'ERROR', count: missing, href });
-  }
-  if (suspect > 0) {
-    const href = exportsPath({ deliveries: ['SUSPECT'] });
-    problems.push({ code: 'SUSPECT_VIDEOS', severity: 'WARNING', count: suspect, href });
-  }
-  if (longest && isReadable(longest) && 'stalledSince' in longest.value && longest.value.stalledSince) {
-    const since = iso(longest.value.stalledSince);
-    problems.push({
-      code: 'STALLED',
-      severity: 'WARNING',
-      count: stalled,
-      since,
-      href: exportPath(longest.id),
-    });
-  }
-  problems.push(...failureGroups(failures, failed));
-  const first = messages.find(({ reason }) => reason !== 'DEAD_LETTER');
-  if (first) {
-    const [issue] = first.issues;
-    problems.push({
-      code: 'REJECTED_MESSAGES',
-      severity: 'WARNING',
-      count: messages.length - dead.length,
-      subject: first.reason,
-      ...optional('message', issue && abbreviate(`${issue.path}: ${issue.message}`, 300)),
-    });
-  }
-  return problems;
-}
-
-/** The most frequent error first. */
-function failureGroups(failures: readonly Found<ExportRecord>[], total: number): Problem[] {
-  const groups = new Map<string, ExportRecord[]>();
-  for (const { value } of failures.filter(isReadable)) {
-    const status = 'error' in value && value.error ? value.error.status : value.state;
-    groups.set(status, [...(groups.get(status) ?? []), value]);
-  }
-  const largest = [...groups].sort(([, a], [, b]) => b.length - a.length).slice(0, 3);
-  return largest.map(([status, [first, ...others]]): Problem => {
-    const error = first && 'error' in first ? first.error : undefined;
-    const alone = groups.size === 1;
-    return {
-      code: 'UNSUCCESSFUL',
-      severity: 'WARNING',
-      count: alone ? total : 1 + others.length,
-      subject: abbreviate(status, 60),
-      ...optional('message', error && abbreviate(error.message, 300)),
-      ...optional('advice', error?.advice && abbreviate(error.advice, 300)),
-      href: exportsPath({ states: ['FAILED', 'REJECTED', 'LOST'] }),
-    };
-  });
-}
-
-function problemOfWaiting({ reason, count }: Waiting['reasons'][number]): Problem[] {
-  if (reason !== 'PERMISSION' && reason !== 'SERVICE') {
-    return [];
-  }
-  const code = reason === 'PERMISSION' ? 'WAITING_PERMISSION' : 'WAITING_SERVICE';
-  const severity = reason === 'PERMISSION' ? 'ERROR' : 'WARNING';
-  return [{ code, severity, count, href: exportsPath({ states: ['WAITING'] }) }];
-}
-
-const problemOfProject = ({ project, restrictedSince }: ProjectRow): Problem[] =>
-  restrictedSince === undefined
-    ? []
-    : [{ code: 'RESTRICTED', severity: 'WARNING', count: 1, subject: project, since: restrictedSince }];

@@ -65,7 +65,15 @@ export type ProblemCode =
   | 'RESTRICTED'
   | 'STALLED'
   | 'UNSUCCESSFUL'
-  | 'REJECTED_MESSAGES';
+  | 'REJECTED_MESSAGES'
+  | 'BUDGET_HOLDS'
+  | 'BUDGET_CANCELS';
+
+/** A command line that does something about a problem, or the address where it is done. */
+export interface Remedy {
+  readonly does: 'RAISE' | 'RELEASE' | 'GRANT' | 'SHOW' | 'LOGS' | 'REPLAY';
+  readonly text: string;
+}
 
 /** Something that a person should look at. Its texts, and what to do, are in `texts.ts`. */
 export interface Problem {
@@ -79,6 +87,7 @@ export interface Problem {
   readonly message?: string;
   /** What to do, if the record says it. */
   readonly advice?: string;
+  readonly remedies?: readonly Remedy[];
   readonly since?: string;
   /** The page that shows more. */
   readonly href?: string;
@@ -109,6 +118,10 @@ export interface BudgetRow {
   readonly spentEecuSeconds?: number;
   readonly holds: boolean;
   readonly cancels: boolean;
+  /** How many jobs wait for it, if it holds jobs. */
+  readonly held?: number;
+  /** The command that raises the limit of a budget that holds or cancels jobs. */
+  readonly raise?: string;
   /** Why its figures are missing. */
   readonly problem?: string;
 }
@@ -116,6 +129,8 @@ export interface BudgetRow {
 export interface Waiting {
   readonly reasons: readonly { readonly reason: WaitingFor; readonly count: number }[];
   readonly oldest?: Row;
+  /** Of one of the jobs that wait for a permission. */
+  readonly permission?: { readonly id: string; readonly why: string; readonly fix?: string };
 }
 
 export interface OverviewView extends OverviewParts {

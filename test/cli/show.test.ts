@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { missingPermission } from '../../cli/show/permission.ts';
+import { missingPermission } from '../../shared/record/missing-permission.ts';
 import { sample } from '../record/samples.ts';
 import { createRig, idOf, put, settings } from './rig.ts';
 

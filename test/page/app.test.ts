@@ -39,6 +39,63 @@ describe('the page without scripts', () => {
     }
   });
 
+  it('names the budgets that hold or cancel jobs, and the commands that raise or remove them', async () => {
+    await using own = await servePage();
+    const { id, record } = recordFor('WAITING', 'held/1', { waitingFor: 'BUDGET', heldBy: 'trial' });
+    await own.store.records.create(id, record);
+    const match = { batchIdPrefix: 'trial', label: { key: 'team', value: 'water' } };
+    await own.store.budgets.put('trial', {
+      match,
+      period: 'TOTAL',
+      limitEecuHours: 5,
+      thresholds: [
+        { percent: 80, action: 'NOTIFY' },
+        { percent: 100, action: 'HOLD' },
+      ],
+    });
+    const used = { id: 'trial', match, period: 'TOTAL', limitEecuHours: 5, spentEecuSeconds: 3600 * 109.65 };
+    const figures = { ...used, strict: false, holds: true, cancels: false, told: [] };
+    const unused = { ...figures, id: 'large', spentEecuSeconds: 144, holds: false };
+    await own.store.budgetStatus.create('current', { computedAt: now, budgets: [figures, unused] });
+    const html = await (await fetch(own.url)).text();
+    for (const text of [
+      '1 thing needs attention',
+      'The budget trial is used up and holds 1 job<',
+      'budget set trial --limit 140 --total --batch-prefix trial --label team=water --notify 80 --hold 100<',
+      'budget remove trial<',
+      '(2193%)',
+      '(&lt;1%)',
+    ]) {
+      expect(html).toContain(text);
+    }
+    expect(html).not.toContain('budget remove large');
+  });
+
+  it('says which role to grant, and shows the messages that were rejected, with commands', async () => {
+    const html = await textOf('/');
+    for (const text of [
+      'needs roles/earthengine.writer on the project demo-videos',
+      'gcloud projects add-iam-policy-binding demo-videos --member=serviceAccount:video-export-sender@',
+      'Its sender can see every mistake.',
+      'npx ee-video-exports show 9182736455<',
+    ]) {
+      expect(html).toContain(text);
+    }
+    await using own = await servePage();
+    await own.store.rejectedMessages.create('77', {
+      reason: 'DEAD_LETTER',
+      issues: [],
+      source: 'recordDeadLetter',
+      attributes: {},
+      data: '{}',
+      createdAt: now,
+      expireAt: later(now, MINUTE_MS),
+    });
+    const dead = await (await fetch(own.url)).text();
+    expect(dead).toContain('npx ee-video-exports show 77<');
+    expect(dead).toContain('jsonPayload.messageId=&quot;77&quot;');
+  });
+
   it('shows batches, and the jobs of one as a matrix', async () => {
     expect(await textOf('/batches')).toContain('annual-timelapses@2026-11-09');
     const html = await textOf(batch);

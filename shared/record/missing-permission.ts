@@ -1,4 +1,4 @@
-import type { ExportRecord } from '../../shared/model/record.ts';
+import type { ExportRecord } from '../model/record.ts';
 
 /** What an operator must grant, read from Earth Engine's message: it reports a missing permission in no other way. */
 export interface MissingPermission {
