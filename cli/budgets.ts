@@ -11,6 +11,14 @@ export async function readBudgetFigures(cli: Cli): Promise<readonly BudgetFigure
   return budgets.filter(({ endsAt }) => endsAt === undefined || cli.clock.now() < endsAt);
 }
 
+/** EECU-hours for people: hundredths, or two significant digits of less than a tenth, so that little is not shown as nothing. */
+export const hours = (value: number | undefined): string =>
+  value === undefined
+    ? '?'
+    : value === 0 || value >= 0.1
+      ? value.toFixed(2)
+      : String(Number(value.toPrecision(2)));
+
 /** EECU-hours; undefined if they are unknown. */
 export const leftHours = ({ limitEecuHours, spentEecuSeconds }: BudgetFigures): number | undefined =>
   limitEecuHours === undefined || spentEecuSeconds === undefined

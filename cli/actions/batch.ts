@@ -3,8 +3,9 @@ import { checkManifest } from '../../shared/batch/check-expansion.ts';
 import { readBatch } from '../../shared/batch/change-batch.ts';
 import { jobRules } from '../../shared/message/job-message.ts';
 import { plan, type Plan, type PlannedOutcome, type SampledJob } from '../../shared/batch/plan.ts';
+import type { BudgetFigures } from '../../shared/model/budget.ts';
 import type { Issue } from '../../shared/model/rejected-message.ts';
-import { leftHours, readBudgetFigures } from '../budgets.ts';
+import { hours, leftHours, readBudgetFigures } from '../budgets.ts';
 import { wrongInput } from '../cli-error.ts';
 import type { Cli } from '../cli.ts';
 import { estimatorOf, readEstimate, type WrittenEstimate } from '../estimate.ts';
@@ -45,24 +46,32 @@ export async function planBatch(cli: Cli, file: string, options: BatchOptions): 
   }
   const { findings, sample } = result;
   const estimates = await readEstimates(cli, sample, result.plan.counts.new);
-  const exceeded = await exceededBudgets(cli, sample, estimates);
+  const budgets = sample.length > 0 ? await readBudgetFigures(cli) : [];
+  const exceeded = exceededBudgets(budgets, sample, estimates);
+  const holding = budgets.filter(({ holds, match }) => holds && sample.some((job) => covers(match, job)));
+  const heldBy = holding.find(({ match }) => sample.every((job) => covers(match, job)))?.id;
   if (cli.json) {
     const costs = estimates.map(({ json }) => json);
     writeJson(cli, {
       ...result.plan,
       ...(costs.length > 0 && { estimates: costs }),
       ...(exceeded.length > 0 && { exceeds: exceeded }),
+      ...(holding.length > 0 && { heldBy: holding.map(({ id }) => id) }),
       ...(findings.length > 0 && { findings }),
     });
   } else {
     writeFindings(cli, file, findings);
-    writePlan(cli, result.plan);
+    writePlan(cli, result.plan, heldBy);
     for (const text of estimates.flatMap(({ texts }) => texts)) {
       cli.terminal.out(`  cost  ${text}`);
     }
-    for (const { budgetId, leftEecuHours } of exceeded) {
+    for (const { id } of heldBy === undefined ? holding : []) {
+      cli.terminal.out(`  budget  ${printable(id)} holds some of them: they would wait`);
+    }
+    const held = new Set(holding.map(({ id }) => id));
+    for (const { budgetId, leftEecuHours } of exceeded.filter((each) => !held.has(each.budgetId))) {
       cli.terminal.out(
-        `  budget  ${printable(budgetId)} has ${leftEecuHours.toFixed(2)} EECU-hours left, which may not be enough`,
+        `  budget  ${printable(budgetId)} has ${hours(leftEecuHours)} EECU-hours left, which may not be enough`,
       );
     }
   }
@@ -103,13 +112,12 @@ async function readEstimates(
 }
 
 /** The budgets that cover the jobs and may not have enough left for them. */
-async function exceededBudgets(
-  cli: Cli,
+function exceededBudgets(
+  budgets: readonly BudgetFigures[],
   sample: readonly SampledJob[],
   estimates: readonly WrittenEstimate[],
-): Promise<{ readonly budgetId: string; readonly leftEecuHours: number }[]> {
+): { readonly budgetId: string; readonly leftEecuHours: number }[] {
   const high = estimates.reduce((sum, { highHours = 0 }) => sum + highHours, 0);
-  const budgets = high > 0 ? await readBudgetFigures(cli) : [];
   return budgets.flatMap((budget) => {
     const leftEecuHours = leftHours(budget);
     return leftEecuHours !== undefined &&
@@ -120,7 +128,12 @@ async function exceededBudgets(
   });
 }
 
-function writePlan({ terminal }: Cli, { batchId, jobs, counts, first, batch }: Plan): void {
+/** @param heldBy the budget that holds every new job, if one does */
+function writePlan(
+  { terminal }: Cli,
+  { batchId, jobs, counts, first, batch }: Plan,
+  heldBy: string | undefined,
+): void {
   terminal.out(`${batchId}: ${plural(jobs, 'job')}`);
   const outcomes = Object.keys(meanings) as PlannedOutcome[];
   const rows = outcomes.flatMap((outcome) =>
@@ -129,7 +142,9 @@ function writePlan({ terminal }: Cli, { batchId, jobs, counts, first, batch }: P
       : [
           [
             String(counts[outcome]).padStart(7),
-            meanings[outcome],
+            outcome === 'new' && heldBy !== undefined
+              ? `would wait: budget ${printable(heldBy)} holds them`
+              : meanings[outcome],
             `first: ${first[outcome]?.jobKey ?? first[outcome]?.recordId ?? ''}`,
           ],
         ],

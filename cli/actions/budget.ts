@@ -3,7 +3,7 @@ import { type Budget, type BudgetFigures, budgetSchema } from '../../shared/mode
 import { budgetQueries } from '../../shared/store/budget-queries.ts';
 import { isDocumentId } from '../../shared/store/limits.ts';
 import { isReadable } from '../../shared/store/store.ts';
-import { leftHours } from '../budgets.ts';
+import { hours, leftHours } from '../budgets.ts';
 import { CliError, wrongInput } from '../cli-error.ts';
 import type { Cli } from '../cli.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
@@ -162,8 +162,6 @@ export async function removeBudget(cli: Cli, id: string): Promise<ExitCode> {
 
 const spentHours = ({ spentEecuSeconds }: BudgetFigures): number | undefined =>
   spentEecuSeconds === undefined ? undefined : spentEecuSeconds / 3600;
-
-const hours = (value: number | undefined): string => (value === undefined ? '?' : value.toFixed(2));
 
 function statusOf({ problem, holds, cancels, strict }: BudgetFigures): string {
   if (problem !== undefined) {

@@ -34,6 +34,14 @@ describe('budget', () => {
     expect(out).toMatch(/water +2026-\d\d +30\.00 +40\.00 +10\.00 +open/);
   });
 
+  it('shows little with two digits, and not as nothing', async () => {
+    const rig = createRig();
+    put(rig, idOf('a'), { ...spent(0.0213), finishedAt: rig.clock.now() });
+    const { out } = await rig.run(...'budget set tiny --limit 0.004'.split(' '));
+    expect(out).toMatch(/0\.021 of 0\.004 EECU-hours/);
+    expect((await rig.run('budget', 'list')).out).toMatch(/tiny +2026-\d\d +0\.021 +0\.004 +0\.00 /);
+  });
+
   it('sets no more budgets than the service counts', async () => {
     const rig = createRig();
     for (let n = 0; n < 200; n += 1) {

@@ -155,6 +155,22 @@ describe('batch plan with budgets', () => {
     expect(JSON.parse(out)).toMatchObject({ exceeds: [{ budgetId: 'mine', leftEecuHours: 100 }] });
   });
 
+  it('says that a budget would hold the jobs, not that they would be started', async () => {
+    const { out: before } = await rig.run('batch', 'plan', manifest, '--json');
+    const { estimates, counts } = JSON.parse(before) as {
+      estimates: { shapeHash: string }[];
+      counts: { new: number };
+    };
+    store(rig, estimates[0]?.shapeHash ?? '', 'stable', 20);
+    rig.store.put('exportBudgets/mine', { ...hold(0) });
+    await rig.run('budget', 'list');
+    const { out } = await rig.run('batch', 'plan', manifest);
+    expect(out).toMatch(new RegExp(`^ +${counts.new} {2}would wait: budget mine holds them +first: `, 'm'));
+    expect(out).not.toMatch(/would be started|may not be enough/);
+    const { out: json } = await rig.run('batch', 'plan', manifest, '--json');
+    expect(JSON.parse(json)).toMatchObject({ heldBy: ['mine'] });
+  });
+
   it.each([
     ['it is enough', 1e6, { batchIdPrefix: 'annual' }],
     ['the budget is for other jobs', 1, { batchIdPrefix: 'other' }],
