@@ -20,6 +20,8 @@ import { nameOf } from '../text.ts';
 export interface Group {
   /** By state. A job counts once, by its latest attempt. */
   readonly counts: Counts;
+  /** The attempts that are not counted, because a later one replaced them. */
+  earlierAttempts: number;
   /** Final costs. Every attempt costs. */
   eecuSeconds: number;
   /** The last values seen of jobs that run, or that ended without a final value. */
@@ -235,7 +237,9 @@ export async function readGroups(
     const group = groups.get(name) ?? createGroup(stored, budgets);
     groups.set(name, group);
     group.budgets = group.budgets.filter(({ match }) => covers(match, value));
-    if (!replaced.has(id)) {
+    if (replaced.has(id)) {
+      group.earlierAttempts += 1;
+    } else {
       group.counts[value.state] = (group.counts[value.state] ?? 0) + 1;
     }
     addCost(group, value, now);
@@ -245,6 +249,7 @@ export async function readGroups(
 
 const createGroup = ({ id, value }: Stored<ExportRecord>, budgets: readonly BudgetFigures[]): Group => ({
   counts: {},
+  earlierAttempts: 0,
   eecuSeconds: 0,
   eecuSecondsAtLeast: 0,
   eecuSecondsFailed: 0,

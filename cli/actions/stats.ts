@@ -8,7 +8,7 @@ import {
 import { costQueries, listQueries, rejectedMessageListQueries } from '../../shared/store/list-queries.ts';
 import { isReadable } from '../../shared/store/store.ts';
 import type { Query } from '../../shared/store/queries.ts';
-import { type Counts, countingReplaced, subtract } from '../attempts.ts';
+import { type Counts, countingReplaced, subtract, sum } from '../attempts.ts';
 import { wrongInput } from '../cli-error.ts';
 import type { Cli } from '../cli.ts';
 import { note, writeJson, writeTable } from '../output.ts';
@@ -20,7 +20,7 @@ import type { RecordFilter } from '../records.ts';
 import { table, wrap } from '../screen.ts';
 import { readRestrictions, restrictionText } from '../restrictions.ts';
 import { paint, paintState } from '../terminal.ts';
-import { eecu } from '../text.ts';
+import { eecu, plural } from '../text.ts';
 import { countStates, inBatch, replacedInBatch } from '../watch/group.ts';
 import { type Group, readGroups, writeReport } from './report.ts';
 
@@ -63,10 +63,13 @@ async function countsOnly(cli: Cli, filter: RecordFilter): Promise<ExitCode> {
   const { terminal } = cli;
   const { batch, label, since } = filter;
   // The database can count and sum a batch or everything; for other filters the records are read.
-  const { counts, ...cost } =
-    label || since
-      ? ((await readGroups(cli, filter, () => '')).get('') ?? { counts: {}, ...noCost })
-      : { counts: await countLatest(cli, batch), ...(await sumCosts(cli, batch)) };
+  const {
+    counts,
+    earlierAttempts = 0,
+    ...cost
+  }: Cost & { readonly counts: Counts; readonly earlierAttempts?: number } = label || since
+    ? ((await readGroups(cli, filter, () => '')).get('') ?? { counts: {}, ...noCost })
+    : { ...(await countLatest(cli, batch)), ...(await sumCosts(cli, batch)) };
   const isWhole = batch === undefined && !label && !since;
   const [restricted, deliveries, waitingFor, rejected] = await Promise.all([
     readRestrictions(cli),
@@ -77,6 +80,7 @@ async function countsOnly(cli: Cli, filter: RecordFilter): Promise<ExitCode> {
   if (cli.json) {
     writeJson(cli, {
       counts,
+      ...(earlierAttempts > 0 && { earlierAttempts }),
       ...(deliveries && { deliveries }),
       ...cost,
       restricted,
@@ -94,6 +98,12 @@ async function countsOnly(cli: Cli, filter: RecordFilter): Promise<ExitCode> {
   }
   for (const [index, row] of table(rows, '', terminal.columns).entries()) {
     terminal.out(paintState(terminal, row, rows[index]?.[0] ?? ''));
+  }
+  if (earlierAttempts > 0) {
+    note(
+      cli,
+      `${plural(earlierAttempts, 'earlier attempt')} ${earlierAttempts === 1 ? 'is' : 'are'} not counted: a job counts once, by its latest attempt. list has every attempt.`,
+    );
   }
   const videos = Object.entries(deliveries ?? {}).map(([state, count]) => `${count} ${state}`);
   if (videos.length > 0) {
@@ -147,7 +157,10 @@ async function countRejected(cli: Cli): Promise<Record<string, number>> {
 
 const noCost: Cost = { eecuSeconds: 0, eecuSecondsAtLeast: 0 };
 
-async function countLatest(cli: Cli, batchId: string | undefined): Promise<Counts> {
+async function countLatest(
+  cli: Cli,
+  batchId: string | undefined,
+): Promise<{ readonly counts: Counts; readonly earlierAttempts: number }> {
   const store = await cli.store();
   const replaced =
     batchId === undefined
@@ -156,7 +169,7 @@ async function countLatest(cli: Cli, batchId: string | undefined): Promise<Count
   const inState =
     batchId === undefined ? (state: RecordState) => [listQueries.inState(state)] : inBatch(batchId);
   const [all, earlier] = await Promise.all([countStates(cli, inState), replaced()]);
-  return subtract(all, earlier);
+  return { counts: subtract(all, earlier), earlierAttempts: sum(Object.values(earlier)) };
 }
 
 async function sumCosts(cli: Cli, batch: string | undefined): Promise<Cost> {

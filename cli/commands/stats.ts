@@ -5,7 +5,9 @@ import { labelOption, parseGrouping, parsePrice, sinceOption } from '../options.
 export const declareStats: Declare = (parent, { clock, run }) => {
   parent
     .command('stats')
-    .description('Count records by state, and sum the EECU-time that they cost.')
+    .description(
+      'Count jobs by the state of their latest attempt, and sum the EECU-time that all attempts cost.',
+    )
     .option('--batch <ID>', 'only jobs of this batch')
     .addOption(labelOption('only jobs with this label'))
     .addOption(sinceOption(clock))
