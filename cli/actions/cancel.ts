@@ -23,7 +23,11 @@ interface Planned {
   /** For people: what it is, and what it would cancel. */
   readonly description: string;
   readonly isBatch: boolean;
+  /** Earth Engine may have started some of it. */
+  readonly maySucceed: boolean;
 }
+
+const atEarthEngine: readonly RecordState[] = ['SUBMITTING', 'PENDING', 'RUNNING', 'CANCELLING'];
 
 /** Publishes cancellations, which the service carries out: the same messages that any program can publish. */
 export async function cancel(cli: Cli, ids: readonly string[], options: CancelOptions): Promise<ExitCode> {
@@ -57,7 +61,9 @@ export async function cancel(cli: Cli, ids: readonly string[], options: CancelOp
   for (const { description } of cli.isQuiet ? [] : planned) {
     cli.terminal.out(`canceling ${description}`);
   }
-  note(cli, 'Jobs that Earth Engine is already rendering may still succeed.');
+  if (planned.some(({ maySucceed }) => maySucceed)) {
+    note(cli, 'Jobs that Earth Engine is already rendering may still succeed.');
+  }
   return exitCodes.DONE;
 }
 
@@ -111,7 +117,7 @@ function unseen(cancellation: Cancellation): Planned {
       `Cannot cancel ${name} ahead: give ${issue.message}, or use --job-key or --batch.`,
     );
   }
-  return { cancellation, description: `${name} ahead`, isBatch: false };
+  return { cancellation, description: `${name} ahead`, isBatch: false, maySucceed: false };
 }
 
 async function plannedFor(cli: Cli, target: Target): Promise<Planned | undefined> {
@@ -123,6 +129,7 @@ async function plannedFor(cli: Cli, target: Target): Promise<Planned | undefined
       cancellation: { batchId: target.id },
       description: `batch ${name} (${text})`,
       isBatch: true,
+      maySucceed: atEarthEngine.some((state) => (counts[state] ?? 0) > 0),
     };
   }
   const record = recordOf(target);
@@ -139,6 +146,7 @@ async function plannedFor(cli: Cli, target: Target): Promise<Planned | undefined
     cancellation: target.kind === 'JOB' ? { jobKey: target.id } : { recordId: target.id },
     description,
     isBatch: false,
+    maySucceed: attempts.some(({ value }) => atEarthEngine.includes(value.state)),
   };
 }
 

@@ -4,6 +4,7 @@ import { markDue } from '../../shared/record/transitions.ts';
 import { updateRecord } from '../../shared/records.ts';
 import type { Services } from '../../shared/services.ts';
 import { pages } from '../../shared/store/pages.ts';
+import { listQueries } from '../../shared/store/list-queries.ts';
 import { type Query, recordQueries } from '../../shared/store/queries.ts';
 import { isReadable, type Stored } from '../../shared/store/store.ts';
 import { changeStatus } from '../../shared/submission/gate.ts';
@@ -40,11 +41,21 @@ export async function resume(cli: Cli, ids: readonly string[]): Promise<ExitCode
     const queues = projects.size > 0 ? ` and the queue of ${[...projects].join(', ')}` : '';
     cli.terminal.out(
       jobs + projects.size === 0
-        ? 'Nothing waits for a later time.'
+        ? await nothingResumed(services, ids)
         : `The next poll tries ${plural(jobs, 'job')}${queues}.`,
     );
   }
   return exitCodes.DONE;
+}
+
+async function nothingResumed({ store }: Services, ids: readonly string[]): Promise<string> {
+  if (ids.length > 0) {
+    return 'Nothing of it waits for a later time: the service sends these jobs as soon as it can.';
+  }
+  const waiting = await store.records.count(listQueries.inState('WAITING'));
+  return waiting === 0
+    ? 'No job waits: the service has already sent every job.'
+    : `${plural(waiting, 'job')} ${waiting === 1 ? 'waits' : 'wait'}, but not for a later time: the service sends jobs as soon as it can.`;
 }
 
 interface Resumed {

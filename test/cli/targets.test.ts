@@ -165,6 +165,14 @@ describe('resume', () => {
     });
   });
 
+  it('says why there is nothing to do', async () => {
+    const idle = createRig();
+    const { out } = await idle.run('resume');
+    expect(out).toBe('No job waits: the service has already sent every job.\n');
+    put(idle, idOf('q'), sample('WAITING', { waitingFor: 'QUEUE' }));
+    expect((await idle.run('resume')).out).toMatch(/^1 job waits, but not for a later time: /);
+  });
+
   it('changes nothing twice', async () => {
     await rig.run('resume');
     expect((await rig.run('resume', 'w')).code).toBe(0);
