@@ -73,9 +73,10 @@ const states = [
 const deliveries = ['PENDING', 'VERIFIED', 'SUSPECT', 'MISSING', 'AMBIGUOUS', 'UNCHECKED'] as const;
 
 export const deliveryOption = (): Option =>
-  new Option('--delivery <STATES>', 'only jobs whose video is so, such as missing,suspect').argParser(
-    parseDeliveries,
-  );
+  new Option(
+    '--delivery <STATES>',
+    'only jobs whose video has one of these states, such as missing,suspect',
+  ).argParser(parseDeliveries);
 
 /** `failed,lost`, in any case. */
 export const parseStates = (text: string): (typeof states)[number][] => parseNames(text, states);

@@ -138,13 +138,13 @@ function describe(code: ClientErrorCode, error: Error): Problem {
       return problem(
         code,
         `You lack a permission (${detailOf(error)})`,
-        'Run ee-video-exports doctor to find out which one, and ask for it',
+        'Run npx ee-video-exports doctor to find out which one, and ask for it',
       );
     case 'NOT_FOUND':
       return problem(
         code,
         detailOf(error),
-        "Check that GOOGLE_CLOUD_PROJECT is the service's project, or run ee-video-exports doctor",
+        "Check that GOOGLE_CLOUD_PROJECT is the service's project, or run npx ee-video-exports doctor",
       );
     case 'NOT_RUNNING': {
       const address = /\d+(?:\.\d+){3}:\d+/.exec(error.message)?.[0];

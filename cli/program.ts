@@ -207,7 +207,7 @@ function completableProgram(
     .usage('COMMAND [options]')
     .option('--context <NAME>', 'the service to use for this command (see context --help)')
     .option('--project <ID>', 'the same by its Google Cloud project')
-    .option('--json', 'print results as JSON, one value per line')
+    .option('--json', 'print results as JSON')
     .addOption(
       new Option('--format <FORMAT>', 'table, json (the same as --json), or csv for lists').choices(formats),
     )

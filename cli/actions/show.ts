@@ -107,5 +107,5 @@ function writeRejected(cli: Cli, { id, value }: Stored<RejectedMessage>): void {
 /** What ends it: the sender corrects the message, or the same message is published again. */
 const thenOf = (id: string, { reason }: RejectedMessage): string =>
   reason === 'DEAD_LETTER'
-    ? `When the cause is gone: ee-video-exports dead-letters replay ${id}`
-    : `Correct the message and submit it. If a setting was wrong: ee-video-exports dead-letters replay ${id} --reason ${reason}`;
+    ? `When the cause is gone: npx ee-video-exports dead-letters replay ${id}`
+    : `Correct the message and submit it. If a setting was wrong: npx ee-video-exports dead-letters replay ${id} --reason ${reason}`;

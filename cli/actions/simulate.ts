@@ -38,7 +38,7 @@ const scenes: Readonly<Record<Trouble, Scene>> = {
   },
   permission: {
     settings: (project) => ({ denied: { [project]: 'NO_PERMISSION' } }),
-    seen: 'New jobs wait for a permission. doctor and show say which account needs which role.',
+    seen: 'New jobs wait for a permission. doctor and show print the missing role and the command that grants it.',
   },
   quota: {
     settings: () => ({ dailyQuota: 0 }),

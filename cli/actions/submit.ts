@@ -233,7 +233,7 @@ function writeOutcome(cli: Cli, { file, job, existing }: Submission, messageId: 
     cli.terminal.out(`  It now counts for the batch ${printable(batchId ?? '')} too.`);
   }
   if (isTerminal(value) && value.state !== 'SUCCEEDED') {
-    cli.terminal.out(`  To run it again: ee-video-exports retry ${jobKey ?? id}`);
+    cli.terminal.out(`  To run it again: npx ee-video-exports retry ${jobKey ?? id}`);
   }
 }
 

@@ -18,17 +18,19 @@ export const declareBudget: Declare = (parent, context) => {
 const declareSet: Declare = (budget, { run }) => {
   budget
     .command('set')
-    .description('Create a budget, or replace it. It takes effect at once, and covers all jobs that match.')
+    .description(
+      'Create a budget, or replace it. It takes effect within seconds, and covers all jobs that match.',
+    )
     .argument('<ID>', 'the name of the budget')
     .requiredOption('--limit <EECU_HOURS>', 'what its jobs may use: 100 percent', parseHours)
-    .option('--total', 'never start again (default: each month)')
+    .option('--total', 'count from the beginning, and never reset (default: reset each month)')
     .option('--time-zone <NAME>', 'where a month begins, such as Europe/Berlin (default: UTC)')
     .option('--match-project <ID>', 'only jobs of this Earth Engine project')
     .option('--batch-prefix <TEXT>', 'only jobs whose batch begins with this')
     .addOption(labelOption('only jobs with this label'))
     .option('--notify <PERCENT...>', 'send an event at these percentages', parsePercents)
-    .option('--hold <PERCENT>', 'let nothing new start from here', parsePercent)
-    .option('--cancel <PERCENT>', 'also cancel what runs from here', parsePercent)
+    .option('--hold <PERCENT>', 'at this percentage, stop sending new jobs: they wait', parsePercent)
+    .option('--cancel <PERCENT>', 'at this percentage, also cancel jobs that run', parsePercent)
     .option('--strict', 'also hold jobs while the service cannot tell what was spent')
     .addHelpText(
       'after',

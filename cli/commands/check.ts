@@ -4,7 +4,7 @@ export const declareCheck: Declare = (parent, { run }) => {
   parent
     .command('check')
     .description(
-      'Find what no video can be made of, before anything is sent. Needs no connection. docs/checks.md explains each finding.',
+      'Find what would keep Earth Engine from making a video, before anything is sent. Needs no connection. docs/checks.md explains each finding.',
     )
     .argument(
       '<FILE...>',

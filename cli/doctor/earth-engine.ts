@@ -13,7 +13,7 @@ export function judgeProject(project: string, answer: ProjectConfig): Finding {
   const text = printable(refusal ?? '');
   switch (projectStatus(answer)) {
     case 'OK':
-      return ok(check, `${project} is ${(registration ?? 'known').toLowerCase().replaceAll('_', ' ')}`);
+      return ok(check, `${project} is ${registrationText(registration)}`);
     case 'NOT_REGISTERED':
       return problem(
         check,
@@ -40,7 +40,7 @@ export function judgeProject(project: string, answer: ProjectConfig): Finding {
         check,
         'PROJECT_WRONG',
         `${project}: ${text}`,
-        'Check the project id (EARTHENGINE_PROJECT, or else GOOGLE_CLOUD_PROJECT), or ask for a role on the project, such as roles/earthengine.viewer',
+        'Check the project id (EARTHENGINE_PROJECT, or else GOOGLE_CLOUD_PROJECT). If it is right, your account has no role on the project: ask for roles/earthengine.viewer. The account of the service needs roles/earthengine.writer',
       );
     case 'UNAUTHENTICATED':
       return problem(
@@ -56,6 +56,20 @@ export function judgeProject(project: string, answer: ProjectConfig): Finding {
         `HTTP ${httpStatus}: ${text}`,
         'Retry later; see https://status.earthengine.google.com',
       );
+  }
+}
+
+/** What Earth Engine calls `REGISTERED_NOT_COMMERCIALLY`, in words. It may have other values some day. */
+function registrationText(registration: string | undefined): string {
+  switch (registration) {
+    case undefined:
+      return 'known';
+    case 'REGISTERED_COMMERCIALLY':
+      return 'registered for commercial use';
+    case 'REGISTERED_NOT_COMMERCIALLY':
+      return 'registered for noncommercial use';
+    default:
+      return registration.toLowerCase().replaceAll('_', ' ');
   }
 }
 
@@ -94,7 +108,7 @@ export function judgeClock(clock: Clock, answer: ProjectConfig, before: Date): F
   const late = answer.date.getTime() - after;
   const off = Math.max(early, late, 0);
   if (off <= CLOCK_TOLERANCE_MS) {
-    return ok(check, 'Right');
+    return ok(check, 'Correct');
   }
   return problem(
     check,

@@ -22,8 +22,7 @@ export async function* examine(
     config = await cli.config();
     yield ok('Service', describeService(service));
   } catch (error) {
-    const { found, advice = 'Fix the environment; docs/reference.md lists every variable' } = explain(error);
-    yield problem('Service', 'SETTINGS_WRONG', found, advice);
+    yield serviceProblem(error);
     return;
   }
   const probes = probesOf(config, cli);
@@ -68,6 +67,23 @@ export async function* examine(
   } else {
     yield* checkEarthEngine(cli, config, probes);
   }
+}
+
+function serviceProblem(error: unknown): Finding {
+  const {
+    code,
+    found,
+    advice = 'Fix the environment; docs/reference.md lists every variable',
+  } = explain(error);
+  return code === 'NOT_RUNNING'
+    ? problem(
+        'Service',
+        code,
+        // The advice repeats the rest.
+        found.replace(/\..*$/s, ''),
+        'Start it with npm start, or choose another service with context use',
+      )
+    : problem('Service', 'SETTINGS_WRONG', found, advice);
 }
 
 async function checkCredentials(config: Config, probes: Probes): Promise<Finding> {

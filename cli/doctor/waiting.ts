@@ -59,7 +59,7 @@ async function findingOf(
         check,
         'JOBS_WAIT_FOR_PERMISSION',
         missing ? `${plural(count, 'job')}: ${missing.why}` : found,
-        `${missing?.fix ?? 'Grant it'}; then run ee-video-exports resume, or wait for the next try`,
+        `${missing?.fix ?? 'Grant it'}; then run npx ee-video-exports resume, or wait for the next try`,
       );
     }
     case 'QUOTA':
@@ -67,7 +67,7 @@ async function findingOf(
         check,
         'JOBS_WAIT_FOR_QUOTA',
         found,
-        `Raise the EECU quota of ${project}, then run ee-video-exports resume ${project}; or wait for its reset`,
+        `Raise the EECU quota of ${project}, then run npx ee-video-exports resume ${project}; or wait for its reset`,
       );
     case 'SERVICE':
       return problem(
@@ -106,7 +106,7 @@ export async function checkDeadLetters(cli: Cli): Promise<Finding> {
         check,
         'DEAD_LETTERS',
         `${plural(dead.length, 'message')} in the last 7 days, such as ${first.id}`,
-        'Fix the cause (show MESSAGE_ID), then run ee-video-exports dead-letters replay',
+        'Fix the cause (show MESSAGE_ID), then run npx ee-video-exports dead-letters replay',
       )
     : ok(check, 'None in the last 7 days');
 }

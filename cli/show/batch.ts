@@ -62,7 +62,7 @@ export async function showBatch(cli: Cli, id: string): Promise<void> {
   ]);
   const { SUCCEEDED = 0 } = counts;
   if (sum(Object.values(counts)) > SUCCEEDED) {
-    note(cli, `\nTo list its jobs: ee-video-exports list --batch ${id}`);
+    note(cli, `\nTo list its jobs: npx ee-video-exports list --batch ${id}`);
   }
 }
 

@@ -50,7 +50,7 @@ export function waitingFields(record: WaitingRecord, circumstances: Circumstance
 function fixOf({ waitingFor, project, heldBy }: WaitingRecord): string | undefined {
   switch (waitingFor) {
     case 'QUOTA':
-      return `Raise the EECU quota of ${project}, then run ee-video-exports resume ${project}; or wait for its reset`;
+      return `Raise the EECU quota of ${project}, then run npx ee-video-exports resume ${project}; or wait for its reset`;
     case 'BUDGET':
       return `Raise the limit of the budget ${heldBy}; or wait for its next month`;
     case 'QUEUE':
@@ -59,7 +59,7 @@ function fixOf({ waitingFor, project, heldBy }: WaitingRecord): string | undefin
     case 'ADOPTION':
       return 'Nothing to do: the service keeps trying';
     case 'PERMISSION':
-      return 'Grant it, then run ee-video-exports resume, or wait for the next try';
+      return 'Grant it, then run npx ee-video-exports resume, or wait for the next try';
   }
 }
 

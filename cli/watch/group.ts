@@ -165,7 +165,7 @@ async function expectBatch(cli: Cli, { name, published }: Group): Promise<void> 
   const [issue] = rejected.value.issues;
   throw new CliError(
     rejectionCode(rejected.value.reason),
-    `The service rejected the manifest: ${issue ? `${issue.path}: ${issue.message}` : rejected.value.reason}. For all its mistakes, run ee-video-exports show ${published.messageId}.`,
+    `The service rejected the manifest: ${issue ? `${issue.path}: ${issue.message}` : rejected.value.reason}. For all its mistakes, run npx ee-video-exports show ${published.messageId}.`,
   );
 }
 

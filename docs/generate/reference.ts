@@ -237,7 +237,7 @@ function commandLine(): string[] {
     command.commands.length === 0 ? [command] : command.commands.flatMap(leaves);
   return [
     '## Command line',
-    '`npx ee-video-exports COMMAND --help` prints these. Every command accepts `--json`, `--debug`, and `--project`.',
+    '`npx ee-video-exports COMMAND --help` prints these. Every command accepts `--context`, `--project`, `--json`, `--format`, `--quiet`, and `--debug`. With `--json`, `list` prints one object with all of its records, and a command that does one thing for each of several jobs prints one value per line.',
     table(
       ['exit code', 'meaning'],
       Object.entries(exitCodeMeanings).map(([code, meaning]) => [code, meaning]),

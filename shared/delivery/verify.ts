@@ -245,7 +245,7 @@ const READ_ROLE = 'roles/storage.objectViewer';
 const deniedDecision = (bucket: string): Decision =>
   unchecked(
     'DENIED',
-    `The service may not read gs://${bucket}: it needs ${READ_ROLE}. Once it has it, run ee-video-exports verify.`,
+    `The service may not read gs://${bucket}: it needs ${READ_ROLE}. Once it has it, run npx ee-video-exports verify.`,
   );
 
 /** By the client of Cloud Storage, which lives as long as the process. */

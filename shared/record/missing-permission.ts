@@ -36,7 +36,12 @@ export function missingPermission(
     return undefined;
   }
   const account = serviceAccount ?? "the service's account";
-  const member = `--member=serviceAccount:${serviceAccount ?? 'ACCOUNT'} --role=${role}`;
+  // The shell finds out the account, in the clone from which the service was deployed.
+  const principal =
+    serviceAccount === undefined
+      ? '"serviceAccount:$(terraform -chdir=infra output -raw sender)"'
+      : `serviceAccount:${serviceAccount}`;
+  const member = `--member=${principal} --role=${role}`;
   const [bucket] = /^gs:\/\/[^/]+/.exec(destination) ?? [];
   return role.startsWith('roles/storage') && bucket !== undefined
     ? {

@@ -51,7 +51,7 @@ describe('batch', () => {
     expect(out).toContain('weekly-ndvi@2026-11-23  0 of 3 ended');
     expect({ code, err }).toEqual({
       code: 1,
-      err: 'ee-video-exports: The service rejected the manifest: run: was made from another manifest. For all its mistakes, run ee-video-exports show 1.\nService: project demo-ee, database (default)\n',
+      err: 'ee-video-exports: The service rejected the manifest: run: was made from another manifest. For all its mistakes, run npx ee-video-exports show 1.\nService: project demo-ee, database (default)\n',
     });
   });
 
@@ -162,6 +162,17 @@ describe('cancel of a batch', () => {
   it('asks nothing of a script, nor about a single job', async () => {
     expect((await rigWithBatch().run('cancel', 'weekly@1')).code).toBe(0);
     expect((await rigWithBatch(false).run('cancel', 'a')).code).toBe(0);
+  });
+
+  it.each([
+    ['RUNNING', true],
+    ['WAITING', false],
+    ['SUCCEEDED', false],
+  ] as const)('says that jobs may still succeed only if Earth Engine has some: %s', async (state, isSaid) => {
+    const rig = createRig();
+    put(rig, idOf('a'), sample(state, { batchId: 'weekly@1' }));
+    const { err } = await rig.run('cancel', 'weekly@1', '--yes');
+    expect(err.includes('may still succeed')).toBe(isSaid);
   });
 
   it('--dry-run prints what would be canceled, and publishes nothing', async () => {

@@ -8,7 +8,7 @@ import type { Cli } from '../../cli/cli.ts';
 import { examine } from '../../cli/doctor/examine.ts';
 import type { Finding } from '../../cli/doctor/finding.ts';
 import { createProbes, type Probes } from '../../cli/doctor/probes.ts';
-import { chooseService } from '../../cli/service/service.ts';
+import { chooseService, type Service } from '../../cli/service/service.ts';
 import { readServiceConfig } from '../../cli/service/service-config.ts';
 import { readConfig } from '../../shared/config.ts';
 import type { ProjectConfig } from '../../shared/earth-engine/project-config.ts';
@@ -29,6 +29,7 @@ interface World {
   readonly topics?: (name: string) => TopicAccess;
   readonly store?: Store;
   readonly probesOf?: typeof createProbes;
+  readonly service?: () => Service;
 }
 
 /** The findings about a deployed service that has only the problems of the test. */
@@ -39,11 +40,13 @@ async function findingsIn({
   topics = () => 'MAY_PUBLISH',
   store = createMemoryStore(),
   probesOf,
+  service = () =>
+    chooseService({ GOOGLE_CLOUD_PROJECT: 'my-project', ...environment }, {}, () => ({ contexts: {} })),
 }: World): Promise<Finding[]> {
   const variables = { GOOGLE_CLOUD_PROJECT: 'my-project', ...environment };
   const cli = {
     clock,
-    service: async () => chooseService(variables, {}, () => ({ contexts: {} })),
+    service: async () => service(),
     config: async () => readConfig(variables),
     serviceConfig: async () => readServiceConfig(readConfig(variables), store, variables),
     store: async () => store,
@@ -258,6 +261,16 @@ describe('doctor', () => {
       /NTP/,
     ],
     [
+      'a local service that is stopped',
+      {
+        service: () =>
+          chooseService({}, { context: 'local' }, () => ({ contexts: { local: { kind: 'local' } } })),
+      },
+      'NOT_RUNNING',
+      /^The service of the context local is not running$/,
+      /^Start it with npm start, or choose another service/,
+    ],
+    [
       'a wrong setting',
       { environment: { RETENTION_DAYS: 'x' } },
       'SETTINGS_WRONG',
@@ -307,13 +320,13 @@ describe('doctor', () => {
       'PERMISSION',
       'PROBLEM',
       /^2 jobs: a@demo needs roles\/earthengine\.writer on the project demo-ee/,
-      /^gcloud projects add-iam-policy-binding demo-ee .*; then run ee-video-exports resume/,
+      /^gcloud projects add-iam-policy-binding demo-ee .*; then run npx ee-video-exports resume/,
     ],
     [
       'QUOTA',
       'PROBLEM',
       /^2 jobs for the reset of/,
-      /^Raise the EECU quota of demo-ee, then run ee-video-exports resume demo-ee/,
+      /^Raise the EECU quota of demo-ee, then run npx ee-video-exports resume demo-ee/,
     ],
     ['SERVICE', 'PROBLEM', /^2 jobs for Earth Engine, which did not respond/, /status\.earthengine/],
   ] as const)('says what jobs wait for: %s', async (waitingFor, outcome, found, advice) => {

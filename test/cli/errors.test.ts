@@ -106,7 +106,7 @@ const mistakes: readonly (readonly [
     ['list'],
     failing(grpc(7, '7 PERMISSION_DENIED: Missing permission x.y.z')),
     1,
-    /lack a permission \(Missing permission x\.y\.z\)\. Run ee-video-exports doctor/,
+    /lack a permission \(Missing permission x\.y\.z\)\. Run npx ee-video-exports doctor/,
   ],
   [
     ['list'],

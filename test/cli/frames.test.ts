@@ -170,7 +170,7 @@ describe.each(widths)('on a terminal with %i columns', (columns) => {
     expect(refused.code).toBe(2);
     expect([there.out, refused.err].map(screenOf)).toMatchSnapshot();
     // A command to copy stays whole.
-    expectToFit(there.out.replace(/^.*: ee-video-exports .*$/m, ''));
+    expectToFit(there.out.replace(/^.*: npx ee-video-exports .*$/m, ''));
     expect(there.out).toContain('examples/las-vegas/2000-2020');
   });
 

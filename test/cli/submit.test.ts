@@ -86,7 +86,7 @@ describe('submit of a job that exists', () => {
   it.each([
     ['RUNNING', 0, ''],
     ['SUCCEEDED', 0, ''],
-    ['FAILED', 3, `  To run it again: ee-video-exports retry ${jobKey}\n`],
+    ['FAILED', 3, `  To run it again: npx ee-video-exports retry ${jobKey}\n`],
   ] as const)('reports its state: %s', async (state, code, advice) => {
     const rig = withRecord(sample(state, { jobKey, contentHash }));
     expect(await rig.run('submit', example)).toEqual({
