@@ -1,4 +1,4 @@
-import type { Batch } from '../../shared/model/batch.ts';
+import { type Batch, isCanceled } from '../../shared/model/batch.ts';
 import { batchListQueries } from '../../shared/store/list-queries.ts';
 import { isReadable, type Stored } from '../../shared/store/store.ts';
 import type { Cli } from '../cli.ts';
@@ -39,8 +39,7 @@ export async function listBatches(cli: Cli, { since, limit }: ListBatchesOptions
   return exitCodes.DONE;
 }
 
-const stateOf = ({ state, cancelRequestedAt }: Batch): string =>
-  cancelRequestedAt ? `${state}, canceled` : state;
+const stateOf = (batch: Batch): string => (isCanceled(batch) ? `${batch.state}, canceled` : batch.state);
 
 const csvRow = ({ id, value }: Stored<Batch>): string[] => [
   id,

@@ -1,4 +1,4 @@
-import type { Batch } from '../../shared/model/batch.ts';
+import { type Batch, isCanceled } from '../../shared/model/batch.ts';
 import { type ExportRecord, activeStates, type RecordState } from '../../shared/model/record.ts';
 import { batchListQueries } from '../../shared/store/list-queries.ts';
 import { pages } from '../../shared/store/pages.ts';
@@ -51,7 +51,10 @@ async function batchRow(records: Store['records'], { id, value }: Stored<Batch>)
     ...optional('eecuSeconds', eecuSeconds),
     createdAt: iso(createdAt),
     ...optional('finishedAt', finishedAt && iso(finishedAt)),
-    ...optional('cancelRequestedAt', cancelRequestedAt && iso(cancelRequestedAt)),
+    ...optional(
+      'cancelRequestedAt',
+      cancelRequestedAt && isCanceled(value) ? iso(cancelRequestedAt) : undefined,
+    ),
   };
 }
 

@@ -79,6 +79,10 @@ export const batchSchema = z.object({
 });
 export type Batch = z.infer<typeof batchSchema>;
 
+/** Whether a cancellation had or may still have an effect: one that comes after every job has ended has none. */
+export const isCanceled = ({ state, counts, cancelRequestedAt }: Batch): boolean =>
+  cancelRequestedAt !== undefined && (state !== 'FINISHED' || !counts || (counts.CANCELLED ?? 0) > 0);
+
 /** Pub/Sub delivers a job's message no later than this (`message_retention_duration`). */
 export const ON_THE_WAY_MS = 7 * DAY_MS;
 
