@@ -27,8 +27,12 @@ const short = {
 } as const;
 
 /** In the zone of the viewer, or in UTC where that is not known: on the server, and before scripts run. */
-export function dateTime(iso: string, local: boolean): string {
-  const text = new Date(iso).toLocaleString('en-US', local ? short : { ...short, timeZone: 'UTC' });
+export function dateTime(iso: string, local: boolean, seconds = false): string {
+  const text = new Date(iso).toLocaleString('en-US', {
+    ...short,
+    ...(seconds ? { second: '2-digit' } : {}),
+    ...(local ? {} : { timeZone: 'UTC' }),
+  });
   return local ? text : `${text} UTC`;
 }
 

@@ -19,11 +19,11 @@ export function Badge({ state }: { readonly state: ShownState }) {
 }
 
 /** A time in the zone of the viewer, with the exact one in its tooltip. */
-export function Time({ iso }: { readonly iso: string }) {
+export function Time({ iso, seconds = false }: { readonly iso: string; readonly seconds?: boolean }) {
   const { local } = useEnv();
   return (
     <time dateTime={iso} title={exactTime(iso, local)}>
-      {dateTime(iso, local)}
+      {dateTime(iso, local, seconds)}
     </time>
   );
 }

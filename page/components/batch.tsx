@@ -14,6 +14,12 @@ const t = texts.batch;
 export function BatchPage({ view }: { readonly view: BatchView }) {
   const { id, batch, rows, truncated, rejected } = view;
   const counts = truncated ? (batch?.counts ?? countsOf(rows)) : countsOf(rows);
+  const canCancel = batch ? batch.state !== 'FINISHED' : counts.waiting + counts.active > 0;
+  const retries = new Set(rows.map(({ retry }) => retry));
+  if (truncated && counts.unsuccessful > 0) {
+    // The rows that are not shown may have some.
+    retries.add('PLAIN');
+  }
   return (
     <>
       <div class="page-head">
@@ -57,8 +63,15 @@ export function BatchPage({ view }: { readonly view: BatchView }) {
       </Panel>
       {rejected.length > 0 && <Rejected rejected={rejected} />}
       <Panel wide title={t.commands}>
-        <Command title={t.cancel} text={command('cancel', '--batch', id)} />
-        <Command title={t.retry} text={command('retry', '--batch', id)} />
+        {canCancel && <Command title={t.cancel} text={command('cancel', '--batch', id)} />}
+        {retries.has('PLAIN') ? (
+          <Command title={t.retry} text={command('retry', '--batch', id)} />
+        ) : (
+          retries.has('FORCE') && (
+            <Command title={t.retryForced} text={command('retry', '--batch', id, '--force')} />
+          )
+        )}
+        <Command title={t.show} text={command('batch', 'show', id)} />
       </Panel>
     </>
   );

@@ -1,6 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
 
 import { texts } from '../texts.ts';
+import type { Remedy } from '../views/view.ts';
 import { useEnv } from './env.tsx';
 
 const SHOWN_MS = 2000;
@@ -33,3 +34,15 @@ export function Command({ title, text }: { readonly title: string; readonly text
     </div>
   );
 }
+
+/** A remedy of a problem: a command line, or an address. */
+export const RemedyLine = ({ remedy: { does, text } }: { readonly remedy: Remedy }) =>
+  text.startsWith('https://') ? (
+    <p>
+      <a href={text} rel="noreferrer">
+        {text}
+      </a>
+    </p>
+  ) : (
+    <Command title={texts.remedies[does]} text={text} />
+  );

@@ -4,11 +4,11 @@ import { eecuHours, percent } from '../format.ts';
 import { texts } from '../texts.ts';
 import { command } from '../views/commands.ts';
 import { batchPath, exportPath, exportsPath } from '../views/filter.ts';
-import { toneOf } from '../views/states.ts';
-import type { ExportView, HistoryEntry, ShownState } from '../views/view.ts';
+import type { ExportView } from '../views/view.ts';
 import { Age, Badge, Outside, Panel, Progress, Time } from './basics.tsx';
-import { Command } from './command.tsx';
+import { Command, RemedyLine } from './command.tsx';
 import { Delivery } from './delivery.tsx';
+import { History } from './history.tsx';
 
 const t = texts.export;
 
@@ -44,7 +44,10 @@ export function ExportPage({ view }: { readonly view: ExportView }) {
           {view.attempts.length > 0 && <Attempts view={view} />}
           <Panel title={t.commands}>
             {view.canCancel && <Command title={t.cancel} text={command('cancel', row.id)} />}
-            {view.canRetry && <Command title={t.retry} text={command('retry', row.id)} />}
+            {view.retry === 'PLAIN' && <Command title={t.retry} text={command('retry', row.id)} />}
+            {view.retry === 'FORCE' && (
+              <Command title={t.retryForced} text={command('retry', row.id, '--force')} />
+            )}
             {view.canVerify && <Command title={t.verify} text={command('verify', row.id)} />}
             {view.canRenderAgain && (
               <Command title={t.renderAgain} text={command('retry', row.id, '--undelivered')} />
@@ -61,7 +64,7 @@ export function ExportPage({ view }: { readonly view: ExportView }) {
 }
 
 /** What happens now: progress, why it waits, or what went wrong. */
-function Now({ view: { row, error, dueAt, facts } }: { readonly view: ExportView }) {
+function Now({ view: { row, error, dueAt, facts, permission } }: { readonly view: ExportView }) {
   const { state, waitingFor, progress, stalledSince, cancelRequestedAt } = row;
   return (
     <>
@@ -77,6 +80,16 @@ function Now({ view: { row, error, dueAt, facts } }: { readonly view: ExportView
             {t.waits}: {texts.waiting[waitingFor].label}
           </h2>
           <p>{texts.waiting[waitingFor].why}</p>
+          {permission && (
+            <>
+              <p>
+                <Outside>{permission.why}</Outside>
+              </p>
+              {permission.fix !== undefined && (
+                <RemedyLine remedy={{ does: 'GRANT', text: permission.fix }} />
+              )}
+            </>
+          )}
           {dueAt && (
             <p class="muted">
               {t.next}: <Age iso={dueAt} />
@@ -116,30 +129,6 @@ function Now({ view: { row, error, dueAt, facts } }: { readonly view: ExportView
     </>
   );
 }
-
-function History({ history }: { readonly history: readonly HistoryEntry[] }) {
-  return (
-    <ol class="timeline">
-      {history.toReversed().map(({ state, at, note }) => (
-        <li key={`${at} ${state} ${note ?? ''}`} class={`tone-${toneIn(state)}`}>
-          <span class="timeline-head">
-            <strong>{labelIn(state)}</strong>
-            <Time iso={at} />
-          </span>
-          {note && (
-            <p class="muted">
-              <Outside>{note}</Outside>
-            </p>
-          )}
-        </li>
-      ))}
-    </ol>
-  );
-}
-
-const isState = (state: string): state is ShownState => Object.hasOwn(texts.states, state);
-const toneIn = (state: string): string => (isState(state) ? toneOf(state) : 'ended');
-const labelIn = (state: string): string => (isState(state) ? texts.states[state].label : state);
 
 function Facts({ view: { row, facts } }: { readonly view: ExportView }) {
   const f = t.fields;
@@ -199,26 +188,26 @@ function Facts({ view: { row, facts } }: { readonly view: ExportView }) {
         </Fact>
       )}
       <Fact name={f.created}>
-        <Time iso={row.createdAt} />
+        <Time iso={row.createdAt} seconds />
       </Fact>
       {facts.submittedAt && (
         <Fact name={f.submitted}>
-          <Time iso={facts.submittedAt} />
+          <Time iso={facts.submittedAt} seconds />
         </Fact>
       )}
       {row.startedAt && (
         <Fact name={f.started}>
-          <Time iso={row.startedAt} />
+          <Time iso={row.startedAt} seconds />
         </Fact>
       )}
       {row.finishedAt && (
         <Fact name={f.finished}>
-          <Time iso={row.finishedAt} />
+          <Time iso={row.finishedAt} seconds />
         </Fact>
       )}
       {facts.expireAt && (
         <Fact name={f.expires}>
-          <Time iso={facts.expireAt} />
+          <Time iso={facts.expireAt} seconds />
         </Fact>
       )}
       <Fact name={f.submissions}>{facts.submissions}</Fact>

@@ -225,10 +225,10 @@ function ExportRow({ row, index }: { readonly row: Row; readonly index: number }
         <Badge state={state} />
       </td>
       <th role="rowheader" scope="row" class="cell-job">
-        <a class="name" href={exportPath(id)} data-link={index}>
+        <a class={attempt > 1 ? 'name name-before' : 'name'} href={exportPath(id)} data-link={index}>
           <Outside>{name}</Outside>
         </a>
-        {attempt > 1 && <span class="muted"> {t.attempt(attempt)}</span>}
+        {attempt > 1 && <span class="muted after-name"> {t.attempt(attempt)}</span>}
       </th>
       <td role="cell" class="cell-detail">
         <Detail row={row} />

@@ -3,10 +3,10 @@ import type { ComponentChildren } from 'preact';
 import { count, eecuHours, percent } from '../format.ts';
 import { texts } from '../texts.ts';
 import { exportPath, exportsPath } from '../views/filter.ts';
-import type { Hour, OverviewView, Problem, ProjectRow, Remedy, Row } from '../views/view.ts';
+import type { Hour, OverviewView, Problem, ProjectRow, Row } from '../views/view.ts';
 import { Age, Badge, Bar, Detail, Empty, Outside, Panel, Time } from './basics.tsx';
 import { Budgets } from './budgets.tsx';
-import { Command } from './command.tsx';
+import { RemedyLine } from './command.tsx';
 import { Hours } from './hours.tsx';
 
 const t = texts.overview;
@@ -116,17 +116,6 @@ function Problems({ problems }: { readonly problems: readonly Problem[] }) {
     </section>
   );
 }
-
-const RemedyLine = ({ remedy: { does, text } }: { readonly remedy: Remedy }) =>
-  text.startsWith('https://') ? (
-    <p>
-      <a href={text} rel="noreferrer">
-        {text}
-      </a>
-    </p>
-  ) : (
-    <Command title={texts.remedies[does]} text={text} />
-  );
 
 function Tiles({ view: { counts, waiting, hours } }: { readonly view: OverviewView }) {
   const sum = (of: (hour: Hour) => number) => hours?.reduce((total, hour) => total + of(hour), 0);

@@ -17,6 +17,8 @@ export const exportPage = {
   commands: 'Commands',
   cancel: 'Cancel this job',
   retry: 'Retry this job',
+  retryForced: 'Retry it once more, although it would most likely fail the same way',
+  times: (count: number) => `${count.toLocaleString('en')} times`,
   renderAgain: 'Render the video again',
   verify: 'Check the video again',
   show: 'Show it in a terminal',
@@ -53,6 +55,6 @@ export const exportPage = {
     submitted: 'Accepted',
     started: 'Started',
     finished: 'Finished',
-    expires: 'Record is deleted',
+    expires: 'Record will be deleted',
   },
 } as const;

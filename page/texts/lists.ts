@@ -66,6 +66,8 @@ export const batch = {
   noManifest: 'No manifest made this batch: jobs name it.',
   cancel: 'Cancel this batch',
   retry: 'Retry what did not succeed',
+  retryForced: 'Retry what did not succeed, although it would most likely fail the same way',
+  show: 'Show it in a terminal',
   commands: 'Commands',
   finished: 'Finished',
   created: 'Created',

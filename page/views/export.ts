@@ -5,15 +5,15 @@ import { type ExportRecord, isActive, isTerminal, type RecordIn } from '../../sh
 import { recordQueries } from '../../shared/store/queries.ts';
 import { isReadable, type Found, type Store, type Stored } from '../../shared/store/store.ts';
 import { abbreviate } from '../../shared/text.ts';
+import { historyOf } from './history.ts';
 import { requestText } from './request-text.ts';
-import { iso, optional, rowOf } from './row.ts';
+import { iso, optional, permissionOf, rowOf } from './row.ts';
 import { videoOf } from './video-object.ts';
-import type { DeliveryView, ExportFacts, ExportView, HistoryEntry, RecordErrorView, Row } from './view.ts';
+import type { DeliveryView, ExportFacts, ExportView, RecordErrorView, Row } from './view.ts';
 
 /** Longest texts of a page about one record, in characters. */
 const TEXT = 4000;
 const ATTEMPTS = 20;
-const HISTORY = 100;
 const FINDINGS = 20;
 
 const text = (value: string): string => abbreviate(value, TEXT);
@@ -29,15 +29,12 @@ export async function exportPage(
     otherAttempts(store, found),
     withRequest ? requestText(store, id) : undefined,
   ]);
+  const row = rowOf(found);
   const error = 'error' in value ? value.error : undefined;
   return {
     kind: 'export',
-    row: { ...rowOf(found), name: text(value.jobKey ?? id) },
-    history: value.history.slice(-HISTORY).map(({ state, at, note }): HistoryEntry => ({
-      state: abbreviate(state, 60),
-      at: iso(at),
-      ...optional('note', note === undefined ? undefined : text(note)),
-    })),
+    row: { ...row, name: text(value.jobKey ?? id) },
+    history: historyOf(value.history),
     ...optional('error', error && errorView(error)),
     ...('dueAt' in value && value.dueAt ? { dueAt: iso(value.dueAt) } : {}),
     facts: factsOf(value),
@@ -53,7 +50,8 @@ export async function exportPage(
     attempts,
     ...optional('request', request),
     ...optional('delivery', deliveryOf(id, value, allowed)),
-    canRetry: isTerminal(value) && value.state !== 'SUCCEEDED',
+    ...optional('permission', permissionOf(value)),
+    ...optional('retry', attempts.some(({ attempt }) => attempt > value.attempt) ? undefined : row.retry),
     canRenderAgain: value.state === 'SUCCEEDED' && isUndelivered(value.delivery?.state),
     canVerify: value.state === 'SUCCEEDED' && isVerifiable(value),
     canCancel: !isTerminal(value) && value.cancelRequestedAt === undefined,

@@ -2,18 +2,17 @@ import { type Clock, DAY_MS, later } from '../../shared/clock.ts';
 import type { Config } from '../../shared/config.ts';
 import type { Log } from '../../shared/log.ts';
 import type { BudgetFigures } from '../../shared/model/budget.ts';
-import { type ExportRecord, type WaitingFor, waitingForSchema } from '../../shared/model/record.ts';
-import { missingPermission } from '../../shared/record/missing-permission.ts';
+import { type WaitingFor, waitingForSchema } from '../../shared/model/record.ts';
 import { listQueries } from '../../shared/store/list-queries.ts';
 import { pageProjectQueries, pageQueries } from '../../shared/store/page-queries.ts';
 import { type Query, recordQueries } from '../../shared/store/queries.ts';
-import { isReadable, type Store, type Stored } from '../../shared/store/store.ts';
+import { isReadable, type Store } from '../../shared/store/store.ts';
 import { abbreviate } from '../../shared/text.ts';
 import { raiseBudget } from './commands.ts';
 import { createHourHistory } from './hours.ts';
 import { createParts, type Makers, type Steps } from './parts.ts';
 import { findProblems, withProblems } from './problems.ts';
-import { iso, optional, rowOf } from './row.ts';
+import { iso, optional, permissionOf, rowOf } from './row.ts';
 import type { BudgetRow, OverviewParts, OverviewView, ProjectRow, Waiting } from './view.ts';
 
 /** Lists on the overview are short: each has a page of its own. */
@@ -97,17 +96,12 @@ async function countWaiting({ records }: Store): Promise<Waiting> {
   const counts = [queue, ...others].filter((each) => each.count > 0);
   const refused = counts.some(({ reason }) => reason === 'PERMISSION');
   const [lacking] = refused ? await records.find(pageQueries.waitingFor('PERMISSION'), { limit: 1 }) : [];
+  const permission = lacking && isReadable(lacking) ? permissionOf(lacking.value) : undefined;
   return {
     reasons: counts,
     ...optional('oldest', oldest && rowOf(oldest)),
-    ...optional('permission', lacking && isReadable(lacking) ? permissionOf(lacking) : undefined),
+    ...optional('permission', permission && lacking && { id: lacking.id, ...permission }),
   };
-}
-
-function permissionOf({ id, value }: Stored<ExportRecord>): NonNullable<Waiting['permission']> {
-  const message = ('error' in value && value.error?.message) || '';
-  const missing = missingPermission(value, message);
-  return { id, why: abbreviate(missing?.why ?? message, 300), ...optional('fix', missing?.fix) };
 }
 
 const BUDGETS = 20;

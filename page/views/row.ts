@@ -1,11 +1,15 @@
-import type { ExportRecord } from '../../shared/model/record.ts';
+import { nextAttemptId } from '../../shared/model/ids.ts';
+import { type ExportRecord, isTerminal } from '../../shared/model/record.ts';
+import { missingPermission } from '../../shared/record/missing-permission.ts';
 import { isReadable, type Found } from '../../shared/store/store.ts';
 import { abbreviate } from '../../shared/text.ts';
-import type { Row } from './view.ts';
+import type { MissingPermissionView, RetryKind, Row } from './view.ts';
 
 /** Longest texts in a list, in characters: a row must not be larger than a page. */
 const NAME = 240;
 const DETAIL = 200;
+/** As much of a path as a column has room for. */
+const PATH = 40;
 
 export const iso = (date: Date): string => date.toISOString();
 
@@ -65,7 +69,39 @@ function rowOfRecord(id: string, record: ExportRecord): Row {
     ...time('finishedAt'),
     ...time('stalledSince'),
     ...time('cancelRequestedAt'),
+    ...optional('retry', retryOf(id, record)),
   };
+}
+
+/** As `retryJobs` decides, apart from later attempts. */
+function retryOf(id: string, record: ExportRecord): RetryKind | undefined {
+  if (!isTerminal(record) || record.state === 'SUCCEEDED' || !record.contentHash) {
+    return undefined;
+  }
+  if (nextAttemptId(id, record.attempt) === undefined) {
+    return undefined;
+  }
+  return record.error.retryable ? 'PLAIN' : 'FORCE';
+}
+
+/** What an operator must grant, if a job waits for that. */
+export function permissionOf(record: ExportRecord): MissingPermissionView | undefined {
+  if (record.state !== 'WAITING' || record.waitingFor !== 'PERMISSION') {
+    return undefined;
+  }
+  const message = record.error?.message ?? '';
+  const missing = missingPermission(record, message);
+  return { why: abbreviate(missing?.why ?? message, 300), ...optional('fix', missing?.fix) };
+}
+
+/** A list has little room, and the end of a path says more than its start. */
+function endOf(uri: string): string {
+  const path = uri.replace(/[?#].*$/, '').replace(/\/+$/, '');
+  const start = path.indexOf('/', Math.max(0, path.length - PATH));
+  if (path.length <= PATH) {
+    return path;
+  }
+  return `…${path.slice(start === -1 ? path.lastIndexOf('/') : start)}`;
 }
 
 const optionalList = <V>(value: V | undefined): V[] => (value === undefined ? [] : [value]);
@@ -79,7 +115,7 @@ function detailOf(record: ExportRecord): string {
     case 'CANCELLING':
       return record.stage ?? '';
     case 'SUCCEEDED':
-      return record.delivery?.problems[0]?.message ?? record.outputUris[0] ?? '';
+      return record.delivery?.problems[0]?.message ?? endOf(record.outputUris[0] ?? '');
     case 'FAILED':
     case 'CANCELLED':
     case 'REJECTED':

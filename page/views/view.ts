@@ -11,6 +11,9 @@ export type View = OverviewView | BatchesView | BatchView | ExportsView | Export
 /** A document that this version cannot read has a state of its own, so that it is not hidden. */
 export type ShownState = RecordState | 'UNREADABLE';
 
+/** How a job that did not succeed can be retried. `FORCE` would most likely fail the same way. */
+export type RetryKind = 'PLAIN' | 'FORCE';
+
 /** A record in a list. */
 export interface Row {
   readonly id: string;
@@ -33,6 +36,7 @@ export interface Row {
   readonly finishedAt?: string;
   readonly stalledSince?: string;
   readonly cancelRequestedAt?: string;
+  readonly retry?: RetryKind;
 }
 
 export interface ProjectRow {
@@ -126,11 +130,17 @@ export interface BudgetRow {
   readonly problem?: string;
 }
 
+export interface MissingPermissionView {
+  readonly why: string;
+  /** A command, or an address. */
+  readonly fix?: string;
+}
+
 export interface Waiting {
   readonly reasons: readonly { readonly reason: WaitingFor; readonly count: number }[];
   readonly oldest?: Row;
   /** Of one of the jobs that wait for a permission. */
-  readonly permission?: { readonly id: string; readonly why: string; readonly fix?: string };
+  readonly permission?: MissingPermissionView & { readonly id: string };
 }
 
 export interface OverviewView extends OverviewParts {
@@ -220,9 +230,13 @@ export interface ExportsView {
   readonly partial: boolean;
 }
 
+/** One state, or two that alternate. */
 export interface HistoryEntry {
-  readonly state: string;
+  readonly states: readonly string[];
   readonly at: string;
+  /** How often it follows itself, if it does, and when the last time was. */
+  readonly times?: number;
+  readonly until?: string;
   readonly note?: string;
 }
 
@@ -247,8 +261,10 @@ export interface ExportView {
   readonly attempts: readonly Row[];
   readonly request?: RequestText;
   readonly delivery?: DeliveryView;
-  /** Whether a retry, or a cancellation, has an effect. */
-  readonly canRetry: boolean;
+  /** What to grant, if it waits for a permission. */
+  readonly permission?: MissingPermissionView;
+  /** The retry that has an effect, if there is one. */
+  readonly retry?: RetryKind;
   readonly canRenderAgain: boolean;
   readonly canVerify: boolean;
   readonly canCancel: boolean;
