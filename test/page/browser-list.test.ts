@@ -71,7 +71,8 @@ describe('the list of exports', () => {
     await using opened = await visit(browser, `${many.url}/exports`);
     const { tab, problems } = opened;
     await tab.waitForSelector('.live-live');
-    expect(await tab.locator('.page-head [role=status]').innerText()).toBe('100 of 10,000 exports');
+    // A server that is busy shows the list before it has counted.
+    expect(await tab.locator('.page-head [role=status]').innerText()).toMatch(/^100 (?:of 10,000 )?exports$/);
     for (let loaded = 0; loaded < 3000;) {
       await tab.evaluate(() => window.scrollTo(0, document.documentElement.scrollHeight));
       await tab.waitForFunction(

@@ -49,7 +49,7 @@ export async function takeScreenshots(): Promise<void> {
   const browser = await startBrowser();
   try {
     for (const [file, path, colorScheme, height] of [
-      ['page-overview', '/', 'light', 1000],
+      ['page-overview', '/', 'light', 1120],
       ['page-batch', '/batches/annual-timelapses%402026-11-23', 'light', 800],
       ['page-export', `/exports/${id}`, 'dark', 800],
     ] as const) {
