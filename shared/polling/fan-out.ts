@@ -11,8 +11,10 @@ export interface PollMessage {
 }
 
 /** @returns whether all messages were accepted */
-export async function fanOut(run: PollRun, projects: readonly string[]): Promise<boolean> {
-  const { config, publisher, log } = run;
+export async function fanOut(
+  { config, publisher, log }: Pick<PollRun, 'config' | 'publisher' | 'log'>,
+  projects: readonly string[],
+): Promise<boolean> {
   const messages = projects.map((project) => ({
     data: Buffer.from(JSON.stringify({ project } satisfies PollMessage)),
     attributes: {},
