@@ -20,6 +20,9 @@ export const declareStats: Declare = (parent, { clock, run }) => {
     .addHelpText(
       'after',
       `
+A job counts once, by its latest attempt, and a line says how many earlier
+attempts are left out. list has every attempt.
+
 EECU-time is the sum of final values. "At least" is the sum of the last values
 seen of jobs that have not ended, or that ended without a final value: Earth
 Engine reports none for failed jobs.
