@@ -1,6 +1,6 @@
 import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdir, rename, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { extname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 
@@ -111,16 +111,33 @@ async function videosOf(cli: Cli, ids: readonly string[], batch: string | undefi
       continue;
     }
     const { generation, bytes, crc32c } = delivery;
-    const file = join(to, fileNameOf(object.name, id, names));
+    const file = join(to, fileNameOf(value, object.name, id, names));
     videos.push({ id, name, object: { ...object, generation }, bytes, crc32c, file });
   }
   return { videos, skipped };
 }
 
-/** The last part of the object's name, without anything that a file system or a shell takes for something else. */
-function fileNameOf(objectName: string, id: string, names: Set<string>): string {
+/** Of a file name; most file systems allow 255, and the part of a download has a longer name. */
+const MAX_NAME_BYTES = 180;
+
+/**
+ * The job key, which tells the videos of a batch apart, or else the last part of the object's name. Without anything that a file
+ * system or a shell takes for something else.
+ */
+function fileNameOf(
+  { jobKey, attempt }: ExportRecord,
+  objectName: string,
+  id: string,
+  names: Set<string>,
+): string {
   const last = objectName.split('/').at(-1) ?? '';
-  const safe = last.replaceAll(/[^\p{L}\p{N}._-]+/gu, '_').replace(/^[.-]+/, '_') || `${id}.mp4`;
+  const extension = extname(last) || '.mp4';
+  const own = jobKey === undefined ? last : `${jobKey}${attempt > 1 ? `-${attempt}` : ''}${extension}`;
+  const printed = own.replaceAll(/[^\p{L}\p{N}._-]+/gu, '-').replace(/^[.-]+/, '_');
+  const safe =
+    printed === '' || Buffer.byteLength(printed) > MAX_NAME_BYTES
+      ? `${id}${extension.replaceAll(/[^\p{L}\p{N}.]+/gu, '').slice(0, 10)}`
+      : printed;
   const name = names.has(safe) ? `${id}-${safe}` : safe;
   names.add(name);
   return name;

@@ -10,6 +10,11 @@ export const declareDownload: Declare = (parent, { run }) => {
     .option('--to <FOLDER>', 'where to save them', '.')
     .addHelpText(
       'after',
+      `
+A file has the name of the job key, or else that of the object in the bucket.`,
+    )
+    .addHelpText(
+      'after',
       examples('download las-vegas/2020', 'download --batch weekly@2026-11-23 --to videos'),
     )
     .action((ids: string[], options: DownloadOptions, command) =>

@@ -15,7 +15,7 @@ let rig: Rig;
 let folder: string;
 
 /** A job whose video is in a bucket. */
-function putVideo(letter: string, name: string, change: Partial<Delivery> = {}): void {
+function putVideo(letter: string, name: string, change: Partial<Delivery> = {}, record: object = {}): void {
   const object = rig.buckets.objects.put({ bucket: 'b', name, data: bytesOf('long'), createdMs: 0 });
   const { delivery } = sample('SUCCEEDED');
   put(
@@ -31,6 +31,7 @@ function putVideo(letter: string, name: string, change: Partial<Delivery> = {}):
         crc32c: object.crc32c,
         ...change,
       },
+      ...record,
     }),
   );
 }
@@ -62,18 +63,18 @@ describe('download', () => {
     putState('d', 'MISSING', 'NOT_FOUND');
     const { code, err } = await rig.run('download', '--batch', 'weekly@2026-11-23', '--to', folder);
     expect(code).toBe(0);
-    expect((await readdir(folder)).toSorted()).toEqual([`${idOf('a')}-one.mp4`, 'one.mp4'].toSorted());
-    expect(await readFile(join(folder, 'one.mp4'))).toEqual(bytesOf('long'));
+    expect((await readdir(folder)).toSorted()).toEqual(['a.mp4', 'c.mp4']);
+    expect(await readFile(join(folder, 'a.mp4'))).toEqual(bytesOf('long'));
     expect(err).toContain('d has no video to download: MISSING');
   });
 
   it('resumes what was interrupted', async () => {
     putVideo('a', 'one.mp4');
     const generation = rig.buckets.objects.get('b', 'one.mp4')?.generation;
-    await writeFile(join(folder, `one.mp4.${generation}.part`), bytesOf('long').subarray(0, 1000));
+    await writeFile(join(folder, `a.mp4.${generation}.part`), bytesOf('long').subarray(0, 1000));
     const { out } = await rig.run('download', 'a', '--to', folder, '--json');
     expect(JSON.parse(out)).toMatchObject({ files: [{ resumedAt: 1000 }] });
-    expect(await readFile(join(folder, 'one.mp4'))).toEqual(bytesOf('long'));
+    expect(await readFile(join(folder, 'a.mp4'))).toEqual(bytesOf('long'));
     expect(rig.buckets.counters.bytesRead).toBe(bytesOf('long').length - 1000);
   });
 
@@ -82,7 +83,7 @@ describe('download', () => {
     rig.whileAsleep = () => {};
     rig.buckets.failNext('read', { kind: 'status', status: 503 }, 2);
     expect((await rig.run('download', 'a', '--to', folder)).code).toBe(0);
-    expect(await readFile(join(folder, 'one.mp4'))).toEqual(bytesOf('long'));
+    expect(await readFile(join(folder, 'a.mp4'))).toEqual(bytesOf('long'));
   });
 
   it('keeps no file whose checksum is wrong', async () => {
@@ -94,9 +95,22 @@ describe('download', () => {
   });
 
   it('never writes outside of the folder', async () => {
-    putVideo('a', 'x/..\\..\\evil name$(x).mp4');
-    await rig.run('download', 'a', '--to', folder);
-    expect(await readdir(folder)).toEqual(['__.._evil_name_x_.mp4']);
+    putVideo('a', 'x/..\\..\\evil name$(x).mp4', {}, { jobKey: undefined });
+    putVideo('c', 'x/one.mp4', {}, { jobKey: '../../evil/$(key)' });
+    putVideo('d', 'y/one.mp4', {}, { jobKey: '..-..-evil $(key)' });
+    putVideo('e', 'y/one.webm', {}, { jobKey: 'é'.repeat(100), attempt: 2 });
+    putVideo('f', 'y/one.m p;4', {}, { jobKey: 'again', attempt: 2 });
+    const files = ['a', 'c', 'd', 'e', 'f'].map(idOf);
+    await rig.run('download', ...files, '--to', folder);
+    expect((await readdir(folder)).toSorted()).toEqual(
+      [
+        '_evil-name-x-.mp4',
+        '_evil-key-.mp4',
+        `${idOf('d')}-_evil-key-.mp4`,
+        `${idOf('e')}.webm`,
+        'again-2.m-p-4',
+      ].toSorted(),
+    );
   });
 
   it('needs a video, and ids or a batch', async () => {
