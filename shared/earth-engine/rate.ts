@@ -8,6 +8,9 @@
  * by the likelihood of the outcomes (Wald's sequential test), so a trial takes only as many calls as it needs. Calls between
  * trials are watched the same way, in case the limit has become lower.
  *
+ * Earth Engine can also refuse all calls for a while. That says nothing about the limit, so the rate before is tried again as
+ * soon as calls are accepted.
+ *
  * The numbers are from simulations with 0.2 to 5% of 429s, limits of 5 to 100 requests a second, and latencies of 0.1 to 1 s
  * (`npm run bench -- drain`).
  */
@@ -37,8 +40,10 @@ const CALLS_PER_REFUSAL = 150;
 const LONGEST_PAUSE = 1000;
 /** and with none after this time. */
 const LONGEST_PAUSE_SECONDS = 200;
-/** If a limit was exceeded only once, it is tried again sooner, and the calls that are left are due later. */
+/** If a limit was exceeded only once, it is tried again after so many calls, and the calls that are left are due later. */
 const CALLS_UNTIL_RETRY = 20;
+/** After a decrease, the rate is tried again after the calls of a second, but no fewer than this. */
+const CALLS_UNTIL_RETURN = 3;
 
 /** The rate decreases to this part of the calls that were accepted, */
 const BACK = 0.9;
@@ -119,122 +124,163 @@ function withOutcome(trial: Trial, { isPaced }: SentAt, refused: boolean, eviden
   };
 }
 
+interface State {
+  /** The rate between trials. */
+  perSecond: number;
+  limit: number | undefined;
+  step: number;
+  trial: Trial | undefined;
+  /** The calls that are left until the next trial. */
+  pause: number;
+  /** Whether `limit` was exceeded only once, which may be chance. */
+  isDoubted: boolean;
+  period: number;
+  /** The rate before a decrease, while it is not known whether a limit or a burst of 429s caused that. */
+  before: number | undefined;
+  /** That `perSecond` exceeds the limit. */
+  evidence: number;
+  /** Outcomes since the last change or trial: whether a call was refused. */
+  recent: boolean[];
+  /** Whether a trial has shown that `perSecond` does not exceed the limit. */
+  isProven: boolean;
+  refusedInARow: number;
+}
+
+const startAt = (ceiling: number, memory?: PaceMemory): State => ({
+  perSecond: memory?.perSecond ?? Math.max(SLOWEST, ceiling * START_SHARE),
+  limit: memory?.limit,
+  step: memory?.limit === undefined ? FREE_STEP : CAREFUL_STEP,
+  trial: undefined,
+  pause: memory?.limit === undefined ? FIRST_CALLS : CALLS_PER_REFUSAL,
+  isDoubted: false,
+  period: 0,
+  before: undefined,
+  evidence: 0,
+  recent: [],
+  isProven: memory !== undefined,
+  refusedInARow: 0,
+});
+
+/** Whether the rate before a decrease can be tried again. */
+function isReturnDue({ perSecond, recent, evidence }: State): boolean {
+  const calls = Math.ceil(Math.min(CALLS_UNTIL_RETRY, Math.max(CALLS_UNTIL_RETURN, perSecond)));
+  return recent.length >= calls && (evidence === 0 || !recent.slice(-calls).includes(true));
+}
+
 /** @param ceiling calls per second at most */
 export function createRate(ceiling: number): Rate {
-  /** The rate between trials. */
-  let perSecond = ceiling * START_SHARE;
-  let limit: number | undefined;
-  let step = FREE_STEP;
-  let trial: Trial | undefined;
-  /** The calls that are left until the next trial. */
-  let pause = FIRST_CALLS;
-  /** Whether `limit` was exceeded only once, which may be chance. */
-  let isDoubted = false;
-  let period = 0;
-  /** That `perSecond` exceeds the limit. */
-  let evidence = 0;
-  /** Outcomes since the last change or trial: whether a call was refused. */
-  let recent: boolean[] = [];
-  /** Whether a trial has shown that `perSecond` does not exceed the limit. */
-  let isProven = false;
+  const now = startAt(ceiling);
   const usual = createUsual();
-  let refusedInARow = 0;
 
   const payFor = (calls: number, refused: number): void => {
-    const debt = pause + (refused - calls * usual.share()) * CALLS_PER_REFUSAL;
-    pause = Math.max(0, Math.min(debt, LONGEST_PAUSE, perSecond * LONGEST_PAUSE_SECONDS));
+    const debt = now.pause + (refused - calls * usual.share()) * CALLS_PER_REFUSAL;
+    now.pause = Math.max(0, Math.min(debt, LONGEST_PAUSE, now.perSecond * LONGEST_PAUSE_SECONDS));
   };
 
   const change = (to: number): void => {
-    perSecond = Math.max(SLOWEST, Math.min(ceiling, to));
-    trial = undefined;
-    evidence = 0;
-    recent = [];
-    period += 1;
+    now.perSecond = Math.max(SLOWEST, Math.min(ceiling, to));
+    now.trial = undefined;
+    now.evidence = 0;
+    now.recent = [];
+    now.period += 1;
+  };
+
+  const begin = (rate: number, step: number): void => {
+    now.trial = { rate: Math.min(ceiling, rate), step, calls: 0, refused: 0, evidence: 0 };
+    now.period += 1;
   };
 
   const startTrial = (): void => {
-    const isDue = pause <= 0 || (isDoubted && recent.length >= CALLS_UNTIL_RETRY);
-    if (perSecond < ceiling && isDue && evidence === 0) {
-      trial = { rate: Math.min(ceiling, perSecond * step), step, calls: 0, refused: 0, evidence: 0 };
-      period += 1;
+    const isDue = now.pause <= 0 || (now.isDoubted && now.recent.length >= CALLS_UNTIL_RETRY);
+    if (now.before !== undefined) {
+      if (isReturnDue(now)) {
+        begin(now.before, CAREFUL_STEP);
+      }
+    } else if (now.perSecond < ceiling && isDue && now.evidence === 0) {
+      begin(now.perSecond * now.step, now.step);
     }
   };
 
   const judgeTrial = (current: Trial, call: SentAt, refused: boolean): void => {
     const next = withOutcome(current, call, refused, usual.evidenceOf(refused, current.step));
-    trial = next;
+    now.trial = next;
     const isUndecided = next.calls > next.rate + LONGEST_TRIAL;
     if (next.evidence >= EXCEEDED || isUndecided) {
-      isDoubted = limit === undefined;
-      limit = next.rate;
-      step = Math.max(CAREFUL_STEP, Math.sqrt(step));
-      change(perSecond);
+      now.isDoubted = now.before === undefined ? now.limit === undefined : now.isDoubted;
+      now.limit = next.rate;
+      now.step = Math.max(CAREFUL_STEP, Math.sqrt(now.step));
+      // The trial of the rate before a burst can end in the next burst, so half of it is tried next.
+      now.before = now.before !== undefined && now.before / 2 > now.perSecond ? now.before / 2 : undefined;
+      change(now.perSecond);
       payFor(next.calls, next.refused);
     } else if (next.evidence <= -NOT_EXCEEDED && next.calls >= next.rate) {
-      if (limit !== undefined && next.rate >= limit) {
-        limit = undefined;
-        pause = 0;
+      if (now.limit !== undefined && next.rate >= now.limit) {
+        now.limit = undefined;
+        now.pause = 0;
       }
-      isProven = true;
+      now.isProven = true;
       usual.learn(next.calls, next.refused);
-      step = Math.min(FREE_STEP, step ** WIDER);
+      now.step = Math.min(FREE_STEP, now.step ** WIDER);
       // A limit that is exceeded by less than the step would not show, so only a part of it is safe.
-      change(next.rate === ceiling ? ceiling : perSecond * Math.sqrt(next.step));
+      const isSafe = next.rate === ceiling || now.before !== undefined;
+      change(isSafe ? next.rate : now.perSecond * Math.sqrt(next.step));
+      now.before = undefined;
       startTrial();
     }
   };
 
   const watch = (refused: boolean): void => {
-    pause = Math.max(0, pause - 1);
-    recent = [...recent.slice(1 - RECENT_CALLS), refused];
-    evidence = Math.max(0, evidence + usual.evidenceOf(refused, CAREFUL_STEP));
-    if (isProven && perSecond < ceiling) {
+    now.pause = Math.max(0, now.pause - 1);
+    now.recent = [...now.recent.slice(1 - RECENT_CALLS), refused];
+    now.evidence = Math.max(0, now.evidence + usual.evidenceOf(refused, CAREFUL_STEP));
+    if (now.isProven && now.perSecond < ceiling) {
       usual.learn(1, refused ? 1 : 0);
     }
-    if (evidence >= EXCEEDED) {
-      const refusals = recent.filter(Boolean).length;
-      isDoubted = limit === undefined;
-      limit = perSecond;
-      step = CAREFUL_STEP;
-      isProven = false;
-      payFor(recent.length, refusals);
-      change(perSecond * Math.max(LARGEST_DECREASE, BACK * (1 - refusals / recent.length)));
+    if (now.evidence >= EXCEEDED) {
+      const refusals = now.recent.filter(Boolean).length;
+      if (now.before === undefined) {
+        now.isDoubted = now.limit === undefined;
+        now.limit = now.perSecond;
+        now.step = CAREFUL_STEP;
+        payFor(now.recent.length, refusals);
+      }
+      // A rate that was accepted for a while, or calls that are all refused: this can be a burst of 429s, which says nothing
+      // about the limit. A new rate that is refused in part is too high.
+      if (now.isProven || now.recent.length === RECENT_CALLS || refusals === now.recent.length) {
+        now.before ??= now.perSecond;
+      }
+      now.isProven = false;
+      change(now.perSecond * Math.max(LARGEST_DECREASE, BACK * (1 - refusals / now.recent.length)));
     }
     startTrial();
   };
 
-  const rateNow = (): number => trial?.rate ?? perSecond;
+  const rateNow = (): number => now.trial?.rate ?? now.perSecond;
 
   const judge = (call: SentAt, refused: boolean): void => {
-    const counts = call.period === period;
-    refusedInARow = refused ? refusedInARow + (counts ? 1 : 0) : 0;
+    const counts = call.period === now.period;
+    now.refusedInARow = refused ? now.refusedInARow + (counts ? 1 : 0) : 0;
     if (!counts) {
-      if (call.rate > rateNow()) {
+      if (call.rate > rateNow() && now.before === undefined) {
         payFor(1, refused ? 1 : 0);
       }
-    } else if (trial === undefined) {
+    } else if (now.trial === undefined) {
       watch(refused);
     } else {
-      judgeTrial(trial, call, refused);
+      judgeTrial(now.trial, call, refused);
     }
   };
 
   return {
     perSecond: rateNow,
-    sent: (isPaced) => ({ rate: rateNow(), period, isPaced }),
+    sent: (isPaced) => ({ rate: rateNow(), period: now.period, isPaced }),
     accepted: (call) => judge(call, false),
     refused: (call) => judge(call, true),
-    isRefusedPersistently: () => refusedInARow >= PERSISTENT,
-    memory: () => ({ perSecond, limit }),
+    isRefusedPersistently: () => now.refusedInARow >= PERSISTENT,
+    memory: () => ({ perSecond: now.before ?? now.perSecond, limit: now.limit }),
     resume: (memory) => {
-      limit = memory?.limit;
-      step = limit === undefined ? FREE_STEP : CAREFUL_STEP;
-      pause = limit === undefined ? FIRST_CALLS : CALLS_PER_REFUSAL;
-      isDoubted = false;
-      isProven = false;
-      refusedInARow = 0;
-      change(memory?.perSecond ?? ceiling * START_SHARE);
+      Object.assign(now, startAt(ceiling, memory), { period: now.period });
+      change(now.perSecond);
     },
   };
 }

@@ -85,9 +85,9 @@ describe('the pace of calls', () => {
     const world = begin();
     await call(world, 600, accept);
     await call(world, 1, () => tooMany());
-    expect(world.pace.memory().perSecond).toBe(100);
+    expect(world.pace.callsAtOnce(SECOND_MS)).toBe(100);
     await call(world, 2, () => tooMany());
-    expect(world.pace.memory().perSecond).toBeLessThanOrEqual(85);
+    expect(world.pace.callsAtOnce(SECOND_MS)).toBeLessThanOrEqual(85);
   });
 
   it('decreases once for all calls that were in flight together', async () => {
@@ -100,7 +100,7 @@ describe('the pace of calls', () => {
     for (const turn of turns) {
       turn?.end(tooMany());
     }
-    expect(world.pace.memory().perSecond).toBeGreaterThan(75);
+    expect(world.pace.callsAtOnce(SECOND_MS)).toBeGreaterThan(75);
   });
 
   it.each([

@@ -11,6 +11,8 @@ interface Server {
   readonly limit?: number;
   /** Of the calls, at any rate. */
   readonly shareOf429s?: number;
+  /** All calls are refused at the end of each period, and once more before a gap. */
+  readonly bursts?: { readonly everySeconds: number; readonly seconds: number; readonly gapSeconds?: number };
   readonly latencyMs: number;
 }
 
@@ -26,10 +28,18 @@ interface Simulated {
 /** Sends calls at the rate, and tells it of each outcome after the latency. */
 function simulate(
   calls: number,
-  { limit = Infinity, shareOf429s = 0, latencyMs }: Server,
+  { limit = Infinity, shareOf429s = 0, bursts, latencyMs }: Server,
   seed = 1,
 ): Simulated {
   const rate = createRate(CEILING);
+  const isBurst = (atSeconds: number): boolean => {
+    const { everySeconds, seconds, gapSeconds } = bursts ?? { everySeconds: 1, seconds: 0 };
+    const left = everySeconds - (atSeconds % everySeconds);
+    const isSecond = left <= seconds;
+    const isFirst =
+      gapSeconds !== undefined && left > seconds + gapSeconds && left <= 2 * seconds + gapSeconds;
+    return isFirst || isSecond;
+  };
   const inFlight: { readonly endMs: number; readonly call: SentAt; readonly refused: boolean }[] = [];
   let random = seed;
   let nowMs = 0;
@@ -48,8 +58,8 @@ function simulate(
       recent.shift();
     }
     const isOver = recent.length >= limit;
-    const refused = isOver || random / 2_147_483_647 < shareOf429s;
-    if (!isOver) {
+    const refused = isOver || random / 2_147_483_647 < shareOf429s || isBurst(nowMs / SECOND_MS);
+    if (!refused) {
       recent.push(nowMs);
     }
     accepted += refused ? 0 : 1;
@@ -105,6 +115,70 @@ describe('the rate of calls', () => {
     );
   });
 
+  it.each([
+    { seconds: 0.5, everySeconds: 60, least: 0.94 },
+    { seconds: 1, everySeconds: 60, least: 0.92 },
+    { seconds: 2, everySeconds: 60, least: 0.85 },
+    { seconds: 5, everySeconds: 300, least: 0.9 },
+    { seconds: 0.3, everySeconds: 10, least: 0.8 },
+    { seconds: 2, gapSeconds: 1.5, everySeconds: 60, least: 0.7 },
+    { seconds: 2, gapSeconds: 3, everySeconds: 60, least: 0.7 },
+  ])('returns soon after $seconds s in which all calls are refused, each $everySeconds s', (bursts) => {
+    for (const limit of 'gapSeconds' in bursts ? [Infinity] : [20, Infinity]) {
+      for (const latencyMs of [100, 1000]) {
+        // Two bursts at least.
+        const calls = Math.min(CEILING, limit) * Math.max(150, bursts.everySeconds * 2.2);
+        const undisturbed = simulate(calls, { limit, latencyMs });
+        const disturbed = simulate(calls, { limit, latencyMs, bursts });
+        expect(perSecond(disturbed)).toBeGreaterThan(perSecond(undisturbed) * bursts.least);
+      }
+    }
+  });
+
+  it.each([0, 1, 3])('grows at the start although all calls are refused for 2 s after %i s', (from) => {
+    const rate = createRate(CEILING);
+    let nowMs = 0;
+    while (nowMs < 30 * SECOND_MS) {
+      nowMs += SECOND_MS / rate.perSecond();
+      const isRefused = nowMs >= from * SECOND_MS && nowMs < (from + 2) * SECOND_MS;
+      (isRefused ? rate.refused : rate.accepted)(rate.sent(true));
+    }
+    expect(rate.perSecond()).toBe(CEILING);
+  });
+
+  it('remembers the rate before a burst, and not the rate in it', () => {
+    const rate = createRate(CEILING);
+    rate.resume({ perSecond: 50 });
+    for (let n = 0; n < 20; n += 1) {
+      rate.refused(rate.sent(true));
+    }
+    expect(rate.perSecond()).toBeLessThan(4);
+    expect(rate.memory().perSecond).toBe(50);
+    rate.resume(rate.memory());
+    expect(rate.perSecond()).toBe(50);
+  });
+
+  it('tries the rate before a burst again after the calls of a second, then half of it', () => {
+    const rate = createRate(CEILING);
+    rate.resume({ perSecond: 50 });
+    const refuse = (calls: number): void => {
+      for (let n = 0; n < calls; n += 1) {
+        rate.refused(rate.sent(true));
+      }
+    };
+    refuse(20);
+    const slow = rate.perSecond();
+    for (let n = 0; n < 4; n += 1) {
+      expect(rate.perSecond()).toBe(slow);
+      rate.accepted(rate.sent(true));
+    }
+    expect(rate.perSecond()).toBe(50);
+    // 429s of the burst count as usual for some time.
+    refuse(8);
+    expect(rate.perSecond()).toBe(slow);
+    expect(rate.memory().perSecond).toBe(25);
+  });
+
   it('is never above the ceiling, and never below one call a second, whatever the outcomes', () => {
     fc.assert(
       fc.property(
@@ -140,7 +214,7 @@ describe('the rate of calls', () => {
     for (let n = 0; n < 6; n += 1) {
       rate.refused(rate.sent(false));
     }
-    expect(rate.memory().perSecond).toBeLessThanOrEqual(4);
+    expect(rate.perSecond()).toBeLessThanOrEqual(4);
   });
 
   it('returns within 1,500 calls after a lower limit is gone', () => {
