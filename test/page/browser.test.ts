@@ -162,9 +162,7 @@ describe('changes', () => {
       (n) => `live/list/${n}`,
       (n) => page.store.records.create(job(n).id, job(n).record),
     );
-    const first = tab.locator('[data-row="0"] a');
-    const name = await first.innerText();
-    expect(name).toContain('live/list/');
+    const name = await tab.locator('[data-row="0"] a', { hasText: 'live/list/' }).innerText();
     const { id, record } = recordFor('PENDING', name);
     await change(id, { ...samples.SUCCEEDED, ...record, state: 'SUCCEEDED' });
     await tab.getByText(name, { exact: true }).waitFor({ state: 'detached', timeout: SHOWN_MS });
@@ -294,7 +292,8 @@ describe('hostile names', () => {
         await using opened = await visit(browser, page.url + path, { viewport: { width: 320, height: 700 } });
         const { tab, problems } = opened;
         await tab.waitForSelector('.live-live');
-        expect(await tab.getByText(name.slice(0, 20)).first().isVisible()).toBe(true);
+        // The parts of the overview arrive one after the other.
+        await tab.getByText(name.slice(0, 20)).first().waitFor();
         expect(await tab.locator('img').count()).toBe(0);
         const overflow = await tab.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
         expect([path, overflow, problems]).toEqual([path, 0, []]);
