@@ -17,6 +17,9 @@ export function truncateToBytes(text: string, bytes: number): string {
   return new TextDecoder('utf-8', { ignoreBOM: true }).decode(kept.subarray(0, written));
 }
 
+/** As one word of a POSIX shell, whatever it contains. */
+export const shellQuoted = (text: string): string => `'${text.replaceAll("'", String.raw`'\''`)}'`;
+
 const MINUTE = 60;
 const HOUR = 3600;
 const DAY = 86_400;

@@ -1,6 +1,6 @@
 import type { Cancellation } from '../../shared/cancellation/cancellation-schema.ts';
 import { cancellationSchema } from '../../shared/cancellation/cancellation-schema.ts';
-import { isTerminal, type RecordState, terminalStates } from '../../shared/model/record.ts';
+import { activeStates, isTerminal, type RecordState, terminalStates } from '../../shared/model/record.ts';
 import { CliError, wrongInput } from '../cli-error.ts';
 import type { Cli } from '../cli.ts';
 import { note, writeJson } from '../output.ts';
@@ -27,7 +27,7 @@ interface Planned {
   readonly maySucceed: boolean;
 }
 
-const atEarthEngine: readonly RecordState[] = ['SUBMITTING', 'PENDING', 'RUNNING', 'CANCELLING'];
+const atEarthEngine: readonly RecordState[] = ['SUBMITTING', ...activeStates];
 
 /** Publishes cancellations, which the service carries out: the same messages that any program can publish. */
 export async function cancel(cli: Cli, ids: readonly string[], options: CancelOptions): Promise<ExitCode> {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
 import { readConfig } from '../../shared/config.ts';
+import { shellQuoted } from '../../shared/text.ts';
 import type { Cli } from '../cli.ts';
 import { note, writeJson, writeTable } from '../output.ts';
 import { wrongInput } from '../cli-error.ts';
@@ -133,7 +134,7 @@ export async function printEnvironment(cli: Cli): Promise<ExitCode> {
     writeJson(cli, values);
   } else {
     for (const [name, value] of Object.entries(values)) {
-      cli.terminal.out(`export ${name}='${value.replaceAll("'", String.raw`'\''`)}'`);
+      cli.terminal.out(`export ${name}=${shellQuoted(value)}`);
     }
   }
   return exitCodes.DONE;

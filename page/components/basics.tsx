@@ -18,6 +18,45 @@ export function Badge({ state }: { readonly state: ShownState }) {
   );
 }
 
+/** What is wider than a narrow window scrolls sideways, also with the keyboard. */
+export const Scroll = ({
+  label,
+  children,
+}: {
+  readonly label: string;
+  readonly children: ComponentChildren;
+}) => (
+  <div class="scroll" tabIndex={0} role="group" aria-label={label}>
+    {children}
+  </div>
+);
+
+/** @param children the rows */
+export const PlainTable = ({
+  label,
+  heads,
+  children,
+}: {
+  readonly label: string;
+  readonly heads: readonly string[];
+  readonly children: ComponentChildren;
+}) => (
+  <Scroll label={label}>
+    <table class="plain">
+      <thead>
+        <tr>
+          {heads.map((head) => (
+            <th key={head} scope="col">
+              {head}
+            </th>
+          ))}
+        </tr>
+      </thead>
+      <tbody>{children}</tbody>
+    </table>
+  </Scroll>
+);
+
 /** A time in the zone of the viewer, with the exact one in its tooltip. */
 export function Time({ iso, seconds = false }: { readonly iso: string; readonly seconds?: boolean }) {
   const { local } = useEnv();

@@ -5,7 +5,7 @@ import { exportPath, exportsPath } from '../views/filter.ts';
 import { gridOf } from '../views/grid.ts';
 import { recordStates, toneOf } from '../views/states.ts';
 import type { BatchCounts, BatchView, Cell, Row } from '../views/view.ts';
-import { Age, Empty, Outside, Panel, Time } from './basics.tsx';
+import { Age, Empty, Outside, Panel, Scroll, Time } from './basics.tsx';
 import { BatchProgress, BatchState } from './batches.tsx';
 import { Command } from './command.tsx';
 
@@ -111,7 +111,7 @@ function JobGrid({ rows }: { readonly rows: readonly Row[] }) {
     <>
       <Legend rows={rows} />
       {columns.length > 0 ? (
-        <div class="scroll" tabIndex={0} role="group" aria-label={t.jobs}>
+        <Scroll label={t.jobs}>
           <table class="matrix">
             <thead>
               <tr>
@@ -136,7 +136,7 @@ function JobGrid({ rows }: { readonly rows: readonly Row[] }) {
               ))}
             </tbody>
           </table>
-        </div>
+        </Scroll>
       ) : (
         lines.map(({ label, cells }) => (
           <div class="cell-line" key={label}>

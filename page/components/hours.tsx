@@ -3,7 +3,7 @@ import { useCallback, useState } from 'preact/hooks';
 import { count, eecuHours } from '../format.ts';
 import { texts } from '../texts.ts';
 import type { Hour, OverviewView } from '../views/view.ts';
-import { Empty, Time } from './basics.tsx';
+import { Empty, PlainTable, Time } from './basics.tsx';
 import { Chart } from './chart.tsx';
 import type { ChartKind } from './env.tsx';
 
@@ -29,30 +29,18 @@ function HoursTable({ hours, open }: { readonly hours: readonly Hour[]; readonly
   return (
     <details class="as-table" open={open}>
       <summary>{t.asTable}</summary>
-      <div class="scroll" tabIndex={0} role="group" aria-label={t.asTable}>
-        <table class="plain">
-          <thead>
-            <tr>
-              <th scope="col">{t.hour}</th>
-              <th scope="col">{t.hoursSucceeded}</th>
-              <th scope="col">{t.hoursUnsuccessful}</th>
-              <th scope="col">{t.hoursEecu}</th>
-            </tr>
-          </thead>
-          <tbody>
-            {hours.toReversed().map(({ from, succeeded, unsuccessful, eecuSeconds }) => (
-              <tr key={from}>
-                <th scope="row">
-                  <Time iso={from} />
-                </th>
-                <td>{count(succeeded)}</td>
-                <td>{count(unsuccessful)}</td>
-                <td>{eecuHours(eecuSeconds)}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <PlainTable label={t.asTable} heads={[t.hour, t.hoursSucceeded, t.hoursUnsuccessful, t.hoursEecu]}>
+        {hours.toReversed().map(({ from, succeeded, unsuccessful, eecuSeconds }) => (
+          <tr key={from}>
+            <th scope="row">
+              <Time iso={from} />
+            </th>
+            <td>{count(succeeded)}</td>
+            <td>{count(unsuccessful)}</td>
+            <td>{eecuHours(eecuSeconds)}</td>
+          </tr>
+        ))}
+      </PlainTable>
     </details>
   );
 }

@@ -4,7 +4,7 @@ import { count, eecuHours, percent } from '../format.ts';
 import { texts } from '../texts.ts';
 import { exportPath, exportsPath } from '../views/filter.ts';
 import type { Hour, OverviewView, Problem, ProjectRow, Row } from '../views/view.ts';
-import { Age, Badge, Bar, Detail, Empty, Outside, Panel, Time } from './basics.tsx';
+import { Age, Badge, Bar, Detail, Empty, Outside, Panel, PlainTable, Time } from './basics.tsx';
 import { Budgets } from './budgets.tsx';
 import { RemedyLine } from './command.tsx';
 import { Hours } from './hours.tsx';
@@ -240,41 +240,29 @@ function Projects({ projects }: { readonly projects: readonly ProjectRow[] | und
     return <Empty>{t.projectsNone}</Empty>;
   }
   return (
-    <div class="scroll" tabIndex={0} role="group" aria-label={t.projects}>
-      <table class="plain">
-        <thead>
-          <tr>
-            <th scope="col">{t.project}</th>
-            <th scope="col">{t.gate}</th>
-            <th scope="col">{t.active}</th>
-            <th scope="col">{t.queued}</th>
-          </tr>
-        </thead>
-        <tbody>
-          {projects.map(({ project, gate, closedFor, closedUntil, active, limit, queued }) => (
-            <tr key={project}>
-              <th scope="row">{project}</th>
-              <td>
-                <span class={`gate gate-${gate.toLowerCase()}`} title={t.gateNote[gate]}>
-                  {t.gates[gate]}
-                </span>
-                {gate === 'CLOSED' && closedUntil && (
-                  <span class="muted">
-                    {' '}
-                    {t.until} <Time iso={closedUntil} />
-                    {closedFor && `, ${texts.waiting[closedFor].label}`}
-                  </span>
-                )}
-              </td>
-              <td>
-                {count(active)} <span class="muted">{t.of(limit)}</span>
-              </td>
-              <td>{count(queued)}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <PlainTable label={t.projects} heads={[t.project, t.gate, t.active, t.queued]}>
+      {projects.map(({ project, gate, closedFor, closedUntil, active, limit, queued }) => (
+        <tr key={project}>
+          <th scope="row">{project}</th>
+          <td>
+            <span class={`gate gate-${gate.toLowerCase()}`} title={t.gateNote[gate]}>
+              {t.gates[gate]}
+            </span>
+            {gate === 'CLOSED' && closedUntil && (
+              <span class="muted">
+                {' '}
+                {t.until} <Time iso={closedUntil} />
+                {closedFor && `, ${texts.waiting[closedFor].label}`}
+              </span>
+            )}
+          </td>
+          <td>
+            {count(active)} <span class="muted">{t.of(limit)}</span>
+          </td>
+          <td>{count(queued)}</td>
+        </tr>
+      ))}
+    </PlainTable>
   );
 }
 

@@ -1,12 +1,12 @@
 import type { Budget } from '../../shared/model/budget.ts';
+import { shellQuoted } from '../../shared/text.ts';
 
 /** Command lines to copy. */
 
 const program = 'npx ee-video-exports';
 
 /** As an argument for a shell. Ids have only harmless characters, but a text from a message may have any. */
-const quoted = (text: string): string =>
-  /^[A-Za-z0-9_@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
+const quoted = (text: string): string => (/^[A-Za-z0-9_@%+=:,./-]+$/.test(text) ? text : shellQuoted(text));
 
 export const command = (...words: readonly (string | number)[]): string =>
   [program, ...words.map((word) => quoted(String(word)))].join(' ');

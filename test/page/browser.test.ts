@@ -7,12 +7,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Clock, later, MINUTE_MS, systemClock } from '../../shared/clock.ts';
 import type { ExportRecord } from '../../shared/model/record.ts';
 import { samples } from '../record/samples.ts';
-import { accessibilityProblems, appearsInTime, startBrowser, visit } from './browser.ts';
+import { accessibilityProblems, appearsInTime, SHOWN_MS, startBrowser, visit } from './browser.ts';
 import { changeRecord, root, servePage, type ServedPage } from './rig.ts';
 import { recordFor, seedTeam } from './seed.ts';
 
-/** However busy the machine is, a change appears. */
-const SHOWN_MS = 15_000;
 const batchId = 'annual-timelapses@2026-11-23';
 
 let browser: Browser;
