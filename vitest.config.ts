@@ -71,19 +71,28 @@ if (obstacle === undefined && !hasPython) {
 export default defineConfig({
   test: {
     // Those with emulators mostly wait for other processes, so one more than a small machine has cores.
-    maxWorkers: 3,
+    maxWorkers: 4,
     sequence: { sequencer: SlowFirst },
     projects: [
       {
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/**/*.{emulator,terraform}.test.ts'],
+          exclude: ['test/**/*.{emulator,simulation,terraform}.test.ts'],
           // Only what hangs takes that long, even on a busy machine.
           testTimeout: 60_000,
           // They share no state, so those that follow each other in a process load and compile the modules once.
           isolate: false,
           // They need no other program, and must not start to need one unnoticed.
+          env: { ...env, PATH: onlyNode },
+        },
+      },
+      {
+        test: {
+          name: 'simulation',
+          include: ['test/**/*.simulation.test.ts'],
+          testTimeout: 120_000,
+          isolate: false,
           env: { ...env, PATH: onlyNode },
         },
       },

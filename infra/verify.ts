@@ -48,6 +48,7 @@ export const checks: readonly Check[] = [
     countsTests: true,
     obstacle: terraformObstacle,
   },
+  { name: 'simulations', seconds: 360, command: npm('test:simulation'), countsTests: true },
   { name: 'random schedules', seconds: 420, command: npm('fuzz', '--seeds', '1-300', '--seconds', '300') },
   { name: 'fault matrix', seconds: 360, command: npm('matrix', '--seeds', '2') },
   { name: 'new user', seconds: 480, command: ['node', 'test/new-user.ts'] },

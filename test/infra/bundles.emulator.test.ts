@@ -55,12 +55,27 @@ beforeAll(async () => {
 }, 180_000);
 
 afterAll(async () => {
+  await Promise.allSettled([...started.values()].map(async (running) => (await running).stop()));
   await server?.close();
   await rm(outDir, { recursive: true, force: true });
 });
 
-const startBundle = (target: Target) =>
-  startFunction({ target, env: environment, source: join(outDir, 'deploy', target, 'index.cjs') });
+const started = new Map<Target, Promise<FunctionProcess>>();
+const onLines = new Set<(line: string) => void>();
+
+/** The function's process, which all tests share. */
+function bundle(target: Target): Promise<FunctionProcess> {
+  const running =
+    started.get(target) ??
+    startFunction({
+      target,
+      env: environment,
+      source: join(outDir, 'deploy', target, 'index.cjs'),
+      onLine: (line) => onLines.forEach((handle) => handle(line)),
+    });
+  started.set(target, running);
+  return running;
+}
 
 async function exampleJob(jobKey: string): Promise<object> {
   const { request } = JSON.parse(
@@ -134,30 +149,22 @@ describe('a deployed bundle', () => {
   });
 
   it('showExports starts and shows every page', async () => {
-    const instance = await startBundle('showExports');
-    try {
-      for (const path of ['/', '/exports', '/batches', '/healthz']) {
-        const response = await fetch(`${instance.url}${path}`);
-        expect([path, response.status], instance.output()).toEqual([path, 200]);
-      }
-      const html = await (await fetch(instance.url)).text();
-      const [script = ''] = /\/assets\/page-\w+\.js/.exec(html) ?? [];
-      expect((await fetch(`${instance.url}${script}`)).status).toBe(200);
-    } finally {
-      await instance.stop();
+    const instance = await bundle('showExports');
+    for (const path of ['/', '/exports', '/batches', '/healthz']) {
+      const response = await fetch(`${instance.url}${path}`);
+      expect([path, response.status], instance.output()).toEqual([path, 200]);
     }
+    const html = await (await fetch(instance.url)).text();
+    const [script = ''] = /\/assets\/page-\w+\.js/.exec(html) ?? [];
+    expect((await fetch(`${instance.url}${script}`)).status).toBe(200);
   });
 
   it.each(targetNames.filter((target) => target !== 'showExports'))(
     '%s starts and handles a message',
     async (target) => {
-      const instance = await startBundle(target);
-      try {
-        const response = await deliver(instance, await messageFor(target));
-        expect(response, instance.output()).toMatchObject({ status: target === 'pollExports' ? 200 : 204 });
-      } finally {
-        await instance.stop();
-      }
+      const instance = await bundle(target);
+      const response = await deliver(instance, await messageFor(target));
+      expect(response, instance.output()).toMatchObject({ status: target === 'pollExports' ? 200 : 204 });
     },
   );
 
@@ -190,14 +197,6 @@ describe('a message that fails permanently', () => {
     await new Promise<void>((listening) => broken.listen(0, '127.0.0.1', listening));
     const brokenUrl = `http://127.0.0.1:${(broken.address() as AddressInfo).port}`;
 
-    const lines = new Set<(line: string) => void>();
-    const start = (target: Target) =>
-      startFunction({
-        target,
-        env: environment,
-        source: join(outDir, 'deploy', target, 'index.cjs'),
-        onLine: (line) => lines.forEach((handle) => handle(line)),
-      });
     /** Resolves with the first log line of an event. */
     const logged = (event: string) =>
       new Promise<Record<string, unknown>>((resolve) => {
@@ -205,15 +204,15 @@ describe('a message that fails permanently', () => {
           if (!line.includes(`"event":"${event}"`)) {
             return;
           }
-          lines.delete(handle);
+          onLines.delete(handle);
           resolve(JSON.parse(line) as Record<string, unknown>);
         };
-        lines.add(handle);
+        onLines.add(handle);
       });
 
     const [recordDeadLetter, submitExport] = await Promise.all([
-      start('recordDeadLetter'),
-      start('submitExport'),
+      bundle('recordDeadLetter'),
+      bundle('submitExport'),
     ]);
     const endpoints = {
       pollExports: brokenUrl,
@@ -267,7 +266,6 @@ describe('a message that fails permanently', () => {
       expect(record && isReadable(record) ? record.value : record).toMatchObject({ submissions: 1 });
     } finally {
       await Promise.all(subscriptions.map((subscription) => pubsub.unsubscribe(subscription)));
-      await Promise.all([recordDeadLetter.stop(), submitExport.stop()]);
       await Promise.all([kept.close(), publisher.close(), store.close()]);
       await new Promise((closed) => broken.close(closed));
     }

@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 import re
+import time
 import unittest
 from typing import Any
 from unittest import mock
@@ -118,7 +119,13 @@ class Pages(unittest.TestCase):
 
     def run_block(self, name: str, code: str) -> str:
         printed, shown = io.StringIO(), io.StringIO()
-        outside = (fake_ee(), fake_google_auth(os.environ), mock.patch("ee_video_exports._client._CONFLICT_SECONDS", 1.0))
+        outside = (
+            fake_ee(),
+            fake_google_auth(os.environ),
+            mock.patch("ee_video_exports._client._CONFLICT_SECONDS", 1.0),
+            # A page's block looks every five seconds, and the jobs here end sooner.
+            mock.patch.object(exports._client(), "_sleep", lambda seconds: time.sleep(min(seconds, 0.2))),
+        )
         with contextlib.ExitStack() as stack:
             for each in (*outside, contextlib.redirect_stdout(printed), contextlib.redirect_stderr(shown)):
                 stack.enter_context(each)

@@ -14,8 +14,6 @@ import { codeBlock } from '../../docs/pages.ts';
 import { root, run, running } from '../../processes.ts';
 
 const lasVegas = readFileSync(join(root, 'infra/local/examples/las-vegas-growth.json'), 'utf8');
-/** A project of this process alone, which is empty in the emulators. */
-const project = (name: string): string => `demo-${name}-${process.pid}`;
 const quick = { pendingMs: 0, runMs: [200, 400], startsPerSecond: 100 } as const;
 
 /** Reads events until one reports that the job has the state. */
@@ -38,15 +36,18 @@ describe('the local stack', () => {
   let stack: Stack;
   let store: Store;
   const problems: Error[] = [];
-  const lines: string[] = [];
+  const crashed = Promise.withResolvers<Error>();
 
   beforeAll(async () => {
     stack = await startStack({
-      project: project('stack'),
+      // A project of this process alone, which is empty in the emulators.
+      project: `demo-stack-${process.pid}`,
       simulator: quick,
       pollEveryMs: 100,
-      onLine: (target, line) => lines.push(`${target}: ${line}`),
-      onProblem: (problem) => problems.push(problem),
+      onProblem: (problem) => {
+        problems.push(problem);
+        crashed.resolve(problem);
+      },
     });
     store = createFirestoreStore({
       projectId: stack.config.googleCloudProject,
@@ -134,15 +135,9 @@ describe('the local stack', () => {
     expect(await store.rejectedMessages.get(messageId)).toMatchObject({ value: { reason: 'INVALID_JOB' } });
     expect(problems).toEqual([]);
   });
-});
 
-describe('starting and stopping', () => {
+  // The last one, because it ends the stack.
   it('reports a function that crashes, and leaves no process behind when it is stopped', async () => {
-    const crashed = Promise.withResolvers<Error>();
-    const stack = await startStack({
-      project: project('crash'),
-      onProblem: (problem) => crashed.resolve(problem),
-    });
     const pids = targetNames.map((target) => stack.functions[target].pid);
     process.kill(stack.functions.expandBatch.pid, 'SIGKILL');
     expect(await crashed.promise).toMatchObject({
@@ -153,8 +148,10 @@ describe('starting and stopping', () => {
     await stack.stop();
     expect(running(pids)).toEqual([]);
   });
+});
 
-  it('reports the output of a function that does not start', async () => {
+describe('a function that does not start', () => {
+  it('is reported with its output', async () => {
     const failed = startFunction({ target: 'submitExport', env: { GOOGLE_CLOUD_PROJECT: 'NOT AN ID' } });
     await expect(failed).rejects.toMatchObject({
       code: 'FUNCTION_FAILED',

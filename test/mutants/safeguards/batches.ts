@@ -1,7 +1,7 @@
 import { type Mutant, mutantsOf } from '../mutant.ts';
 
 const expanding = 'test/batch/expand-batch.test.ts';
-const crashes = 'test/batch/crashes.test.ts';
+const crashes = 'test/batch/crashes.simulation.test.ts';
 const shared = 'test/batch/shared-jobs.test.ts';
 const canceling = 'test/cancellation/cancel-exports.test.ts';
 

@@ -3,7 +3,7 @@ import { type Mutant, mutantsOf } from '../mutant.ts';
 const budgets = 'test/budget/budgets.test.ts';
 const many = 'test/budget/many.test.ts';
 const month = 'test/budget/month.test.ts';
-const race = 'test/budget/race.test.ts';
+const race = 'test/budget/race.simulation.test.ts';
 const runaways = 'test/budget/runaways.test.ts';
 const total = 'test/budget/total.test.ts';
 const estimates = 'test/estimate/estimate.test.ts';

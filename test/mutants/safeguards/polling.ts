@@ -4,7 +4,7 @@ const rules = ['test/submission/rules-following.test.ts', 'test/submission/rules
 const hostile = ['test/submission/hostile-answers.test.ts', 'test/submission/hostile-world.test.ts'];
 const transitions = 'test/record/transitions.test.ts';
 const gate = 'test/scale/gate.test.ts';
-const isolation = 'test/scale/isolation.test.ts';
+const isolation = 'test/scale/isolation.simulation.test.ts';
 /** A search that came to nothing counts as one that found nothing. */
 const nothingFound =
   'return { none: { ...listings.since(record.project, new Date(0)), endedAt: run.clock.now() } as CompleteListing };';
@@ -390,7 +390,7 @@ export const polling: readonly Mutant[] = [
   ),
   ...mutantsOf(
     'shared/polling/poll.ts',
-    ['test/scale/pace.test.ts'],
+    ['test/scale/pace.simulation.test.ts'],
     [
       {
         name: 'videos-before-the-queue',

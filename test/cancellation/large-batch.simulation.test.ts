@@ -10,7 +10,7 @@ import { createHarness, envelopeOf } from '../harness.ts';
 
 const cancellation = envelopeOf({ data: { batchId: 'small@2026-11-23' } });
 
-/** `BATCH_JOBS=5000 npx vitest run test/cancellation/large-batch.test.ts` cancels more. Three pages of records are the least. */
+/** `BATCH_JOBS=5000 npx vitest run test/cancellation/large-batch.simulation.test.ts` cancels more. Three pages of records are the least. */
 const jobs = Number(process.env['BATCH_JOBS'] ?? 1200);
 
 describe('canceling a large batch', () => {

@@ -1,11 +1,9 @@
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
 import type { PollSummary } from '../../shared/polling/poll-run.ts';
 import type { Bill } from '../counting-store.ts';
 import { createWatched, submitMany, type Watched } from './watched.ts';
 import { oneFrame } from '../one-frame.ts';
-
-vi.setConfig({ testTimeout: 120_000 });
 
 const MINUTE_MS = 60_000;
 
