@@ -6,8 +6,8 @@ import { zipSync } from 'fflate';
 
 import { lockfileFor, type Lockfile, type Manifest } from './lockfile.ts';
 import { pageAssets } from './build-page.ts';
-import { usedMessages } from './used-messages.ts';
 import { targetNames, targets, type Target } from './targets.ts';
+import { withoutPartsUnusedInFunctions } from './unused-parts.ts';
 
 /**
  * `npm run build`: the files that package.json's `main` and `bin` name, and one folder to deploy per function.
@@ -96,69 +96,6 @@ const storageClientApart = (extension: '.js' | '.cjs'): Plugin => ({
     );
   },
 });
-
-/**
- * What libraries load and this service does not use, which took a tenth of the time until the first response and 15 MB:
- * generated code of message types that are only exported (the clients encode what they send from the JSON form),
- * clients of the same API for databases' administrators, and the clients of policies and locations that each client creates.
- * Emulator tests run the bundles.
- */
-const unusedParts: Readonly<Record<string, string>> = {
-  '@google-cloud/pubsub/build/protos/protos.js': 'module.exports = {};',
-  '@google-cloud/pubsub-api/build/protos/protos.js': 'module.exports = {};',
-  // Firestore's client uses the type of a value in pipelines, which this service has none of.
-  '@google-cloud/firestore-api/build/protos/protos.js':
-    'module.exports = { google: { firestore: { v1: {} } } };',
-  '@google-cloud/firestore-api/build/src/v1/firestore_admin_client.js': 'module.exports = {};',
-  '@google-cloud/firestore-api/build/src/v1beta1/index.js': 'module.exports = {};',
-  'google-gax/build/protos/iam_service.js': 'module.exports = {};',
-  'google-gax/build/protos/locations.js': 'module.exports = {};',
-  'google-gax/build/protos/operations.js': 'module.exports = {};',
-  'google-gax/build/src/locationService.js': 'exports.LocationsClient = class { async close() {} };',
-  // Messages in fifty languages.
-  'zod/v4/locales/index.js': 'export {};',
-};
-
-/** The command line asks whether it may publish to a topic, which no function does. */
-const unusedInFunctions: Readonly<Record<string, string>> = {
-  ...unusedParts,
-  'google-gax/build/src/iamService.js': 'exports.IamClient = class { async close() {} };',
-};
-
-/** The services that are used of an API. Its client parses the descriptions of all its messages when it is created. */
-const usedServices: Readonly<Record<string, readonly string[]>> = {
-  '@google-cloud/firestore-api/build/protos/protos.json': ['google.firestore.v1.Firestore'],
-  '@google-cloud/pubsub-api/build/protos/protos.json': [
-    'google.pubsub.v1.Publisher',
-    'google.pubsub.v1.Subscriber',
-  ],
-};
-
-const without = (unused: Readonly<Record<string, string>>): Plugin => ({
-  name: 'without-unused-parts',
-  setup(bundling) {
-    const parts = [...Object.keys(unused), ...Object.keys(usedServices)];
-    const missed = new Set(parts);
-    const inPackages = /\/node_modules\/(?:@google-cloud\/|google-gax\/|zod\/).*\.js(?:on)?$/;
-    bundling.onLoad({ filter: inPackages }, async ({ path }) => {
-      const part = parts.find((file) => path.endsWith(`/node_modules/${file}`));
-      if (part === undefined) {
-        return undefined;
-      }
-      missed.delete(part);
-      const services = usedServices[part];
-      return services
-        ? { contents: usedMessages(await readFile(path, 'utf8'), services), loader: 'json' }
-        : { contents: unused[part] ?? '', loader: 'js' };
-    });
-    bundling.onEnd(() => ({
-      warnings: [...missed].map((file) => ({ text: `${file} no longer exists` })),
-    }));
-  },
-});
-
-export const withoutUnusedParts = without(unusedParts);
-const withoutPartsUnusedInFunctions = without(unusedInFunctions);
 
 /**
  * Every function in one file, as it is deployed: a process for each of them would otherwise read hundreds of module files, which

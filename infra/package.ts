@@ -4,8 +4,9 @@ import { join, resolve } from 'node:path';
 
 import { build, type Plugin } from 'esbuild';
 
-import { commonOptions, withoutUnusedParts } from './build.ts';
+import { commonOptions } from './build.ts';
 import { readOptions, wrongOption } from './local/options.ts';
+import { withoutUnusedParts } from './unused-parts.ts';
 
 /**
  * `npm run package`: the command line alone, as an npm package for machines without this repository.
