@@ -1,7 +1,8 @@
+import { hash } from 'node:crypto';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 
-import { build, type BuildOptions, type Plugin } from 'esbuild';
+import { build, type BuildOptions, type OutputFile, type Plugin } from 'esbuild';
 import { zipSync } from 'fflate';
 
 import { lockfileFor, type Lockfile, type Manifest } from './lockfile.ts';
@@ -14,7 +15,7 @@ import { withoutPartsUnusedInFunctions } from './unused-parts.ts';
  *
  * build/functions/index.js     all targets: `npx functions-framework --target=…`
  * build/cli/ee-video-exports.js
- * build/deploy/{target}/       one file and a small package.json; the poller's has two more files
+ * build/deploy/{target}/       the function in one file, what starts it, and a small package.json; the poller's has two more files
  * build/deploy/{target}.zip    the same, which Terraform uploads
  */
 
@@ -59,11 +60,13 @@ export async function buildCli(outDir: string): Promise<void> {
 }
 
 /**
- * CommonJS starts faster than ESM here. Identifiers are kept: operators read stack traces, and short ones do not start faster.
+ * CommonJS starts faster than ESM here, also for what is imported late. Identifiers are kept: operators read stack traces, and
+ * short ones do not start faster.
  */
 const bundledOptions: BuildOptions = {
   ...commonOptions,
   format: 'cjs',
+  supported: { 'dynamic-import': false },
   minifyWhitespace: true,
   minifySyntax: true,
   legalComments: 'none',
@@ -137,15 +140,16 @@ async function writeChanged(path: string, data: Uint8Array): Promise<void> {
  */
 export async function buildTarget(target: Target, outDir: string): Promise<string[]> {
   const directory = join(outDir, 'deploy', target);
-  const { metafile } = await build({
+  const { metafile, outputFiles } = await build({
     ...bundledOptions,
     metafile: true,
+    write: false,
     stdin: {
       contents: [
         `import { http } from '${framework}';`,
         `import { ${target} } from './functions/${targets[target]}.ts';`,
         `http('${target}', ${target});`,
-        // For `warmUp`.
+        // For the warm-up.
         target === 'showExports'
           ? `export { loadPage as load } from './functions/show-exports.ts';`
           : `export { loadRuntime as load } from './functions/runtime.ts';`,
@@ -154,10 +158,14 @@ export async function buildTarget(target: Target, outDir: string): Promise<strin
       sourcefile: `${target}.entry.ts`,
       loader: 'ts',
     },
-    outfile: join(directory, 'index.cjs'),
+    outfile: join(directory, 'function.cjs'),
     external: [framework],
     plugins: [withoutPartsUnusedInFunctions, storageClientApart('.cjs'), pageAssets(root), workerAt('.cjs')],
   });
+  const [{ path, contents }] = outputFiles as [OutputFile];
+  await mkdir(directory, { recursive: true });
+  await writeFile(path, contents);
+  await buildStart(target, directory, hash('sha256', contents));
   if (target === 'pollExports' || target === 'showExports') {
     const client = { [storageClient]: 'shared/storage/client.ts' };
     await build({
@@ -170,33 +178,31 @@ export async function buildTarget(target: Target, outDir: string): Promise<strin
   const { manifest, lockfile } = await deployManifest(target);
   await writeFile(join(directory, 'package.json'), json(manifest));
   await writeFile(join(directory, 'package-lock.json'), json(lockfile));
-  await writeFile(join(directory, 'warm-up.cjs'), warmUp);
   const names = await readdir(directory);
   const entries = names.map(async (name) => ({ name, data: await readFile(join(directory, name)) }));
   await writeFile(`${directory}.zip`, zip(await Promise.all(entries)));
   return Object.keys(metafile.inputs);
 }
 
-/**
- * Loads the function and its clients once during the build, so the image contains V8's compiled code (NODE_COMPILE_CACHE in
- * functions.tf). It calls no service: its addresses do not exist. Without the cache, the function only starts more slowly, so a
- * failure must not fail the build.
- */
-const warmUp = `const { flushCompileCache } = require('node:module');
-process.env.GOOGLE_CLOUD_PROJECT = 'demo-build';
-process.env.EARTHENGINE_EMULATOR_HOST = process.env.FIRESTORE_EMULATOR_HOST = process.env.PUBSUB_EMULATOR_HOST = '127.0.0.1:1';
-process.env.STORAGE_EMULATOR_HOST = 'http://127.0.0.1:1';
-require('${framework}');
-const end = (problem) => {
-  if (problem) console.warn('No compile cache:', problem);
-  flushCompileCache();
-  process.exit(0);
-};
-require('./index.cjs')
-  .load()
-  .then(({ services }) => process.env.WARM_STORAGE && services.storage())
-  .then(() => end(), end);
-`;
+/** The main file, which runs the function, and the script that compiles for it while the image is built. */
+async function buildStart(target: Target, directory: string, codeHash: string): Promise<void> {
+  const main = [
+    `import { loadFunction } from './infra/cold-start/load.ts';`,
+    `export const { load, keepCompiledCode } = loadFunction(require, __dirname, '${codeHash}');`,
+  ];
+  const warmUp = [
+    `import { warmUp } from './infra/cold-start/warm-up.ts';`,
+    `void warmUp('${target}', () => require('./index.cjs'));`,
+  ];
+  for (const [name, lines] of Object.entries({ 'index.cjs': main, 'warm-up.cjs': warmUp })) {
+    await build({
+      ...bundledOptions,
+      stdin: { contents: lines.join('\n'), resolveDir: root, sourcefile: `${name}.entry.js` },
+      outfile: join(directory, name),
+      external: ['./index.cjs', framework],
+    });
+  }
+}
 
 /**
  * A zip archive whose bytes depend only on names and contents: Terraform names the uploaded source by its hash, so an archive
@@ -230,7 +236,7 @@ async function deployManifest(target: Target): Promise<{ manifest: Manifest; loc
     main: 'index.cjs',
     engines,
     scripts: {
-      'gcp-build': `${target === 'pollExports' ? 'WARM_STORAGE=1 ' : ''}NODE_COMPILE_CACHE=.compile-cache NODE_COMPILE_CACHE_PORTABLE=1 node warm-up.cjs`,
+      'gcp-build': 'NODE_COMPILE_CACHE=.compile-cache NODE_COMPILE_CACHE_PORTABLE=1 node warm-up.cjs',
     },
     dependencies: { [framework]: exact },
   };

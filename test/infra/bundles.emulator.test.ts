@@ -1,7 +1,9 @@
+import { execFile } from 'node:child_process';
 import { createServer } from 'node:http';
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
@@ -115,6 +117,7 @@ describe('a deployed bundle', () => {
   it.each(targetNames)('%s is one file, and the files that are needed to start it', async (target) => {
     const directory = join(outDir, 'deploy', target);
     expect((await readdir(directory)).sort()).toEqual([
+      'function.cjs',
       'index.cjs',
       'package-lock.json',
       'package.json',
@@ -131,10 +134,30 @@ describe('a deployed bundle', () => {
     expect(Object.values(manifest.dependencies).join(' ')).toMatch(/^\d+\.\d+\.\d+$/);
   });
 
+  it.each(targetNames)(
+    '%s handles a request while its image is built, for the compile cache',
+    async (target) => {
+      const cache = join(outDir, `cache-${target}`);
+      const { stdout, stderr } = await promisify(execFile)(process.execPath, ['warm-up.cjs'], {
+        cwd: join(outDir, 'deploy', target),
+        env: { NODE_COMPILE_CACHE: cache, NODE_COMPILE_CACHE_PORTABLE: '1' },
+      });
+      expect([stderr, stdout]).toEqual(['', expect.not.stringMatching(/ERROR|request\.failed/)]);
+      const names = await readdir(cache);
+      // What V8 compiled of the function itself, and Node's own cache.
+      expect(names.sort()).toEqual([
+        expect.stringMatching(/^function-[0-9a-f]{64}$/),
+        expect.stringContaining(process.version),
+      ]);
+    },
+  );
+
   it('pollExports loads nothing that reads videos before a job has ended', async () => {
     const directory = join(outDir, 'deploy', 'pollExports');
     const scratch = await mkdtemp(join(outDir, 'deploy', 'idle-'));
-    await copyFile(join(directory, 'index.cjs'), join(scratch, 'index.cjs'));
+    for (const name of ['index.cjs', 'function.cjs']) {
+      await copyFile(join(directory, name), join(scratch, name));
+    }
     const instance = await startFunction({
       target: 'pollExports',
       env: { ...environment, STORAGE_EMULATOR_HOST: 'http://127.0.0.1:1' },

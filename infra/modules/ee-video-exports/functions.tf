@@ -30,7 +30,7 @@ locals {
     DEAD_LETTER_TOPIC               = var.topics.dead_letters
   }
   # Settings of Node itself. Without `production`, the framework's responses contain error messages and stack traces. The
-  # bundle's gcp-build step creates the compile cache.
+  # bundle's gcp-build step fills the compile cache by handling a first request (infra/cold-start/).
   node_environment = {
     # Off, or the framework rewrites each line of the service's structured log. Cloud Functions sets it if nothing else does.
     LOG_EXECUTION_ID            = "false"
