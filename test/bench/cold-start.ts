@@ -22,7 +22,7 @@ import { type Bench, median, type Row } from './table.ts';
 
 const RUNS = 7;
 const MORE_UNTIL_LISTENING_MS = 150;
-/** Most of what is over is Firestore's client: gRPC, and the code that protobufjs generates for each type of message. */
+/** Most of what is over is Firestore's client: gRPC, and what protobufjs generates for each type of message. */
 const FIRST_RESPONSE_TIMES: Readonly<Record<Target, number>> = {
   submitExport: 3,
   expandBatch: 4,
@@ -126,7 +126,7 @@ async function emptyFunction(scratch: string, environment: Candidate['environmen
     "require('@google-cloud/functions-framework').http('submitExport', (_request, response) => response.status(204).end());\n",
   );
   const cache = join(scratch, 'empty');
-  // The first round fills the cache: the function loads only the framework.
+  // It stays empty, as in an image without a step that fills it: Node writes it when a process ends, and these are killed.
   return {
     name: 'empty',
     target: 'submitExport',
@@ -136,7 +136,7 @@ async function emptyFunction(scratch: string, environment: Candidate['environmen
   };
 }
 
-/** With the compile cache that `gcp-build` creates in the image. */
+/** With the compiled code that `gcp-build` adds to the image (infra/cold-start/). */
 async function bundle(
   target: Target,
   scratch: string,
