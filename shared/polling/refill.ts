@@ -28,6 +28,12 @@ const SHORTEST_PAUSE_MS = 5 * SECOND_MS;
 /** When the next run should find this one ended. */
 export const endOfInterval = (run: PollRun): Date => later(run.startedAt, intervalOf(run) * REFILL_SHARE);
 
+/** The same, or before it if this run has less time: the poll of one project ends before its lease. */
+const lastMoment = (run: PollRun): Date => {
+  const interval = endOfInterval(run);
+  return interval < run.ends.run ? interval : run.ends.run;
+};
+
 /** @param fed what this run sent to each project */
 export async function refillQueues(run: PollRun, fed: ReadonlyMap<string, Fed>): Promise<void> {
   await pMap(fed, async ([project, first]) => {
@@ -43,7 +49,7 @@ export async function refillQueues(run: PollRun, fed: ReadonlyMap<string, Fed>):
 async function refillQueue(run: PollRun, project: string, first: Fed): Promise<void> {
   const { clock, stopping } = run;
   const intervalMs = intervalOf(run);
-  const end = endOfInterval(run);
+  const end = lastMoment(run);
   let fed = first;
   while (fed.isWaiting && !run.isOver()) {
     const known = run.feeds.get(project);

@@ -68,19 +68,13 @@ describe('the order of projects within a poll', () => {
 });
 
 describe('the poll of one project', () => {
-  it('sweeps it, works on its due records, and feeds its queue, and touches no other project', async () => {
+  it('sweeps it, and touches no other project', async () => {
     const harness = await withProjects(2);
-    harness.simulator.failNext('export', queueFull);
-    await submitMany(harness, 1, 'team-full');
-    harness.clock.advance(MINUTE_MS);
-    expect(await poll(harness, { project: 'team-full' })).toMatchObject({
-      outcome: 'POLLED',
-      summary: { submitted: 1, calls: { export: 1 } },
-    });
     expect(await poll(harness, { project: 'team-001' })).toMatchObject({
       outcome: 'POLLED',
-      summary: { submitted: 0, calls: { export: 0 } },
+      summary: { submitted: 0, calls: { list: 1, export: 0 } },
     });
+    expect(pollMessages(harness)).toEqual([]);
   });
 
   it('is exclusive: a second message is redelivered until the lease of the first run is over', async () => {
@@ -92,6 +86,16 @@ describe('the poll of one project', () => {
     // Even if the run died at once, the next minute's message finds the project free.
     harness.clock.advance(45 * SECOND_MS);
     expect(await poll(other, message)).toMatchObject({ outcome: 'POLLED' });
+  });
+
+  it('leaves the project free for the next minute, although its message waited long', async () => {
+    const harness = await withProjects(1);
+    const message = { project: 'team-000' };
+    const published = harness.clock.now();
+    harness.clock.advance(40 * SECOND_MS);
+    expect(await poll(harness, message, published)).toMatchObject({ outcome: 'POLLED' });
+    harness.clock.advance(20 * SECOND_MS);
+    expect(await poll(harness, message)).toMatchObject({ outcome: 'POLLED' });
   });
 
   it('ends before its lease, although the list of the project has no end', async () => {
@@ -133,6 +137,104 @@ describe('the poll of one project', () => {
     expect(await poll(harness, { project: 'stranger' })).toMatchObject({
       summary: { calls: { list: 0, get: 0, export: 0 } },
     });
+  });
+});
+
+describe('the queue of one project', () => {
+  /** A project with jobs that wait, as its gate was closed for a moment. */
+  async function withQueue(jobs: number, environment: Readonly<Record<string, string>> = {}) {
+    const harness = createWatched({ environment: { VERIFY_DELIVERY: 'off', ...environment } });
+    harness.simulator.failNext('export', queueFull);
+    await submitMany(harness, jobs, 'team-full');
+    return harness;
+  }
+  const message = { project: 'team-full' };
+  /** The message to feed the queue. */
+  const passedOn = (harness: Harness): unknown => JSON.parse(pollMessages(harness).at(-1) ?? '');
+  const started = ({ simulator }: Harness): number => simulator.operations().length;
+
+  it('is fed by another run, after the sweep, so that it keeps no other project waiting', async () => {
+    const harness = await withQueue(3);
+    harness.clock.advance(MINUTE_MS);
+    expect(await poll(harness, message)).toMatchObject({ summary: { submitted: 0 } });
+    expect(await poll(harness.instance(), passedOn(harness))).toMatchObject({
+      outcome: 'POLLED',
+      summary: { submitted: 3, calls: { export: 3 } },
+    });
+  });
+
+  it('is fed once, however often that message is delivered', async () => {
+    const harness = await withQueue(3);
+    harness.clock.advance(MINUTE_MS);
+    await poll(harness, message);
+    const feed = passedOn(harness);
+    const outcomes = await Promise.all([poll(harness, feed), poll(harness.instance(), feed)]);
+    expect(outcomes.map(({ outcome }) => outcome).sort()).toEqual(['POLLED', 'SKIPPED']);
+    expect(await poll(harness, message)).toEqual({ outcome: 'BUSY' });
+  });
+
+  it('is left to the next minute if that message is delivered late', async () => {
+    const harness = await withQueue(3);
+    harness.clock.advance(MINUTE_MS);
+    await poll(harness, message);
+    harness.clock.advance(51 * SECOND_MS);
+    expect(await poll(harness, passedOn(harness))).toEqual({ outcome: 'SKIPPED' });
+    expect(started(harness)).toBe(0);
+  });
+
+  it('is not fed by a message of the minute before', async () => {
+    const harness = await withQueue(3);
+    harness.clock.advance(MINUTE_MS);
+    await poll(harness, message);
+    const feed = passedOn(harness);
+    harness.clock.advance(46 * SECOND_MS);
+    await poll(harness, message);
+    expect(await poll(harness, feed)).toEqual({ outcome: 'SKIPPED' });
+  });
+
+  it('is fed until the minute ends, and the next one finds the project free', async () => {
+    const harness = await withQueue(100, { EARTHENGINE_REQUESTS_PER_SECOND: '1' });
+    harness.clock.advance(MINUTE_MS);
+    const minute = harness.clock.now().getTime();
+    await poll(harness, message);
+    await poll(harness, passedOn(harness));
+    expect(started(harness)).toBeGreaterThan(40);
+    expect(started(harness)).toBeLessThan(60);
+    harness.clock.advance(minute + MINUTE_MS - harness.clock.now().getTime());
+    expect(await poll(harness, message)).toMatchObject({ outcome: 'POLLED' });
+  });
+
+  it('is fed again and again if it runs dry quickly, until the minute ends', async () => {
+    const harness = await withQueue(60, { MAX_ACTIVE_OPERATIONS: '3' });
+    harness.simulator.set({ pendingMs: 0, startsPerSecond: 100, concurrency: 100, runMs: [1000, 1000] });
+    harness.clock.advance(MINUTE_MS);
+    const minute = harness.clock.now().getTime();
+    await poll(harness, message);
+    harness.clock.advance(30 * SECOND_MS);
+    await poll(harness, passedOn(harness));
+    expect(started(harness)).toBeGreaterThan(3);
+    expect(harness.clock.now().getTime() - minute).toBeLessThan(53 * SECOND_MS);
+  });
+
+  it('is fed by the sweep itself if the topic does not answer', async () => {
+    const harness = await withQueue(3);
+    harness.clock.advance(MINUTE_MS);
+    harness.publisher.failing = true;
+    expect(await poll(harness, message)).toMatchObject({ summary: { submitted: 3 } });
+  });
+
+  it('is fed by the sweep itself if sweeps take the whole minute', async () => {
+    const harness = await withQueue(3);
+    harness.clock.advance(MINUTE_MS);
+    const published = harness.clock.now();
+    harness.clock.advance(55 * SECOND_MS);
+    expect(await poll(harness, message, published)).toMatchObject({ summary: { submitted: 3 } });
+  });
+
+  it('costs no message while its gate is closed', async () => {
+    const harness = await withQueue(3);
+    expect(await poll(harness, message)).toMatchObject({ outcome: 'POLLED' });
+    expect(pollMessages(harness)).toEqual([]);
   });
 });
 

@@ -1,7 +1,9 @@
 import { describe, expect, it, vi } from 'vitest';
 
 import { MINUTE_MS } from '../../shared/clock.ts';
-import { fillProjects, type Fleet, longestGapMs, overlaps, runFleet } from './fleet.ts';
+import { feedFleet } from './fleet-feeding.ts';
+import { fillProjects } from './fleet-jobs.ts';
+import { type Fleet, longestGapMs, overlaps, runFleet } from './fleet.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
 
@@ -15,7 +17,7 @@ const pollsOf = ({ runs }: Fleet): number[] => {
 
 describe('256 projects', () => {
   it('are polled once a minute each, by one instance at a time, and twice as fast by twice as many', async () => {
-    const harness = await fillProjects(256, 2);
+    const harness = await fillProjects(256, { jobs: 2 });
     const rounds: number[] = [];
     for (const instances of [1, 2, 4]) {
       const fleet = await runFleet(harness, { minutes: 3, instances });
@@ -29,10 +31,46 @@ describe('256 projects', () => {
   });
 
   it('are all polled in the next minute at the latest if an instance dies', async () => {
-    const fleet = await runFleet(await fillProjects(256, 2), { instances: 2, minutes: 4, killAfterMs: 2000 });
+    const fleet = await runFleet(await fillProjects(256, { jobs: 2 }), {
+      instances: 2,
+      minutes: 4,
+      killAfterMs: MINUTE_MS + 2000,
+    });
     expect(fleet.runs.filter(({ endMs }) => endMs === undefined).length).toBeGreaterThan(0);
     expect(new Set(pollsOf(fleet).map((polls) => polls >= 3))).toEqual(new Set([true]));
     expect(overlaps(fleet.runs)).toEqual([]);
     expect(longestGapMs(fleet.runs)).toBeLessThan(2 * MINUTE_MS);
+  });
+});
+
+describe('projects whose jobs wait', () => {
+  /** A job takes a second, since the calls of a project do not go faster. */
+  const slow = { jobs: 1, cpuMs: 3, sendCpuMs: 7, environment: { EARTHENGINE_REQUESTS_PER_SECOND: '1' } };
+  const nothingWrong = { missed: 0, overlaps: 0, lost: 0, doubled: 0 };
+
+  it('are polled once a minute each, however long it takes to feed their queues', async () => {
+    const fed = await feedFleet({ ...slow, projects: 128, waiting: 8, instances: 1 });
+    expect(fed).toMatchObject(nothingWrong);
+    expect(fed.longestGapMs).toBeLessThan(1.2 * MINUTE_MS);
+  });
+
+  it('are fed twice as fast by twice as many instances, until each has all it can take', async () => {
+    const times: number[] = [];
+    for (const instances of [1, 2, 4, 8]) {
+      const fed = await feedFleet({ ...slow, projects: 64, waiting: 4, instances });
+      expect(fed).toMatchObject(nothingWrong);
+      times.push(fed.tookMs);
+    }
+    const [one = 0, two = 0, four = 0, eight = 0] = times;
+    expect(one / two).toBeGreaterThan(1.6);
+    expect(two / four).toBeGreaterThan(1.6);
+    expect(four / eight).toBeLessThan(1.1);
+  });
+
+  it('lose a minute at most, and no job, if an instance dies while it feeds them', async () => {
+    const fed = await feedFleet({ ...slow, projects: 64, waiting: 8, instances: 2, killAfterMs: 4000 });
+    expect(fed).toMatchObject(nothingWrong);
+    expect(fed.killedFeeding).toBeGreaterThan(0);
+    expect(fed.longestGapMs).toBeLessThan(2 * MINUTE_MS);
   });
 });

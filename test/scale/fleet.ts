@@ -1,20 +1,20 @@
 import { MINUTE_MS, SECOND_MS } from '../../shared/clock.ts';
-import { createLog } from '../../shared/log.ts';
-import { withRequestId } from '../../shared/message/identity.ts';
-import { fanOut } from '../../shared/polling/fan-out.ts';
+import { fanOut, type PollMessage } from '../../shared/polling/fan-out.ts';
 import { pollProject } from '../../shared/polling/poll-project.ts';
 import type { Services } from '../../shared/services.ts';
 import { envelopeOf, type Instance } from '../harness.ts';
 import { withLatency } from './drain.ts';
-import { createVirtualTime } from './virtual-time.ts';
-import { createWatched, submitMany, type Watched } from './watched.ts';
+import { createVirtualTime, type VirtualTime } from './virtual-time.ts';
+import type { Watched } from './watched.ts';
 
 /** Polls that are spread over instances, in virtual time: Pub/Sub pushes each project's message to an instance that has room. */
 
 export interface FleetOptions {
   readonly instances: number;
   readonly minutes: number;
-  /** One instance dies this long after the second minute's messages were published. */
+  /** Ends it earlier, after the minute in which this is true. */
+  readonly isDone?: () => Promise<boolean>;
+  /** One instance dies this long after the first minute began. */
   readonly killAfterMs?: number;
   /**
    * Publishes the messages of these projects, without looking for the projects first: the store in memory reads all records
@@ -23,10 +23,14 @@ export interface FleetOptions {
   readonly projects?: readonly string[];
   /** What one poll computes. The polls of an instance share one CPU. */
   readonly cpuMs?: number;
+  /** The same for sending one job. */
+  readonly sendCpuMs?: number;
 }
 
 export interface ProjectRun {
   readonly project: string;
+  /** Whether it fed the queue, and did not sweep. */
+  readonly feeds: boolean;
   readonly instance: number;
   readonly startMs: number;
   /** Undefined if its instance died. */
@@ -35,13 +39,15 @@ export interface ProjectRun {
 
 export interface Fleet {
   readonly runs: readonly ProjectRun[];
+  readonly beganMs: number;
+  readonly minutes: number;
   /** From the messages of the last minute to the end of the last poll. */
   readonly lastRoundMs: number;
 }
 
 /** As in infra/modules/ee-video-exports/functions.tf. */
 const REQUESTS_PER_INSTANCE = 16;
-const LIST_MS = 600;
+const CALL_MS = 600;
 /** The shortest backoff of the subscription. */
 const REDELIVER_MS = 10 * SECOND_MS;
 
@@ -50,49 +56,34 @@ interface Message {
   readonly publishTime: Date;
 }
 
-/** Projects with operations that wait at Earth Engine: copies of one job, since a hundred thousand would take minutes. */
-export async function fillProjects(projects: number, jobs: number): Promise<Watched> {
-  const harness = createWatched({ log: silent });
-  const { memory, services } = harness;
-  const [id = ''] = await submitMany(harness, 1, projectName(0));
-  const template = memory.peek(`videoExports/${id}`);
-  const request = await memory.records.readRequest(id);
-  if (template === undefined || request === undefined) {
-    throw new Error('the first job was not stored');
-  }
-  for (let n = 0; n < projects * jobs; n += 1) {
-    const project = projectName(Math.floor(n / jobs));
-    const requestId = `ve1-${String(n)
-      .padStart(32, 'a')
-      .replaceAll(/\d/g, (digit) => 'bcdefghijk'.charAt(Number(digit)))}`;
-    const { bytes, description } = withRequestId(request, requestId);
-    const { name: operation } = await services.earthEngine.startExport(project, bytes, {
-      timeoutMs: MINUTE_MS,
-    });
-    memory.put(`videoExports/${requestId}`, { ...template, requestId, project, description, operation });
-  }
-  harness.clock.advance(MINUTE_MS);
-  return harness;
-}
-
-export const projectName = (n: number): string => `team-${String(n).padStart(4, '0')}`;
-
-const silent = createLog(
-  () => {},
-  () => new Date(),
-);
-
 export async function runFleet(harness: Watched, options: FleetOptions): Promise<Fleet> {
-  const { instances, minutes, killAfterMs, projects, cpuMs = 0 } = options;
+  const {
+    instances,
+    minutes,
+    killAfterMs,
+    projects,
+    cpuMs = 0,
+    sendCpuMs = 0,
+    isDone = async () => false,
+  } = options;
   // No lease of an earlier run is left.
   harness.clock.advance(MINUTE_MS);
   const time = createVirtualTime(harness.clock);
   const nowMs = (): number => harness.clock.now().getTime();
-  const members = Array.from({ length: instances }, () => createMember(harness, time));
-  const scheduled = harness.instance((services) => withLatency(services, time, LIST_MS));
+  const members = Array.from({ length: instances }, () => createMember(harness, time, sendCpuMs));
+  const scheduled = harness.instance((services) => withLatency(services, time, CALL_MS));
   const runs: ProjectRun[] = [];
   const waiting: Message[] = [];
 
+  let published = harness.publisher.published.length;
+  const takeMessages = (): void => {
+    for (const { topic, message } of harness.publisher.published.slice(published)) {
+      if (topic === harness.config.topics.polls) {
+        waiting.push({ data: Buffer.from(message.data).toString(), publishTime: harness.clock.now() });
+      }
+    }
+    published = harness.publisher.published.length;
+  };
   const deliver = (): void => {
     for (let message = waiting[0]; message; message = waiting[0]) {
       const free = members.findIndex((member) => !member.dead && member.busy < REQUESTS_PER_INSTANCE);
@@ -110,45 +101,47 @@ export async function runFleet(harness: Watched, options: FleetOptions): Promise
   };
   const handle = async (index: number, message: Message): Promise<void> => {
     const member = members[index] as Member;
-    const { project } = JSON.parse(message.data) as { project: string };
-    const run: ProjectRun = { project, instance: index, startMs: nowMs(), endMs: undefined };
+    const { project, feed } = JSON.parse(message.data) as PollMessage;
+    const feeds = feed !== undefined;
+    const run: ProjectRun = { project, feeds, instance: index, startMs: nowMs(), endMs: undefined };
     runs.push(run);
     member.busy += 1;
     const { services, gate } = member.instance;
     await time.sleep(member.cpu(cpuMs));
     const polled = await Promise.race([pollProject(services, gate, envelopeOf(message)), member.death]);
     member.busy -= 1;
-    if (polled === undefined || polled.outcome === 'BUSY') {
-      if (polled) {
-        runs.splice(runs.indexOf(run), 1);
-      }
-      await redeliver(message);
-      return;
+    takeMessages();
+    if (polled?.outcome === 'POLLED') {
+      run.endMs = nowMs();
+    } else if (polled) {
+      runs.splice(runs.indexOf(run), 1);
     }
-    run.endMs = nowMs();
     deliver();
+    if (polled === undefined || polled.outcome === 'BUSY') {
+      await redeliver(message);
+    }
   };
 
-  let published = harness.publisher.published.length;
-  let roundStartMs = 0;
-  for (let minute = 0; minute < minutes; minute += 1) {
+  const beganMs = nowMs();
+  if (killAfterMs !== undefined) {
+    void time.sleep(killAfterMs).then(() => members[0]?.kill());
+  }
+  let roundStartMs = beganMs;
+  for (let minute = 0; minute < minutes && !(await isDone()); minute += 1) {
     const minuteMs = nowMs();
     await (projects ? fanOut(harness.services, projects) : scheduled.poll());
     roundStartMs = nowMs();
-    const messages = harness.publisher.published.slice(published);
-    for (const { message } of messages.filter(({ topic }) => topic === harness.config.topics.polls)) {
-      waiting.push({ data: Buffer.from(message.data).toString(), publishTime: harness.clock.now() });
-    }
-    published = harness.publisher.published.length;
+    takeMessages();
     deliver();
-    if (minute === 1 && killAfterMs !== undefined) {
-      await time.sleep(killAfterMs);
-      (members[0] as Member).kill();
-    }
     await time.sleep(minuteMs + MINUTE_MS - nowMs());
   }
   const last = runs.filter(({ startMs }) => startMs >= roundStartMs).map(({ endMs = 0 }) => endMs);
-  return { runs, lastRoundMs: Math.max(...last) - roundStartMs };
+  return {
+    runs,
+    beganMs,
+    minutes: (nowMs() - beganMs) / MINUTE_MS,
+    lastRoundMs: Math.max(...last) - roundStartMs,
+  };
 }
 
 interface Member {
@@ -161,12 +154,20 @@ interface Member {
   cpu(ms: number): number;
 }
 
-/** An instance whose calls never return once it is dead. */
-function createMember(harness: Watched, time: ReturnType<typeof createVirtualTime>): Member {
+/** An instance that never goes on once it is dead, whatever it waits for. */
+function createMember(harness: Watched, time: VirtualTime, sendCpuMs: number): Member {
   const { promise, resolve } = Promise.withResolvers<undefined>();
   let cpuFreeMs = 0;
+  const mortal: VirtualTime = {
+    sleep: async (...call) => {
+      await time.sleep(...call);
+      return member.dead ? new Promise(() => {}) : undefined;
+    },
+  };
   const member: Member = {
-    instance: harness.instance((services) => mortal(withLatency(services, time, LIST_MS), () => member.dead)),
+    instance: harness.instance((services) =>
+      withCpu(withLatency(services, mortal, CALL_MS), () => mortal.sleep(member.cpu(sendCpuMs))),
+    ),
     death: promise,
     busy: 0,
     dead: false,
@@ -183,15 +184,16 @@ function createMember(harness: Watched, time: ReturnType<typeof createVirtualTim
   return member;
 }
 
-function mortal(services: Services, isDead: () => boolean): Services {
+/** Each job that is sent computes first. */
+function withCpu(services: Services, compute: () => Promise<void>): Services {
   const { earthEngine } = services;
   return {
     ...services,
     earthEngine: {
       ...earthEngine,
-      listOperations: async (...call) => {
-        const page = await earthEngine.listOperations(...call);
-        return isDead() ? new Promise(() => {}) : page;
+      startExport: async (...call) => {
+        await compute();
+        return earthEngine.startExport(...call);
       },
     },
   };
@@ -213,11 +215,15 @@ export function overlaps(runs: readonly ProjectRun[]): ProjectRun[] {
   );
 }
 
+/** Of so many polls, how many a minute left out: each project has one in each minute. */
+export const missedPolls = ({ runs, minutes }: Fleet, projects: number): number =>
+  projects * minutes - runs.filter(({ feeds, endMs }) => !feeds && endMs !== undefined).length;
+
 /** The longest time between the ends of two polls of a project. */
 export function longestGapMs(runs: readonly ProjectRun[]): number {
   const ends = new Map<string, number[]>();
-  for (const { project, endMs } of runs) {
-    if (endMs !== undefined) {
+  for (const { project, feeds, endMs } of runs) {
+    if (endMs !== undefined && !feeds) {
       ends.set(project, [...(ends.get(project) ?? []), endMs]);
     }
   }
