@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import { SECOND_MS } from '../../shared/clock.ts';
-import { createRate, type SentAt } from '../../shared/earth-engine/rate.ts';
+import { createRate, type Rate, type SentAt } from '../../shared/earth-engine/rate.ts';
 
 const CEILING = 100;
 
@@ -67,6 +67,24 @@ function simulate(
     inFlight.push({ endMs: nowMs + latencyMs, call: rate.sent(true), refused });
   }
   return { seconds: nowMs / SECOND_MS, accepted, overLimit, slowest, fastest };
+}
+
+const isTrial = (rate: Rate): boolean => rate.perSecond() > rate.memory().perSecond;
+
+/** Has calls accepted until there is a trial. @returns how many */
+function callsUntilTrial(rate: Rate): number {
+  let calls = 0;
+  for (; !isTrial(rate); calls += 1) {
+    rate.accepted(rate.sent(true));
+  }
+  return calls;
+}
+
+/** Has the calls of a trial refused, if there is one, until it ends. */
+function failTrial(rate: Rate): void {
+  while (isTrial(rate)) {
+    rate.refused(rate.sent(true));
+  }
 }
 
 const perSecond = ({ accepted, seconds }: Simulated): number => accepted / seconds;
@@ -229,18 +247,53 @@ describe('the rate of calls', () => {
   it('has trials after as many calls as the refusals of the last one cost', () => {
     const rate = createRate(CEILING);
     rate.resume({ perSecond: 20, limit: 24 });
-    const callsUntilTrial = (): number => {
-      for (let calls = 0; ; calls += 1) {
-        if (rate.perSecond() > rate.memory().perSecond) {
-          return calls;
-        }
-        rate.accepted(rate.sent(true));
+    callsUntilTrial(rate);
+    failTrial(rate);
+    expect(callsUntilTrial(rate)).toBeGreaterThan(300);
+  });
+
+  it('has a trial each 200 seconds at least, however many calls of the last one were refused', () => {
+    const rate = createRate(CEILING);
+    rate.resume({ perSecond: 1, limit: 1.2 });
+    callsUntilTrial(rate);
+    failTrial(rate);
+    expect(callsUntilTrial(rate)).toBe(200);
+  });
+
+  it('tries a limit again soon if it was exceeded only once, and only then', () => {
+    const rate = createRate(CEILING);
+    rate.resume({ perSecond: 20 });
+    callsUntilTrial(rate);
+    failTrial(rate);
+    expect(callsUntilTrial(rate)).toBe(20);
+    failTrial(rate);
+    expect(callsUntilTrial(rate)).toBeGreaterThan(300);
+  });
+
+  it('takes up to a tenth of 429s for usual, and slows down for a sixth', () => {
+    const after = (each: number): number => {
+      const rate = createRate(CEILING);
+      rate.resume({ perSecond: 50, limit: 55 });
+      for (let n = 1; n <= 2000; n += 1) {
+        (n % each === 0 ? rate.refused : rate.accepted)(rate.sent(false));
       }
+      return rate.perSecond();
     };
-    callsUntilTrial();
-    while (rate.perSecond() > rate.memory().perSecond) {
-      rate.refused(rate.sent(true));
+    expect(after(12)).toBeGreaterThanOrEqual(50);
+    expect(after(8)).toBeGreaterThanOrEqual(50);
+    // By a step, not to a crawl.
+    expect(after(6)).toBeLessThan(50);
+    expect(after(6)).toBeGreaterThan(25);
+  });
+
+  it('does not slow down for one 429, however many calls were accepted before', () => {
+    const rate = createRate(CEILING);
+    rate.resume({ perSecond: 50, limit: 55 });
+    for (let n = 0; n < 12_000; n += 1) {
+      (isTrial(rate) ? rate.refused : rate.accepted)(rate.sent(true));
     }
-    expect(callsUntilTrial()).toBeGreaterThan(300);
+    failTrial(rate);
+    rate.refused(rate.sent(true));
+    expect(rate.perSecond()).toBe(50);
   });
 });

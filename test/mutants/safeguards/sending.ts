@@ -513,6 +513,48 @@ export const sending: readonly Mutant[] = [
   ]),
   ...mutantsOf('shared/earth-engine/rate.ts', rate, [
     {
+      name: 'trials-too-rare',
+      removes: 'a slow rate is tried again after some minutes',
+      find: 'const LONGEST_PAUSE_SECONDS = 200;',
+      replace: 'const LONGEST_PAUSE_SECONDS = 2000;',
+    },
+    {
+      name: 'any-share-of-429s-is-usual',
+      removes: 'a large share of 429s is a limit',
+      find: 'const LARGEST_SHARE = 0.1;',
+      replace: 'const LARGEST_SHARE = 0.5;',
+    },
+    {
+      name: 'usual-429s-are-a-limit',
+      removes: 'a share of 429s that comes at any rate is learned',
+      find: 'const LARGEST_SHARE = 0.1;',
+      replace: 'const LARGEST_SHARE = 0.05;',
+    },
+    {
+      name: 'nothing-forgotten',
+      removes: 'one 429 after many calls is no limit',
+      find: 'const CALLS_REMEMBERED = 1000;',
+      replace: 'const CALLS_REMEMBERED = 100_000;',
+    },
+    {
+      name: 'forgets-too-soon',
+      removes: 'the usual share of 429s is remembered',
+      find: 'const CALLS_REMEMBERED = 1000;',
+      replace: 'const CALLS_REMEMBERED = 100;',
+    },
+    {
+      name: 'no-doubt',
+      removes: 'a limit that was exceeded once is tried again soon',
+      find: '(now.isDoubted && now.recent.length >= CALLS_UNTIL_RETRY)',
+      replace: 'false',
+    },
+    {
+      name: 'always-in-doubt',
+      removes: 'a limit that was exceeded twice is not tried again soon',
+      find: '(now.isDoubted && now.recent.length >= CALLS_UNTIL_RETRY)',
+      replace: 'now.recent.length >= CALLS_UNTIL_RETRY',
+    },
+    {
       name: 'no-background',
       removes: '429s that come at any rate do not slow a queue down',
       rule: 14,
