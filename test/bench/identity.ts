@@ -1,185 +1,62 @@
-import { hash } from 'node:crypto';
+import { execFileSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 
-import { type CheckedRequest, checkVideo } from '../../shared/expression/check/check-video.ts';
-import { identifyJob, parseJobMessage } from '../../shared/message/job-message.ts';
-import { readJsonData } from '../../shared/message/envelope.ts';
 import { type Bench, type Row } from './table.ts';
 
 /**
  * From the bytes of a message to a validated job with its content hash and record id, including decoding, compared with
  * `JSON.parse` and one SHA-256 of the same bytes; the check of the video compared with the same; and all that the function does
- * with a message before it writes, which includes the bytes to send. They take turns in one process, and what is compared is
- * the CPU time of the thread, so that other load affects no ratio.
+ * with a message before it writes, which includes the bytes to send. What is compared is the CPU time of a thread.
+ *
+ * In each process, the code is compiled and the memory laid out differently, by which these ratios differ by a tenth. So the
+ * median of several processes counts, and the table shows how much they differ.
  */
 const bench: Bench = {
   name: 'identity',
   run: () =>
     Promise.resolve([
-      ...measure('one region, 1.7 MB', regionGraph(), 3),
-      ...measure('30,000 nodes, 1.7 MB', manyNodesGraph(), 4),
+      ...measure('one region, 1.7 MB', 'REGION', 3),
+      ...measure('30,000 nodes, 1.7 MB', 'NODES', 4),
     ]),
 };
 export default bench;
 
-const RUNS = 41;
-/** The check's many small functions take longer to be compiled than the one loop that reads a message. */
-const WARM_UP_RUNS = 25;
+/** An odd number, so that one of them has the median. */
+const PROCESSES = 5;
 
 /** What the check may take, as a multiple of the baseline. */
 const CHECK_TIMES = 1;
 /** The same for the bytes to send. Formatting the 92,000 numbers of a large region takes longer than parsing them. */
 const BYTES_TIMES = 1.5;
 
-const rules = {
-  defaultProject: 'my-project',
-  allowedProjects: ['my-project'],
-  allowedDestinations: ['gs://*'],
-  graphCheck: 'reject',
-} as const;
-
 /** @param identityTimes what the rest may take */
-function measure(what: string, expression: object, identityTimes: number): Row[] {
-  const data = messageOf(expression);
-  // A new object for each round: the check remembers the bounds of coordinates that it has seen.
-  let request: CheckedRequest | undefined;
-  const read = (readJob: typeof identifyJob) => () => {
-    const json = readJsonData({ data, problem: undefined });
-    if (!('json' in json) || !('job' in readJob(json.json, rules))) {
-      throw new Error('not a valid job');
-    }
+function measure(what: string, graph: string, identityTimes: number): Row[] {
+  const script = fileURLToPath(new URL('identity-process.ts', import.meta.url));
+  const measured = Array.from(
+    { length: PROCESSES },
+    () =>
+      JSON.parse(execFileSync(process.execPath, [script, graph], { encoding: 'utf8' })) as readonly number[],
+  );
+  const row = (name: string, index: number, limit: number): Row => {
+    const pairs = measured.map((times) => ({
+      baseline: times[0] ?? Number.NaN,
+      value: times[index] ?? Number.NaN,
+    }));
+    const sorted = pairs.toSorted((a, b) => a.value / a.baseline - b.value / b.baseline);
+    const ratioAt = (n: number) => {
+      const { value = Number.NaN, baseline = Number.NaN } = sorted.at(n) ?? {};
+      return (value / baseline).toFixed(2);
+    };
+    return {
+      what: `${name}${what} (${ratioAt(0)} to ${ratioAt(-1)}×)`,
+      ...(sorted[Math.floor(PROCESSES / 2)] as (typeof pairs)[number]),
+      unit: 'ms',
+      limit,
+    };
   };
-  const parse = () => {
-    JSON.parse(data.toString('utf8'));
-    hash('sha256', data, 'hex');
-  };
-  const check = () => request && checkVideo(request);
-  const works = [parse, read(identifyJob), check, read(parseJobMessage)] as const;
-  // Sums, since some kernels count CPU time in steps of milliseconds.
-  const sums = works.map(() => 0);
-  for (let round = 0; round < WARM_UP_RUNS + RUNS; round += 1) {
-    request = (JSON.parse(data.toString()) as { request: CheckedRequest }).request;
-    const times = works.map(cpuMs);
-    if (round >= WARM_UP_RUNS) {
-      times.forEach((time, index) => (sums[index] = (sums[index] ?? 0) + time));
-    }
-  }
-  const at = (index: number) => (sums[index] ?? Number.NaN) / RUNS;
-  const row = (name: string, index: number, limit: number): Row => ({
-    what: `${name}${what}`,
-    value: at(index),
-    baseline: at(0),
-    unit: 'ms',
-    limit,
-  });
   return [
     row('', 1, identityTimes),
     row('check of ', 2, CHECK_TIMES),
     row('all of ', 3, identityTimes + CHECK_TIMES + BYTES_TIMES),
   ];
-}
-
-function messageOf(expression: object): Buffer {
-  const message = {
-    jobKey: 'bench',
-    request: {
-      expression,
-      description: 'bench',
-      videoOptions: { framesPerSecond: 12, maxFrames: 2000, maxPixelsPerFrame: '100000000' },
-      fileExportOptions: { fileFormat: 'MP4', cloudStorageDestination: { bucket: 'my-bucket' } },
-    },
-  };
-  return Buffer.from(JSON.stringify(message));
-}
-
-/** Milliseconds of this thread. */
-function cpuMs(work: () => void): number {
-  const before = process.threadCpuUsage();
-  work();
-  const { user, system } = process.threadCpuUsage(before);
-  return (user + system) / 1000;
-}
-
-const constant = (constantValue: unknown) => ({ constantValue });
-const call = (functionName: string, args: Record<string, unknown>) => ({
-  functionInvocationValue: { functionName, arguments: args },
-});
-
-/** A polygon of 46,000 points around a coast, as in an argument of `clipToBoundsAndScale`. */
-function regionGraph(): object {
-  const points = 46_000;
-  const ring = Array.from({ length: points }, (_, index) => {
-    const angle = (2 * Math.PI * (index % points)) / points;
-    const radius = 3 + 0.2 * Math.sin(angle * 1013);
-    return [9.1 + radius * Math.cos(angle), 45.4 + radius * Math.sin(angle)];
-  });
-  const polygon = call('GeometryConstructors.Polygon', {
-    coordinates: constant([[...ring, ring[0]]]),
-    evenOdd: constant(true),
-  });
-  const collection = call('ImageCollection.load', { id: constant('COPERNICUS/S2_SR_HARMONIZED') });
-  const image = { argumentReference: '_MAPPING_VAR_0_0' };
-  return {
-    result: '0',
-    values: {
-      '0': call('Collection.map', {
-        collection,
-        baseAlgorithm: { functionDefinitionValue: { argumentNames: ['_MAPPING_VAR_0_0'], body: '1' } },
-      }),
-      '1': call('Image.clipToBoundsAndScale', { input: image, geometry: polygon, scale: constant(30) }),
-    },
-  };
-}
-
-/** 1,154 years of 26 nodes each, a third of which are in a mapped function that uses its argument. */
-function manyNodesGraph(): object {
-  const values: Record<string, unknown> = {};
-  const images: unknown[] = [];
-  for (let year = 0; year < 1_154; year += 1) {
-    const body = `body${year}`;
-    values[body] = call('Image.visualize', {
-      image: call('Image.select', {
-        input: call('Image.normalizedDifference', {
-          input: { argumentReference: '_MAPPING_VAR_0_0' },
-          bandNames: constant(['B8', 'B4', `B${year}`]),
-        }),
-        bandSelectors: constant(['nd']),
-      }),
-      min: constant(year / 10_000),
-      max: constant(0.9),
-      palette: constant([
-        'ffffff',
-        'ce7e45',
-        'df923d',
-        'f1b555',
-        '99b718',
-        '207401',
-        '012e01',
-        '001c00',
-        '011301',
-      ]),
-    });
-    const filtered = call('Collection.filter', {
-      collection: call('ImageCollection.load', { id: constant('LANDSAT/LC08/C02/T1_L2') }),
-      filter: call('Filter.dateRangeContains', {
-        leftValue: call('DateRange', {
-          start: constant(`${1000 + year}-01-01`),
-          end: constant(`${1001 + year}-01-01`),
-        }),
-        rightField: constant('system:time_start'),
-      }),
-    });
-    const mapped = call('Collection.map', {
-      collection: filtered,
-      baseAlgorithm: { functionDefinitionValue: { argumentNames: ['_MAPPING_VAR_0_0'], body } },
-    });
-    images.push(
-      call('Element.set', {
-        object: call('reduce.median', { collection: mapped }),
-        key: constant('system:time_start'),
-        value: call('Date.millis', { date: constant(`${1000 + year}-07-01`) }),
-      }),
-    );
-  }
-  values['0'] = call('ImageCollection.fromImages', { images: { arrayValue: { values: images } } });
-  return { result: '0', values };
 }
