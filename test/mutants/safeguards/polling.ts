@@ -66,7 +66,7 @@ export const polling: readonly Mutant[] = [
         removes: 'a project is swept although the queues of others take all the time',
         find: 'const isPassedOn = await passOn(run, project, { token, until: later(now, leftMs) });',
         replace: 'const isPassedOn = false;',
-        tests: ['test/scale/fleet.test.ts'],
+        tests: ['test/scale/fleet.simulation.test.ts'],
       },
       {
         name: 'queue-fed-twice',
