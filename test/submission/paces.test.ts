@@ -121,7 +121,14 @@ describe('the pace of this process', () => {
     await call(world, 4, refusal);
     await world.paces.shareAll();
     expect(world.written).toHaveLength(1);
-    await call(world, 4, refusal);
+    // Much slower than what is stored, but after fewer than a hundred calls.
+    const stored = rateOf(world.paces);
+    await call(world, 5, refusal);
+    for (let burst = 0; burst < 2; burst += 1) {
+      await call(world, 30);
+      await call(world, 5, refusal);
+    }
+    expect(rateOf(world.paces)).toBeLessThan(stored / 1.5);
     await world.paces.shareAll();
     expect(world.written).toHaveLength(1);
     await call(world, 300);
