@@ -4,7 +4,8 @@ import { cursorOf, isReadable, type Stored } from '../store/store.ts';
 import { recordFailed } from './defer.ts';
 import type { PollRun } from './poll-run.ts';
 import { isFailing } from './project-failures.ts';
-import { gateOf, type ProjectGate, resumeThroughGate, roomOf } from './project-gate.ts';
+import { endUnusedProbes, gateOf, type ProjectGate, resumeThroughGate, roomOf } from './project-gate.ts';
+import { eachProject } from './projects.ts';
 import { createSenders, type Senders } from './senders.ts';
 
 /** Feeding Earth Engine's queue from ours: highest priority first, then oldest, as capacity frees up. */
@@ -27,6 +28,21 @@ export interface Fed {
   readonly freed: number;
   /** Whether jobs wait for a slot, and for nothing else. */
   readonly isWaiting: boolean;
+}
+
+/**
+ * Feeds the queues of these projects until the run is over. If one fails, the others go on.
+ *
+ * @returns what came of it, by project; without the projects that failed, or that no time was left for
+ */
+export async function feedQueues(run: PollRun, projects: readonly string[]): Promise<Map<string, Fed>> {
+  const fed = new Map<string, Fed>();
+  await eachProject(run, projects, 'run', async (_run, project) => {
+    fed.set(project, await feedQueue(run, project));
+  });
+  await run.listings.keepUnfinished();
+  await endUnusedProbes(run);
+  return fed;
 }
 
 /** Sends a project's waiting jobs while its gate is open and there is room under MAX_ACTIVE_OPERATIONS. */

@@ -10,7 +10,7 @@ import { recordQueries } from '../store/queries.ts';
 import { type PollMessage, toPublish } from './fan-out.ts';
 import { beginRun } from './begin-run.ts';
 import { dueOperations, dueWaiting, eachDueOf, overdueClaims } from './due.ts';
-import { type Fed, feedQueue } from './feed.ts';
+import { feedQueues } from './feed.ts';
 import type { PollRun, PollSummary } from './poll-run.ts';
 import { endUnusedProbes } from './project-gate.ts';
 import { eachProject } from './projects.ts';
@@ -202,12 +202,7 @@ async function sweepAndFollow(run: PollRun, project: string): Promise<void> {
 
 /** And the last ones. */
 async function feedAndRefill(run: PollRun, project: string): Promise<void> {
-  const fed = new Map<string, Fed>();
-  await eachProject(run, [project], 'run', async () => {
-    fed.set(project, await feedQueue(run, project));
-  });
-  await run.listings.keepUnfinished();
-  await endUnusedProbes(run);
+  const fed = await feedQueues(run, [project]);
   await refillQueues(run, fed);
   await run.gate.shareAllPaces();
 }

@@ -12,9 +12,8 @@ import { beginRun } from './begin-run.ts';
 import { enforceBudgets } from './budgets.ts';
 import { type DueKind, dueOperations, dueWaiting, eachDue, overdueClaims } from './due.ts';
 import { fanOut } from './fan-out.ts';
-import { type Fed, feedQueue } from './feed.ts';
+import { type Fed, feedQueues } from './feed.ts';
 import type { PollRun, PollSummary } from './poll-run.ts';
-import { endUnusedProbes } from './project-gate.ts';
 import { eachProject, inTurns, PROJECTS_AT_ONCE, projectsInUse } from './projects.ts';
 import { endOfInterval, refillQueues } from './refill.ts';
 import { cancelRunaways } from './runaways.ts';
@@ -96,12 +95,7 @@ async function workOn(
     cancelLateArrivals(run, run.ends.due),
   ]);
   await run.listings.keepUnfinished();
-  const fed = new Map<string, Fed>();
-  await eachProject(run, projects, 'run', async (_run, project) => {
-    fed.set(project, await feedQueue(run, project));
-  });
-  await run.listings.keepUnfinished();
-  await endUnusedProbes(run);
+  const fed = await feedQueues(run, projects);
   return { left: [overdue, waiting, operations].flat(), fed };
 }
 

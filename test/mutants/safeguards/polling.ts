@@ -450,13 +450,18 @@ export const polling: readonly Mutant[] = [
         find: 'eachDue(run, overdueClaims, known),',
         replace: 'Promise.resolve([]),',
       },
+    ],
+  ),
+  ...mutantsOf(
+    'shared/polling/feed.ts',
+    [gate],
+    [
       {
         name: 'unused-probe-kept',
         removes: 'a probe that was not used does not keep others from probing',
         rule: 14,
         find: 'await endUnusedProbes(run);\n',
         replace: '',
-        tests: [gate],
       },
     ],
   ),
