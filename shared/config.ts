@@ -138,7 +138,7 @@ export const environmentSchema = z
     CANCELLATIONS_TOPIC: topic('video-export-cancellations').describe('Cancellations'),
     EVENTS_TOPIC: topic('video-export-events').describe('State changes, which the service publishes'),
     POLLS_TOPIC: topic('video-export-polls').describe(
-      'One message a project each minute, if there are more than eight of them',
+      'With more than eight projects: one message for each project and minute, and another one if its queue is to be fed',
     ),
     DEAD_LETTER_TOPIC: topic('video-export-dead-letters').describe('Messages that no function could handle'),
   })

@@ -6,10 +6,13 @@ import type { PollRun } from './poll-run.ts';
 
 const PUBLISH_TIMEOUT_MS = 20 * SECOND_MS;
 
-/** The data of such a message. */
+/** The data of a message for one project. */
 export interface PollMessage {
   readonly project: string;
-  /** Only the project's queue is to be fed, by the run that gets the lease which has this token, and until then. */
+  /**
+   * Set if the run only feeds the project's queue. It continues the lease that has this token, and ends at `until`, an ISO 8601
+   * time. Without this field, the run sweeps the project.
+   */
   readonly feed?: { readonly token: string; readonly until: string } | undefined;
 }
 
@@ -27,7 +30,7 @@ export async function fanOut(
   const outcomes = await publisher.publish(config.topics.polls, messages, PUBLISH_TIMEOUT_MS);
   const failure = outcomes.find((outcome) => 'error' in outcome);
   if (failure && 'error' in failure) {
-    // A project that has both gets two polls at the same time, which does no harm.
+    // A project whose message was accepted is polled twice at the same time, which does no harm.
     log.error('poll.not_fanned_out', failure.error, { projects: projects.length });
     return false;
   }

@@ -18,23 +18,27 @@ import { refillQueues } from './refill.ts';
 import { sweepProject } from './sweep-project.ts';
 
 /**
- * The poll of one project, for a message that `fanOut` published. If jobs of the project can be sent, it publishes another
- * message, and the run for that one feeds the queue: sending takes much longer than a sweep, so in one run with it, a few
- * projects with long queues would keep all instances from sweeping the others.
+ * The poll of one project, by two runs at most. The run for a message of `fanOut` sweeps the project and works on its due
+ * records. If jobs of the project can be sent, it publishes a second message, and the run for that one feeds the queue. Sending
+ * takes much longer than a sweep: if the first run did both, a few projects with long queues would keep all instances from
+ * sweeping the others.
  */
 
 /**
- * A minute's runs end so long after its message was published: they and their leases are over when that of the next minute
- * arrives. A lease is never released, which saves a write.
+ * Both runs end within this time after `fanOut` published the first message, and their lease ends LEASE_MARGIN_MS later. So the
+ * lease is over when the message of the next minute arrives, and no run releases it, which saves a write.
  */
 const MINUTE_ENDS_MS = 52 * SECOND_MS;
-/** For calls that are in progress when a run ends. */
+/** How much longer a lease lasts than its run: calls that are in progress when a run ends take some seconds. */
 const LEASE_MARGIN_MS = 5 * SECOND_MS;
-/** The longest sweep. If its instance dies, the redelivered message finds the lease over within the minute. */
+/** A sweep takes no longer. If its instance dies, the redelivered message finds the lease over within the same minute. */
 const LONGEST_SWEEP_MS = 40 * SECOND_MS;
-/** The least time for a sweep whose message waited long. */
+/**
+ * A sweep has at least this time, although it then ends after MINUTE_ENDS_MS if its message waited long. Otherwise, a project
+ * whose messages always wait long would never be swept.
+ */
 const SHORTEST_SWEEP_MS = 10 * SECOND_MS;
-/** With less time, feeding is left to the next minute. */
+/** With less time than this, a queue is not fed by a run of its own. */
 const SHORTEST_FEED_MS = 2 * SECOND_MS;
 /** A message that is older was replaced by that of the next minute. */
 const STALE_MS = MINUTE_MS;
@@ -47,10 +51,18 @@ const messageSchema = z.strictObject({
 
 export type ProjectPoll =
   | { readonly outcome: 'POLLED'; readonly summary: PollSummary }
-  /** Nothing was done, and nothing is to be done: the message is not valid, or too old. */
+  /** Nothing was done, and the message is acknowledged: it is not valid, too late, or was handled before. */
   | { readonly outcome: 'SKIPPED' }
   /** Another run has the project. The message must be redelivered, in case that run died. */
   | { readonly outcome: 'BUSY' };
+
+/** A run that has the lease of a project. */
+interface LeasedRun {
+  /** Identifies the run in the lease. */
+  readonly token: string;
+  /** When the run ends. */
+  readonly until: Date;
+}
 
 /** Whether the message is meant for `pollProject`, valid or not. */
 export function namesProject(envelope: Envelope): boolean {
@@ -58,8 +70,8 @@ export function namesProject(envelope: Envelope): boolean {
   return 'json' in data && typeof data.json === 'object' && data.json !== null && 'project' in data.json;
 }
 
+/** Handles a message for one project: sweeps the project, or feeds its queue. Records a message that is not valid. */
 export async function pollProject(services: Services, gate: Gate, envelope: Envelope): Promise<ProjectPoll> {
-  const { clock, config, log, newToken } = services;
   const data = readJsonData(envelope);
   const message = 'json' in data ? messageSchema.safeParse(data.json) : undefined;
   if (!message?.success) {
@@ -76,11 +88,21 @@ export async function pollProject(services: Services, gate: Gate, envelope: Enve
     return { outcome: 'SKIPPED' };
   }
   const { project, feed } = message.data;
-  if (feed) {
-    return feedProject(services, gate, project, { token: feed.token, until: new Date(feed.until) });
-  }
+  return feed
+    ? runFeed(services, gate, project, { token: feed.token, until: new Date(feed.until) })
+    : runSweep(services, gate, project, envelope.publishTime);
+}
+
+/** The first run: sweeps, works on due records, and has the queue fed if jobs can be sent. */
+async function runSweep(
+  services: Services,
+  gate: Gate,
+  project: string,
+  publishTime: Date | undefined,
+): Promise<ProjectPoll> {
+  const { clock, config, log, newToken } = services;
   const now = clock.now();
-  const ageMs = now.getTime() - (envelope.publishTime ?? now).getTime();
+  const ageMs = now.getTime() - (publishTime ?? now).getTime();
   if (ageMs > STALE_MS) {
     log.info('poll.stale', { project });
     return { outcome: 'SKIPPED' };
@@ -88,11 +110,10 @@ export async function pollProject(services: Services, gate: Gate, envelope: Enve
   const leftMs = MINUTE_ENDS_MS - ageMs;
   const sweepMs = Math.max(SHORTEST_SWEEP_MS, Math.min(LONGEST_SWEEP_MS, leftMs));
   const token = newToken();
-  const turn = { token, until: later(now, sweepMs) };
   const status = await takeLease(
     services,
     project,
-    turn,
+    { token, until: later(now, sweepMs) },
     ({ poller }) => !poller || poller.leaseUntil <= now,
   );
   if (status === undefined) {
@@ -102,8 +123,42 @@ export async function pollProject(services: Services, gate: Gate, envelope: Enve
   await sweepAndFollow(run, project);
   if (await mayFeed(run, project, status)) {
     const isPassedOn = await passOn(run, project, { token, until: later(now, leftMs) });
-    await (isPassedOn ? undefined : feedAndRefill(run, project));
+    if (!isPassedOn) {
+      await feedAndRefill(run, project);
+    }
   }
+  return finished(run, project);
+}
+
+/**
+ * The second run: feeds the queue. It continues the lease of the run that passed the queue on, so a message that is delivered
+ * twice, or in the next minute, finds another token in the lease.
+ *
+ * @param passed the token of that run, and when this one ends
+ */
+async function runFeed(
+  services: Services,
+  gate: Gate,
+  project: string,
+  passed: LeasedRun,
+): Promise<ProjectPoll> {
+  const { clock, config, newToken } = services;
+  const { until } = passed;
+  const leftMs = until.getTime() - clock.now().getTime();
+  if (leftMs < SHORTEST_FEED_MS) {
+    return { outcome: 'SKIPPED' };
+  }
+  const status = await takeLease(
+    services,
+    project,
+    { token: newToken(), until },
+    ({ poller }) => poller?.token === passed.token,
+  );
+  if (status === undefined) {
+    return { outcome: 'SKIPPED' };
+  }
+  const run = beginRun(services, gate, Math.min(leftMs, config.pollBudgetMs));
+  await feedAndRefill(run, project);
   return finished(run, project);
 }
 
@@ -120,12 +175,13 @@ async function mayFeed(
 }
 
 /**
- * Publishes the message to feed the project's queue.
+ * Passes the queue on to another run: publishes the message to feed it.
  *
- * @returns false if this run must do that: the message is not accepted, or sweeps take the whole minute, and then each queue
- *   would be left to the next one forever
+ * @param next this run's token, and when the next run ends
+ * @returns false if this run must feed the queue itself: the topic does not accept the message, or the minute is almost over.
+ *   If sweeps always take the whole minute, a queue that is left to the next one is never fed
  */
-async function passOn(run: PollRun, project: string, { token, until }: Turn): Promise<boolean> {
+async function passOn(run: PollRun, project: string, { token, until }: LeasedRun): Promise<boolean> {
   const { publisher, config, log, clock } = run;
   if (until.getTime() - clock.now().getTime() < SHORTEST_FEED_MS) {
     return false;
@@ -139,46 +195,15 @@ async function passOn(run: PollRun, project: string, { token, until }: Turn): Pr
   return true;
 }
 
-/** Feeds the queue under the lease of the run that passed it on, unless the message was delivered before, or is late. */
-async function feedProject(
-  services: Services,
-  gate: Gate,
-  project: string,
-  passed: Turn,
-): Promise<ProjectPoll> {
-  const { clock, config, newToken } = services;
-  const { until } = passed;
-  const leftMs = until.getTime() - clock.now().getTime();
-  const turn = { token: newToken(), until };
-  if (
-    leftMs < SHORTEST_FEED_MS ||
-    !(await takeLease(services, project, turn, ({ poller }) => poller?.token === passed.token))
-  ) {
-    return { outcome: 'SKIPPED' };
-  }
-  const run = beginRun(services, gate, Math.min(leftMs, config.pollBudgetMs));
-  await feedAndRefill(run, project);
-  return finished(run, project);
-}
-
-function finished(run: PollRun, project: string): ProjectPoll {
-  const { summary, clock, startedAt, log } = run;
-  summary.seconds = (clock.now().getTime() - startedAt.getTime()) / SECOND_MS;
-  log.info('poll.project', { project, ...summary });
-  return { outcome: 'POLLED', summary };
-}
-
-/** What one run may do with a project, until when. */
-interface Turn {
-  readonly token: string;
-  readonly until: Date;
-}
-
-/** @returns the project's status; undefined if the lease is not free */
+/**
+ * Takes the lease of the project for a run, if it is free.
+ *
+ * @returns the project's status, or undefined if the lease is not free
+ */
 async function takeLease(
   services: Services,
   project: string,
-  { token, until }: Turn,
+  { token, until }: LeasedRun,
   isFree: (status: ProjectStatus) => boolean,
 ): Promise<ProjectStatus | undefined> {
   const leaseUntil = later(until, LEASE_MARGIN_MS);
@@ -188,7 +213,7 @@ async function takeLease(
   return status.poller?.token === token ? status : undefined;
 }
 
-/** The first parts of a run, as `pollExports` has them. Events, deliveries, and batches are left to it. */
+/** As in a poll of all projects. Events, deliveries, batches, and budgets are left to the poll that published the messages. */
 async function sweepAndFollow(run: PollRun, project: string): Promise<void> {
   await Promise.all([
     eachDueOf(run, overdueClaims, project),
@@ -200,9 +225,15 @@ async function sweepAndFollow(run: PollRun, project: string): Promise<void> {
   await run.gate.shareAllPaces();
 }
 
-/** And the last ones. */
 async function feedAndRefill(run: PollRun, project: string): Promise<void> {
   const fed = await feedQueues(run, [project]);
   await refillQueues(run, fed);
   await run.gate.shareAllPaces();
+}
+
+function finished(run: PollRun, project: string): ProjectPoll {
+  const { summary, clock, startedAt, log } = run;
+  summary.seconds = (clock.now().getTime() - startedAt.getTime()) / SECOND_MS;
+  log.info('poll.project', { project, ...summary });
+  return { outcome: 'POLLED', summary };
 }

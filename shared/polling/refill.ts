@@ -28,8 +28,8 @@ const SHORTEST_PAUSE_MS = 5 * SECOND_MS;
 /** When the next run should find this one ended. */
 export const endOfInterval = (run: PollRun): Date => later(run.startedAt, intervalOf(run) * REFILL_SHARE);
 
-/** The same, or before it if this run has less time: the poll of one project ends before its lease. */
-const lastMoment = (run: PollRun): Date => {
+/** When refilling must end. The run of one project can end earlier than the interval, because it must end before its lease. */
+const endOfRefill = (run: PollRun): Date => {
   const interval = endOfInterval(run);
   return interval < run.ends.run ? interval : run.ends.run;
 };
@@ -49,7 +49,7 @@ export async function refillQueues(run: PollRun, fed: ReadonlyMap<string, Fed>):
 async function refillQueue(run: PollRun, project: string, first: Fed): Promise<void> {
   const { clock, stopping } = run;
   const intervalMs = intervalOf(run);
-  const end = lastMoment(run);
+  const end = endOfRefill(run);
   let fed = first;
   while (fed.isWaiting && !run.isOver()) {
     const known = run.feeds.get(project);
