@@ -15,7 +15,9 @@ import { withoutPartsUnusedInFunctions } from './unused-parts.ts';
  *
  * build/functions/index.js     all targets: `npx functions-framework --target=…`
  * build/cli/ee-video-exports.js
- * build/deploy/{target}/       the function in one file, what starts it, and a small package.json; the poller's has two more files
+ * build/deploy/{target}/       function.cjs (all of the function except the framework), index.cjs (the main file, which runs it),
+ *                              warm-up.cjs (see cold-start/), package.json, and package-lock.json; also storage-client.cjs for the
+ *                              poller and the page, and video-worker.cjs for the poller
  * build/deploy/{target}.zip    the same, which Terraform uploads
  */
 
@@ -133,10 +135,10 @@ async function writeChanged(path: string, data: Uint8Array): Promise<void> {
 }
 
 /**
- * One function, with everything except the framework in one file, since reading hundreds of module files takes most of a cold
- * start. The clients are in the same file, and are evaluated with the first request.
+ * One function, with everything except the framework in function.cjs, since reading hundreds of module files takes most of a
+ * cold start. The clients are in the same file, and are evaluated with the first request.
  *
- * @returns the modules in its main file, as paths
+ * @returns the modules in function.cjs, as paths
  */
 export async function buildTarget(target: Target, outDir: string): Promise<string[]> {
   const directory = join(outDir, 'deploy', target);
@@ -184,7 +186,7 @@ export async function buildTarget(target: Target, outDir: string): Promise<strin
   return Object.keys(metafile.inputs);
 }
 
-/** The main file, which runs the function, and the script that compiles for it while the image is built. */
+/** The main file, which runs function.cjs, and the warm-up, which `gcp-build` runs while the image is built. */
 async function buildStart(target: Target, directory: string, codeHash: string): Promise<void> {
   const main = [
     `import { loadFunction } from './infra/cold-start/load.ts';`,

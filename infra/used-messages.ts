@@ -39,7 +39,7 @@ export function usedMessages(json: string, services: readonly string[]): string 
   }
   const missing = services.find((service) => !descriptionAt(root, service));
   if (missing !== undefined) {
-    throw new Error(`No description of ${missing}: adapt usedServices in infra/unused-parts.ts.`);
+    throw new Error(`No description of ${missing}: adapt its services in infra/unused-parts.ts.`);
   }
   return JSON.stringify(keep(root, '', used));
 }

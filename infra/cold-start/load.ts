@@ -2,44 +2,51 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Script } from 'node:vm';
 
-/** What a function exports: how it loads its clients. */
+/** What function.cjs exports, for the warm-up. */
 interface Exports {
+  /** Creates the function's clients. */
   load(): Promise<object>;
 }
 
 export interface LoadedFunction extends Exports {
-  /** Keeps what V8 has compiled until now for the next start. */
+  /** Stores what V8 has compiled until now, for the next start. Does nothing without NODE_COMPILE_CACHE. */
   keepCompiledCode(): void;
 }
 
 /**
- * The main file of each deployed function: runs the function's code, with what V8 compiled of it while the image was built.
- * Node's own cache (NODE_COMPILE_CACHE) has only what V8 compiles before a file runs, which is a quarter of what the first
- * request needs. V8 ignores code that another version compiled.
+ * Runs a deployed function's code, function.cjs, with the code that V8 compiled for it while the image was built. The main file
+ * of each function calls this. Node's own compile cache is not enough: it has only what V8 compiles before a file runs, which is
+ * a quarter of what the first request needs. If another version of V8 made the compiled code, V8 ignores it.
  *
- * @param load `require` of the main file
- * @param hash of the code, because V8 compares only its length
+ * @param mainRequire `require` of the main file
+ * @param directory the folder of function.cjs
+ * @param codeHash the hash of function.cjs. It names the file of the compiled code, because V8 compares only the code's length
+ * @throws if function.cjs cannot be read, and whatever it throws when it is evaluated
  */
-export function loadFunction(load: NodeJS.Require, directory: string, hash: string): LoadedFunction {
+export function loadFunction(
+  mainRequire: NodeJS.Require,
+  directory: string,
+  codeHash: string,
+): LoadedFunction {
   const filename = join(directory, 'function.cjs');
   const cache = process.env['NODE_COMPILE_CACHE'];
-  const compiled = cache === undefined ? undefined : join(cache, `function-${hash}`);
-  const cachedData = compiled === undefined ? undefined : readIfExists(compiled);
-  // The lines of stack traces are those of the file.
+  const cacheFile = cache === undefined ? undefined : join(cache, `function-${codeHash}`);
+  const cachedData = cacheFile === undefined ? undefined : readIfExists(cacheFile);
   const code = `(function (exports, require, module, __filename, __dirname) {\n${readFileSync(filename, 'utf8')}\n})`;
   const script = new Script(code, {
     filename,
+    // The code starts in the second line of the script, and stack traces must show the line numbers of the file.
     lineOffset: -1,
     ...(cachedData && { cachedData }),
   });
   const module = { exports: {} as Exports };
-  const run = script.runInThisContext() as (...names: readonly unknown[]) => void;
-  run(module.exports, load, module, filename, directory);
+  const evaluate = script.runInThisContext() as (...values: readonly unknown[]) => void;
+  evaluate(module.exports, mainRequire, module, filename, directory);
   return {
     load: () => module.exports.load(),
     keepCompiledCode: () => {
-      if (compiled !== undefined) {
-        writeFileSync(compiled, script.createCachedData());
+      if (cacheFile !== undefined) {
+        writeFileSync(cacheFile, script.createCachedData());
       }
     },
   };

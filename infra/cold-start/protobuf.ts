@@ -1,5 +1,6 @@
-/** As much of Protocol Buffers' format as the warm-up needs: https://protobuf.dev/programming-guides/encoding/ */
+/** The part of Protocol Buffers' format that the warm-up needs: https://protobuf.dev/programming-guides/encoding/ */
 
+/** The wire types: how the value of a field is encoded. */
 const VARINT = 0;
 const FIXED_64 = 1;
 const BYTES = 2;
@@ -8,16 +9,21 @@ const FIXED_32 = 5;
 const varint = (value: number): number[] =>
   value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...varint(value >>> 7)];
 
-/** A field with text, or with a message of other fields. */
+/** A field whose value is a text, or a message that consists of these fields. */
 export function field(id: number, ...content: readonly (string | Uint8Array)[]): Buffer {
   const value = Buffer.concat(content.map((part) => Buffer.from(part as string)));
   return Buffer.concat([Buffer.from([...varint((id << 3) | BYTES), ...varint(value.length)]), value]);
 }
 
+/** A field whose value is an integer, from 0 to 2^32 - 1. */
 export const integer = (id: number, value: number): Buffer =>
   Buffer.from([...varint((id << 3) | VARINT), ...varint(value)]);
 
-/** The texts and messages that a message has in the fields of an ID. */
+/**
+ * The values of the fields with this ID, if they are texts or messages, in their order.
+ *
+ * @throws RangeError if the message is cut short
+ */
 export function fieldsOf(message: Buffer, id: number): Buffer[] {
   const found: Buffer[] = [];
   let at = 0;

@@ -7,17 +7,22 @@ import { SECOND_MS } from '../../shared/clock.ts';
 import example from '../local/examples/las-vegas-growth.json' with { type: 'json' };
 import type { Target } from '../targets.ts';
 import type { LoadedFunction } from './load.ts';
-import { earthEngine, firestoreAndPubsub, listen } from './services.ts';
+import { earthEngine, firestoreAndPubsub, listen } from './stand-ins.ts';
 
 /**
- * Lets the function handle a first request while its image is built, so the image contains V8's compiled code of all that this
- * needs (NODE_COMPILE_CACHE in functions.tf). It calls no service outside of this process. Without that code, the function only
- * starts more slowly, so a failure must not fail the build.
+ * The warm-up: while its image is built, a function handles a first request, so the image contains all code that V8 compiles
+ * for one (NODE_COMPILE_CACHE in functions.tf). The function calls only stand-ins in this process. Without the compiled code, it
+ * only starts more slowly, so a problem must not fail the build.
  */
 
 const project = 'demo-build';
 const LONGEST_MS = 30 * SECOND_MS;
 
+/**
+ * Warms the function up and ends the process, with exit code 0 whatever happens.
+ *
+ * @param loadFunction evaluates the main file, after the environment is set
+ */
 export async function warmUp(target: Target, loadFunction: () => LoadedFunction): Promise<void> {
   setTimeout(() => end('it took too long'), LONGEST_MS);
   try {
@@ -32,7 +37,7 @@ export async function warmUp(target: Target, loadFunction: () => LoadedFunction)
   }
 }
 
-/** A first poll can find operations, and videos. */
+/** Loads what only a later request would: a poll that finds operations lists them, and looks for videos. */
 async function loadMore(target: Target, loaded: LoadedFunction): Promise<void> {
   if (target === 'pollExports') {
     const { services } = (await loaded.load()) as Runtime;
@@ -41,6 +46,7 @@ async function loadMore(target: Target, loaded: LoadedFunction): Promise<void> {
   }
 }
 
+/** @param problem why some code was not compiled */
 function end(problem?: unknown): never {
   if (problem !== undefined) {
     console.warn('The compiled code is incomplete:', problem);

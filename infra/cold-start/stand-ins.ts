@@ -6,23 +6,33 @@ import { json } from 'node:stream/consumers';
 import { field, fieldsOf, integer } from './protobuf.ts';
 
 /**
- * What a function needs to handle a message while its image is built: Firestore, Pub/Sub, and Earth Engine, as far as the
- * clients look at their responses. The emulators and the simulator are too large for an image.
+ * Stand-ins for Firestore, Pub/Sub, and Earth Engine, so a function can handle a message while its image is built. Their
+ * responses have only what the clients read. The emulators and the simulator are too large for an image.
  */
 
-/** Listens at a free port. @returns host:port */
+/** The bytes before each message of gRPC: whether it is compressed, and its length. */
+const PREFIX_BYTES = 5;
+
+/**
+ * Listens on a free port of this machine.
+ *
+ * @returns host:port
+ */
 export async function listen(server: Server | Http2Server): Promise<string> {
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
   return `127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-/** A Timestamp. */
+/** A google.protobuf.Timestamp: one second after the epoch. */
 const time = integer(1, 1);
 
-/** What each method responds to a request: one message, or a stream of them. */
+/** The messages with which each method answers a request. */
 type Methods = Readonly<Record<string, (request: Buffer) => readonly Buffer[]>>;
 
-/** Every write succeeds, and no query finds anything. The numbers are IDs of fields in google/firestore/v1 and google/pubsub/v1. */
+/**
+ * Every write succeeds, a document can be read after it was written, and no query finds anything. The numbers are the IDs of
+ * fields in google/firestore/v1 and google/pubsub/v1.
+ */
 function methods(): Methods {
   const documents = new Map<string, Buffer>();
   return {
@@ -36,7 +46,7 @@ function methods(): Methods {
       const writes = fieldsOf(request, 2);
       for (const document of writes.flatMap((write) => fieldsOf(write, 1))) {
         const name = String(fieldsOf(document, 1)[0]);
-        // One message after another is both, merged: a field that both have is the later one's.
+        // Messages one after another are read as one. If both have a field, the later value counts.
         documents.set(name, Buffer.concat([documents.get(name) ?? Buffer.of(), document]));
       }
       return [Buffer.concat([...writes.map(() => field(1, field(1, time))), field(2, time)])];
@@ -49,7 +59,7 @@ function methods(): Methods {
   };
 }
 
-/** gRPC: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md */
+/** Responds as gRPC does: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md */
 async function respond(stream: ServerHttp2Stream, method: Methods[string] | undefined): Promise<void> {
   const body = Buffer.concat((await stream.toArray()) as Buffer[]);
   const headers = { ':status': 200, 'content-type': 'application/grpc' };
@@ -67,9 +77,6 @@ async function respond(stream: ServerHttp2Stream, method: Methods[string] | unde
   }
   stream.end();
 }
-
-/** Before each message: whether it is compressed, and its length. */
-const PREFIX_BYTES = 5;
 
 export function firestoreAndPubsub(): Http2Server {
   const server = createHttp2Server();
