@@ -1,28 +1,39 @@
 import { MINUTE_MS, SECOND_MS } from '../../shared/clock.ts';
 import { pollProject } from '../../shared/polling/poll-project.ts';
+import { processCpuMs } from '../cpu-time.ts';
 import { envelopeOf } from '../harness.ts';
-import { fillProjects, projectName } from '../scale/fleet-jobs.ts';
-import { type Fed, feedFleet, type FeedingOptions } from '../scale/fleet-feeding.ts';
+import { fillProjects, projectNames } from '../scale/fleet-jobs.ts';
+import { type FedFleet, feedFleet, type FeedingOptions } from '../scale/fleet-feeding.ts';
+import { byInstances, noneOf } from './fleet-rows.ts';
 import { median, type Row } from './table.ts';
 
-/** Rows of the benchmark `fleet`: a part of the jobs waits, and the fleet polls all projects and sends these. */
+/**
+ * Rows of the benchmark `fleet` about feeding queues: some jobs of each project wait, and the fleet polls all projects and sends
+ * these jobs.
+ */
 
-/** Of each project's jobs. */
+/** How many jobs of each project wait. */
 const WAITING = 40;
 /** With the last of these, there is room for all projects at once. */
 const INSTANCES = [1, 4, 16, 64];
-/** What sending a job computes in an instance, with Firestore's client: 140 a second (docs/scale.md). */
+/** The CPU time of sending one job with Firestore's client: an instance sends 140 a second (docs/scale.md). */
 const SEND_CPU_MS = SECOND_MS / 140;
-/** Of the time of fewer instances, divided by how many times more there are: the last projects cannot be divided. */
+/**
+ * The limit for the time of a larger fleet. With four times as many instances, it is this multiple of a quarter of the
+ * smaller fleet's time: the work of the last projects cannot be divided evenly.
+ */
 const LIMIT = 1.25;
-/** Of the time that one project takes alone, once there is room for all: they still share CPUs. */
+/** The limit if there is room for all projects at once, as a multiple of one project's time alone: they still share CPUs. */
 const ALONE_LIMIT = 2;
 
+/** How many projects' queues are fed to measure the CPU time of sending. */
 const MEASURED_PROJECTS = 40;
-/** Few enough for 16 instances at once. */
+/** Few enough that 16 instances have room for all of them at once. */
 const LIMITED_PROJECTS = 250;
+/** Earth Engine's limit for each of these projects. */
 const CALLS_PER_SECOND = 5;
 
+/** @param fleet `cpuMs` is the CPU time of one poll */
 export async function feedingRows(fleet: {
   readonly projects: number;
   readonly jobs: number;
@@ -31,25 +42,25 @@ export async function feedingRows(fleet: {
   const { projects, jobs, cpuMs } = fleet;
   const each = { jobs: jobs - WAITING, waiting: WAITING, cpuMs, sendCpuMs: SEND_CPU_MS };
   const rows = [await sendCpuRow()];
-  let fewer: { readonly instances: number; readonly tookMs: number } | undefined;
+  let smaller: { readonly instances: number; readonly tookMs: number } | undefined;
   for (const instances of INSTANCES) {
     const fed = await feedFleet({ ...each, projects, instances });
     rows.push(
       {
-        what: `all waiting jobs sent by ${by(instances)}`,
+        what: `all waiting jobs sent by ${byInstances(instances)}`,
         value: fed.tookMs / SECOND_MS,
-        baseline: fewer ? (fewer.tookMs * fewer.instances) / instances / SECOND_MS : 0,
+        baseline: smaller ? (smaller.tookMs * smaller.instances) / instances / SECOND_MS : 0,
         unit: 's',
-        ...(fewer && { limit: LIMIT }),
+        ...(smaller && { limit: LIMIT }),
       },
-      ...rowsOfFaults(fed, by(instances)),
+      ...rowsOfFaults(fed, byInstances(instances)),
     );
-    fewer = { instances, tookMs: fed.tookMs };
+    smaller = { instances, tookMs: fed.tookMs };
   }
   const alone = await feedFleet({ ...each, projects: 1, instances: 1 });
   rows.push({
-    what: `the same by ${fewer?.instances} instances, and by one that has one project`,
-    value: (fewer?.tookMs ?? Number.NaN) / SECOND_MS,
+    what: `the same by ${smaller?.instances} instances, and by one that has one project`,
+    value: (smaller?.tookMs ?? Number.NaN) / SECOND_MS,
     baseline: alone.tookMs / SECOND_MS,
     unit: 's',
     limit: ALONE_LIMIT,
@@ -64,20 +75,19 @@ async function limitedRows(each: Omit<FeedingOptions, 'projects' | 'instances'>)
   const more = await feedFleet({ ...limited, instances: 32 });
   const alone = await feedFleet({ ...limited, projects: 1, instances: 1 });
   const what = `the same if a project takes ${CALLS_PER_SECOND} calls a second, ${LIMITED_PROJECTS} projects`;
-  const [unit, aloneMs] = ['s', alone.tookMs];
   return [
     {
       what: `${what}, 16 instances, and one alone`,
       value: fed.tookMs / SECOND_MS,
-      baseline: aloneMs / SECOND_MS,
-      unit,
+      baseline: alone.tookMs / SECOND_MS,
+      unit: 's',
       limit: ALONE_LIMIT,
     },
     {
       what: `${what}, 32 instances, and 16`,
       value: more.tookMs / SECOND_MS,
       baseline: fed.tookMs / SECOND_MS,
-      unit,
+      unit: 's',
       least: 0.75,
     },
     ...rowsOfFaults(fed, 'with that limit'),
@@ -105,25 +115,16 @@ async function deathRows(each: Omit<FeedingOptions, 'instances'>): Promise<Row[]
   ];
 }
 
-const by = (instances: number): string => `${instances} instance${instances === 1 ? '' : 's'}`;
-
-function rowsOfFaults({ missed, overlaps, lost, doubled }: Fed, when: string): Row[] {
-  const none = (what: string, value: number, unit: string): Row => ({
-    what: `${what}, ${when}`,
-    value,
-    baseline: 0,
-    unit,
-    most: 0,
-  });
+function rowsOfFaults({ missed, overlaps, lost, doubled }: FedFleet, when: string): Row[] {
   return [
-    none('polls that a minute left out', missed, 'polls'),
-    none('runs of a project at the same time', overlaps, 'runs'),
-    none('jobs that no operation exists for', lost, 'jobs'),
-    none('second operations of a job', doubled, 'jobs'),
+    noneOf(`missed polls, ${when}`, missed, 'polls'),
+    noneOf(`runs of a project at the same time, ${when}`, overlaps, 'runs'),
+    noneOf(`jobs without an operation, ${when}`, lost, 'jobs'),
+    noneOf(`extra operations of a job, ${when}`, doubled, 'operations'),
   ];
 }
 
-/** One project's queue after another, so that none waits for another one's CPU. */
+/** The queues are fed one after another, so that none waits for another one's CPU. */
 async function sendCpuRow(): Promise<Row> {
   const { services, gate, clock, publisher } = await fillProjects(MEASURED_PROJECTS, {
     jobs: 0,
@@ -131,15 +132,14 @@ async function sendCpuRow(): Promise<Row> {
     environment: { EARTHENGINE_REQUESTS_PER_SECOND: '1000000' },
   });
   const times: number[] = [];
-  for (let n = 0; n < MEASURED_PROJECTS; n += 1) {
+  for (const project of projectNames(MEASURED_PROJECTS)) {
     const poll = (data: string) =>
       pollProject(services, gate, envelopeOf({ data, publishTime: clock.now() }));
-    await poll(JSON.stringify({ project: projectName(n) }));
+    await poll(JSON.stringify({ project }));
     const feed = Buffer.from(publisher.published.at(-1)?.message.data ?? []).toString();
-    const before = process.cpuUsage();
+    const before = processCpuMs();
     await poll(feed);
-    const { user, system } = process.cpuUsage(before);
-    times.push((user + system) / 1000 / WAITING);
+    times.push((processCpuMs() - before) / WAITING);
   }
   return {
     what: 'sending one job, CPU, without Firestore, and what is assumed with it',

@@ -1,16 +1,18 @@
 import { MINUTE_MS, SECOND_MS } from '../../shared/clock.ts';
 import { pollProject } from '../../shared/polling/poll-project.ts';
+import { processCpuMs } from '../cpu-time.ts';
 import { envelopeOf } from '../harness.ts';
-import { fillProjects, projectName } from '../scale/fleet-jobs.ts';
+import { fillProjects, projectNames } from '../scale/fleet-jobs.ts';
 import { type Fleet, longestGapMs, missedPolls, overlaps, runFleet } from '../scale/fleet.ts';
 import type { Watched } from '../scale/watched.ts';
 import { feedingRows } from './fleet-feeding.ts';
+import { byInstances, noneOf } from './fleet-rows.ts';
 import { type Bench, median, type Row } from './table.ts';
 
 /**
- * A thousand projects with a hundred jobs each, polled by 1, 4, and 16 instances, in virtual time: first with all jobs at Earth
- * Engine, then with many that wait. An instance has room for 16 polls, one CPU, and calls that take 600 ms. What a poll computes
- * is measured here, as CPU time: it includes the simulated Earth Engine, so an instance computes less.
+ * A thousand projects with a hundred jobs each, polled by fleets of several sizes, in virtual time: first with all jobs at Earth
+ * Engine, then with many that wait. An instance has room for 16 polls and one CPU, and calls of Earth Engine take 600 ms. The
+ * CPU time of a poll is measured here. It includes the simulated Earth Engine, so a real instance computes less.
  */
 
 const PROJECTS = 1000;
@@ -18,10 +20,13 @@ const JOBS = 100;
 const INSTANCES = [1, 4, 16];
 const MINUTES = 2;
 const MEASURED_POLLS = 40;
-/** Of the time of one instance, divided by the number of instances: the last polls cannot be divided. */
+/**
+ * The limit for the time of several instances, as a multiple of one instance's time divided by their number: the last polls
+ * cannot be divided evenly.
+ */
 const LIMIT = 1.25;
 
-const projects = Array.from({ length: PROJECTS }, (_, n) => projectName(n));
+const projects = projectNames(PROJECTS);
 
 async function run(): Promise<Row[]> {
   const harness = await fillProjects(PROJECTS, { jobs: JOBS });
@@ -42,22 +47,21 @@ async function run(): Promise<Row[]> {
   ];
 }
 
-/** A project's poll, one after another, so that none waits for another one's CPU. */
+/** The CPU time of one poll, in milliseconds: the median of several, one after another, so that none waits for another. */
 async function measureCpu({ services, gate, clock }: Watched): Promise<number> {
   const times: number[] = [];
-  for (let n = 0; n < MEASURED_POLLS; n += 1) {
-    const before = process.cpuUsage();
-    const data = JSON.stringify({ project: projectName(n) });
+  for (const project of projects.slice(0, MEASURED_POLLS)) {
+    const before = processCpuMs();
+    const data = JSON.stringify({ project });
     await pollProject(services, gate, envelopeOf({ data, publishTime: clock.now() }));
-    const { user, system } = process.cpuUsage(before);
-    times.push((user + system) / 1000);
+    times.push(processCpuMs() - before);
   }
   clock.advance(MINUTE_MS);
   return median(times);
 }
 
 function rowsOf(fleet: Fleet, instances: number, oneMs: number): Row[] {
-  const by = `${instances} instance${instances === 1 ? '' : 's'}`;
+  const by = byInstances(instances);
   const round: Row = {
     what: `all projects polled by ${by}`,
     value: fleet.lastRoundMs / SECOND_MS,
@@ -66,20 +70,8 @@ function rowsOf(fleet: Fleet, instances: number, oneMs: number): Row[] {
   };
   return [
     instances === 1 ? { ...round, most: MINUTE_MS / SECOND_MS } : { ...round, limit: LIMIT },
-    {
-      what: `polls that a minute left out, ${by}`,
-      value: missedPolls(fleet, PROJECTS),
-      baseline: 0,
-      unit: 'polls',
-      most: 0,
-    },
-    {
-      what: `polls of a project by two runs at once, ${by}`,
-      value: overlaps(fleet.runs).length,
-      baseline: 0,
-      unit: 'polls',
-      most: 0,
-    },
+    noneOf(`missed polls, ${by}`, missedPolls(fleet, PROJECTS), 'polls'),
+    noneOf(`polls of a project by two runs at once, ${by}`, overlaps(fleet.runs).length, 'polls'),
   ];
 }
 
@@ -88,13 +80,7 @@ async function rowsOfDeath(harness: Watched, cpuMs: number): Promise<Row[]> {
   const fleet = await runFleet(harness, { projects, instances: 4, minutes: 4, killAfterMs, cpuMs });
   const { runs } = fleet;
   return [
-    {
-      what: 'polls that a minute left out, if one of 4 instances dies',
-      value: missedPolls(fleet, PROJECTS),
-      baseline: 0,
-      unit: 'polls',
-      most: 0,
-    },
+    noneOf('missed polls, if one of 4 instances dies', missedPolls(fleet, PROJECTS), 'polls'),
     {
       what: 'polls that end with one of 4 instances',
       value: runs.filter(({ endMs }) => endMs === undefined).length,
@@ -109,13 +95,7 @@ async function rowsOfDeath(harness: Watched, cpuMs: number): Promise<Row[]> {
       unit: 's',
       most: (2 * MINUTE_MS) / SECOND_MS,
     },
-    {
-      what: 'polls of a project by two runs at once then',
-      value: overlaps(runs).length,
-      baseline: 0,
-      unit: 'polls',
-      most: 0,
-    },
+    noneOf('polls of a project by two runs at once then', overlaps(runs).length, 'polls'),
   ];
 }
 

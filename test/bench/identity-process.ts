@@ -3,10 +3,11 @@ import { hash } from 'node:crypto';
 import { type CheckedRequest, checkVideo } from '../../shared/expression/check/check-video.ts';
 import { identifyJob, parseJobMessage } from '../../shared/message/job-message.ts';
 import { readJsonData } from '../../shared/message/envelope.ts';
+import { cpuMs } from '../cpu-time.ts';
 
 /**
- * `node identity-process.ts REGION|NODES` prints the milliseconds of CPU that each work takes on average: the baseline, then
- * what the benchmark `identity` compares with it. They take turns.
+ * `node identity-process.ts REGION|NODES` prints the CPU time of each work in milliseconds, on average, as a JSON list: the
+ * baseline, and then what the benchmark `identity` compares with it. In each round, every work is done once, one after another.
  */
 const RUNS = 15;
 /** The check's many small functions take longer to be compiled than the one loop that reads a message. */
@@ -19,6 +20,7 @@ const rules = {
   graphCheck: 'reject',
 } as const;
 
+/** @returns milliseconds in the order of `works` */
 function measure(expression: object): number[] {
   const data = messageOf(expression);
   // A new object for each round: the check remembers the bounds of coordinates that it has seen.
@@ -39,7 +41,7 @@ function measure(expression: object): number[] {
   const sums = works.map(() => 0);
   for (let round = 0; round < WARM_UP_RUNS + RUNS; round += 1) {
     request = (JSON.parse(data.toString()) as { request: CheckedRequest }).request;
-    const times = works.map(cpuMs);
+    const times = works.map(measureMs);
     if (round >= WARM_UP_RUNS) {
       times.forEach((time, index) => (sums[index] = (sums[index] ?? 0) + time));
     }
@@ -60,12 +62,10 @@ function messageOf(expression: object): Buffer {
   return Buffer.from(JSON.stringify(message));
 }
 
-/** Milliseconds of this thread. */
-function cpuMs(work: () => void): number {
-  const before = process.threadCpuUsage();
+function measureMs(work: () => void): number {
+  const before = cpuMs();
   work();
-  const { user, system } = process.threadCpuUsage(before);
-  return (user + system) / 1000;
+  return cpuMs() - before;
 }
 
 const constant = (constantValue: unknown) => ({ constantValue });

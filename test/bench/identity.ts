@@ -8,8 +8,8 @@ import { type Bench, type Row } from './table.ts';
  * `JSON.parse` and one SHA-256 of the same bytes; the check of the video compared with the same; and all that the function does
  * with a message before it writes, which includes the bytes to send. What is compared is the CPU time of a thread.
  *
- * In each process, the code is compiled and the memory laid out differently, by which these ratios differ by a tenth. So the
- * median of several processes counts, and the table shows how much they differ.
+ * Each process compiles the code and lays out its memory differently, so these ratios differ by a tenth between processes. The
+ * median of several processes counts, and the table shows the lowest and the highest ratio.
  */
 const bench: Bench = {
   name: 'identity',
@@ -21,7 +21,7 @@ const bench: Bench = {
 };
 export default bench;
 
-/** An odd number, so that one of them has the median. */
+/** An odd number, so that one process has the median. */
 const PROCESSES = 5;
 
 /** What the check may take, as a multiple of the baseline. */
@@ -29,8 +29,8 @@ const CHECK_TIMES = 1;
 /** The same for the bytes to send. Formatting the 92,000 numbers of a large region takes longer than parsing them. */
 const BYTES_TIMES = 1.5;
 
-/** @param identityTimes what the rest may take */
-function measure(what: string, graph: string, identityTimes: number): Row[] {
+/** @param identityTimes what a validated job may take, as a multiple of the baseline */
+function measure(what: string, graph: 'REGION' | 'NODES', identityTimes: number): Row[] {
   const script = fileURLToPath(new URL('identity-process.ts', import.meta.url));
   const measured = Array.from(
     { length: PROCESSES },
@@ -38,18 +38,15 @@ function measure(what: string, graph: string, identityTimes: number): Row[] {
       JSON.parse(execFileSync(process.execPath, [script, graph], { encoding: 'utf8' })) as readonly number[],
   );
   const row = (name: string, index: number, limit: number): Row => {
-    const pairs = measured.map((times) => ({
-      baseline: times[0] ?? Number.NaN,
-      value: times[index] ?? Number.NaN,
-    }));
-    const sorted = pairs.toSorted((a, b) => a.value / a.baseline - b.value / b.baseline);
-    const ratioAt = (n: number) => {
-      const { value = Number.NaN, baseline = Number.NaN } = sorted.at(n) ?? {};
-      return (value / baseline).toFixed(2);
-    };
+    const byRatio = measured
+      .map((times) => ({ value: times[index] ?? Number.NaN, baseline: times[0] ?? Number.NaN }))
+      .toSorted((a, b) => a.value / a.baseline - b.value / b.baseline);
+    const ratios = byRatio.map(({ value, baseline }) => (value / baseline).toFixed(2));
+    const { value = Number.NaN, baseline = Number.NaN } = byRatio[Math.floor(PROCESSES / 2)] ?? {};
     return {
-      what: `${name}${what} (${ratioAt(0)} to ${ratioAt(-1)}×)`,
-      ...(sorted[Math.floor(PROCESSES / 2)] as (typeof pairs)[number]),
+      what: `${name}${what} (${ratios[0]} to ${ratios.at(-1)}×)`,
+      value,
+      baseline,
       unit: 'ms',
       limit,
     };

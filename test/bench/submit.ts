@@ -12,6 +12,7 @@ import { type FunctionProcess, startFunction } from '../../infra/local/function-
 import type { SimulatorCounters } from '../../infra/local/simulator/api.ts';
 import { createPubsubRest } from '../../infra/local/pubsub-rest.ts';
 import { readConfig } from '../../shared/config.ts';
+import { processCpuMs } from '../cpu-time.ts';
 import { root } from '../processes.ts';
 import { type Bench, median, type Row } from './table.ts';
 import { ee, initialize } from '../earth-engine-client.ts';
@@ -200,14 +201,13 @@ async function startOfficialClient(url: string) {
     });
   return {
     async submit(count: number): Promise<Measured> {
-      const before = process.cpuUsage();
+      const before = processCpuMs();
       const start = performance.now();
       for (let n = 0; n < count; n += 1) {
         await startTask(n);
       }
       const ms = performance.now() - start;
-      const { user, system } = process.cpuUsage(before);
-      return { cpuMs: (user + system) / 1000 / count, ms: ms / count };
+      return { cpuMs: (processCpuMs() - before) / count, ms: ms / count };
     },
     end: () => ee.reset(),
   };

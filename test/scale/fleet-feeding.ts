@@ -2,33 +2,32 @@ import type { SimulatorSettings } from '../../infra/local/simulator/index.ts';
 import { parseRequestId } from '../../shared/model/ids.ts';
 import { isInSubmission } from '../../shared/model/record.ts';
 import { type FleetOptions, longestGapMs, missedPolls, overlaps, runFleet } from './fleet.ts';
-import { fillProjects, projectName } from './fleet-jobs.ts';
+import { fillProjects, projectNames } from './fleet-jobs.ts';
 import type { Watched } from './watched.ts';
 
-/** A fleet that polls projects whose jobs wait, until all of them are at Earth Engine. */
+/** A fleet that polls projects whose jobs wait, until all jobs are at Earth Engine. */
 
 export interface FeedingOptions extends Omit<FleetOptions, 'projects' | 'minutes' | 'isDone'> {
   readonly projects: number;
-  /** Jobs of each project that are at Earth Engine when it begins. */
+  /** Jobs of each project that are at Earth Engine from the start. */
   readonly jobs: number;
-  /** Jobs of each project that wait. */
+  /** Jobs of each project that wait in the queue. */
   readonly waiting: number;
-  /** Changes the simulated Earth Engine when it begins. */
+  /** Changes to the simulated Earth Engine, after the jobs were made. */
   readonly simulator?: Partial<SimulatorSettings>;
   readonly environment?: Readonly<Record<string, string>>;
 }
 
-export interface Fed {
+export interface FedFleet {
   /** From the messages of the first minute until Earth Engine has started the last job. */
   readonly tookMs: number;
-  /** Polls that a minute left out. */
+  /** Polls that are missing, if each project is polled once a minute. */
   readonly missed: number;
-  /** Between two polls of a project. */
+  /** The longest time between two polls of a project. */
   readonly longestGapMs: number;
-  /** Runs that had a project while another one had it, whether they sweep or feed. */
+  /** Runs that worked on a project while another run did, whether they sweep or feed. */
   readonly overlaps: number;
-  /** Runs that ended with their instance, and those of them that fed a queue. */
-  readonly killed: number;
+  /** Runs that were feeding a queue when their instance died. */
   readonly killedFeeding: number;
   /** Jobs without an operation. */
   readonly lost: number;
@@ -36,28 +35,26 @@ export interface Fed {
   readonly doubled: number;
 }
 
+/** A fleet that is not done by then never is. */
 const MOST_MINUTES = 120;
 
-export async function feedFleet(options: FeedingOptions): Promise<Fed> {
+export async function feedFleet(options: FeedingOptions): Promise<FedFleet> {
   const { projects: count, jobs, waiting, simulator, environment, ...rest } = options;
   const harness = await fillProjects(count, { jobs, waiting, environment });
   harness.simulator.set(simulator ?? {});
-  const projects = Array.from({ length: count }, (_, n) => projectName(n));
   const fleet = await runFleet(harness, {
     ...rest,
-    projects,
+    projects: projectNames(count),
     minutes: MOST_MINUTES,
     isDone: async () => (await inSubmission(harness)) === 0,
   });
   const { runs, beganMs } = fleet;
-  const killed = runs.filter(({ endMs }) => endMs === undefined);
   return {
     tookMs: Math.max(...startTimes(harness)) - beganMs,
     missed: missedPolls(fleet, count),
     longestGapMs: longestGapMs(runs),
     overlaps: overlaps(runs).length,
-    killed: killed.length,
-    killedFeeding: killed.filter(({ feeds }) => feeds).length,
+    killedFeeding: runs.filter(({ feeds, endMs }) => feeds && endMs === undefined).length,
     ...(await operationsOf(harness, count * (jobs + waiting))),
   };
 }

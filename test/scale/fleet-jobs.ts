@@ -1,38 +1,39 @@
-import type { SimulatorSettings } from '../../infra/local/simulator/index.ts';
 import { MINUTE_MS } from '../../shared/clock.ts';
 import { createLog } from '../../shared/log.ts';
 import { withRequestId } from '../../shared/message/identity.ts';
 import type { ExportRecord } from '../../shared/model/record.ts';
 import { createWatched, submitMany, type Watched } from './watched.ts';
 
-/** Projects with jobs, for simulations of many: copies of one job, since a hundred thousand would take minutes. */
+/** Fills many projects with copies of two jobs. To submit a hundred thousand jobs would take minutes. */
 
 export interface FillOptions {
-  /** Jobs of each project that wait at Earth Engine. */
+  /** Jobs of each project that are at Earth Engine. */
   readonly jobs: number;
-  /** And those that wait for it, as if its queue had just been full. */
+  /** Jobs of each project that wait in the queue, as if Earth Engine's queue had just been full. */
   readonly waiting?: number;
-  readonly simulator?: Partial<SimulatorSettings> | undefined;
   readonly environment?: Readonly<Record<string, string>> | undefined;
 }
 
+/** The project of the two jobs that are copied. */
 const TEMPLATES = 'templates';
 
-export const projectName = (n: number): string => `team-${String(n).padStart(4, '0')}`;
+/** The IDs of so many projects, in their order. */
+export const projectNames = (count: number): string[] =>
+  Array.from({ length: count }, (_, n) => `team-${String(n).padStart(4, '0')}`);
 
 const silent = createLog(
   () => {},
   () => new Date(),
 );
 
+/** @returns a harness with so many projects (`projectNames`), a minute after their last job was submitted */
 export async function fillProjects(
   projects: number,
-  { jobs, waiting = 0, simulator, environment }: FillOptions,
+  { jobs, waiting = 0, environment }: FillOptions,
 ): Promise<Watched> {
   const harness = createWatched({
     log: silent,
     environment: { EARTHENGINE_REQUESTS_PER_SECOND: '100', ...environment },
-    ...(simulator && { simulator: { settings: simulator } }),
   });
   const { memory, gate } = harness;
   const [active = ''] = await submitMany(harness, 1, TEMPLATES);
@@ -42,13 +43,13 @@ export async function fillProjects(
   const templates = { active: await harness.record(active), queued: await harness.record(queued) };
   [active, queued].forEach((id) => memory.remove(`videoExports/${id}`));
   let made = 0;
-  for (let project = 0; project < projects; project += 1) {
+  for (const project of projectNames(projects)) {
     for (let n = 0; n < jobs + waiting; n += 1) {
       const isSent = n < jobs;
       await copy(harness, isSent ? templates.active : templates.queued, {
         request,
         requestId: idOf(made),
-        project: projectName(project),
+        project,
         isSent,
       });
       made += 1;
@@ -58,6 +59,7 @@ export async function fillProjects(
   return harness;
 }
 
+/** An ID as records have them, which differs for each number. */
 const idOf = (n: number): string =>
   `ve1-${String(n)
     .padStart(32, 'a')

@@ -7,29 +7,30 @@ import { withLatency } from './drain.ts';
 import { createVirtualTime, type VirtualTime } from './virtual-time.ts';
 import type { Watched } from './watched.ts';
 
-/** Polls that are spread over instances, in virtual time: Pub/Sub pushes each project's message to an instance that has room. */
+/** A fleet of instances that poll many projects, in virtual time: Pub/Sub pushes each message to an instance that has room. */
 
 export interface FleetOptions {
   readonly instances: number;
+  /** How long the fleet runs, at most. */
   readonly minutes: number;
-  /** Ends it earlier, after the minute in which this is true. */
+  /** Ends the fleet after the minute in which this becomes true. */
   readonly isDone?: () => Promise<boolean>;
   /** One instance dies this long after the first minute began. */
   readonly killAfterMs?: number;
   /**
-   * Publishes the messages of these projects, without looking for the projects first: the store in memory reads all records
-   * for each, which takes minutes with a hundred thousand.
+   * If set, the messages of these projects are published, and nothing looks for the projects first: the store in memory reads
+   * all records to find one, which takes minutes with a hundred thousand.
    */
   readonly projects?: readonly string[];
-  /** What one poll computes. The polls of an instance share one CPU. */
+  /** The CPU time of one run, without what it sends. The runs of an instance share one CPU. */
   readonly cpuMs?: number;
-  /** The same for sending one job. */
+  /** The CPU time of sending one job. */
   readonly sendCpuMs?: number;
 }
 
 export interface ProjectRun {
   readonly project: string;
-  /** Whether it fed the queue, and did not sweep. */
+  /** Whether the run feeds the queue; otherwise, it sweeps. */
   readonly feeds: boolean;
   readonly instance: number;
   readonly startMs: number;
@@ -38,8 +39,10 @@ export interface ProjectRun {
 }
 
 export interface Fleet {
+  /** The runs that got the lease, in the order in which they started. */
   readonly runs: readonly ProjectRun[];
   readonly beganMs: number;
+  /** How long the fleet ran. */
   readonly minutes: number;
   /** From the messages of the last minute to the end of the last poll. */
   readonly lastRoundMs: number;
@@ -66,7 +69,7 @@ export async function runFleet(harness: Watched, options: FleetOptions): Promise
     sendCpuMs = 0,
     isDone = async () => false,
   } = options;
-  // No lease of an earlier run is left.
+  // Until no lease of an earlier fleet is left.
   harness.clock.advance(MINUTE_MS);
   const time = createVirtualTime(harness.clock);
   const nowMs = (): number => harness.clock.now().getTime();
@@ -150,11 +153,15 @@ interface Member {
   busy: number;
   dead: boolean;
   kill(): void;
-  /** Uses the CPU after what others use it for. @returns how long that takes */
+  /**
+   * Reserves the CPU for `ms`, after those who reserved it before.
+   *
+   * @returns the milliseconds until that time is used
+   */
   cpu(ms: number): number;
 }
 
-/** An instance that never goes on once it is dead, whatever it waits for. */
+/** An instance. Once it is dead, whatever it waits for never comes, as in a process that was killed. */
 function createMember(harness: Watched, time: VirtualTime, sendCpuMs: number): Member {
   const { promise, resolve } = Promise.withResolvers<undefined>();
   let cpuFreeMs = 0;
@@ -184,7 +191,7 @@ function createMember(harness: Watched, time: VirtualTime, sendCpuMs: number): M
   return member;
 }
 
-/** Each job that is sent computes first. */
+/** The services, with `compute` before each job that is sent. */
 function withCpu(services: Services, compute: () => Promise<void>): Services {
   const { earthEngine } = services;
   return {
@@ -215,7 +222,7 @@ export function overlaps(runs: readonly ProjectRun[]): ProjectRun[] {
   );
 }
 
-/** Of so many polls, how many a minute left out: each project has one in each minute. */
+/** How many polls are missing, if each of so many projects is polled once a minute. */
 export const missedPolls = ({ runs, minutes }: Fleet, projects: number): number =>
   projects * minutes - runs.filter(({ feeds, endMs }) => !feeds && endMs !== undefined).length;
 
