@@ -70,7 +70,7 @@ if (obstacle === undefined && !hasPython) {
 
 export default defineConfig({
   test: {
-    // Those with emulators mostly wait for other processes, so one more than a small machine has cores.
+    // Tests with emulators mostly wait for other processes, so this is twice as many as a small machine has cores.
     maxWorkers: 4,
     sequence: { sequencer: SlowFirst },
     projects: [
@@ -91,6 +91,7 @@ export default defineConfig({
         test: {
           name: 'simulation',
           include: ['test/**/*.simulation.test.ts'],
+          // They compute for long. Otherwise, they run as unit tests do, for the same reasons.
           testTimeout: 120_000,
           isolate: false,
           env: { ...env, PATH: onlyNode },

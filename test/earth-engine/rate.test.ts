@@ -71,7 +71,11 @@ function simulate(
 
 const isTrial = (rate: Rate): boolean => rate.perSecond() > rate.memory().perSecond;
 
-/** Has calls accepted until there is a trial. @returns how many */
+/**
+ * Has calls accepted until there is a trial.
+ *
+ * @returns how many
+ */
 function callsUntilTrial(rate: Rate): number {
   let calls = 0;
   for (; !isTrial(rate); calls += 1) {
@@ -252,7 +256,7 @@ describe('the rate of calls', () => {
     expect(callsUntilTrial(rate)).toBeGreaterThan(300);
   });
 
-  it('has a trial each 200 seconds at least, however many calls of the last one were refused', () => {
+  it('has a trial at least every 200 seconds, however many calls of the last one were refused', () => {
     const rate = createRate(CEILING);
     rate.resume({ perSecond: 1, limit: 1.2 });
     callsUntilTrial(rate);
@@ -270,7 +274,8 @@ describe('the rate of calls', () => {
     expect(callsUntilTrial(rate)).toBeGreaterThan(300);
   });
 
-  it('takes up to a tenth of 429s for usual, and slows down for a sixth', () => {
+  it('keeps its rate if an eighth of the calls get 429s, and slows down if a sixth do', () => {
+    /** The rate after many calls, every `each`-th of which gets a 429. */
     const after = (each: number): number => {
       const rate = createRate(CEILING);
       rate.resume({ perSecond: 50, limit: 55 });
@@ -286,7 +291,7 @@ describe('the rate of calls', () => {
     expect(after(6)).toBeGreaterThan(25);
   });
 
-  it('does not slow down for one 429, however many calls were accepted before', () => {
+  it('does not slow down for one 429, although thousands of calls were accepted before', () => {
     const rate = createRate(CEILING);
     rate.resume({ perSecond: 50, limit: 55 });
     for (let n = 0; n < 12_000; n += 1) {

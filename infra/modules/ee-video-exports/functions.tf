@@ -50,9 +50,9 @@ locals {
       memory      = "1Gi", cpu = "1", concurrency = 8
       max         = 10, timeout_seconds = ceil(var.settings.submit_lease_seconds)
     }
-    # One run works on up to eight projects. With more of them, each has a message of its own: then one instance polls a
-    # thousand of them within a minute, since a poll mostly waits for a list. The extra minute is
-    # for calls that are in progress when the budget is used up.
+    # One run works on up to eight projects. With more of them, each has messages of its own: then one instance sweeps a
+    # thousand of them within a minute, since a sweep mostly waits for a list. The extra minute is for calls that are in
+    # progress when the budget is used up.
     pollExports = {
       description = "Tracks every export until it ends, and submits waiting jobs"
       memory      = "1Gi", cpu = "1", concurrency = 16
