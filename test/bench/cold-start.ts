@@ -22,7 +22,10 @@ import { type Bench, median, type Row } from './table.ts';
 
 const RUNS = 7;
 const MORE_UNTIL_LISTENING_MS = 150;
-/** Most of what is over is Firestore's client: gRPC, and what protobufjs generates for each type of message. */
+/**
+ * The limits, as multiples of an empty function's time. Most of the difference is Firestore's client: gRPC, and what protobufjs
+ * generates for each type of message.
+ */
 const FIRST_RESPONSE_TIMES: Readonly<Record<Target, number>> = {
   submitExport: 3,
   expandBatch: 4,
@@ -126,7 +129,7 @@ async function emptyFunction(scratch: string, environment: Candidate['environmen
     "require('@google-cloud/functions-framework').http('submitExport', (_request, response) => response.status(204).end());\n",
   );
   const cache = join(scratch, 'empty');
-  // It stays empty, as in an image without a step that fills it: Node writes it when a process ends, and these are killed.
+  // The cache stays empty, as in an image without a warm-up: Node writes it when a process ends by itself, and these are killed.
   return {
     name: 'empty',
     target: 'submitExport',

@@ -57,25 +57,27 @@ beforeAll(async () => {
 }, 180_000);
 
 afterAll(async () => {
-  await Promise.allSettled([...started.values()].map(async (running) => (await running).stop()));
+  await Promise.allSettled([...processes.values()].map(async (running) => (await running).stop()));
   await server?.close();
   await rm(outDir, { recursive: true, force: true });
 });
 
-const started = new Map<Target, Promise<FunctionProcess>>();
-const onLines = new Set<(line: string) => void>();
+/** The processes that were started, by function. */
+const processes = new Map<Target, Promise<FunctionProcess>>();
+/** Called with each line that any of them prints. */
+const lineHandlers = new Set<(line: string) => void>();
 
-/** The function's process, which all tests share. */
+/** The function's process, which all tests share. It is started when it is first needed. */
 function bundle(target: Target): Promise<FunctionProcess> {
   const running =
-    started.get(target) ??
+    processes.get(target) ??
     startFunction({
       target,
       env: environment,
       source: join(outDir, 'deploy', target, 'index.cjs'),
-      onLine: (line) => onLines.forEach((handle) => handle(line)),
+      onLine: (line) => lineHandlers.forEach((handle) => handle(line)),
     });
-  started.set(target, running);
+  processes.set(target, running);
   return running;
 }
 
@@ -135,7 +137,7 @@ describe('a deployed bundle', () => {
   });
 
   it.each(targetNames)(
-    '%s handles a request while its image is built, for the compile cache',
+    '%s handles a request while its image is built, and stores the compiled code',
     async (target) => {
       const cache = join(outDir, `cache-${target}`);
       const { stdout, stderr } = await promisify(execFile)(process.execPath, ['warm-up.cjs'], {
@@ -227,10 +229,10 @@ describe('a message that fails permanently', () => {
           if (!line.includes(`"event":"${event}"`)) {
             return;
           }
-          onLines.delete(handle);
+          lineHandlers.delete(handle);
           resolve(JSON.parse(line) as Record<string, unknown>);
         };
-        onLines.add(handle);
+        lineHandlers.add(handle);
       });
 
     const [recordDeadLetter, submitExport] = await Promise.all([

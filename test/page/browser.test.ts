@@ -32,7 +32,7 @@ async function idOf(field: string, value: string): Promise<string> {
 
 const change = (id: string, changes: Partial<ExportRecord>) => changeRecord(page.store, id, changes);
 
-/** What follows a change of the window is drawn by then. */
+/** Waits until the browser has drawn what follows from a change of the window. */
 const twoFrames = (tab: Page): Promise<void> =>
   tab.evaluate(
     () => new Promise<void>((drawn) => requestAnimationFrame(() => requestAnimationFrame(() => drawn()))),
@@ -52,7 +52,7 @@ describe('every page', () => {
     `/exports/${await idOf('state', 'FAILED')}?request`,
   ];
 
-  /** Each as a viewer can change it while the page is open. With `axe`, all its rules are checked too. */
+  /** A viewer can change both while the page is open. With `axe`, all rules of axe are checked too. */
   const looks = [
     { colorScheme: 'light', width: 1440, axe: true },
     { colorScheme: 'dark', width: 1440, axe: true },

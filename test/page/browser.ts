@@ -62,7 +62,7 @@ export async function visit(
 
 /** Violations of WCAG 2.2 AA that axe finds, as `rule: elements`. */
 export async function accessibilityProblems(tab: Page): Promise<string[]> {
-  // 500 kB, which a page keeps until it loads another one.
+  // axe is 500 kB, and stays in the tab until it loads another page.
   if (!(await tab.evaluate(() => 'axe' in globalThis))) {
     await tab.evaluate(axe.source);
   }

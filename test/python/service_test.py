@@ -123,7 +123,7 @@ class Pages(unittest.TestCase):
             fake_ee(),
             fake_google_auth(os.environ),
             mock.patch("ee_video_exports._client._CONFLICT_SECONDS", 1.0),
-            # A page's block looks every five seconds, and the jobs here end sooner.
+            # The code blocks of a page wait five seconds between checks, and the jobs here end sooner.
             mock.patch.object(exports._client(), "_sleep", lambda seconds: time.sleep(min(seconds, 0.2))),
         )
         with contextlib.ExitStack() as stack:

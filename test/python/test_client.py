@@ -56,7 +56,7 @@ class Answers:
 
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
-        # The server looks this often whether it should stop.
+        # Seconds between the server's checks whether it should stop.
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
 
     def __enter__(self) -> Answers:

@@ -34,7 +34,7 @@ export interface ProjectRun {
   readonly feeds: boolean;
   readonly instance: number;
   readonly startMs: number;
-  /** Undefined if its instance died. */
+  /** Undefined while the run works, and if its instance died. */
   endMs: number | undefined;
 }
 

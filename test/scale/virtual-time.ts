@@ -12,7 +12,7 @@ interface Sleeper {
 
 /** Moves `clock` to the next sleeper as soon as everything else waits. */
 export function createVirtualTime(clock: TestClock): VirtualTime {
-  /** The next one to wake is the last. Of those that wake at the same time, the first that slept is the last. */
+  /** Latest first, so the next one to wake is the last. Of those that wake at the same time, the one that slept first is last. */
   const sleepers: Sleeper[] = [];
   let turning = false;
 
@@ -34,7 +34,7 @@ export function createVirtualTime(clock: TestClock): VirtualTime {
       signal?.throwIfAborted();
       return new Promise((wake) => {
         const atMs = clock.now().getTime() + ms;
-        sleepers.splice(placeOf(sleepers, atMs), 0, { atMs, wake });
+        sleepers.splice(insertionIndex(sleepers, atMs), 0, { atMs, wake });
         if (!turning) {
           turning = true;
           setImmediate(() => setImmediate(turn));
@@ -44,8 +44,11 @@ export function createVirtualTime(clock: TestClock): VirtualTime {
   };
 }
 
-/** Sorting thousands of sleepers for each that wakes would take most of a simulation's time. */
-function placeOf(sleepers: readonly Sleeper[], atMs: number): number {
+/**
+ * The index at which a sleeper that wakes at this time is inserted. A binary search, because sorting thousands of sleepers each
+ * time would take most of a simulation's time.
+ */
+function insertionIndex(sleepers: readonly Sleeper[], atMs: number): number {
   let [low, high] = [0, sleepers.length];
   while (low < high) {
     const middle = (low + high) >>> 1;
