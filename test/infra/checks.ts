@@ -356,7 +356,10 @@ export function databaseProblems(stack: Stack): string[] {
 export function monitoringProblems(stack: Stack, source: string, guide: string): string[] {
   const events = ['counters', 'gauges'].flatMap((kind) =>
     Object.values(
-      at(stack.locals, kind) as Record<string, { event: string; field?: string; labels?: string[] }>,
+      at(stack.locals, kind) as Record<
+        string,
+        { event: string; also?: string; field?: string; labels?: string[] }
+      >,
     ),
   );
   const metrics = [
@@ -368,8 +371,9 @@ export function monitoringProblems(stack: Stack, source: string, guide: string):
   const used = [...stack.text.matchAll(/(?:_metric|_ours)}\/(\w+)/g)].map(([, name = '']) => name);
   return [
     ...events
-      .filter(({ event }) => !source.includes(`'${event}'`))
-      .map(({ event }) => `no code logs ${event}`),
+      .flatMap(({ event, also }) => (also === undefined ? [event] : [event, also]))
+      .filter((event) => !source.includes(`'${event}'`))
+      .map((event) => `no code logs ${event}`),
     ...events
       .flatMap(({ field, labels = [] }) => (field === undefined ? labels : [field]))
       .filter((field) => !new RegExp(`\\b${field}\\b`).test(source))

@@ -8,10 +8,11 @@ locals {
     "resource.labels.service_name=~\"^video-export-\"",
   ])
 
-  # Counters: the number of log lines that match a filter, by these fields.
+  # Counters: the number of log lines that match a filter, by these fields. With more than eight projects, each has runs of its own,
+  # which log poll.project.
   counters = {
     polls            = { event = "poll.finished", labels = [] }
-    failing_polls    = { event = "poll.finished", labels = [], where = "jsonPayload.failed>0" }
+    failing_polls    = { event = "poll.finished", also = "poll.project", labels = [], where = "jsonPayload.failed>0" }
     rejections       = { event = "message.rejected", labels = ["reason"] }
     transitions      = { event = "record.transition", labels = ["state"] }
     stalled          = { event = "record.stalled", labels = [] }
@@ -29,7 +30,11 @@ locals {
   gauges = {
     oldest_waiting_seconds = { event = "poll.finished", field = "oldestWaitingSeconds", unit = "s" }
     waiting                = { event = "poll.finished", field = "waiting", unit = "1" }
-    changed                = { event = "poll.finished", field = "changed", unit = "1" }
+    changed                = { event = "poll.finished", also = "poll.project", field = "changed", unit = "1" }
+  }
+  _events = {
+    for name, metric in merge(local.counters, local.gauges) :
+    name => join(" OR ", [for event in compact([metric.event, try(metric.also, "")]) : "\"${event}\""])
   }
   _push_names = join("|", [for push in google_pubsub_subscription.push : push.name])
   _metric     = "logging.googleapis.com/user/video-exports"
@@ -211,7 +216,7 @@ resource "google_logging_metric" "counter" {
   description = "Number of ${each.value.event} log lines."
   filter = join(" AND ", compact([
     local._service_logs,
-    "jsonPayload.event=\"${each.value.event}\"",
+    "jsonPayload.event=(${local._events[each.key]})",
     try(each.value.where, ""),
   ]))
   label_extractors = {
@@ -261,7 +266,7 @@ resource "google_logging_metric" "gauge" {
   project         = var.project_id
   name            = "video-exports/${each.key}"
   description     = "${each.value.field} of each ${each.value.event} log line."
-  filter          = "${local._service_logs} AND jsonPayload.event=\"${each.value.event}\""
+  filter          = "${local._service_logs} AND jsonPayload.event=(${local._events[each.key]})"
   value_extractor = "EXTRACT(jsonPayload.${each.value.field})"
 
   metric_descriptor {

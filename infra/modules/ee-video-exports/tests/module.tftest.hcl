@@ -487,6 +487,14 @@ run "a_poller_that_never_ran_is_noticed" {
     condition     = strcontains(google_logging_metric.scheduler_failures.filter, "cloud_scheduler_job")
     error_message = "The failures are not those of Cloud Scheduler."
   }
+
+  assert {
+    condition = strcontains(
+      google_logging_metric.counter["failing_polls"].filter,
+      "jsonPayload.event=(\"poll.finished\" OR \"poll.project\") AND jsonPayload.failed>0",
+    )
+    error_message = "With more than eight projects, the runs of single projects would fail unnoticed."
+  }
 }
 
 # Cloud Monitoring drops them, so each later plan would show a change.
