@@ -1,6 +1,7 @@
 import { SECOND_MS } from '../clock.ts';
 import type { OutgoingMessage } from '../publisher.ts';
 import type { PollRun } from './poll-run.ts';
+import { inTurns } from './projects.ts';
 
 /** Beyond a handful of projects, a run publishes one message for each of them instead of working on all of them. */
 
@@ -23,10 +24,11 @@ export const toPublish = (message: PollMessage): OutgoingMessage => ({
 
 /** @returns whether all messages were accepted */
 export async function fanOut(
-  { config, publisher, log }: Pick<PollRun, 'config' | 'publisher' | 'log'>,
+  { config, publisher, log, random }: Pick<PollRun, 'config' | 'publisher' | 'log' | 'random'>,
   projects: readonly string[],
 ): Promise<boolean> {
-  const messages = projects.map((project) => toPublish({ project }));
+  // If the instances cannot feed all queues within a minute, those of the first projects must not be fed in each one.
+  const messages = inTurns({ random }, projects).map((project) => toPublish({ project }));
   const outcomes = await publisher.publish(config.topics.polls, messages, PUBLISH_TIMEOUT_MS);
   const failure = outcomes.find((outcome) => 'error' in outcome);
   if (failure && 'error' in failure) {

@@ -6,6 +6,7 @@ import { rejectMessage } from '../message/rejection.ts';
 import type { Services } from '../services.ts';
 import type { ProjectStatus } from '../model/project-status.ts';
 import { changeStatus, type Gate } from '../submission/gate.ts';
+import { isDocumentId } from '../store/limits.ts';
 import { recordQueries } from '../store/queries.ts';
 import { type PollMessage, toPublish } from './fan-out.ts';
 import { beginRun } from './begin-run.ts';
@@ -45,7 +46,10 @@ const STALE_MS = MINUTE_MS;
 const PUBLISH_TIMEOUT_MS = 5 * SECOND_MS;
 
 const messageSchema = z.strictObject({
-  project: z.string().regex(/^[a-z0-9.:-]{1,100}$/),
+  project: z
+    .string()
+    .regex(/^[a-z0-9.:-]{1,100}$/)
+    .refine(isDocumentId),
   feed: z.strictObject({ token: z.string().max(100), until: z.iso.datetime() }).optional(),
 }) satisfies z.ZodType<PollMessage>;
 
@@ -102,7 +106,7 @@ async function runSweep(
 ): Promise<ProjectPoll> {
   const { clock, config, log, newToken } = services;
   const now = clock.now();
-  const ageMs = now.getTime() - (publishTime ?? now).getTime();
+  const ageMs = Math.max(0, now.getTime() - (publishTime ?? now).getTime());
   if (ageMs > STALE_MS) {
     log.info('poll.stale', { project });
     return { outcome: 'SKIPPED' };
@@ -110,10 +114,11 @@ async function runSweep(
   const leftMs = MINUTE_ENDS_MS - ageMs;
   const sweepMs = Math.max(SHORTEST_SWEEP_MS, Math.min(LONGEST_SWEEP_MS, leftMs));
   const token = newToken();
+  const until = later(now, sweepMs);
   const status = await takeLease(
     services,
     project,
-    { token, until: later(now, sweepMs) },
+    { token, until },
     ({ poller }) => !poller || poller.leaseUntil <= now,
   );
   if (status === undefined) {
@@ -123,7 +128,8 @@ async function runSweep(
   await sweepAndFollow(run, project);
   if (await mayFeed(run, project, status)) {
     const isPassedOn = await passOn(run, project, { token, until: later(now, leftMs) });
-    if (!isPassedOn) {
+    // A message that got no response may still be delivered: only one of the two runs feeds.
+    if (!isPassedOn && (await continueLease(services, project, token, until))) {
       await feedAndRefill(run, project);
     }
   }
@@ -142,19 +148,15 @@ async function runFeed(
   project: string,
   passed: LeasedRun,
 ): Promise<ProjectPoll> {
-  const { clock, config, newToken } = services;
-  const { until } = passed;
-  const leftMs = until.getTime() - clock.now().getTime();
+  const { clock, config, log } = services;
+  const now = clock.now();
+  // Whatever the message says, or another clock: a project is never taken for longer than a minute.
+  const leftMs = Math.min(passed.until.getTime() - now.getTime(), MINUTE_ENDS_MS);
   if (leftMs < SHORTEST_FEED_MS) {
+    log.info('poll.stale', { project });
     return { outcome: 'SKIPPED' };
   }
-  const status = await takeLease(
-    services,
-    project,
-    { token: newToken(), until },
-    ({ poller }) => poller?.token === passed.token,
-  );
-  if (status === undefined) {
+  if (!(await continueLease(services, project, passed.token, later(now, leftMs)))) {
     return { outcome: 'SKIPPED' };
   }
   const run = beginRun(services, gate, Math.min(leftMs, config.pollBudgetMs));
@@ -211,6 +213,17 @@ async function takeLease(
     isFree(current) ? { ...current, poller: { token, leaseUntil } } : undefined,
   );
   return status.poller?.token === token ? status : undefined;
+}
+
+/** Takes over the lease that has a token, under another token: of several runs that try, one succeeds. */
+async function continueLease(
+  services: Services,
+  project: string,
+  token: string,
+  until: Date,
+): Promise<boolean> {
+  const next = { token: services.newToken(), until };
+  return (await takeLease(services, project, next, ({ poller }) => poller?.token === token)) !== undefined;
 }
 
 /** As in a poll of all projects. Events, deliveries, batches, and budgets are left to the poll that published the messages. */

@@ -87,7 +87,7 @@ export function between(low: string, high: string | undefined): string {
 }
 
 /** With more projects than are worked on at once, each run starts with another one, so that the slowest is not always first. */
-export function inTurns({ random }: PollRun, projects: readonly string[]): readonly string[] {
+export function inTurns({ random }: Pick<PollRun, 'random'>, projects: readonly string[]): readonly string[] {
   if (projects.length <= PROJECTS_AT_ONCE) {
     return projects;
   }

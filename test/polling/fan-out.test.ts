@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { MINUTE_MS, SECOND_MS } from '../../shared/clock.ts';
+import { ServiceError } from '../../shared/errors.ts';
 import { pollProject, type ProjectPoll } from '../../shared/polling/poll-project.ts';
 import { between, inTurns } from '../../shared/polling/projects.ts';
 import { envelopeOf, type Harness, type Instance, queueFull } from '../harness.ts';
@@ -44,6 +45,17 @@ describe('a poll of many projects', () => {
       projectsOf(200).map((project) => JSON.stringify({ project })),
     );
     expect(harness.store.takeBill().reads).toBeLessThan(2 * 200 + 60);
+  });
+
+  it('begins with another project each time, since the instances may not get to the queues of the last ones', async () => {
+    const harness = await withProjects(40);
+    const firsts = new Set<string>();
+    for (let minute = 0; minute < 10; minute += 1) {
+      const before = pollMessages(harness).length;
+      await harness.poll();
+      firsts.add(pollMessages(harness)[before] ?? '');
+    }
+    expect(firsts.size).toBeGreaterThan(5);
   });
 
   it('works on all of them itself if the topic does not answer', async () => {
@@ -122,15 +134,22 @@ describe('the poll of one project', () => {
     expect(harness.simulator.counters().calls.list).toBe(0);
   });
 
-  it.each([['no JSON'], [{ project: 7 }], [{}], [{ project: 'a', more: 1 }]])(
-    'rejects the message %j',
-    async (data) => {
-      const harness = await withProjects(1);
-      expect(await poll(harness, data)).toEqual({ outcome: 'SKIPPED' });
-      const line = harness.logged.find(({ event }) => event === 'message.rejected');
-      expect(line).toMatchObject({ source: 'pollExports', reason: 'INVALID_DATA' });
-    },
-  );
+  it.each([
+    ['no JSON'],
+    [{ project: 7 }],
+    [{}],
+    [{ project: 'a', more: 1 }],
+    // Firestore has no document with these IDs.
+    [{ project: '.' }],
+    [{ project: '..' }],
+    [{ project: 'a', feed: { token: 'x', until: 'tomorrow' } }],
+    [{ project: 'a', feed: { token: 'x'.repeat(101), until: '2026-11-23T12:00:00Z' } }],
+  ])('rejects the message %j', async (data) => {
+    const harness = await withProjects(1);
+    expect(await poll(harness, data)).toEqual({ outcome: 'SKIPPED' });
+    const line = harness.logged.find(({ event }) => event === 'message.rejected');
+    expect(line).toMatchObject({ source: 'pollExports', reason: 'INVALID_DATA' });
+  });
 
   it('makes no call to a project that has no records', async () => {
     const harness = createWatched();
@@ -221,6 +240,74 @@ describe('the queue of one project', () => {
     harness.clock.advance(MINUTE_MS);
     harness.publisher.failing = true;
     expect(await poll(harness, message)).toMatchObject({ summary: { submitted: 3 } });
+  });
+
+  it('is fed by one run if publishing that message got no response, although it was published', async () => {
+    const harness = await withQueue(3);
+    harness.clock.advance(MINUTE_MS);
+    const whileFeeding: Promise<ProjectPoll>[] = [];
+    const unlucky = harness.instance((services) => ({
+      ...services,
+      publisher: {
+        ...services.publisher,
+        publish: async (topic, messages, timeoutMs) => {
+          const outcomes = await services.publisher.publish(topic, messages, timeoutMs);
+          return topic === harness.config.topics.polls
+            ? messages.map(() => ({ error: new ServiceError('PUBLISH_TIMEOUT', 'no response') }))
+            : outcomes;
+        },
+      },
+      earthEngine: {
+        ...services.earthEngine,
+        startExport: async (...call) => {
+          if (whileFeeding.length === 0) {
+            whileFeeding.push(poll(harness.instance(), passedOn(harness)));
+          }
+          await Promise.all(whileFeeding);
+          return services.earthEngine.startExport(...call);
+        },
+      },
+    }));
+    expect(await poll(unlucky, message)).toMatchObject({ summary: { submitted: 3 } });
+    expect(await Promise.all(whileFeeding)).toEqual([{ outcome: 'SKIPPED' }]);
+  });
+
+  it('is left to that message if it is delivered first', async () => {
+    const harness = await withQueue(3);
+    harness.clock.advance(MINUTE_MS);
+    const fed: ProjectPoll[] = [];
+    const unlucky = harness.instance((services) => ({
+      ...services,
+      publisher: {
+        ...services.publisher,
+        publish: async (topic, messages, timeoutMs) => {
+          await services.publisher.publish(topic, messages, timeoutMs);
+          fed.push(await poll(harness.instance(), passedOn(harness)));
+          return messages.map(() => ({ error: new ServiceError('PUBLISH_TIMEOUT', 'no response') }));
+        },
+      },
+    }));
+    expect(await poll(unlucky, message)).toMatchObject({ outcome: 'POLLED', summary: { submitted: 0 } });
+    expect(fed).toMatchObject([{ summary: { submitted: 3 } }]);
+  });
+
+  it('keeps the project for a minute at most, whatever the message says', async () => {
+    const harness = await withQueue(3);
+    harness.clock.advance(MINUTE_MS);
+    await poll(harness, message);
+    const { feed } = passedOn(harness) as { feed: { token: string } };
+    const hostile = { ...message, feed: { ...feed, until: '9999-12-31T23:59:59Z' } };
+    expect(await poll(harness, hostile)).toMatchObject({ summary: { submitted: 3 } });
+    harness.clock.advance(MINUTE_MS);
+    expect(await poll(harness, message)).toMatchObject({ outcome: 'POLLED' });
+  });
+
+  it('keeps it for no longer if the clock of Pub/Sub is ahead', async () => {
+    const harness = await withQueue(3);
+    harness.clock.advance(MINUTE_MS);
+    await poll(harness, message, new Date(harness.clock.now().getTime() + 30 * SECOND_MS));
+    const { feed } = passedOn(harness) as { feed: { until: string } };
+    expect(Date.parse(feed.until) - harness.clock.now().getTime()).toBeLessThan(MINUTE_MS);
   });
 
   it('is fed by the sweep itself if sweeps take the whole minute', async () => {

@@ -2,7 +2,7 @@ import { describe, expect, it, vi } from 'vitest';
 
 import { MINUTE_MS } from '../../shared/clock.ts';
 import { feedFleet } from './fleet-feeding.ts';
-import { fillProjects } from './fleet-jobs.ts';
+import { fillProjects, projectNames } from './fleet-jobs.ts';
 import { type Fleet, longestGapMs, overlaps, runFleet } from './fleet.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
@@ -72,5 +72,14 @@ describe('projects whose jobs wait', () => {
     expect(fed).toMatchObject(nothingWrong);
     expect(fed.killedFeeding).toBeGreaterThan(0);
     expect(fed.longestGapMs).toBeLessThan(2 * MINUTE_MS);
+  });
+
+  it('are fed in turns if the instances have no room for all of them', async () => {
+    const projects = projectNames(40);
+    const harness = await fillProjects(40, { jobs: 1, waiting: 300, environment: slow.environment });
+    const { runs } = await runFleet(harness, { ...slow, instances: 1, minutes: 6, projects });
+    const fed = new Set(runs.filter(({ feeds }) => feeds).map(({ project }) => project));
+    // An instance has room for 16 in a minute.
+    expect(fed.size).toBeGreaterThan(32);
   });
 });

@@ -71,8 +71,20 @@ export const polling: readonly Mutant[] = [
       {
         name: 'queue-fed-twice',
         removes: 'one run feeds a queue, although its message is delivered twice',
-        find: 'poller?.token === passed.token',
-        replace: 'poller !== undefined',
+        find: '({ poller }) => poller?.token === token))',
+        replace: '({ poller }) => poller !== undefined))',
+      },
+      {
+        name: 'queue-fed-beside-its-message',
+        removes: 'a sweep does not feed beside the run for a message whose publishing got no response',
+        find: '(await continueLease(services, project, token, until))',
+        replace: 'true',
+      },
+      {
+        name: 'queue-fed-for-hours',
+        removes: 'a project is taken for a minute at most, whatever a message says',
+        find: 'Math.min(passed.until.getTime() - now.getTime(), MINUTE_ENDS_MS)',
+        replace: 'passed.until.getTime() - now.getTime()',
       },
       {
         name: 'queue-fed-into-the-next-minute',
