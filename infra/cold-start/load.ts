@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Script } from 'node:vm';
+import { crc32 } from 'node:zlib';
 
 /** What function.cjs exports, for the warm-up. */
 interface Exports {
@@ -16,7 +17,9 @@ export interface LoadedFunction extends Exports {
 /**
  * Runs a deployed function's code, function.cjs, with the code that V8 compiled for it while the image was built. The main file
  * of each function calls this. Node's own compile cache is not enough: it has only what V8 compiles before a file runs, which is
- * a quarter of what the first request needs. If another version of V8 made the compiled code, V8 ignores it.
+ * a quarter of what the first request needs. If another version of V8 made the compiled code, or one with other flags, V8 ignores
+ * it. A release of Node can patch V8 without another version, though, and V8 does not look for damage: one wrong bit can crash
+ * the process or make it hang.
  *
  * @param mainRequire `require` of the main file
  * @param directory the folder of function.cjs
@@ -30,8 +33,9 @@ export function loadFunction(
 ): LoadedFunction {
   const filename = join(directory, 'function.cjs');
   const cache = process.env['NODE_COMPILE_CACHE'];
-  const cacheFile = cache === undefined ? undefined : join(cache, `function-${codeHash}`);
-  const cachedData = cacheFile === undefined ? undefined : readIfExists(cacheFile);
+  const name = `function-${codeHash}-${process.version}-${process.arch}`;
+  const cacheFile = cache === undefined ? undefined : join(cache, name);
+  const cachedData = cacheFile === undefined ? undefined : readIfWhole(cacheFile);
   const code = `(function (exports, require, module, __filename, __dirname) {\n${readFileSync(filename, 'utf8')}\n})`;
   const script = new Script(code, {
     filename,
@@ -46,15 +50,27 @@ export function loadFunction(
     load: () => module.exports.load(),
     keepCompiledCode: () => {
       if (cacheFile !== undefined) {
-        writeFileSync(cacheFile, script.createCachedData());
+        const data = script.createCachedData();
+        writeFileSync(cacheFile, Buffer.concat([data, checksum(data)]));
       }
     },
   };
 }
 
-function readIfExists(file: string): Buffer | undefined {
+const CHECKSUM_BYTES = 4;
+
+/** At the end, since V8 copies data that is not aligned. */
+function checksum(data: Buffer): Buffer {
+  const bytes = Buffer.alloc(CHECKSUM_BYTES);
+  bytes.writeUInt32BE(crc32(data));
+  return bytes;
+}
+
+function readIfWhole(file: string): Buffer | undefined {
   try {
-    return readFileSync(file);
+    const bytes = readFileSync(file);
+    const data = bytes.subarray(0, -CHECKSUM_BYTES);
+    return bytes.subarray(-CHECKSUM_BYTES).equals(checksum(data)) ? data : undefined;
   } catch {
     return undefined;
   }

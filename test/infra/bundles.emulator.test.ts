@@ -67,13 +67,16 @@ const processes = new Map<Target, Promise<FunctionProcess>>();
 /** Called with each line that any of them prints. */
 const lineHandlers = new Set<(line: string) => void>();
 
+const cacheOf = (target: Target): string => join(outDir, `cache-${target}`);
+
 /** The function's process, which all tests share. It is started when it is first needed. */
 function bundle(target: Target): Promise<FunctionProcess> {
   const running =
     processes.get(target) ??
     startFunction({
       target,
-      env: environment,
+      // As in its image: with what the test below kept.
+      env: { ...environment, NODE_COMPILE_CACHE: cacheOf(target), NODE_COMPILE_CACHE_PORTABLE: '1' },
       source: join(outDir, 'deploy', target, 'index.cjs'),
       onLine: (line) => lineHandlers.forEach((handle) => handle(line)),
     });
@@ -139,7 +142,7 @@ describe('a deployed bundle', () => {
   it.each(targetNames)(
     '%s handles a request while its image is built, and stores the compiled code',
     async (target) => {
-      const cache = join(outDir, `cache-${target}`);
+      const cache = cacheOf(target);
       const { stdout, stderr } = await promisify(execFile)(process.execPath, ['warm-up.cjs'], {
         cwd: join(outDir, 'deploy', target),
         env: { NODE_COMPILE_CACHE: cache, NODE_COMPILE_CACHE_PORTABLE: '1' },
@@ -148,11 +151,24 @@ describe('a deployed bundle', () => {
       const names = await readdir(cache);
       // What V8 compiled of the function itself, and Node's own cache.
       expect(names.sort()).toEqual([
-        expect.stringMatching(/^function-[0-9a-f]{64}$/),
+        expect.stringMatching(/^function-[0-9a-f]{64}-v[\d.]+-\w+$/),
         expect.stringContaining(process.version),
       ]);
     },
   );
+
+  it('is built although the warm-up ends its process', async () => {
+    const directory = join(outDir, 'deploy', 'submitExport');
+    const { scripts } = JSON.parse(await readFile(join(directory, 'package.json'), 'utf8')) as {
+      scripts: Record<string, string>;
+    };
+    const { stdout } = await promisify(execFile)('sh', ['-c', scripts['gcp-build'] ?? 'exit 1'], {
+      cwd: directory,
+      env: { PATH: process.env['PATH'], RETENTION_DAYS: 'wrong' },
+    });
+    expect(stdout).toMatch(/config\.invalid[^]*The compiled code is incomplete/);
+    await rm(join(directory, '.compile-cache'), { recursive: true, force: true });
+  });
 
   it('pollExports loads nothing that reads videos before a job has ended', async () => {
     const directory = join(outDir, 'deploy', 'pollExports');
