@@ -25,15 +25,12 @@ const env = {
  */
 const slow = [
   'docs/guides.emulator',
-  'infra/local/commands.emulator',
   'infra/local/embedded/on-call',
   'page/browser',
   'functions/outage.emulator',
   'functions/graceful-stop.emulator',
   'python/python.emulator',
   'store/firestore.emulator',
-  'infra/bundles.emulator',
-  'infra/package.emulator',
 ].map((name) => join(import.meta.dirname, 'test', `${name}.test.ts`));
 
 class SlowFirst extends BaseSequencer {
@@ -78,7 +75,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/**/*.{emulator,simulation,terraform}.test.ts'],
+          exclude: ['test/**/*.{emulator,release,simulation,terraform}.test.ts'],
           // Only what hangs takes that long, even on a busy machine.
           testTimeout: 60_000,
           // They share no state, so those that follow each other in a process load and compile the modules once.
@@ -106,6 +103,18 @@ export default defineConfig({
           include: obstacle === undefined ? [emulatorTests] : [],
           exclude: hasPython ? [] : [pythonTests],
           globalSetup: obstacle === undefined ? ['test/emulators.ts'] : [],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: 'release',
+          // They start processes as users and Cloud Run do. With the emulators, as above.
+          include: ['test/**/*.release.test.ts'],
+          isolate: false,
+          env,
+          globalSetup: ['test/emulators.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },

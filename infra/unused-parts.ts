@@ -6,7 +6,7 @@ import { usedMessages } from './used-messages.ts';
 
 /**
  * Leaves out of a bundle what libraries load and this service does not use. It took a quarter of the time until the first
- * response, and 20 MB. test/infra/bundles.emulator.test.ts shows that the bundles still work.
+ * response, and 20 MB. test/infra/bundles.release.test.ts shows that the bundles still work.
  */
 
 /** What is left out. All keys are files of packages, such as `google-gax/build/src/iamService.js`. */

@@ -48,6 +48,8 @@ export const checks: readonly Check[] = [
     countsTests: true,
     obstacle: terraformObstacle,
   },
+  // What is deployed and installed, and the commands that start the service.
+  { name: 'release', seconds: 360, command: npm('test:release'), countsTests: true, builds: true },
   { name: 'simulations', seconds: 360, command: npm('test:simulation'), countsTests: true },
   { name: 'random schedules', seconds: 420, command: npm('fuzz', '--seeds', '1-300', '--seconds', '300') },
   { name: 'fault matrix', seconds: 360, command: npm('matrix', '--seeds', '2') },
