@@ -221,5 +221,16 @@ describe('the reader of videos', () => {
       },
       10_000,
     );
+
+    it('because it could not start, is not killed: it has no process ID, and the signal could reach any process', async () => {
+      const signals: unknown[] = [];
+      const start = () => {
+        const worker = spawn('/nonexistent', { stdio: 'ignore' });
+        worker.kill = (signal) => signals.push(signal) > 0;
+        return worker;
+      };
+      await expect(read(bytesOf('320'), createVideoReader({ start }))).rejects.toThrow('could not start');
+      expect(signals).toEqual([]);
+    });
   });
 });

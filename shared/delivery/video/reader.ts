@@ -215,5 +215,8 @@ async function ask(
 }
 
 function stop(worker: ChildProcess): void {
-  worker.kill('SIGKILL');
+  // If it could not start, Node sends the signal to a random process ID until the error is reported: with 0, to this process too.
+  if (worker.pid !== undefined) {
+    worker.kill('SIGKILL');
+  }
 }
