@@ -65,6 +65,21 @@ if (obstacle === undefined && !hasPython) {
   );
 }
 
+/** They need no other program, and must not start to need one unnoticed. */
+const inOneProcess = {
+  // They share no state, so those that follow each other in a process load and compile the modules once.
+  isolate: false,
+  env: { ...env, PATH: onlyNode },
+};
+
+const withEmulators = {
+  // Each of them has its own project in the emulators.
+  isolate: false,
+  env,
+  testTimeout: 60_000,
+  hookTimeout: 60_000,
+};
+
 export default defineConfig({
   test: {
     // Tests with emulators mostly wait for other processes, so this is twice as many as a small machine has cores.
@@ -78,45 +93,34 @@ export default defineConfig({
           exclude: ['test/**/*.{emulator,release,simulation,terraform}.test.ts'],
           // Only what hangs takes that long, even on a busy machine.
           testTimeout: 60_000,
-          // They share no state, so those that follow each other in a process load and compile the modules once.
-          isolate: false,
-          // They need no other program, and must not start to need one unnoticed.
-          env: { ...env, PATH: onlyNode },
+          ...inOneProcess,
         },
       },
       {
         test: {
           name: 'simulation',
           include: ['test/**/*.simulation.test.ts'],
-          // They compute for long. Otherwise, they run as unit tests do, for the same reasons.
+          // They compute for long.
           testTimeout: 120_000,
-          isolate: false,
-          env: { ...env, PATH: onlyNode },
+          ...inOneProcess,
         },
       },
       {
         test: {
           name: 'emulator',
-          // Each of them has its own project in the emulators.
-          isolate: false,
-          env,
+          ...withEmulators,
           include: obstacle === undefined ? [emulatorTests] : [],
           exclude: hasPython ? [] : [pythonTests],
           globalSetup: obstacle === undefined ? ['test/emulators.ts'] : [],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
         },
       },
       {
         test: {
           name: 'release',
-          // They start processes as users and Cloud Run do. With the emulators, as above.
+          // They start processes as users and Cloud Run do.
+          ...withEmulators,
           include: ['test/**/*.release.test.ts'],
-          isolate: false,
-          env,
           globalSetup: ['test/emulators.ts'],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
         },
       },
       {

@@ -7,7 +7,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Clock, later, MINUTE_MS, systemClock } from '../../shared/clock.ts';
 import type { ExportRecord } from '../../shared/model/record.ts';
 import { samples } from '../record/samples.ts';
-import { accessibilityProblems, appearsInTime, SHOWN_MS, startBrowser, visit } from './browser.ts';
+import {
+  accessibilityProblems,
+  appearsInTime,
+  overflowOf,
+  SHOWN_MS,
+  startBrowser,
+  visit,
+} from './browser.ts';
 import { changeRecord, root, servePage, type ServedPage } from './rig.ts';
 import { recordFor, seedTeam } from './seed.ts';
 
@@ -75,7 +82,7 @@ describe('every page', () => {
         await tab.setViewportSize({ width, height: 900 });
         await twoFrames(tab);
         const found = axe ? await accessibilityProblems(tab) : [];
-        const overflow = await tab.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+        const overflow = await overflowOf(tab);
         expect([path, colorScheme, width, found, overflow, problems]).toEqual([
           path,
           colorScheme,
@@ -93,7 +100,7 @@ describe('every page', () => {
     await using opened = await visit(browser, page.url, { colorScheme: 'dark', viewport });
     const { tab, problems } = opened;
     await tab.waitForSelector('.plot canvas');
-    const overflow = await tab.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+    const overflow = await overflowOf(tab);
     expect([overflow, problems]).toEqual([0, []]);
   });
 
@@ -326,7 +333,7 @@ describe('hostile names', () => {
         await tab.getByText(name.slice(0, 20)).first().waitFor();
       }
       expect(await tab.locator('img').count()).toBe(0);
-      const overflow = await tab.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+      const overflow = await overflowOf(tab);
       expect([path, overflow, problems]).toEqual([path, 0, []]);
     }
   }, 60_000);

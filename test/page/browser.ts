@@ -60,6 +60,10 @@ export async function visit(
   return { tab, problems, [Symbol.asyncDispose]: () => context.close() };
 }
 
+/** By how many pixels the page is wider than the window. */
+export const overflowOf = (tab: Page): Promise<number> =>
+  tab.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+
 /** Violations of WCAG 2.2 AA that axe finds, as `rule: elements`. */
 export async function accessibilityProblems(tab: Page): Promise<string[]> {
   // axe is 500 kB, and stays in the tab until it loads another page.

@@ -49,8 +49,8 @@ describe('npm start', () => {
   });
   afterEach(() => rm(home, { recursive: true }));
 
-  const sh = async (text: string): Promise<string> => {
-    const shell = run('bash', ['-ec', text], terminal);
+  const sh = async (text: string, variables: NodeJS.ProcessEnv = {}): Promise<string> => {
+    const shell = run('bash', ['-ec', text], { ...terminal, ...variables });
     expect(await shell.closed, shell.output()).toBe(0);
     return shell.output();
   };
@@ -95,8 +95,7 @@ describe('npm start', () => {
   }, 120_000);
 
   it('--detach returns, and npm stop ends it', async () => {
-    const emulators = Object.entries(runningEmulators).map((each) => each.join('='));
-    const output = await sh(`${emulators.join(' ')} npm start -- --detach`);
+    const output = await sh('npm start -- --detach', runningEmulators);
     expect(output).toMatch(/It runs in the background as process (\d+)\. Its log: .*local\.log/);
     const [, pid] = /as process (\d+)/.exec(output) ?? [];
     const pids = [Number(pid), ...descendants(Number(pid))];
